@@ -1,0 +1,67 @@
+"""The card of the faces stage."""
+
+from shared.events import BibsRead, FacesIndexed, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
+from shared.stage import Call, Function, Stage
+
+STAGE = Stage(
+    name="faces",
+    purpose="Finds the faces in a photo and works out, from faces and bibs together, who is in it.",
+    says=(FacesIndexed, PhotoMatched),
+    functions=(
+        Function(
+            name="index",
+            purpose="Puts a photo's faces into the race's collection and keeps which faces they match.",
+            hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured),
+            calls=(
+                Call(
+                    actions=(
+                        "rekognition:CreateCollection",
+                        "rekognition:IndexFaces",
+                        "rekognition:SearchFaces",
+                        "rekognition:DeleteFaces",
+                        "rekognition:DeleteCollection",
+                    ),
+                    on="collections",
+                ),
+                Call(actions=("s3:GetObject",), on="derived"),
+                Call(
+                    actions=(
+                        "dynamodb:BatchWriteItem",
+                        "dynamodb:DeleteItem",
+                        "dynamodb:GetItem",
+                        "dynamodb:PutItem",
+                        "dynamodb:Query",
+                        "dynamodb:UpdateItem",
+                    ),
+                    on="table",
+                ),
+                Call(actions=("events:PutEvents",), on="bus"),
+                Call(actions=("sqs:SendMessage",), on="queue"),
+            ),
+            timeout_s=120,
+            batch=1,
+            concurrency=10,
+        ),
+        Function(
+            name="identity",
+            purpose="Weighs all evidence about a photo and its neighbours and says who is in them.",
+            hears=(BibsRead, FacesIndexed, PhotoWithdrawn),
+            calls=(
+                Call(
+                    actions=(
+                        "dynamodb:BatchGetItem",
+                        "dynamodb:GetItem",
+                        "dynamodb:PutItem",
+                        "dynamodb:Query",
+                        "dynamodb:UpdateItem",
+                    ),
+                    on="table",
+                ),
+                Call(actions=("events:PutEvents",), on="bus"),
+            ),
+            timeout_s=60,
+            batch=10,
+            concurrency=10,
+        ),
+    ),
+)

@@ -1,0 +1,34 @@
+"""The card of the ingest stage."""
+
+from shared.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
+from shared.keys import RACE_FILE, ROSTER_FILE
+from shared.stage import Call, Function, Stage, Uploads
+
+STAGE = Stage(
+    name="ingest",
+    purpose="Turns every upload into a picture that can be looked at and shown, or says why it cannot.",
+    says=(PhotoIngested, PhotoRejected, PhotoWithdrawn),
+    functions=(
+        Function(
+            name="intake",
+            purpose="Checks, turns upright, strips and renders a photo; keeps which key holds which photo.",
+            hears=(RaceConfigured,),
+            uploads=Uploads(deleted=True, except_suffixes=(f"/{RACE_FILE}", f"/{ROSTER_FILE}")),
+            calls=(
+                Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
+                Call(actions=("s3:PutObject", "s3:DeleteObject"), on="derived"),
+                Call(
+                    actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
+                    on="table",
+                ),
+                Call(actions=("events:PutEvents",), on="bus"),
+                Call(actions=("sqs:SendMessage",), on="queue"),
+            ),
+            layers=("base", "pictures"),
+            memory_mb=2048,
+            timeout_s=120,
+            batch=5,
+            concurrency=10,
+        ),
+    ),
+)

@@ -1,0 +1,25 @@
+"""The card of the races stage."""
+
+from shared.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from shared.keys import RACE_FILE, ROSTER_FILE
+from shared.stage import Call, Function, Stage, Uploads
+
+STAGE = Stage(
+    name="races",
+    purpose="Takes in race.json and roster.csv, checks them, and tells every stage what holds now.",
+    says=(RaceConfigured, RaceRejected, RosterImported, RosterRejected),
+    functions=(
+        Function(
+            name="intake",
+            purpose="Reads the uploaded file, keeps the outcome, says it.",
+            uploads=Uploads(suffixes=(f"/{RACE_FILE}", f"/{ROSTER_FILE}")),
+            calls=(
+                Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
+                Call(actions=("s3:PutObject",), on="derived"),
+                Call(actions=("dynamodb:GetItem", "dynamodb:PutItem"), on="table"),
+                Call(actions=("events:PutEvents",), on="bus"),
+            ),
+            concurrency=2,
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What every stage may import: contracts, names, the card, and the thin AWS edges they share."""

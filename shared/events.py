@@ -1,0 +1,319 @@
+"""The domain events: the only contract between stages.
+
+A name is a fact in the past tense; the class name is the `detail-type`; `source` is `snaprace.<stage>`.
+On the bus an event is `detail = {meta: {id, version, correlation_id, causation_id, occurred_at}, data}`.
+Adding an optional field is compatible (readers ignore what they do not know); anything else is a new
+`VERSION`. Golden examples in tests/contracts keep this file honest.
+
+`revision` in an event orders what its stage says about one thing: consumers keep the highest they have heard,
+so neither order nor repetition of deliveries matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar, Literal, TypeVar
+
+import msgspec
+
+from shared.errors import InvalidMessage
+from shared.keys import RaceRef
+from shared.race import Problem, RaceSettings
+
+SOURCE_PREFIX = "snaprace."
+
+
+class Box(msgspec.Struct, frozen=True, kw_only=True):
+    """A rectangle in fractions of the upright picture's width and height, from the top left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class ObjectRef(msgspec.Struct, frozen=True, kw_only=True):
+    """An object in a bucket; `sha256` (hex) makes it a claim check."""
+
+    bucket: str
+    key: str
+    sha256: str | None = None
+
+
+class ImageRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture in a bucket, with its size in pixels."""
+
+    bucket: str
+    key: str
+    width: int
+    height: int
+
+
+class DomainEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What all events carry: the race they are about."""
+
+    VERSION: ClassVar[int] = 1
+    STAGE: ClassVar[str]
+
+    organizer_id: str
+    event_id: str
+
+    @property
+    def race(self) -> RaceRef:
+        """The race as a pair."""
+        return RaceRef(self.organizer_id, self.event_id)
+
+
+# --- races ------------------------------------------------------------------------------------------
+
+
+class RaceConfigured(DomainEvent, frozen=True, kw_only=True):
+    """A race exists, or its settings changed. `revision` is the S3 sequencer of race.json."""
+
+    STAGE: ClassVar[str] = "races"
+    settings: RaceSettings
+    revision: str
+
+
+class RaceRejected(DomainEvent, frozen=True, kw_only=True):
+    """A race.json could not be used; what was configured before still holds."""
+
+    STAGE: ClassVar[str] = "races"
+    reason: str
+    message: str
+    revision: str
+
+
+class RosterImported(DomainEvent, frozen=True, kw_only=True):
+    """The race's roster is now the one in the claim check. `revision` is the S3 sequencer of roster.csv."""
+
+    STAGE: ClassVar[str] = "races"
+    roster: ObjectRef
+    runners: int
+    problems: tuple[Problem, ...]
+    revision: str
+
+
+class RosterRejected(DomainEvent, frozen=True, kw_only=True):
+    """A roster.csv could not be used at all; the roster before it still holds."""
+
+    STAGE: ClassVar[str] = "races"
+    reason: str
+    message: str
+    revision: str
+
+
+# --- ingest -----------------------------------------------------------------------------------------
+
+
+class PhotoIngested(DomainEvent, frozen=True, kw_only=True):
+    """A picture is ready to be looked at and shown.
+
+    `keys` are all raw keys that hold this content now, sorted; camera, photographer and `uploaded_at` are of
+    the first of them. Times are ISO 8601; `taken_at` is the camera's local time where it names no zone.
+    `placeholder` is a tiny data URI to show while the thumbnail loads.
+    """
+
+    STAGE: ClassVar[str] = "ingest"
+    photo_id: str
+    keys: tuple[str, ...]
+    bucket: str
+    content_sha256: str
+    processed: ImageRef
+    preview: ImageRef
+    thumbnail: ImageRef
+    placeholder: str
+    uploaded_at: str
+    taken_at: str | None = None
+    camera: str | None = None
+    photographer: str | None = None
+    revision: int
+
+
+class PhotoRejected(DomainEvent, frozen=True, kw_only=True):
+    """An upload that cannot be served: why, as a code and as a sentence. `revision` is its S3 sequencer."""
+
+    STAGE: ClassVar[str] = "ingest"
+    key: str
+    reason: str
+    message: str
+    revision: str
+
+
+class PhotoWithdrawn(DomainEvent, frozen=True, kw_only=True):
+    """No raw key holds this picture any more: forget it everywhere."""
+
+    STAGE: ClassVar[str] = "ingest"
+    photo_id: str
+    revision: int
+
+
+# --- ocr --------------------------------------------------------------------------------------------
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A bib read in a photo. `confidence` is a percentage; `verified` means it is on the roster."""
+
+    bib: str
+    text: str
+    confidence: float
+    box: Box
+    verified: bool
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A misread by one character with exactly one neighbour on the roster: worth asking, never a fact."""
+
+    bib: str
+    text: str
+    confidence: float
+    box: Box
+
+
+class BibsRead(DomainEvent, frozen=True, kw_only=True):
+    """The bibs of a photo, also when there are none; said again when a roster or the rules change."""
+
+    STAGE: ClassVar[str] = "ocr"
+    photo_id: str
+    readings: tuple[Reading, ...]
+    suggestions: tuple[Suggestion, ...]
+    revision: int
+
+
+# --- faces ------------------------------------------------------------------------------------------
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """A face in a photo; `confidence` (percent) that it is one."""
+
+    face_id: str
+    box: Box
+    confidence: float
+
+
+class FacesIndexed(DomainEvent, frozen=True, kw_only=True):
+    """The faces of a photo, also when there are none or the race has faces switched off."""
+
+    STAGE: ClassVar[str] = "faces"
+    photo_id: str
+    faces: tuple[Face, ...]
+    enabled: bool
+    revision: int
+
+
+Status = Literal["confirmed", "inferred", "doubtful"]
+
+
+class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):
+    """A runner in a photo and how that is known.
+
+    `confirmed`: her bib is read here and nothing contradicts it; `inferred`: her face matches faces with that
+    bib; `doubtful`: the evidence is weak or contradicts itself. `read` says whether the bib was read in this
+    very photo; `confidence` is a percentage.
+    """
+
+    bib: str
+    status: Status
+    confidence: float
+    read: bool
+    face_id: str | None = None
+    box: Box | None = None
+
+
+class PhotoMatched(DomainEvent, frozen=True, kw_only=True):
+    """Who is in a photo, by all evidence so far; `complete` once both bibs and faces were looked at."""
+
+    STAGE: ClassVar[str] = "faces"
+    photo_id: str
+    runners: tuple[MatchedRunner, ...]
+    complete: bool
+    revision: int
+
+
+EVENTS: tuple[type[DomainEvent], ...] = (
+    RaceConfigured,
+    RaceRejected,
+    RosterImported,
+    RosterRejected,
+    PhotoIngested,
+    PhotoRejected,
+    PhotoWithdrawn,
+    BibsRead,
+    FacesIndexed,
+    PhotoMatched,
+)
+_BY_NAME = {event.__name__: event for event in EVENTS}
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an event comes from: `correlation_id` names the upload or request it all began with."""
+
+    id: str
+    version: int
+    correlation_id: str
+    causation_id: str
+    occurred_at: str
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A domain event with its metadata: what travels in `detail`."""
+
+    meta: Meta
+    data: DomainEvent
+
+    @property
+    def detail_type(self) -> str:
+        """The event's name on the bus."""
+        return type(self.data).__name__
+
+    @property
+    def source(self) -> str:
+        """Who says it."""
+        return SOURCE_PREFIX + self.data.STAGE
+
+    def detail(self) -> str:
+        """The JSON that travels as `Detail`."""
+        return msgspec.json.encode({"meta": self.meta, "data": self.data}).decode()
+
+
+E = TypeVar("E", bound=DomainEvent)
+
+
+def event_id(event: DomainEvent) -> str:
+    """The event's id, derived from what it says: saying the same again is the same event."""
+    body = msgspec.json.encode([type(event).__name__, event.VERSION, event], order="sorted")
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def caused(event: DomainEvent, by: Meta) -> Envelope:
+    """Wrap what a stage says because it heard `by`. Times come from the cause, never from a clock."""
+    return Envelope(
+        meta=Meta(
+            id=event_id(event),
+            version=event.VERSION,
+            correlation_id=by.correlation_id,
+            causation_id=by.id,
+            occurred_at=by.occurred_at,
+        ),
+        data=event,
+    )
+
+
+class _RawDetail(msgspec.Struct, frozen=True):
+    meta: Meta
+    data: msgspec.Raw
+
+
+def parse(detail_type: str, detail: bytes | str | dict[str, Any]) -> Envelope:
+    """Read a domain event as it came over the bus. Raises InvalidMessage."""
+    event_type = _BY_NAME.get(detail_type)
+    if event_type is None:
+        raise InvalidMessage("unknown_event", f"'{detail_type}' is not a domain event of ours.")
+    try:
+        if isinstance(detail, dict):
+            raw_meta, raw_data = detail.get("meta"), detail.get("data")
+            return Envelope(meta=msgspec.convert(raw_meta, Meta), data=msgspec.convert(raw_data, event_type))
+        raw = msgspec.json.decode(detail, type=_RawDetail)
+        return Envelope(meta=raw.meta, data=msgspec.json.decode(raw.data, type=event_type))
+    except msgspec.DecodeError as error:
+        raise InvalidMessage("malformed_event", f"A {detail_type} event is malformed: {error}.") from None

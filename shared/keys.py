@@ -1,0 +1,177 @@
+"""Names inside the buckets: which race an object belongs to, what it is, and which write came last.
+
+EventBridge carries S3 keys raw, so nothing here decodes or encodes a key.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+from typing import NamedTuple
+
+from shared.errors import InvalidKey
+
+RAW_PHOTOS = "raw_photos"
+RACE_FILE = "race.json"
+ROSTER_FILE = "roster.csv"
+
+# Ids are path segments, table keys and parts of collection names. Requiring a letter or digit at both ends
+# keeps them readable in all three.
+_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?")
+
+
+class RaceRef(NamedTuple):
+    """Which race: the organizer and the id that keys and the API call `event_id`."""
+
+    organizer_id: str
+    event_id: str
+
+    @property
+    def partition(self) -> str:
+        """The race's partition in every table. '#' cannot occur in an id, so no two races share one."""
+        return f"ORG#{self.organizer_id}#EVT#{self.event_id}"
+
+    @property
+    def prefix(self) -> str:
+        """Where the race's objects live, with the closing slash."""
+        return f"{self.organizer_id}/{self.event_id}/"
+
+    @classmethod
+    def from_partition(cls, partition: str) -> RaceRef:
+        """The inverse of `partition`."""
+        _, organizer_id, _, event_id = partition.split("#")
+        return cls(organizer_id, event_id)
+
+    def __str__(self) -> str:
+        return f"{self.organizer_id}/{self.event_id}"
+
+
+def valid_id(text: str) -> bool:
+    """Whether `text` may be an organizer_id or event_id: 1-64 of letters, digits and '_.-' inside."""
+    return _ID.fullmatch(text) is not None
+
+
+class KeyKind(enum.Enum):
+    """What an object in the photo bucket is, going by its key."""
+
+    RAW_PHOTO = "raw_photo"
+    RACE_FILE = "race_file"
+    ROSTER_FILE = "roster_file"
+    OTHER = "other"
+
+
+class ParsedKey(NamedTuple):
+    """A key, taken apart. `race` is None and `filename` empty for OTHER."""
+
+    kind: KeyKind
+    race: RaceRef | None
+    filename: str
+
+
+_OTHER = ParsedKey(KeyKind.OTHER, None, "")
+
+
+def parse_key(key: str) -> ParsedKey:
+    """Say what `key` is.
+
+    A key that clearly was meant for raw photos but does not fit raises InvalidKey with a reason, so that
+    it is reported and never lost silently; a key that has nothing to do with us is OTHER.
+    """
+    segments = key.split("/")
+    if segments[-1] == "":
+        return _OTHER  # a folder marker, as the S3 console makes them
+    if len(segments) == 3 and valid_id(segments[0]) and valid_id(segments[1]):
+        race = RaceRef(segments[0], segments[1])
+        if segments[2] == RACE_FILE:
+            return ParsedKey(KeyKind.RACE_FILE, race, RACE_FILE)
+        if segments[2] == ROSTER_FILE:
+            return ParsedKey(KeyKind.ROSTER_FILE, race, ROSTER_FILE)
+    if len(segments) == 4 and segments[2] == RAW_PHOTOS and valid_id(segments[0]) and valid_id(segments[1]):
+        return ParsedKey(KeyKind.RAW_PHOTO, RaceRef(segments[0], segments[1]), segments[3])
+    _raise_if_near_miss(segments)
+    return _OTHER
+
+
+def _raise_if_near_miss(segments: list[str]) -> None:
+    """Raise InvalidKey where a folder of the key looks like `raw_photos` but the key does not fit."""
+    folders = segments[:-1]
+    looks_like = [i for i, folder in enumerate(folders) if _folded(folder) in _RAW_PHOTOS_LOOKALIKES]
+    if not looks_like:
+        return
+    at = looks_like[0]
+    expected = f"Upload to {{organizer_id}}/{{event_id}}/{RAW_PHOTOS}/{{filename}}."
+    if at != 2:
+        raise InvalidKey("key_wrong_depth", f"'{RAW_PHOTOS}' must be the third part of the key. {expected}")
+    if not (valid_id(segments[0]) and valid_id(segments[1])):
+        raise InvalidKey(
+            "key_bad_id",
+            f"Organizer and event ids are 1-64 letters, digits, '_', '.' or '-', "
+            f"with a letter or digit at both ends. {expected}",
+        )
+    if folders[at] != RAW_PHOTOS:
+        raise InvalidKey("key_wrong_folder", f"The folder is '{folders[at]}', not '{RAW_PHOTOS}'. {expected}")
+    raise InvalidKey("key_nested", f"Folders below '{RAW_PHOTOS}' are not read. {expected}")
+
+
+_RAW_PHOTOS_LOOKALIKES = {"rawphotos", "rawphoto"}
+
+
+def _folded(folder: str) -> str:
+    return re.sub(r"[\s_.-]", "", folder).lower()
+
+
+def near_race(key: str) -> RaceRef | None:
+    """The race a misplaced key most likely belongs to, or None: for showing the rejection to somebody."""
+    segments = key.split("/")
+    if len(segments) > 2 and valid_id(segments[0]) and valid_id(segments[1]):
+        return RaceRef(segments[0], segments[1])
+    return None
+
+
+def photo_id(race: RaceRef, content_sha256: str) -> str:
+    """A photo is its content: the id of a picture in a race (32 hex digits), whatever it is called.
+
+    `content_sha256` is the hex digest of the uploaded bytes.
+    """
+    return hashlib.sha256(f"{race.partition}\n{content_sha256}".encode()).hexdigest()[:32]
+
+
+def is_newer(sequencer: str, than: str) -> bool:
+    """Whether S3's `sequencer` is later than another one of the same key.
+
+    S3 documents them as hexadecimal of varying length: pad the shorter with zeros on the right, then
+    compare as text. Equal is not newer.
+    """
+    width = max(len(sequencer), len(than))
+    return sequencer.ljust(width, "0").upper() > than.ljust(width, "0").upper()
+
+
+def processed_key(race: RaceRef, photo: str) -> str:
+    """Where the copy for the vision API lives in the derived bucket."""
+    return f"{race.prefix}processed/{photo}.jpg"
+
+
+def preview_key(race: RaceRef, photo: str) -> str:
+    """Where the watermarked preview lives in the derived bucket."""
+    return f"{race.prefix}preview/{photo}.jpg"
+
+
+def thumbnail_key(race: RaceRef, photo: str) -> str:
+    """Where the thumbnail lives in the derived bucket."""
+    return f"{race.prefix}thumbnail/{photo}.jpg"
+
+
+def roster_key(race: RaceRef, digest: str) -> str:
+    """Where a cleaned roster lives in the derived bucket: content-addressed, so never overwritten."""
+    return f"{race.prefix}roster/{digest}.json"
+
+
+def collection_id(race: RaceRef) -> str:
+    """The race's face collection, unambiguous for every pair of ids.
+
+    A hash tells `a-b`+`c` from `a`+`b-c`; the readable part is for the person who lists collections.
+    Rekognition allows 255 of [a-zA-Z0-9_.-]; this is at most 11 + 64 + 1 + 64 + 1 + 16.
+    """
+    digest = hashlib.sha256(race.partition.encode()).hexdigest()[:16]
+    return f"snaprace-{race.organizer_id}-{race.event_id}-{digest}"

@@ -1,0 +1,95 @@
+"""What a stage's queue can hold: a domain event, an S3 notification, or the stage's own note to itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from shared import events
+from shared.errors import InvalidMessage
+from shared.events import Envelope, Meta
+
+
+class ObjectCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """S3 wrote an object. `size` in bytes; `key` raw, as S3 has it; `at` ISO 8601."""
+
+    meta: Meta
+    bucket: str
+    key: str
+    sequencer: str
+    size: int
+    etag: str
+    version_id: str | None
+    at: str
+
+
+class ObjectDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    """S3 deleted an object (or put a delete marker on it)."""
+
+    meta: Meta
+    bucket: str
+    key: str
+    sequencer: str
+    at: str
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage's message to itself: work split into pieces that each fit an invocation.
+
+    `name` says what to do, `body` with what. It travels in the stage's own queue and nowhere else.
+    """
+
+    meta: Meta
+    name: str
+    body: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The message body."""
+        return msgspec.json.encode({"snaprace-note": self.name, "meta": self.meta, "body": self.body}).decode()
+
+
+Message = Envelope | ObjectCreated | ObjectDeleted | Note
+
+
+def parse(body: str) -> Message:
+    """Read a queue message's body. Raises InvalidMessage."""
+    try:
+        raw = json.loads(body)
+    except ValueError:
+        raise InvalidMessage("not_json", "The message is not JSON.") from None
+    if not isinstance(raw, dict):
+        raise InvalidMessage("not_an_event", "The message is not a JSON object.")
+    try:
+        if "snaprace-note" in raw:
+            return Note(meta=msgspec.convert(raw["meta"], Meta), name=str(raw["snaprace-note"]), body=dict(raw["body"]))
+        source, detail_type, detail = str(raw["source"]), str(raw["detail-type"]), raw["detail"]
+        if source == "aws.s3":
+            return _s3_notification(raw, detail_type, detail)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidMessage("malformed_message", f"The message lacks what it must have: {error}.") from None
+    return events.parse(detail_type, detail)
+
+
+def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, Any]) -> ObjectCreated | ObjectDeleted:
+    at = str(raw["time"])
+    bucket, target = str(detail["bucket"]["name"]), detail["object"]
+    key, sequencer = str(target["key"]), str(target["sequencer"])
+    # The upload starts the story: its key and sequencer name it, however often S3 tells us about it.
+    story = f"{key}@{sequencer}"
+    meta = Meta(id=story, version=1, correlation_id=story, causation_id=str(raw["id"]), occurred_at=at)
+    if detail_type == "Object Created":
+        return ObjectCreated(
+            meta=meta,
+            bucket=bucket,
+            key=key,
+            sequencer=sequencer,
+            size=int(target.get("size", 0)),
+            etag=str(target.get("etag", "")),
+            version_id=target.get("version-id"),
+            at=at,
+        )
+    if detail_type == "Object Deleted":
+        return ObjectDeleted(meta=meta, bucket=bucket, key=key, sequencer=sequencer, at=at)
+    raise InvalidMessage("unknown_notification", f"S3's '{detail_type}' is not one we asked for.")

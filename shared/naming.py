@@ -1,0 +1,78 @@
+"""The one place for names of AWS resources: stacks share names, not exports.
+
+`env` is the environment (dev, prod), never a stage.
+"""
+
+from __future__ import annotations
+
+PREFIX = "snaprace"
+
+
+def stack(env: str, name: str) -> str:
+    """CloudFormation stack of a stage, or `platform`, `monitoring`."""
+    return f"{PREFIX}-{env}-{name}"
+
+
+def bus(env: str) -> str:
+    """The bus of the domain events."""
+    return f"{PREFIX}-{env}"
+
+
+def photo_bucket(env: str, account: str) -> str:
+    """Where photographers and organizers upload."""
+    return f"{PREFIX}-{env}-photos-{account}"
+
+
+def derived_bucket(env: str, account: str) -> str:
+    """What we made of it: copies for the vision API, previews, thumbnails, cleaned rosters."""
+    return f"{PREFIX}-{env}-derived-{account}"
+
+
+def table(env: str, stage: str) -> str:
+    """The stage's table."""
+    return f"{PREFIX}-{env}-{stage}"
+
+
+def function(env: str, stage: str, function: str) -> str:
+    """A Lambda function of a stage."""
+    return f"{PREFIX}-{env}-{stage}-{function}"
+
+
+def queue(env: str, stage: str, function: str) -> str:
+    """The queue that feeds a function."""
+    return f"{PREFIX}-{env}-{stage}-{function}"
+
+
+def dead_letter_queue(env: str, stage: str, function: str) -> str:
+    """Where messages go that a function could not handle."""
+    return f"{PREFIX}-{env}-{stage}-{function}-dlq"
+
+
+def rule_dead_letter_queue(env: str, stage: str) -> str:
+    """Where events go that EventBridge could not deliver to a stage's queues."""
+    return f"{PREFIX}-{env}-{stage}-rules-dlq"
+
+
+def alarm_topic(env: str) -> str:
+    """Where alarms speak up."""
+    return f"{PREFIX}-{env}-alarms"
+
+
+def uploads_archive(env: str) -> str:
+    """Archive of the photo bucket's events on the default bus."""
+    return f"{PREFIX}-{env}-uploads"
+
+
+def events_archive(env: str) -> str:
+    """Archive of the domain events."""
+    return f"{PREFIX}-{env}-events"
+
+
+def api_url_parameter(env: str, stage: str) -> str:
+    """SSM parameter with the base URL of a stage's REST API."""
+    return f"/{PREFIX}/{env}/{stage}/api-url"
+
+
+def front_door_parameter(env: str) -> str:
+    """SSM parameter with the URL under which pages and APIs stand together, where there is such a door."""
+    return f"/{PREFIX}/{env}/front-door"

@@ -1,0 +1,198 @@
+"""A race's own files, race.json and roster.csv: their form, their checks, and what is wrong with them.
+
+Pure: bytes in, values out. The command line checks a file with this before it sends it; the races stage
+checks again what arrives.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from datetime import date
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from shared import bibs
+from shared.bibs import BibRules
+from shared.errors import InvalidRace, InvalidRoster
+
+MAX_RUNNERS = 200_000
+MAX_PROBLEMS_KEPT = 100
+
+
+class Region(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a picture as fractions of its width and height, from the top left."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+# Photographers stamp their name and a date into this corner; its digits are no bibs.
+DEFAULT_WATERMARK = Region(left=0.70, top=0.90, width=0.30, height=0.10)
+
+
+class RaceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """race.json: what an organizer decides about a race.
+
+    `date` is ISO 8601; `timezone` an IANA name; `min_confidence` (percent) is what a reading needs to count;
+    `watermark` the region whose text is ignored (None = no such region); `faces` switches everything
+    biometric on, and is off until the race says so; `originals` lets runners download full-size pictures.
+    """
+
+    name: str
+    date: str
+    timezone: str = "UTC"
+    bib_rules: BibRules = BibRules()
+    min_confidence: float = 80.0
+    watermark: Region | None = DEFAULT_WATERMARK
+    faces: bool = False
+    originals: bool = False
+
+
+class Runner(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the roster. `bib` is canonical, `printed` as the organizer wrote it."""
+
+    bib: str
+    printed: str
+    name: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong in one line (1 = the header) of a file, in a sentence."""
+
+    line: int
+    message: str
+
+
+class Roster(msgspec.Struct, frozen=True, kw_only=True):
+    """A roster that can be used, and the rows that could not."""
+
+    runners: tuple[Runner, ...]
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> bytes:
+        """The claim check's body: the runners alone, in bib order, so that equal rosters are equal bytes."""
+        return msgspec.json.encode(sorted(self.runners, key=lambda runner: runner.bib))
+
+
+def digest(body: bytes) -> str:
+    """The hex SHA-256 that a claim check carries."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def bibs_of_roster(body: bytes) -> frozenset[str]:
+    """The canonical bibs in a claim check's body."""
+    return frozenset(runner.bib for runner in msgspec.json.decode(body, type=list[Runner]))
+
+
+def parse_race(body: bytes) -> RaceSettings:
+    """Read race.json. Raises InvalidRace with the field and what it should be."""
+    try:
+        settings = msgspec.json.decode(body, type=RaceSettings)
+    except msgspec.ValidationError as error:
+        raise InvalidRace("race_invalid", f"race.json: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRace("race_not_json", f"race.json is not JSON: {error}.") from None
+    for complaint in _race_complaints(settings):
+        raise InvalidRace("race_invalid", f"race.json: {complaint}")
+    return settings
+
+
+def _race_complaints(settings: RaceSettings) -> Iterator[str]:
+    rules = settings.bib_rules
+    if not settings.name.strip():
+        yield "name must not be empty."
+    try:
+        date.fromisoformat(settings.date)
+    except ValueError:
+        yield f"date must be a day like 2026-10-25, not '{settings.date}'."
+    try:
+        ZoneInfo(settings.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield f"timezone must be a name like Asia/Seoul, not '{settings.timezone}'."
+    if not 1 <= rules.min_digits <= rules.max_digits <= 9:
+        yield "bib_rules: 1 <= min_digits <= max_digits <= 9 must hold."
+    if rules.lowest is not None and rules.highest is not None and rules.lowest > rules.highest:
+        yield "bib_rules: lowest must not be above highest."
+    if not rules.prefixes or any(not (p == "" or (p.isascii() and p.isalpha())) for p in rules.prefixes):
+        yield 'bib_rules: prefixes are letters, or "" for bibs without one; there must be at least one.'
+    if not 0 < settings.min_confidence <= 100:
+        yield "min_confidence is a percentage above 0, at most 100."
+    if (region := settings.watermark) is not None and not (
+        0 <= region.left <= 1 and 0 <= region.top <= 1 and 0 < region.width <= 1 and 0 < region.height <= 1
+    ):
+        yield "watermark is given in fractions of the picture, 0 to 1."
+
+
+def parse_roster(body: bytes) -> Roster:
+    """Read roster.csv: a header with `bib` (and usually `name`), then one runner a line.
+
+    UTF-8 (with or without BOM) or, as Korean spreadsheets save it, CP949; comma, semicolon or tab. Bad rows
+    are left out and reported with their line number. Raises InvalidRoster when nothing can be used.
+    """
+    text = _decoded(body)
+    header, *_ = text.splitlines() or [""]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        columns = [column.strip().lower() for column in next(reader, [])]
+        if "bib" not in columns:
+            raise InvalidRoster(
+                "roster_no_bib_column", "The roster's first line must name a column 'bib' (for example: bib,name)."
+            )
+        runners, problems = _read_rows(reader, columns)
+    except csv.Error as error:
+        raise InvalidRoster("roster_not_csv", f"The roster is not CSV: line {reader.line_num}: {error}.") from None
+    if not runners:
+        raise InvalidRoster("roster_empty", "The roster has no usable runner.")
+    return Roster(runners=tuple(runners), problems=tuple(problems))
+
+
+def _decoded(body: bytes) -> str:
+    if b"\x00" in body:
+        raise InvalidRoster("roster_not_text", "The roster is not a text file. Save it as CSV (UTF-8).")
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            return body.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InvalidRoster("roster_encoding", "The roster is neither UTF-8 nor CP949 text. Save it as CSV (UTF-8).")
+
+
+def _read_rows(reader: Iterator[list[str]], columns: list[str]) -> tuple[list[Runner], list[Problem]]:
+    runners: dict[str, Runner] = {}
+    problems: list[Problem] = []
+    seen_at: dict[str, int] = {}
+    for row in reader:
+        line = reader.line_num  # type: ignore[attr-defined]  # csv.reader has it, Iterator does not say so
+        if not any(cell.strip() for cell in row):
+            continue
+        complaint, runner = _read_row(row, columns)
+        if runner is not None and runner.bib in seen_at:
+            complaint = f"bib {runner.printed} is already in line {seen_at[runner.bib]}."
+        elif runner is not None and len(runners) >= MAX_RUNNERS:
+            raise InvalidRoster("roster_too_long", f"The roster has more than {MAX_RUNNERS:,} runners.")
+        if complaint or runner is None:
+            problems.append(Problem(line=line, message=complaint))
+            continue
+        seen_at[runner.bib] = line
+        runners[runner.bib] = runner
+    return list(runners.values()), problems
+
+
+def _read_row(row: list[str], columns: list[str]) -> tuple[str, Runner | None]:
+    if len(row) > len(columns):
+        return f"{len(row)} columns where the header has {len(columns)}.", None
+    cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
+    printed = cells.get("bib", "")
+    if not printed:
+        return "no bib.", None
+    bib = bibs.canonical(printed)
+    if bib is None:
+        return f"'{printed}' is not a bib (letters, then digits).", None
+    return "", Runner(bib=bib, printed=printed, name=cells.get("name", ""))

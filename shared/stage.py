@@ -1,0 +1,99 @@
+"""The card's type: what a stage hears, says, keeps and may call.
+
+Stacks, dashboards, alarms, the event catalogue, contract tests and the permission check all read the cards
+in `services/<stage>/stage.py`; a card states facts and computes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.events import DomainEvent
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+Layer = Literal["base", "pictures"]
+Bucket = Literal["photos", "derived"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploads:
+    """S3 notifications a function hears: objects of the photo bucket whose key ends (or does not end) so."""
+
+    created: bool = True
+    deleted: bool = False
+    suffixes: tuple[str, ...] = ()
+    except_suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A method and path of the stage's own REST API, e.g. GET /races/{organizer_id}/{event_id}/photos."""
+
+    method: Method
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """Actions of one AWS service on one kind of resource; a role allows exactly these.
+
+    `on` is a resource the stacks know: "table", "bus", "queue" (the function's own), "photos" / "derived"
+    (objects in that bucket), "collections" (the races' face collections), or "any" for actions that have no
+    resource.
+    """
+
+    actions: tuple[str, ...]
+    on: Literal["table", "bus", "queue", "photos", "derived", "collections", "any"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """One Lambda function of a stage: `services/<stage>/<name>.py` has its `handler`.
+
+    It is fed by a queue (`hears` and/or `uploads`) or by the stage's REST API (`serves`), never by both.
+    `concurrency` bounds how many batches of `batch` messages are worked on at once.
+    """
+
+    name: str
+    purpose: str
+    hears: tuple[type[DomainEvent], ...] = ()
+    uploads: Uploads | None = None
+    serves: tuple[Route, ...] = ()
+    calls: tuple[Call, ...] = ()
+    layers: tuple[Layer, ...] = ("base",)
+    memory_mb: int = 512
+    timeout_s: int = 60
+    batch: int = 10
+    concurrency: int = 10
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether events reach it (through its queue) rather than requests."""
+        return bool(self.hears) or self.uploads is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage of the pipeline: one folder in services/, one stack, one table."""
+
+    name: str
+    purpose: str
+    functions: tuple[Function, ...]
+    says: tuple[type[DomainEvent], ...] = ()
+    has_table: bool = True
+
+    @property
+    def hears(self) -> tuple[type[DomainEvent], ...]:
+        """All domain events the stage listens to, each once."""
+        return tuple(dict.fromkeys(event for function in self.functions for event in function.hears))
+
+    @property
+    def queued(self) -> tuple[Function, ...]:
+        """The functions that a queue feeds."""
+        return tuple(function for function in self.functions if function.has_queue)
+
+    @property
+    def serving(self) -> tuple[Function, ...]:
+        """The functions behind the stage's REST API."""
+        return tuple(function for function in self.functions if function.serves)

@@ -1,0 +1,176 @@
+"""A stage's DynamoDB table: items are plain dicts with the keys `PK` and `SK`.
+
+Reads are strongly consistent: a handler decides by what it reads, and a stale read would decide wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from shared.errors import TemporaryFailure
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+Key = tuple[str, str]
+
+_MAX_BATCH_GET = 100
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A ConditionExpression with its names and values (keys with '#' and ':')."""
+
+    expression: str
+    names: Mapping[str, str] = {}
+    values: Mapping[str, Any] = {}
+
+
+ABSENT = Condition("attribute_not_exists(PK)")
+
+
+class Table:
+    """Typed, thin access to one table."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """The item, or None."""
+        response = self._client.get_item(TableName=self.name, Key=_key(pk, sk), ConsistentRead=True)
+        return from_item(response["Item"]) if "Item" in response else None
+
+    def put(self, item: Item, condition: Condition | None = None) -> bool:
+        """Write the item; False when the condition did not hold (then nothing was written)."""
+        return self._conditional(
+            self._client.put_item, {"TableName": self.name, "Item": to_item(item)}, condition or _NONE
+        )
+
+    def update(self, pk: str, sk: str, expression: str, condition: Condition) -> bool:
+        """Apply an UpdateExpression, whose names and values come with the condition; False when that fails."""
+        request = {"TableName": self.name, "Key": _key(pk, sk), "UpdateExpression": expression}
+        return self._conditional(self._client.update_item, request, condition)
+
+    def delete(self, pk: str, sk: str, condition: Condition | None = None) -> bool:
+        """Delete the item if it is there; False when the condition did not hold."""
+        return self._conditional(
+            self._client.delete_item, {"TableName": self.name, "Key": _key(pk, sk)}, condition or _NONE
+        )
+
+    def query(self, pk: str, prefix: str = "", *, after: str | None = None) -> Iterator[Item]:
+        """All items of a partition whose SK begins with `prefix`, in SK order; `after` an SK resumes there."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)" if prefix else "PK = :pk",
+            "ExpressionAttributeValues": to_item({":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}),
+            "ConsistentRead": True,
+        }
+        if after is not None:
+            request["ExclusiveStartKey"] = _key(pk, after)
+        while True:
+            response = self._client.query(**request)
+            yield from map(from_item, response["Items"])
+            if "LastEvaluatedKey" not in response:
+                return
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    def batch_get(self, keys: Iterable[Key]) -> list[Item]:
+        """The items that exist among `keys`, in no particular order."""
+        wanted = [_key(pk, sk) for pk, sk in dict.fromkeys(keys)]
+        found: list[Item] = []
+        attempts_left = 10
+        while wanted:
+            chunk, wanted = wanted[:_MAX_BATCH_GET], wanted[_MAX_BATCH_GET:]
+            response: Any = self._client.batch_get_item(
+                RequestItems={self.name: {"Keys": chunk, "ConsistentRead": True}}
+            )
+            found.extend(map(from_item, response["Responses"].get(self.name, [])))
+            unprocessed = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if unprocessed:
+                attempts_left -= 1
+                if not attempts_left:
+                    raise TemporaryFailure(f"DynamoDB left {len(unprocessed)} items of {self.name} unread.")
+                wanted = [*unprocessed, *wanted]
+        return found
+
+    def write(self, puts: Sequence[Item] = (), deletes: Sequence[Key] = (), condition: Condition | None = None) -> bool:
+        """All in one transaction (at most 100 items); `condition` is on the first put. False when it failed."""
+        actions: list[Any] = [{"Put": {"TableName": self.name, "Item": to_item(item)}} for item in puts]
+        actions += [{"Delete": {"TableName": self.name, "Key": _key(pk, sk)}} for pk, sk in deletes]
+        if condition is not None:
+            actions[0]["Put"].update(_condition_arguments(condition))
+        try:
+            self._client.transact_write_items(TransactItems=actions)
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = [reason.get("Code", "") for reason in error.response.get("CancellationReasons", [])]
+            if "ConditionalCheckFailed" in reasons:
+                return False
+            raise TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(reasons)}.") from error
+        return True
+
+    def _conditional(self, call: Any, request: dict[str, Any], condition: Condition) -> bool:
+        try:
+            call(**request, **_condition_arguments(condition))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+_NONE = Condition("")
+
+
+def _condition_arguments(condition: Condition) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    if condition.expression:
+        arguments["ConditionExpression"] = condition.expression
+    if condition.names:
+        arguments["ExpressionAttributeNames"] = dict(condition.names)
+    if condition.values:
+        arguments["ExpressionAttributeValues"] = to_item(dict(condition.values))
+    return arguments
+
+
+def _key(pk: str, sk: str) -> Any:
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
+def to_item(item: Mapping[str, Any]) -> Any:
+    """DynamoDB's form of a dict; structs become maps, None is left out, floats keep their shortest digits."""
+    plain = msgspec.to_builtins(item)
+    return {name: _serializer.serialize(_decimal(value)) for name, value in plain.items() if value is not None}
+
+
+def from_item(item: Mapping[str, Any]) -> Item:
+    """A plain dict of DynamoDB's form; whole numbers are int, others float."""
+    return {name: _number(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, dict):
+        return {name: _decimal(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_decimal(inner) for inner in value]
+    return value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _number(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_number(inner) for inner in value]
+    return value
