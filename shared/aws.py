@@ -48,5 +48,5 @@ def client(service: Service, config: Config | None = None) -> Any:
 
 
 def _count(event_name: str, **_: Any) -> None:
-    _, service, operation = event_name.split(".")
+    _before_send, service, operation = event_name.split(".")
     calls[f"{service}.{operation}"] += 1
