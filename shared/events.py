@@ -171,10 +171,15 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BibsRead(DomainEvent, frozen=True, kw_only=True):
-    """The bibs of a photo, also when there are none; said again when a roster or the rules change."""
+    """The bibs of a photo, also when there are none; said again when a roster or the rules change.
+
+    `photo_revision` is the PhotoIngested revision that brought the picture to this stage: what was said of a
+    picture before it was withdrawn is thereby told from what is said after it came back.
+    """
 
     STAGE: ClassVar[str] = "ocr"
     photo_id: str
+    photo_revision: int
     readings: tuple[Reading, ...]
     suggestions: tuple[Suggestion, ...]
     revision: int
@@ -192,10 +197,14 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FacesIndexed(DomainEvent, frozen=True, kw_only=True):
-    """The faces of a photo, also when there are none or the race has faces switched off."""
+    """The faces of a photo, also when there are none or the race has faces switched off.
+
+    `photo_revision` as in BibsRead.
+    """
 
     STAGE: ClassVar[str] = "faces"
     photo_id: str
+    photo_revision: int
     faces: tuple[Face, ...]
     enabled: bool
     revision: int

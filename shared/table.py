@@ -22,6 +22,7 @@ Item = dict[str, Any]
 Key = tuple[str, str]
 
 _MAX_BATCH_GET = 100
+_MAX_BATCH_WRITE = 25
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -101,6 +102,26 @@ class Table:
                     raise TemporaryFailure(f"DynamoDB left {len(unprocessed)} items of {self.name} unread.")
                 wanted = [*unprocessed, *wanted]
         return found
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Write items that need no condition, 25 a request."""
+        self._batch_write([{"PutRequest": {"Item": to_item(item)}} for item in items])
+
+    def delete_all(self, keys: Iterable[Key]) -> None:
+        """Delete items if they are there, 25 a request."""
+        self._batch_write([{"DeleteRequest": {"Key": _key(pk, sk)}} for pk, sk in dict.fromkeys(keys)])
+
+    def _batch_write(self, requests: list[Any]) -> None:
+        attempts_left = 10
+        while requests:
+            chunk, requests = requests[:_MAX_BATCH_WRITE], requests[_MAX_BATCH_WRITE:]
+            response: Any = self._client.batch_write_item(RequestItems={self.name: chunk})
+            unprocessed = response.get("UnprocessedItems", {}).get(self.name, [])
+            if unprocessed:
+                attempts_left -= 1
+                if not attempts_left:
+                    raise TemporaryFailure(f"DynamoDB left {len(unprocessed)} items of {self.name} unwritten.")
+                requests = [*unprocessed, *requests]
 
     def write(self, puts: Sequence[Item] = (), deletes: Sequence[Key] = (), condition: Condition | None = None) -> bool:
         """All in one transaction (at most 100 items); `condition` is on the first put. False when it failed."""
