@@ -1,0 +1,89 @@
+"""Which words of a photo are bibs: pure rules over words, the race's settings and its roster."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from shared.events import Box, Reading, Suggestion
+from shared.race import RaceSettings, Region
+
+# A bib is a word of capital letters and digits; these are what one misread character could have been.
+_ALPHABET = string.digits + string.ascii_uppercase
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """A word as the text detector saw it; `confidence` in percent."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+class Bibs(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read in a photo, each bib once, in bib order."""
+
+    readings: tuple[Reading, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[str] | None) -> Bibs:
+    """Read the bibs among `words`.
+
+    A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, by the race's rules. With a
+    roster only its bibs are accepted, and a word that is one character off exactly one of them is kept as a
+    suggestion; without a roster (None) the rules decide and the reading is unverified.
+    """
+    readings: dict[str, Reading] = {}
+    suggestions: dict[str, Suggestion] = {}
+    for word in sorted(words, key=_best_first):
+        bib = settings.bib_rules.admits(word.text)
+        if bib is None or word.confidence < settings.min_confidence or _inside(word.box, settings.watermark):
+            continue
+        if roster is None or bib in roster:
+            readings.setdefault(bib, _reading(bib, word, verified=roster is not None))
+        elif (neighbour := only_neighbour(bib, roster)) is not None:
+            suggestions.setdefault(
+                neighbour, Suggestion(bib=neighbour, text=word.text, confidence=word.confidence, box=word.box)
+            )
+    return Bibs(
+        readings=tuple(readings[bib] for bib in sorted(readings)),
+        suggestions=tuple(suggestions[bib] for bib in sorted(suggestions) if bib not in readings),
+    )
+
+
+def only_neighbour(bib: str, roster: frozenset[str]) -> str | None:
+    """The one bib of the roster that is a single character (changed, missing or too many) away, or None."""
+    neighbours = {candidate for candidate in _one_character_off(bib) if candidate in roster}
+    return neighbours.pop() if len(neighbours) == 1 else None
+
+
+def _one_character_off(bib: str) -> Iterator[str]:
+    for at in range(len(bib) + 1):
+        head, tail = bib[:at], bib[at:]
+        if tail:
+            yield head + tail[1:]
+        for character in _ALPHABET:
+            yield head + character + tail
+            if tail and character != tail[0]:
+                yield head + character + tail[1:]
+
+
+def _reading(bib: str, word: Word, *, verified: bool) -> Reading:
+    return Reading(bib=bib, text=word.text, confidence=word.confidence, box=word.box, verified=verified)
+
+
+def _best_first(word: Word) -> tuple[float, float, float, str]:
+    return (-word.confidence, word.box.top, word.box.left, word.text)
+
+
+def _inside(box: Box, region: Region | None) -> bool:
+    """Whether the centre of `box` lies in `region`."""
+    if region is None:
+        return False
+    x, y = box.left + box.width / 2, box.top + box.height / 2
+    return (
+        region.left <= x <= region.left + region.width + 1e-9 and region.top <= y <= region.top + region.height + 1e-9
+    )
