@@ -1,7 +1,8 @@
 """The ocr function: words are kept once, and read as bibs by what the race says now.
 
 A roster or rule that changes is evidence like any other: the race's photos are read again from their kept words,
-page by page through notes to the own queue, without asking the text detector again.
+without asking the text detector again. Notes to the own queue split that work: one a page, which finds the photos
+that would read differently, and one for each of those.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from services.ocr.adapters import Photo, Photos, RaceFacts, Rosters, TextDetector
 from services.ocr.config import Config
-from services.ocr.domain import read_bibs
+from services.ocr.domain import Bibs, read_bibs
 from shared import aws
 from shared.bus import EventBus
 from shared.errors import Conflict, InvalidMessage
@@ -36,8 +39,8 @@ from shared.worker import handle_batch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REREAD = "reread"
-PAGE = 200  # photos that one invocation reads again; each needs at most one write
+REREAD_RACE, REREAD_PHOTO = "reread-race", "reread-photo"
+PAGE = 500  # photos that one note looks through, in memory
 ATTEMPTS = 10  # optimistic writes before the message goes back to the queue
 
 
@@ -57,57 +60,60 @@ class Reader:
         """Do what the message asks for; raises InvalidMessage for one that is none of ours."""
         match message:
             case Envelope(data=PhotoIngested() as event):
-                said = self._ingested(event)
-                self._bus.publish([caused(said, message.meta)] if said else [])
+                self._settle(event.race, event.photo_id, self._arrival(event), message.meta)
             case Envelope(data=PhotoWithdrawn() as event):
                 self._withdraw(event)
             case Envelope(data=RaceConfigured() as event):
                 self._photos.configure(event.race, event.settings, event.revision)
-                self._queue.send(_reread(event.race, message.meta))
+                self._queue.send(_reread_race(event.race, message.meta))
             case Envelope(data=RosterImported() as event):
                 self._photos.import_roster(event.race, event.roster, event.revision)
-                self._queue.send(_reread(event.race, message.meta))
-            case Note(name="reread"):
+                self._queue.send(_reread_race(event.race, message.meta))
+            case Note(name="reread-race"):
                 self._reread_page(message)
+            case Note(name="reread-photo", body=body):
+                self._settle(_race_of(body), body["photo_id"], _only_if_there, message.meta)
             case _:
                 raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
 
-    def _ingested(self, event: PhotoIngested) -> BibsRead | None:
+    def _arrival(self, event: PhotoIngested) -> Callable[[Photo | None], Photo | None]:
         words = functools.cache(self._detector.words)  # asked at most once, however often the write is retried
 
         def arrive(held: Photo | None) -> Photo | None:
-            if held and held.withdrawn is None:
+            if held is None:
+                return Photo(photo_id=event.photo_id, photo_revision=event.revision, words=words(event.processed))
+            if held.withdrawn is None:
                 return held
-            if held and held.withdrawn is not None and held.withdrawn >= event.revision:
+            if held.withdrawn >= event.revision:
                 return None
-            return Photo(
-                photo_id=event.photo_id,
-                photo_revision=event.revision,
-                words=words(event.processed),
-                revision=held.revision if held else 0,
+            return msgspec.structs.replace(
+                held, photo_revision=event.revision, words=words(event.processed), bibs=None, withdrawn=None
             )
 
-        return self._settle(event.race, event.photo_id, arrive)
+        return arrive
 
-    def _settle(self, race: RaceRef, photo_id: str, change: Callable[[Photo | None], Photo | None]) -> BibsRead | None:
-        """Change the photo, read its bibs by what holds now, keep the result; answer what there is to say.
+    def _settle(self, race: RaceRef, photo_id: str, change: Callable[[Photo | None], Photo | None], meta: Meta) -> None:
+        """Change the photo, read its bibs by what holds now, keep them, say them.
 
-        The race's facts are read again after the write: a roster that came in between has listed the photos either
-        after this write, and then reads this one again, or before it, and then it is seen here.
+        After a write the race's facts are read again: a roster that came in between has listed the photos either
+        after the write, and then reads this one again, or before it, and then it is seen here.
         """
         facts, held = self._photos.load(race, photo_id)
         for _ in range(ATTEMPTS):
             photo = change(held)
             if photo is None:
-                return None
+                return
             photo = self._read(photo, facts)
-            if photo != held and not self._photos.save(race, photo, held):
-                facts, held = self._photos.load(race, photo_id)
-                continue
-            facts_now = self._photos.facts(race)
-            if facts_now == facts:
-                return _said(race, photo)
-            facts, held = facts_now, photo
+            if photo != held:
+                if not self._photos.save(race, photo, held):
+                    facts, held = self._photos.load(race, photo_id)
+                    continue
+                facts_before, facts, held = facts, self._photos.facts(race), photo
+                if facts != facts_before:
+                    continue
+            if photo.bibs is not None:
+                self._bus.publish([caused(_bibs_read(race, photo, photo.bibs), meta)])
+            return
         raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
 
     def _read(self, photo: Photo, facts: RaceFacts) -> Photo:
@@ -116,26 +122,16 @@ class Reader:
         bibs = read_bibs(photo.words, facts.settings, self._rosters.bibs(facts.roster))
         if bibs == photo.bibs:
             return photo
-        return Photo(
-            photo_id=photo.photo_id,
-            photo_revision=photo.photo_revision,
-            words=photo.words,
-            bibs=bibs,
-            revision=photo.revision + 1,
-        )
+        return msgspec.structs.replace(photo, bibs=bibs, revision=photo.revision + 1)
 
     def _reread_page(self, note: Note) -> None:
-        race = RaceRef(note.body["organizer_id"], note.body["event_id"])
-        photos = self._photos.photos(race, after=note.body.get("after"))
+        race = _race_of(note.body)
         facts = self._photos.facts(race)
-        page = list(itertools.islice(photos, PAGE))
-        said = []
-        for photo in page:
-            if photo.withdrawn is None and self._read(photo, facts) != photo:
-                said.append(self._settle(race, photo.photo_id, _only_if_there))
-        self._bus.publish(caused(event, note.meta) for event in said if event)
+        page = list(itertools.islice(self._photos.photos(race, after=note.body.get("after")), PAGE))
+        changed = [photo for photo in page if photo.withdrawn is None and self._read(photo, facts) != photo]
+        self._queue.send_all(_note(REREAD_PHOTO, race, note.meta, photo_id=photo.photo_id) for photo in changed)
         if len(page) == PAGE:
-            self._queue.send(_reread(race, note.meta, after=page[-1].photo_id))
+            self._queue.send(_reread_race(race, note.meta, after=page[-1].photo_id))
 
     def _withdraw(self, event: PhotoWithdrawn) -> None:
         for _ in range(ATTEMPTS):
@@ -158,24 +154,28 @@ def _only_if_there(held: Photo | None) -> Photo | None:
     return held if held and held.withdrawn is None else None
 
 
-def _said(race: RaceRef, photo: Photo) -> BibsRead | None:
-    if photo.bibs is None:
-        return None
+def _bibs_read(race: RaceRef, photo: Photo, bibs: Bibs) -> BibsRead:
     return BibsRead(
         organizer_id=race.organizer_id,
         event_id=race.event_id,
         photo_id=photo.photo_id,
         photo_revision=photo.photo_revision,
-        readings=photo.bibs.readings,
-        suggestions=photo.bibs.suggestions,
+        readings=bibs.readings,
+        suggestions=bibs.suggestions,
         revision=photo.revision,
     )
 
 
-def _reread(race: RaceRef, meta: Meta, after: str | None = None) -> Note:
-    return Note(
-        meta=meta, name=REREAD, body={"organizer_id": race.organizer_id, "event_id": race.event_id, "after": after}
-    )
+def _reread_race(race: RaceRef, meta: Meta, after: str | None = None) -> Note:
+    return _note(REREAD_RACE, race, meta, after=after)
+
+
+def _note(name: str, race: RaceRef, meta: Meta, **body: str | None) -> Note:
+    return Note(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
+
+
+def _race_of(body: dict[str, Any]) -> RaceRef:
+    return RaceRef(body["organizer_id"], body["event_id"])
 
 
 @functools.cache
