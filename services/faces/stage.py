@@ -19,19 +19,17 @@ STAGE = Stage(
                         "rekognition:IndexFaces",
                         "rekognition:SearchFaces",
                         "rekognition:DeleteFaces",
-                        "rekognition:DeleteCollection",
                     ),
                     on="collections",
                 ),
                 Call(actions=("s3:GetObject",), on="derived"),
                 Call(
                     actions=(
+                        "dynamodb:BatchGetItem",
                         "dynamodb:BatchWriteItem",
-                        "dynamodb:DeleteItem",
                         "dynamodb:GetItem",
                         "dynamodb:PutItem",
                         "dynamodb:Query",
-                        "dynamodb:UpdateItem",
                     ),
                     on="table",
                 ),
@@ -50,6 +48,7 @@ STAGE = Stage(
                 Call(
                     actions=(
                         "dynamodb:BatchGetItem",
+                        "dynamodb:BatchWriteItem",
                         "dynamodb:GetItem",
                         "dynamodb:PutItem",
                         "dynamodb:Query",

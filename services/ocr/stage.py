@@ -16,7 +16,7 @@ STAGE = Stage(
                 Call(actions=("rekognition:DetectText",), on="any"),
                 Call(actions=("s3:GetObject",), on="derived"),
                 Call(
-                    actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
+                    actions=("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
                     on="table",
                 ),
                 Call(actions=("events:PutEvents",), on="bus"),

@@ -1,0 +1,193 @@
+"""The index function: a photo's faces go into the race's collection, and what they match is kept.
+
+A photo that comes before its race is configured waits; a race that switches faces on or off has its photos looked at
+again, one note each. Whether faces are on is read again after every write: a switch that came in between has listed
+the photos either after the write, and then looks at this one again, or before it, and then it is seen here.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from services.faces.adapters import Collections, FaceIndex, Indexed, Settings
+from services.faces.config import Config
+from shared import aws
+from shared.bus import EventBus
+from shared.errors import Conflict, InvalidMessage
+from shared.events import Envelope, FacesIndexed, Meta, PhotoIngested, PhotoWithdrawn, RaceConfigured, caused
+from shared.keys import RaceRef
+from shared.messages import Message, Note
+from shared.queue import OwnQueue
+from shared.table import Table
+from shared.telemetry import Telemetry
+from shared.worker import handle_batch
+
+REVIEW_RACE, REVIEW_PHOTO = "review-race", "review-photo"
+PAGE = 500  # photos that one note looks through
+ATTEMPTS = 10  # optimistic writes before the message goes back to the queue
+replace = msgspec.structs.replace
+
+
+class Indexer:
+    """What the index function does with each message."""
+
+    def __init__(self, *, index: FaceIndex, collections: Collections, bus: EventBus, queue: OwnQueue) -> None:
+        self._index = index
+        self._collections = collections
+        self._bus = bus
+        self._queue = queue
+
+    def handle(self, message: Message) -> None:
+        """Do what the message asks for; raises InvalidMessage for one that is none of ours."""
+        match message:
+            case Envelope(data=PhotoIngested() as event):
+                self._settle(event.race, event.photo_id, functools.partial(_arrive, event), message.meta)
+            case Envelope(data=PhotoWithdrawn() as event):
+                self._settle(event.race, event.photo_id, functools.partial(_leave, event), message.meta)
+            case Envelope(data=RaceConfigured() as event):
+                self._index.configure(event.race, Settings(faces=event.settings.faces, revision=event.revision))
+                self._queue.send(_review_race(event.race, message.meta))
+            case Note(name="review-race"):
+                self._review_page(message)
+            case Note(name="review-photo", body=body):
+                self._settle(_race_of(body), body["photo_id"], _only_if_there, message.meta)
+            case _:
+                raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
+
+    def _settle(
+        self, race: RaceRef, photo_id: str, change: Callable[[Indexed | None], Indexed | None], meta: Meta
+    ) -> None:
+        """Change the photo, index its faces if they are on, keep them, say them."""
+        settings, held = self._index.load(race, photo_id)
+        for _ in range(ATTEMPTS):
+            changed = change(held)
+            if changed is None:
+                return
+            photo = self._with_faces(race, changed, settings)
+            if photo != held:
+                photo = replace(photo, revision=photo.revision + 1)
+                self._forget_lost(race, held, photo)  # before the write, so that a redelivery would do it again
+                if not self._index.save(race, photo, held):
+                    settings, held = self._index.load(race, photo_id)
+                    self._undo_unless_kept(race, photo, held)
+                    continue
+                settings_before, settings, held = settings, self._index.settings(race), photo
+                if settings != settings_before:
+                    continue
+            if photo.enabled is not None and photo.withdrawn is None:
+                self._bus.publish([caused(_faces_indexed(race, photo), meta)])
+            return
+        raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
+
+    def _with_faces(self, race: RaceRef, photo: Indexed, settings: Settings | None) -> Indexed:
+        if photo.withdrawn is not None or photo.processed is None or settings is None:
+            return photo
+        if photo.enabled == settings.faces:
+            return photo
+        if not settings.faces:
+            return replace(photo, enabled=False, faces=())
+        faces = self._collections.index(race, photo.photo_id, photo.processed)
+        for face in faces:
+            matches = self._collections.matches(race, photo.photo_id, face.face_id)
+            self._index.keep_matches(photo.photo_id, face.face_id, matches)
+        return replace(photo, enabled=True, faces=faces)
+
+    def _forget_lost(self, race: RaceRef, before: Indexed | None, after: Indexed) -> None:
+        """Take faces that the photo no longer has out of the collection."""
+        if before is not None:
+            staying = {face.face_id for face in after.faces}
+            self._collections.forget(race, {face.face_id for face in before.faces} - staying)
+
+    def _undo_unless_kept(self, race: RaceRef, ours: Indexed, kept: Indexed | None) -> None:
+        """Take out what we indexed while somebody withdrew the photo or switched faces off."""
+        if kept is not None and (kept.withdrawn is not None or kept.enabled is False):
+            self._collections.forget(race, {face.face_id for face in ours.faces})
+
+    def _review_page(self, note: Note) -> None:
+        race = _race_of(note.body)
+        settings = self._index.settings(race)
+        page = list(itertools.islice(self._index.photos(race, after=note.body.get("after")), PAGE))
+        wanted = settings.faces if settings else None
+        changed = [photo for photo in page if photo.withdrawn is None and photo.enabled != wanted]
+        self._queue.send_all(_note(REVIEW_PHOTO, race, note.meta, photo_id=photo.photo_id) for photo in changed)
+        if len(page) == PAGE:
+            self._queue.send(_review_race(race, note.meta, after=page[-1].photo_id))
+
+
+def _arrive(event: PhotoIngested, held: Indexed | None) -> Indexed | None:
+    if held is not None and held.withdrawn is None:
+        return held
+    if held is not None and held.withdrawn is not None and held.withdrawn >= event.revision:
+        return None
+    return Indexed(
+        photo_id=event.photo_id,
+        photo_revision=event.revision,
+        processed=event.processed,
+        revision=held.revision if held else 0,
+    )
+
+
+def _leave(event: PhotoWithdrawn, held: Indexed | None) -> Indexed | None:
+    if held is not None and max(held.photo_revision, held.withdrawn or 0) >= event.revision:
+        return held
+    return Indexed(
+        photo_id=event.photo_id,
+        photo_revision=0,
+        processed=None,
+        revision=held.revision if held else 0,
+        withdrawn=event.revision,
+    )
+
+
+def _only_if_there(held: Indexed | None) -> Indexed | None:
+    return held if held is not None and held.withdrawn is None else None
+
+
+def _faces_indexed(race: RaceRef, photo: Indexed) -> FacesIndexed:
+    return FacesIndexed(
+        organizer_id=race.organizer_id,
+        event_id=race.event_id,
+        photo_id=photo.photo_id,
+        photo_revision=photo.photo_revision,
+        faces=photo.faces,
+        enabled=bool(photo.enabled),
+        revision=photo.revision,
+    )
+
+
+def _review_race(race: RaceRef, meta: Meta, after: str | None = None) -> Note:
+    return _note(REVIEW_RACE, race, meta, after=after)
+
+
+def _note(name: str, race: RaceRef, meta: Meta, **body: str | None) -> Note:
+    return Note(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
+
+
+def _race_of(body: dict[str, Any]) -> RaceRef:
+    return RaceRef(body["organizer_id"], body["event_id"])
+
+
+@functools.cache
+def _telemetry() -> Telemetry:
+    return Telemetry("faces", "index")
+
+
+@functools.cache
+def _indexer() -> Indexer:
+    config = Config.from_environment()
+    return Indexer(
+        index=FaceIndex(Table(aws.client("dynamodb"), config.table)),
+        collections=Collections(aws.client("rekognition")),
+        bus=EventBus(aws.client("events"), config.bus),
+        queue=OwnQueue(aws.client("sqs"), config.queue_url),
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda entry: an SQS batch in, the failed messages out."""
+    return handle_batch(event, context, handle=_indexer().handle, telemetry=_telemetry())
