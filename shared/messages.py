@@ -26,13 +26,18 @@ class ObjectCreated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectDeleted(msgspec.Struct, frozen=True, kw_only=True):
-    """S3 deleted an object (or put a delete marker on it)."""
+    """S3 deleted an object (or put a delete marker on it).
+
+    `erased_version` names the one version that is gone for good, where that is all that was deleted: the key itself
+    may still hold another.
+    """
 
     meta: Meta
     bucket: str
     key: str
     sequencer: str
     at: str
+    erased_version: str | None = None
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,5 +96,13 @@ def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, An
             at=at,
         )
     if detail_type == "Object Deleted":
-        return ObjectDeleted(meta=meta, bucket=bucket, key=key, sequencer=sequencer, at=at)
+        permanently = detail.get("deletion-type") == "Permanently Deleted"
+        return ObjectDeleted(
+            meta=meta,
+            bucket=bucket,
+            key=key,
+            sequencer=sequencer,
+            at=at,
+            erased_version=target.get("version-id") if permanently else None,
+        )
     raise InvalidMessage("unknown_notification", f"S3's '{detail_type}' is not one we asked for.")

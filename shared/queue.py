@@ -22,9 +22,9 @@ class OwnQueue:
         self._client = client
         self._url = url
 
-    def send(self, note: Note) -> None:
-        """Send one note."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=note.to_json())
+    def send(self, note: Note, *, delay_s: int = 0) -> None:
+        """Send one note, to be seen after `delay_s` seconds (at most 900)."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=note.to_json(), DelaySeconds=delay_s)
 
     def send_all(self, notes: Iterable[Note]) -> None:
         """Send notes, ten a request. Raises PublishFailed when one was not taken."""

@@ -21,6 +21,8 @@ from shared.errors import InvalidRace, InvalidRoster
 
 MAX_RUNNERS = 200_000
 MAX_PROBLEMS_KEPT = 100
+MAX_PROBLEMS = 10_000
+_MAX_QUOTED = 60
 
 
 class Region(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,20 +115,22 @@ def _race_complaints(settings: RaceSettings) -> Iterator[str]:
         yield f"date must be a day like 2026-10-25, not '{settings.date}'."
     try:
         ZoneInfo(settings.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder of zones
         yield f"timezone must be a name like Asia/Seoul, not '{settings.timezone}'."
     if not 1 <= rules.min_digits <= rules.max_digits <= 9:
         yield "bib_rules: 1 <= min_digits <= max_digits <= 9 must hold."
     if rules.lowest is not None and rules.highest is not None and rules.lowest > rules.highest:
         yield "bib_rules: lowest must not be above highest."
+    if any(bound is not None and not 0 <= bound <= 999_999_999 for bound in (rules.lowest, rules.highest)):
+        yield "bib_rules: lowest and highest are numbers of at most nine digits."
     if not rules.prefixes or any(not (p == "" or (p.isascii() and p.isalpha())) for p in rules.prefixes):
         yield 'bib_rules: prefixes are letters, or "" for bibs without one; there must be at least one.'
-    if not 0 < settings.min_confidence <= 100:
-        yield "min_confidence is a percentage above 0, at most 100."
+    if not 1 <= settings.min_confidence <= 100:
+        yield "min_confidence is a percentage, 1 to 100."
     if (region := settings.watermark) is not None and not (
-        0 <= region.left <= 1 and 0 <= region.top <= 1 and 0 < region.width <= 1 and 0 < region.height <= 1
+        0 <= region.left <= 1 and 0 <= region.top <= 1 and 0.001 <= region.width <= 1 and 0.001 <= region.height <= 1
     ):
-        yield "watermark is given in fractions of the picture, 0 to 1."
+        yield "watermark is given in fractions of the picture: left and top 0 to 1, width and height 0.001 to 1."
 
 
 def parse_roster(body: bytes) -> Roster:
@@ -136,9 +140,10 @@ def parse_roster(body: bytes) -> Roster:
     are left out and reported with their line number. Raises InvalidRoster when nothing can be used.
     """
     text = _decoded(body)
-    header, *_ = text.splitlines() or [""]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = io.StringIO(text, newline="")
+    delimiter = max(",;\t", key=lines.readline().count)
+    lines.seek(0)
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
         columns = [column.strip().lower() for column in next(reader, [])]
         if "bib" not in columns:
@@ -174,11 +179,17 @@ def _read_rows(reader: Iterator[list[str]], columns: list[str]) -> tuple[list[Ru
             continue
         complaint, runner = _read_row(row, columns)
         if runner is not None and runner.bib in seen_at:
-            complaint = f"bib {runner.printed} is already in line {seen_at[runner.bib]}."
+            complaint = f"bib {runner.printed[:_MAX_QUOTED]} is already in line {seen_at[runner.bib]}."
         elif runner is not None and len(runners) >= MAX_RUNNERS:
             raise InvalidRoster("roster_too_long", f"The roster has more than {MAX_RUNNERS:,} runners.")
         if complaint or runner is None:
             problems.append(Problem(line=line, message=complaint))
+            if len(problems) > MAX_PROBLEMS:
+                raise InvalidRoster(
+                    "roster_too_many_problems",
+                    f"More than {MAX_PROBLEMS:,} rows cannot be used; the first is line {problems[0].line}: "
+                    f"{problems[0].message}",
+                )
             continue
         seen_at[runner.bib] = line
         runners[runner.bib] = runner
@@ -194,5 +205,5 @@ def _read_row(row: list[str], columns: list[str]) -> tuple[str, Runner | None]:
         return "no bib.", None
     bib = bibs.canonical(printed)
     if bib is None:
-        return f"'{printed}' is not a bib (letters, then digits).", None
+        return f"'{printed[:_MAX_QUOTED]}' is not a bib (letters, then digits).", None
     return "", Runner(bib=bib, printed=printed, name=cells.get("name", ""))

@@ -138,6 +138,25 @@ class Table:
             raise TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(reasons)}.") from error
         return True
 
+    def write_guarded(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = ()) -> bool:
+        """All in one transaction (at most 100 items), each put under its own condition.
+
+        False when a condition did not hold or another transaction was at the same items: read again, decide again.
+        """
+        actions: list[Any] = [
+            {"Put": {"TableName": self.name, "Item": to_item(item), **_condition_arguments(condition)}}
+            for item, condition in puts
+        ]
+        actions += [{"Delete": {"TableName": self.name, "Key": _key(pk, sk)}} for pk, sk in deletes]
+        try:
+            self._client.transact_write_items(TransactItems=actions)
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
+            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            raise TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(sorted(reasons))}.") from error
+        return True
+
     def _conditional(self, call: Any, request: dict[str, Any], condition: Condition) -> bool:
         try:
             call(**request, **_condition_arguments(condition))

@@ -1,0 +1,93 @@
+"""The races function: an uploaded race.json or roster.csv is checked, kept, and told to every stage."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from services.races.adapters import Files, Races
+from services.races.config import Config
+from services.races.domain import Import, read_file, rejection
+from shared import aws
+from shared.bus import EventBus
+from shared.errors import Conflict, InvalidInput, InvalidKey, InvalidMessage
+from shared.events import RosterImported, caused
+from shared.keys import KeyKind, RaceRef, parse_key
+from shared.messages import Message, ObjectCreated
+from shared.table import Table
+from shared.telemetry import Telemetry
+from shared.worker import handle_batch
+
+ATTEMPTS = 5  # optimistic writes before the message goes back to the queue
+
+
+class Intake:
+    """What the races stage does with each message."""
+
+    def __init__(self, races: Races, files: Files, bus: EventBus, derived_bucket: str) -> None:
+        self._races = races
+        self._files = files
+        self._bus = bus
+        self._derived_bucket = derived_bucket
+
+    def handle(self, message: Message) -> None:
+        """Take in an upload; raises InvalidMessage for anything else."""
+        if not isinstance(message, ObjectCreated):
+            raise InvalidMessage("unexpected_message", "The races stage hears uploads of race files only.")
+        try:
+            kind, race, filename = parse_key(message.key)
+        except InvalidKey:
+            return  # a file of this name among the photos: the ingest stage says what is wrong with it
+        if race is not None and kind in (KeyKind.RACE_FILE, KeyKind.ROSTER_FILE):
+            self._take_in(race, filename, message)
+
+    def _take_in(self, race: RaceRef, filename: str, upload: ObjectCreated) -> None:
+        taken: Import | None = None
+        for _ in range(ATTEMPTS):
+            known = self._races.load(race, filename)
+            if said := known.said_about(upload.sequencer):
+                self._bus.publish([caused(said, upload.meta)])
+                return
+            if known.outdates(upload.sequencer):
+                return
+            taken = taken or self._read(race, filename, upload)
+            if taken is None:
+                return
+            if self._races.save(race, filename, taken.event, known):
+                if known.learn(taken.event).said_about(upload.sequencer):
+                    self._bus.publish([caused(taken.event, upload.meta)])
+                return
+        raise Conflict(f"{upload.key} is being written by too many at once.")
+
+    def _read(self, race: RaceRef, filename: str, upload: ObjectCreated) -> Import | None:
+        try:
+            body = self._files.read(upload, filename)
+        except InvalidInput as error:
+            return Import(event=rejection(race, filename, error, upload.sequencer))
+        if body is None:
+            return None
+        taken = read_file(race, filename, body, upload.sequencer, self._derived_bucket)
+        if isinstance(taken.event, RosterImported) and taken.roster is not None:
+            self._files.write_roster(taken.event.roster.key, taken.roster)
+        return taken
+
+
+@functools.cache
+def _telemetry() -> Telemetry:
+    return Telemetry("races", "intake")
+
+
+@functools.cache
+def _intake() -> Intake:
+    config = Config.from_environment()
+    return Intake(
+        Races(Table(aws.client("dynamodb"), config.table)),
+        Files(aws.client("s3"), config.derived_bucket),
+        EventBus(aws.client("events"), config.bus),
+        config.derived_bucket,
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda's entry: a batch of queue messages in, the failed ones out."""
+    return handle_batch(event, context, handle=_intake().handle, telemetry=_telemetry())
