@@ -1,0 +1,147 @@
+"""The one front door on one port, which is CloudFront's part on AWS.
+
+    python -m local.proxy --port 8080 --aws http://127.0.0.1:4566
+
+/                     the page: GET / of the search stage's REST API
+/page/{file}          what the page loads, from the same API
+/api/{stage}/{path}   that stage's own REST API
+/health               answers when the door is open
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import boto3
+import httpx
+import uvicorn
+from botocore.exceptions import ClientError, ParamValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from shared import naming
+
+HOST = "127.0.0.1"
+PAGE_STAGE = "search"
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
+
+Find = Callable[[str], str]
+"""The base URL of a stage's REST API; raises LookupError."""
+
+# Of one connection, not of the message (RFC 9110, 7.6.1), or written anew by httpx and uvicorn.
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
+    | {"upgrade", "host", "content-length", "content-encoding", "accept-encoding", "date", "server"}
+)
+
+
+def application(aws_url: str, find: Find) -> Starlette:
+    """The door before the embedded AWS at `aws_url`."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+            app.state.client = client
+            yield
+
+    async def health(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def page(request: Request) -> Response:
+        return await forward(request, PAGE_STAGE, _raw_path(request))
+
+    async def api(request: Request) -> Response:
+        segments = _raw_path(request).split("/", 3)  # "", "api", stage, the rest
+        return await forward(request, request.path_params["stage"], "/" + "".join(segments[3:]))
+
+    async def forward(request: Request, stage: str, path: str) -> Response:
+        """Send the request to the stage's API as its own host would get it, and hand back the answer."""
+        try:
+            base = urlsplit(await run_in_threadpool(find, stage))
+        except LookupError:
+            return _refusal(404, "unknown_stage", f"No stage {stage!r} has an API here.")
+        api_id = base.netloc.split(".", 1)[0]
+        host = f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"
+        target = f"{base.path.rstrip('/')}{path}"
+        if request.url.query:
+            target += f"?{request.url.query}"
+        client: httpx.AsyncClient = request.app.state.client
+        try:
+            answer = await client.request(
+                request.method,
+                httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii")),
+                headers=[*_end_to_end(request.headers.items()), ("host", host), ("accept-encoding", "identity")],
+                content=await request.body(),
+            )
+        except httpx.TransportError:
+            return _refusal(502, "no_answer", "The embedded AWS does not answer; is it still running?")
+        response = Response(answer.content, answer.status_code)
+        for name, value in _end_to_end(answer.headers.multi_items()):
+            response.headers.append(name, value)
+        return response
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/", page),
+            Route("/page/{file:path}", page),
+            Route("/api/{stage}", api, methods=METHODS),
+            Route("/api/{stage}/{path:path}", api, methods=METHODS),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _raw_path(request: Request) -> str:
+    """The path as it was sent, percent signs and all."""
+    return str(request.scope["raw_path"].decode("ascii"))
+
+
+def _end_to_end(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
+
+
+def _refusal(status: int, reason: str, message: str) -> Response:
+    return JSONResponse({"reason": reason, "message": message}, status)
+
+
+def api_finder(aws_url: str, env: str) -> Find:
+    """Look APIs up where their stacks write them down; one that was found is remembered."""
+    ssm = boto3.client(
+        "ssm",
+        endpoint_url=aws_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+    )
+
+    @functools.cache
+    def find(stage: str) -> str:
+        try:
+            return str(ssm.get_parameter(Name=naming.api_url_parameter(env, stage))["Parameter"]["Value"])
+        except (ClientError, ParamValidationError):
+            raise LookupError(stage) from None
+
+    return find
+
+
+def main() -> None:
+    """Read the arguments and serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m local.proxy", description="The front door.")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--aws", default=f"http://{HOST}:4566", help="URL of the embedded AWS")
+    parser.add_argument("--env", default="dev", help="environment whose stacks stand there")
+    arguments = parser.parse_args()
+    door = application(arguments.aws, api_finder(arguments.aws, arguments.env))
+    uvicorn.run(door, host=HOST, port=arguments.port, log_level="warning", timeout_graceful_shutdown=1)
+
+
+if __name__ == "__main__":
+    main()
