@@ -230,10 +230,14 @@ class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhotoMatched(DomainEvent, frozen=True, kw_only=True):
-    """Who is in a photo, by all evidence so far; `complete` once both bibs and faces were looked at."""
+    """Who is in a photo, by all evidence so far; `complete` once both bibs and faces were looked at.
+
+    `photo_revision` is the newest PhotoIngested revision that evidence came from, as in BibsRead.
+    """
 
     STAGE: ClassVar[str] = "faces"
     photo_id: str
+    photo_revision: int = 0
     runners: tuple[MatchedRunner, ...]
     complete: bool
     revision: int

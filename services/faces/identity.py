@@ -168,6 +168,7 @@ def _photo_matched(race: RaceRef, identity: Identity) -> PhotoMatched:
         organizer_id=race.organizer_id,
         event_id=race.event_id,
         photo_id=identity.photo_id,
+        photo_revision=identity.photo_revision,
         runners=identity.runners,
         complete=identity.complete,
         revision=identity.revision,
