@@ -43,7 +43,7 @@ class Indexed(msgspec.Struct, frozen=True, kw_only=True):
 
     photo_id: str
     photo_revision: int
-    processed: ImageRef | None
+    processed: ImageRef | None = None
     enabled: bool | None = None
     faces: tuple[Face, ...] = ()
     revision: int = 0

@@ -1,0 +1,143 @@
+"""Keys, rosters and race files."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import keys
+from shared.errors import InvalidKey, InvalidRace, InvalidRoster
+from shared.keys import KeyKind, RaceRef, is_newer, parse_key
+from shared.race import parse_race, parse_roster
+
+IDS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,20}[A-Za-z0-9])?", fullmatch=True)
+
+
+@given(IDS, IDS, st.text(min_size=1).filter(lambda name: "/" not in name))
+def test_every_filename_survives_as_it_is(organizer: str, event: str, name: str) -> None:
+    parsed = parse_key(f"{organizer}/{event}/raw_photos/{name}")
+    assert parsed == (KeyKind.RAW_PHOTO, RaceRef(organizer, event), name)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("org/race/raw_photo/a.jpg", "key_wrong_folder"),
+        ("org/race/RAW_PHOTOS/a.jpg", "key_wrong_folder"),
+        ("org/race/raw-photos/a.jpg", "key_wrong_folder"),
+        ("race/raw_photos/a.jpg", "key_wrong_depth"),
+        ("/org/race/raw_photos/a.jpg", "key_wrong_depth"),
+        ("org/race/raw_photos/day1/a.jpg", "key_nested"),
+        ("or g/race/raw_photos/a.jpg", "key_bad_id"),
+        ("org/-race/raw_photos/a.jpg", "key_bad_id"),
+    ],
+)
+def test_a_near_miss_is_refused_with_its_reason(key: str, reason: str) -> None:
+    with pytest.raises(InvalidKey) as refusal:
+        parse_key(key)
+    assert refusal.value.reason == reason
+    assert "raw_photos" in str(refusal.value)
+
+
+@pytest.mark.parametrize("key", ["", "readme.txt", "org/race/raw_photos/", "org/race/notes.txt", "a/b/c/d/e"])
+def test_what_has_nothing_to_do_with_us_is_left_alone(key: str) -> None:
+    assert parse_key(key).kind is KeyKind.OTHER
+
+
+@given(IDS, IDS, IDS, IDS)
+def test_collections_of_different_races_never_share_a_name(a: str, b: str, c: str, d: str) -> None:
+    one, other = RaceRef(a, b), RaceRef(c, d)
+    assert (keys.collection_id(one) == keys.collection_id(other)) == (one == other)
+    assert RaceRef.from_partition(one.partition) == one
+
+
+def test_a_b_and_c_is_not_a_and_b_c() -> None:
+    assert keys.collection_id(RaceRef("a-b", "c")) != keys.collection_id(RaceRef("a", "b-c"))
+
+
+def test_sequencers_are_padded_on_the_right() -> None:
+    assert is_newer("0055AED6DCD90281E6", than="0055AED6DCD90281E5")
+    assert is_newer("0A1", than="0A")
+    assert not is_newer("0A", than="0A00")
+    assert not is_newer("0a", than="0A")
+
+
+class TestRoster:
+    def test_bad_rows_are_named_and_the_rest_is_used(self) -> None:
+        roster = parse_roster(b"bib,name\n12,Ann\n,Nobody\nx1x,Bad\n12,Twice\nA-007,Bond\n1,2,3\n\n")
+        assert [(r.bib, r.printed, r.name) for r in roster.runners] == [("12", "12", "Ann"), ("A7", "A-007", "Bond")]
+        assert [(p.line, p.message) for p in roster.problems] == [
+            (3, "no bib."),
+            (4, "'x1x' is not a bib (letters, then digits)."),
+            (5, "bib 12 is already in line 2."),
+            (7, "3 columns where the header has 2."),
+        ]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "bib;name\n1;김철수\n".encode(),
+            "\ufeffbib,name\r\n1,김철수\r\n".encode(),
+            "name\tBIB\n김철수\t1\n".encode(),
+            "bib,name\n1,김철수\n".encode("cp949"),
+        ],
+    )
+    def test_spreadsheets_of_all_kinds(self, body: bytes) -> None:
+        (runner,) = parse_roster(body).runners
+        assert (runner.bib, runner.name) == ("1", "김철수")
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            (b"", "roster_no_bib_column"),
+            (b"number,name\n1,Ann\n", "roster_no_bib_column"),
+            (b"bib,name\n", "roster_empty"),
+            (b"bib,name\nx,Ann\n", "roster_empty"),
+            (b"PK\x03\x04\x00\x00", "roster_not_text"),
+            (b"bib\n\xff\xff\n", "roster_encoding"),
+        ],
+    )
+    def test_what_cannot_be_used_at_all(self, body: bytes, reason: str) -> None:
+        with pytest.raises(InvalidRoster) as refusal:
+            parse_roster(body)
+        assert refusal.value.reason == reason
+
+    @given(st.binary(max_size=300))
+    def test_any_bytes_give_a_roster_or_a_refusal(self, body: bytes) -> None:
+        try:
+            assert parse_roster(b"bib,name\n" + body).runners
+        except InvalidRoster as refusal:
+            assert str(refusal)
+
+
+class TestRace:
+    def test_a_small_file_is_enough_and_faces_are_off(self) -> None:
+        race = parse_race(b'{"name": "City Run", "date": "2026-10-25"}')
+        assert race.faces is False
+        assert race.bib_rules.prefixes == ("",)
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            (b"", "not JSON"),
+            (b"[]", "object"),
+            (b'{"date": "2026-10-25"}', "name"),
+            (b'{"name": " ", "date": "2026-10-25"}', "name must not be empty"),
+            (b'{"name": "x", "date": "25.10.2026"}', "2026-10-25"),
+            (b'{"name": "x", "date": "2026-10-25", "timezone": "Seoul"}', "Asia/Seoul"),
+            (b'{"name": "x", "date": "2026-10-25", "timezone": "/etc"}', "Asia/Seoul"),
+            (b'{"name": "x", "date": "2026-10-25", "facse": true}', "facse"),
+            (b'{"name": "x", "date": "2026-10-25", "bib_rules": {"min_digits": 4, "max_digits": 3}}', "min_digits"),
+            (b'{"name": "x", "date": "2026-10-25", "bib_rules": {"prefixes": []}}', "prefixes"),
+            (b'{"name": "x", "date": "2026-10-25", "min_confidence": 0}', "min_confidence"),
+            (
+                b'{"name": "x", "date": "2026-10-25", "watermark": {"left": 7, "top": 0, "width": 1, "height": 1}}',
+                "watermark",
+            ),
+        ],
+    )
+    def test_a_bad_file_is_refused_with_what_is_wrong(self, body: bytes, said: str) -> None:
+        with pytest.raises(InvalidRace) as refusal:
+            parse_race(body)
+        assert said in str(refusal.value)
