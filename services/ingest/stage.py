@@ -1,7 +1,6 @@
 """The card of the ingest stage."""
 
 from shared.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
-from shared.keys import RACE_FILE, ROSTER_FILE
 from shared.stage import Call, Function, Stage, Uploads
 
 STAGE = Stage(
@@ -13,12 +12,12 @@ STAGE = Stage(
             name="intake",
             purpose="Checks, turns upright, strips and renders a photo; keeps which key holds which photo.",
             hears=(RaceConfigured,),
-            uploads=Uploads(deleted=True, except_suffixes=(f"/{RACE_FILE}", f"/{ROSTER_FILE}")),
+            uploads=Uploads(deleted=True),
             calls=(
                 Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
                 Call(actions=("s3:PutObject", "s3:DeleteObject"), on="derived"),
                 Call(
-                    actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
+                    actions=("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"),
                     on="table",
                 ),
                 Call(actions=("events:PutEvents",), on="bus"),

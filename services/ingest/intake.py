@@ -1,0 +1,358 @@
+"""The ingest function: every upload becomes a photo that can be looked at and shown, or is rejected with a reason.
+
+Save, then publish, then acknowledge. What a key's newest event came to is in the table before anything is said, so a
+redelivery finds it there and says the same again without decoding anything.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from services.ingest.adapters import Gallery, Ledger, Photographs
+from services.ingest.config import Config
+from services.ingest.domain import (
+    Content,
+    Gone,
+    KeyRecord,
+    Look,
+    Photo,
+    RaceRecord,
+    Refused,
+    Stamp,
+    announcement,
+    concerned,
+    derived_keys,
+    next_generation,
+    obsolete_keys,
+    rejection,
+    remembered,
+    settle,
+)
+from services.ingest.pictures import Rendition, render, watermark_text
+from services.ingest.stage import STAGE
+from shared import aws
+from shared.bus import EventBus
+from shared.errors import Conflict, InvalidKey, InvalidMessage, InvalidPicture
+from shared.events import DomainEvent, Envelope, Meta, RaceConfigured, caused
+from shared.keys import KeyKind, RaceRef, is_newer, near_race, parse_key
+from shared.messages import Message, Note, ObjectCreated, ObjectDeleted
+from shared.queue import OwnQueue
+from shared.table import Table
+from shared.telemetry import Telemetry
+from shared.worker import handle_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
+RELEASE_PAGE = 500  # waiting uploads that one note sends on
+REDATE_PAGE = 100  # photos that one note dates anew
+UNPLACED = "UNPLACED"  # partition of misplaced keys that name no race
+
+UPLOAD, RELEASE, REDATE = "take-upload", "release-waiting", "redate-photos"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a key is kept: its race, or for a misplaced key the nearest one, if any."""
+
+    race: RaceRef | None
+    misplaced: Refused | None = None
+
+    @property
+    def partition(self) -> str:
+        """The partition of the stage's table."""
+        return self.race.partition if self.race else UNPLACED
+
+
+def place_of(key: str) -> Place | None:
+    """The place of a raw photo's key, well-formed or nearly so; None for keys that are none of ours."""
+    try:
+        kind, race, _filename = parse_key(key)
+    except InvalidKey as error:
+        return Place(race=near_race(key), misplaced=Refused(reason=error.reason, message=str(error)))
+    return Place(race=race) if kind is KeyKind.RAW_PHOTO else None
+
+
+class Intake:
+    """What the ingest stage does with each message."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        photographs: Photographs,
+        gallery: Gallery,
+        bus: EventBus,
+        queue: OwnQueue,
+        telemetry: Telemetry,
+    ) -> None:
+        self._ledger = ledger
+        self._photographs = photographs
+        self._gallery = gallery
+        self._bus = bus
+        self._queue = queue
+        self._telemetry = telemetry
+
+    def handle(self, message: Message) -> None:
+        """Do what the message asks for; raises InvalidMessage for one that is none of ours."""
+        match message:
+            case ObjectCreated():
+                self._take(message)
+            case ObjectDeleted(erased_version=None):
+                self._withdraw(message)
+            case ObjectDeleted():
+                self._forget_version(message)
+            case Envelope(data=RaceConfigured() as event):
+                self._configure(event, message.meta)
+            case Note(name=name, body=body) if name == UPLOAD:
+                self._take(msgspec.convert(body, ObjectCreated))
+            case Note(name=name, body=body) if name == RELEASE:
+                self._release(RaceRef(body["organizer_id"], body["event_id"]), body.get("after"), message.meta)
+            case Note(name=name, body=body) if name == REDATE:
+                self._redate(RaceRef(body["organizer_id"], body["event_id"]), body.get("after"), message.meta)
+            case _:
+                raise InvalidMessage("unexpected_message", "The ingest stage hears uploads, deletions and races only.")
+
+    # --- keys ---------------------------------------------------------------------------------------------
+
+    def _take(self, upload: ObjectCreated) -> None:
+        if place := place_of(upload.key):
+            bench = Bench(upload, self._photographs, self._gallery)
+            _until_written(upload.key, lambda: self._try_to_take(place, upload, bench))
+
+    def _try_to_take(self, place: Place, upload: ObjectCreated, bench: Bench) -> bool:
+        settings, record = self._ledger.look_up(place.partition, upload.key)
+        if record and is_newer(record.sequencer, than=upload.sequencer):
+            return True
+        if record and record.state != "waiting" and not is_newer(upload.sequencer, than=record.sequencer):
+            self._say(place, record, upload.meta)
+            return True
+        if place.misplaced is None and settings is None:
+            record = self._wait(place, upload, record)
+            if record is None:
+                return False
+            # Configured between our reading and our waiting? Then nobody else would release this key.
+            settings = self._ledger.race(place.partition)
+            if settings is None:
+                return True
+        stamp = Stamp(key=upload.key, sequencer=upload.sequencer, at=upload.at, version_id=upload.version_id)
+        brought = place.misplaced or bench.brought()
+        return self._settle(place, stamp, brought, record, upload.meta, bench, settings)
+
+    def _wait(self, place: Place, upload: ObjectCreated, record: KeyRecord | None) -> KeyRecord | None:
+        if record and record.state == "waiting" and not is_newer(upload.sequencer, than=record.sequencer):
+            return record
+        return self._ledger.wait(place.partition, upload, record)
+
+    def _withdraw(self, deletion: ObjectDeleted) -> None:
+        if place := place_of(deletion.key):
+            _until_written(deletion.key, lambda: self._try_to_withdraw(place, deletion))
+
+    def _try_to_withdraw(self, place: Place, deletion: ObjectDeleted) -> bool:
+        _, record = self._ledger.look_up(place.partition, deletion.key)
+        if record and is_newer(record.sequencer, than=deletion.sequencer):
+            return True
+        if record and not is_newer(deletion.sequencer, than=record.sequencer):
+            self._say(place, record, deletion.meta)
+            return True
+        stamp = Stamp(key=deletion.key, sequencer=deletion.sequencer, at=deletion.at)
+        return self._settle(place, stamp, Gone(), record, deletion.meta)
+
+    def _forget_version(self, deletion: ObjectDeleted) -> None:
+        """One version is gone for good. If it is the one the key holds, its photo goes; any other is history.
+
+        The key keeps the version's own sequencer, so that an upload made before this deletion, of another version,
+        still counts when it is heard later.
+        """
+        if place := place_of(deletion.key):
+            _until_written(deletion.key, lambda: self._try_to_forget_version(place, deletion))
+
+    def _try_to_forget_version(self, place: Place, deletion: ObjectDeleted) -> bool:
+        _, record = self._ledger.look_up(place.partition, deletion.key)
+        if record is None or record.version_id != deletion.erased_version:
+            return True
+        if record.state == "withdrawn":
+            self._say(place, record, deletion.meta)
+            return True
+        stamp = Stamp(key=record.key, sequencer=record.sequencer, at=record.at, version_id=record.version_id)
+        return self._settle(place, stamp, Gone(), record, deletion.meta)
+
+    def _settle(
+        self,
+        place: Place,
+        stamp: Stamp,
+        brought: Content | Refused | Gone,
+        record: KeyRecord | None,
+        meta: Meta,
+        bench: Bench | None = None,
+        settings: RaceRecord | None = None,
+    ) -> bool:
+        """Let the key hold what was brought, and say so; False when somebody else wrote meanwhile."""
+        race = place.race or RaceRef("", "")
+        wanted = [*concerned(record), *([brought.photo_id(race)] if isinstance(brought, Content) else [])]
+        photos = self._ledger.photos(place.partition, wanted)
+        look = None
+        if isinstance(brought, Content) and bench and settings:
+            photo = photos.get(brought.photo_id(race))
+            if photo is None or not photo.copies:
+                try:
+                    look = bench.look(
+                        race, settings, derived_keys(race, brought.photo_id(race), next_generation(photo))
+                    )
+                except InvalidPicture as error:
+                    brought = Refused(reason=error.reason, message=str(error))
+        timezone = settings.timezone if settings else "UTC"
+        change = settle(race, stamp, brought, record=record, photos=photos, look=look, timezone=timezone)
+        if not self._ledger.commit(place.partition, change, record):
+            return False
+        self._say(place, change.record, meta, photos | {photo.photo_id: photo for photo in change.photos})
+        return True
+
+    def _say(self, place: Place, record: KeyRecord, meta: Meta, photos: dict[str, Photo] | None = None) -> None:
+        """Say what holds of the key and of every photo it holds or held, and drop pictures nobody points to."""
+        if place.race is None:
+            self._telemetry.logger.warning("misplaced upload of no race", key=record.key, reason=record.reason)
+            return
+        if photos is None:
+            photos = self._ledger.photos(place.partition, concerned(record))
+        events: list[DomainEvent] = [
+            announcement(place.race, photos[photo_id], self._gallery.bucket) for photo_id in concerned(record)
+        ]
+        if refused := rejection(place.race, record):
+            events.append(refused)
+        self._bus.publish([caused(event, meta) for event in events])
+        self._gallery.discard(obsolete_keys(place.race, record, photos))
+
+    # --- races --------------------------------------------------------------------------------------------
+
+    def _configure(self, event: RaceConfigured, meta: Meta) -> None:
+        _until_written(str(event.race), lambda: self._try_to_configure(event, meta))
+
+    def _try_to_configure(self, event: RaceConfigured, meta: Meta) -> bool:
+        """Remember the race and let go on what waited for it; photos without a zone of their own are dated anew."""
+        known = self._ledger.race(event.race.partition)
+        if known and is_newer(known.revision, than=event.revision):
+            return True
+        race = remembered(event, known)
+        if race != known and not self._ledger.configure(event.race.partition, race, known):
+            return False
+        body = {"organizer_id": event.organizer_id, "event_id": event.event_id}
+        self._queue.send(Note(meta=meta, name=RELEASE, body=body))
+        if race.earlier_timezones:
+            # Whoever is still working by the old zone is done when the function's timeout has passed.
+            self._queue.send(Note(meta=meta, name=REDATE, body=body), delay_s=STAGE.functions[0].timeout_s)
+        return True
+
+    def _release(self, race: RaceRef, after: str | None, meta: Meta) -> None:
+        """Send on one page of waiting uploads, then a note for the next page: a crash repeats, and loses nothing."""
+        page = list(itertools.islice(self._ledger.waiting(race.partition, after), RELEASE_PAGE))
+        self._queue.send_all(
+            Note(meta=upload.meta, name=UPLOAD, body=msgspec.to_builtins(upload)) for _position, upload in page
+        )
+        self._continue(RELEASE, race, page, RELEASE_PAGE, meta)
+
+    def _redate(self, race: RaceRef, after: str | None, meta: Meta) -> None:
+        """Date one page of photos by the race's time zone, and say all of them that depend on it."""
+        settings = self._ledger.race(race.partition)
+        if settings is None:
+            return
+        page = list(itertools.islice(self._ledger.all_photos(race.partition, after), REDATE_PAGE))
+        dated = [self._dated(race, photo, settings.timezone) for _position, photo in page if photo.floating]
+        self._bus.publish(caused(announcement(race, photo, self._gallery.bucket), meta) for photo in dated)
+        self._continue(REDATE, race, page, REDATE_PAGE, meta)
+
+    def _dated(self, race: RaceRef, photo: Photo, timezone: str) -> Photo:
+        latest = photo
+
+        def written() -> bool:
+            nonlocal latest
+            latest = self._ledger.photos(race.partition, [photo.photo_id])[photo.photo_id]
+            if not latest.floating or latest.timezone == timezone:
+                return True
+            latest = msgspec.structs.replace(latest, timezone=timezone, revision=latest.revision + 1)
+            return self._ledger.save_photo(race.partition, latest)
+
+        _until_written(photo.photo_id, written)
+        return latest
+
+    def _continue(self, name: str, race: RaceRef, page: list[tuple[str, Any]], full: int, meta: Meta) -> None:
+        if len(page) == full:
+            position, _ = page[-1]
+            body = {"organizer_id": race.organizer_id, "event_id": race.event_id, "after": position}
+            self._queue.send(Note(meta=meta, name=name, body=body))
+
+
+class Bench:
+    """One upload being worked on: fetched once and rendered once, however often its write is tried."""
+
+    def __init__(self, upload: ObjectCreated, photographs: Photographs, gallery: Gallery) -> None:
+        self._upload = upload
+        self._photographs = photographs
+        self._gallery = gallery
+        self._body = b""
+        self._brought: Content | Refused | Gone | None = None
+        self._rendition: Rendition | None = None
+
+    def brought(self) -> Content | Refused | Gone:
+        """What the upload brings, by its bytes."""
+        if self._brought is None:
+            self._brought = self._fetch()
+        return self._brought
+
+    def _fetch(self) -> Content | Refused | Gone:
+        try:
+            raw = self._photographs.fetch(self._upload)
+        except InvalidPicture as error:
+            return Refused(reason=error.reason, message=str(error))
+        if isinstance(raw, Gone):
+            return raw
+        self._body = raw.body
+        return Content(
+            bucket=self._upload.bucket, sha256=hashlib.sha256(raw.body).hexdigest(), photographer=raw.photographer
+        )
+
+    def look(self, race: RaceRef, settings: RaceRecord, keys: tuple[str, str, str]) -> Look:
+        """Render the upload and put the pictures under `keys`. Raises InvalidPicture."""
+        if self._rendition is None:
+            watermark = watermark_text(settings.name, race.event_id)
+            self._rendition = render(self._body, self._upload.key, watermark)
+            self._body = b""
+        self._gallery.put(keys, self._rendition)
+        return self._rendition.look
+
+
+def _until_written(what: str, attempt: Callable[[], bool]) -> None:
+    """Try until `attempt` says that it is done. Raises Conflict when others were first too often."""
+    for _ in range(ATTEMPTS):
+        if attempt():
+            return
+    raise Conflict(f"{what} is being written by too many at once.")
+
+
+@functools.cache
+def _telemetry() -> Telemetry:
+    return Telemetry("ingest", "intake")
+
+
+@functools.cache
+def _intake() -> Intake:
+    config = Config.from_environment()
+    s3 = aws.client("s3")
+    return Intake(
+        ledger=Ledger(Table(aws.client("dynamodb"), config.table)),
+        photographs=Photographs(s3),
+        gallery=Gallery(s3, config.derived_bucket),
+        bus=EventBus(aws.client("events"), config.bus),
+        queue=OwnQueue(aws.client("sqs"), config.queue_url),
+        telemetry=_telemetry(),
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda entry: an SQS batch in, the failed messages out."""
+    return handle_batch(event, context, handle=_intake().handle, telemetry=_telemetry())
