@@ -312,21 +312,16 @@ def caused(event: DomainEvent, by: Meta) -> Envelope:
     )
 
 
-class _RawDetail(msgspec.Struct, frozen=True):
-    meta: Meta
-    data: msgspec.Raw
-
-
-def parse(detail_type: str, detail: bytes | str | dict[str, Any]) -> Envelope:
-    """Read a domain event as it came over the bus. Raises InvalidMessage."""
+def parse(detail_type: str, detail: Any) -> Envelope:
+    """Read a domain event as it came over the bus (`detail` as decoded JSON). Raises InvalidMessage."""
     event_type = _BY_NAME.get(detail_type)
     if event_type is None:
         raise InvalidMessage("unknown_event", f"'{detail_type}' is not a domain event of ours.")
+    if not isinstance(detail, dict):
+        raise InvalidMessage("malformed_event", f"A {detail_type} event has no detail.")
     try:
-        if isinstance(detail, dict):
-            raw_meta, raw_data = detail.get("meta"), detail.get("data")
-            return Envelope(meta=msgspec.convert(raw_meta, Meta), data=msgspec.convert(raw_data, event_type))
-        raw = msgspec.json.decode(detail, type=_RawDetail)
-        return Envelope(meta=raw.meta, data=msgspec.json.decode(raw.data, type=event_type))
-    except msgspec.DecodeError as error:
+        return Envelope(
+            meta=msgspec.convert(detail.get("meta"), Meta), data=msgspec.convert(detail.get("data"), event_type)
+        )
+    except msgspec.ValidationError as error:
         raise InvalidMessage("malformed_event", f"A {detail_type} event is malformed: {error}.") from None

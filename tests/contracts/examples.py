@@ -1,0 +1,154 @@
+"""One example of every event, as its stage would say it. `python -m tests.contracts.examples` writes new golden files.
+
+A golden file is never rewritten: a change that makes an old one unreadable is a new VERSION of the event.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from shared import events
+from shared.events import (
+    BibsRead,
+    Box,
+    DomainEvent,
+    Envelope,
+    Face,
+    FacesIndexed,
+    ImageRef,
+    MatchedRunner,
+    Meta,
+    ObjectRef,
+    PhotoIngested,
+    PhotoMatched,
+    PhotoRejected,
+    PhotoWithdrawn,
+    RaceConfigured,
+    RaceRejected,
+    Reading,
+    RosterImported,
+    RosterRejected,
+    Suggestion,
+    caused,
+)
+from shared.race import Problem, RaceSettings
+
+GOLDEN = Path(__file__).parent / "golden"
+
+_RACE = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
+_PHOTO = "0123456789abcdef0123456789abcdef"
+_KEY = "hanriver/seoul-2026/raw_photos/김 철수+1 100%.jpg"
+_SEQUENCER = "0062E99A88DC407460"
+_BOX = Box(left=0.25, top=0.4, width=0.05, height=0.03)
+_CAUSE = Meta(
+    id=f"{_KEY}@{_SEQUENCER}",
+    version=1,
+    correlation_id=f"{_KEY}@{_SEQUENCER}",
+    causation_id="b7f0a9cc-0000-4000-8000-000000000000",
+    occurred_at="2026-10-25T01:23:45Z",
+)
+
+
+def _image(kind: str, width: int, height: int) -> ImageRef:
+    return ImageRef(bucket="derived", key=f"hanriver/seoul-2026/{kind}/{_PHOTO}.jpg", width=width, height=height)
+
+
+EXAMPLES: tuple[DomainEvent, ...] = (
+    RaceConfigured(
+        **_RACE,
+        settings=RaceSettings(name="Seoul Marathon", date="2026-10-25", timezone="Asia/Seoul", faces=True),
+        revision=_SEQUENCER,
+    ),
+    RaceRejected(**_RACE, reason="race_invalid", message="race.json: name must not be empty.", revision=_SEQUENCER),
+    RosterImported(
+        **_RACE,
+        roster=ObjectRef(bucket="derived", key="hanriver/seoul-2026/roster/ab.json", sha256="ab" * 32),
+        runners=30000,
+        problems=(Problem(line=17, message="no bib."),),
+        revision=_SEQUENCER,
+    ),
+    RosterRejected(**_RACE, reason="roster_empty", message="The roster has no usable runner.", revision=_SEQUENCER),
+    PhotoIngested(
+        **_RACE,
+        photo_id=_PHOTO,
+        keys=(_KEY,),
+        bucket="photos",
+        content_sha256="cd" * 32,
+        processed=_image("processed", 2048, 1365),
+        preview=_image("preview", 1280, 853),
+        thumbnail=_image("thumbnail", 320, 213),
+        placeholder="data:image/jpeg;base64,/9j/4AAQ",
+        uploaded_at="2026-10-25T01:23:45Z",
+        taken_at="2026-10-25T09:41:07+09:00",
+        camera="Canon EOS R5",
+        photographer="이영희",
+        revision=1,
+    ),
+    PhotoRejected(
+        **_RACE,
+        key=_KEY,
+        reason="truncated",
+        message="The picture ends early: upload it again.",
+        revision=_SEQUENCER,
+    ),
+    PhotoWithdrawn(**_RACE, photo_id=_PHOTO, revision=2),
+    BibsRead(
+        **_RACE,
+        photo_id=_PHOTO,
+        photo_revision=1,
+        readings=(Reading(bib="A1042", text="A-1042", confidence=97.5, box=_BOX, verified=True),),
+        suggestions=(Suggestion(bib="2047", text="2041", confidence=88.25, box=_BOX),),
+        revision=1,
+    ),
+    FacesIndexed(
+        **_RACE,
+        photo_id=_PHOTO,
+        photo_revision=1,
+        faces=(Face(face_id="5d1f3a52-0000-4000-8000-000000000000", box=_BOX, confidence=99.5),),
+        enabled=True,
+        revision=1,
+    ),
+    PhotoMatched(
+        **_RACE,
+        photo_id=_PHOTO,
+        photo_revision=1,
+        runners=(
+            MatchedRunner(
+                bib="A1042",
+                status="confirmed",
+                confidence=97.5,
+                read=True,
+                face_id="5d1f3a52-0000-4000-8000-000000000000",
+                box=_BOX,
+            ),
+            MatchedRunner(bib="77", status="inferred", confidence=81.0, read=False),
+        ),
+        complete=True,
+        revision=3,
+    ),
+)
+
+
+def on_the_bus(event: DomainEvent) -> dict[str, object]:
+    """The event as EventBridge carries it."""
+    envelope: Envelope = caused(event, _CAUSE)
+    return {
+        "source": envelope.source,
+        "detail-type": envelope.detail_type,
+        "detail": json.loads(envelope.detail()),
+    }
+
+
+def golden_file(event: type[DomainEvent]) -> Path:
+    """Where an event's golden JSON lies, by name and version."""
+    return GOLDEN / f"{event.__name__}.v{event.VERSION}.json"
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    assert {type(example) for example in EXAMPLES} == set(events.EVENTS)
+    for example in EXAMPLES:
+        path = golden_file(type(example))
+        if not path.exists():
+            path.write_text(json.dumps(on_the_bus(example), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
