@@ -1,0 +1,82 @@
+"""The table wrapper against moto: conditions, pages, batches, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from shared.table import ABSENT, Condition, Table, from_item, to_item
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName="t",
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield Table(client, "t")
+
+
+def test_a_condition_that_fails_writes_nothing(table: Table) -> None:
+    assert table.put({"PK": "p", "SK": "s", "n": 1}, ABSENT)
+    assert not table.put({"PK": "p", "SK": "s", "n": 2}, ABSENT)
+    assert not table.update("p", "s", "SET n = :two", Condition("n = :no", values={":no": 9, ":two": 2}))
+    assert not table.delete("p", "s", Condition("n = :no", values={":no": 9}))
+    assert table.get("p", "s") == {"PK": "p", "SK": "s", "n": 1}
+
+
+def test_a_query_reads_all_pages_in_order_and_resumes(table: Table) -> None:
+    big = "x" * 300_000  # four of these fill DynamoDB's page of 1 MB
+    table.put_all({"PK": "p", "SK": f"A#{n:03}", "big": big} for n in range(9))
+    table.put({"PK": "p", "SK": "B#1"})
+    assert [item["SK"] for item in table.query("p", "A#")] == [f"A#{n:03}" for n in range(9)]
+    assert [item["SK"] for item in table.query("p", "A#", after="A#006")] == ["A#007", "A#008"]
+    assert len(list(table.query("p"))) == 10
+
+
+def test_batches_of_any_size(table: Table) -> None:
+    table.put_all({"PK": "p", "SK": f"{n:03}"} for n in range(120))
+    keys = [("p", f"{n:03}") for n in range(130)]
+    assert len(table.batch_get(keys + keys)) == 120
+    assert table.batch_get([]) == []
+    table.delete_all(keys)
+    assert list(table.query("p")) == []
+
+
+def test_a_transaction_is_all_or_nothing(table: Table) -> None:
+    table.put({"PK": "p", "SK": "old"})
+    new = {"PK": "p", "SK": "new"}
+    assert not table.write([new], [("p", "old")], Condition("attribute_exists(PK)"))
+    assert table.get("p", "old") is not None
+    assert table.write([new], [("p", "old")], ABSENT)
+    assert (table.get("p", "old"), table.get("p", "new")) == (None, new)
+
+
+JSON = st.recursive(
+    st.text() | st.integers(-(10**15), 10**15) | st.floats(-1e9, 1e9).map(lambda number: round(number, 6)) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1), inner, max_size=3),
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(min_size=1), JSON, max_size=4))
+def test_what_is_kept_comes_back(document: dict[str, object]) -> None:
+    assert from_item(to_item(document)) == document
+
+
+def test_structs_are_kept_as_maps_and_none_is_left_out() -> None:
+    class Point(msgspec.Struct):
+        x: float
+
+    assert from_item(to_item({"at": Point(x=0.1), "none": None})) == {"at": {"x": 0.1}}
