@@ -1,0 +1,114 @@
+"""Small cloud assemblies written by hand, for what the product's own templates do not show."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Template = dict[str, Any]
+
+
+def write(folder: Path, template: Template, stack: str = "handmade") -> Path:
+    """A cdk.out of one stack, as `cdk synth` lays it out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bucket, key = "cdk-handmade-assets-${AWS::AccountId}-${AWS::Region}", f"{stack}.json"
+    destination = {"here": {"bucketName": bucket, "objectKey": key}}
+    files = {"template": {"source": {"path": key, "packaging": "file"}, "destinations": destination}}
+    artifacts = {
+        stack: {
+            "type": "aws:cloudformation:stack",
+            "properties": {
+                "stackName": stack,
+                "templateFile": key,
+                "stackTemplateAssetObjectUrl": f"s3://{bucket}/{key}",
+            },
+            "dependencies": [f"{stack}.assets"],
+        },
+        f"{stack}.assets": {"type": "cdk:asset-manifest", "properties": {"file": "assets.json"}},
+    }
+    (folder / key).write_text(json.dumps(template))
+    (folder / "assets.json").write_text(json.dumps({"files": files}))
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+    return folder
+
+
+SLEEPER = """
+import subprocess, time
+
+def handler(event, context):
+    subprocess.Popen(["sleep", "300"])
+    time.sleep(60)
+"""
+
+
+def with_a_busy_worker() -> Template:
+    """A queue that feeds a function which is busy for a minute and has started a program of its own."""
+    role = {"Version": "2012-10-17", "Statement": []}
+    return {
+        "Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "work"}},
+            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": role}},
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "FunctionName": "sleeper",
+                    "Runtime": "python3.11",
+                    "Handler": "index.handler",
+                    "Timeout": 120,
+                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "Code": {"ZipFile": SLEEPER},
+                },
+            },
+            "Mapping": {
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {
+                    "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+                    "FunctionName": {"Ref": "Function"},
+                    "BatchSize": 1,
+                },
+            },
+        }
+    }
+
+
+def with_what_ministack_lacks(retention_days: int, ttl: str, threshold: int) -> Template:
+    """What local.launcher puts in: archives, composite alarms, alarms on expressions, table settings."""
+    metric = {"MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}}
+    alarm = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": threshold}
+    return {
+        "Resources": {
+            "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bus"}},
+            "Archive": {
+                "Type": "AWS::Events::Archive",
+                "Properties": {
+                    "ArchiveName": "archive",
+                    "SourceArn": {"Fn::GetAtt": ["Bus", "Arn"]},
+                    "EventPattern": {"source": [{"prefix": "snaprace."}]},
+                    "RetentionDays": retention_days,
+                },
+            },
+            "Ratio": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {
+                    "AlarmName": "ratio",
+                    "Metrics": [{"Id": "e", "Expression": "m * 100"}, {"Id": "m", "ReturnData": False, **metric}],
+                    **alarm,
+                },
+            },
+            "Page": {
+                "Type": "AWS::CloudWatch::CompositeAlarm",
+                "DependsOn": "Ratio",
+                "Properties": {"AlarmName": "page", "AlarmRule": "ALARM(ratio)", "AlarmDescription": str(threshold)},
+            },
+            "Table": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "TableName": "table",
+                    "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}],
+                    "AttributeDefinitions": [{"AttributeName": "PK", "AttributeType": "S"}],
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "TimeToLiveSpecification": {"AttributeName": ttl, "Enabled": True},
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                },
+            },
+        }
+    }

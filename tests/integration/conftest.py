@@ -1,0 +1,86 @@
+"""The embedded AWS for integration tests: one for the session, with the product's own templates deployed to it."""
+
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local import deployer
+from local.runtime import CHECKOUT, Ports, Running
+
+
+def free_ports() -> Ports:
+    """Three ports that nobody listens on."""
+    sockets = [socket.socket() for _ in range(3)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    aws, vision, web = (each.getsockname()[1] for each in sockets)
+    for each in sockets:
+        each.close()
+    return Ports(aws=aws, vision=vision, web=web)
+
+
+def until(holds: Callable[[], Any], seconds: float = 20) -> Any:
+    """What `holds` gives as soon as that is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := holds():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} seconds")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def serving(command: list[str], running: Running, url: str) -> Iterator[None]:
+    """A part of the runtime alone, from when `url` answers until SIGTERM."""
+    environment = {**os.environ, **running.environment()}
+    process = subprocess.Popen([sys.executable, "-m", *command], cwd=CHECKOUT, env=environment)
+    try:
+        until(lambda: process.poll() is not None or answers(url))
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+@contextmanager
+def launched(data: Path) -> Iterator[Running]:
+    """The embedded AWS alone, empty."""
+    running = Running(pid=os.getpid(), ports=free_ports(), started="now", keep=False)
+    command = ["local.launcher", "--port", str(running.ports.aws), "--data", str(data)]
+    with serving(command, running, f"{running.aws_url}/_ministack/health"):
+        yield running
+
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture(scope="session")
+def embedded(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The product's stacks, deployed and checked. Tests share it: they leave what stands as it is."""
+    with launched(tmp_path_factory.mktemp("aws")) as running:
+        deployer.deploy(assembly, running.client)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(embedded: Running) -> Client:
+    """Gives the boto3 client of a service of `embedded`."""
+    return functools.cache(embedded.client)

@@ -1,0 +1,175 @@
+"""What stands after a local deployment is what the templates asked for, and the check would notice if not."""
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import deployer, limits, standing
+from local.runtime import Running
+from tests.integration import assemblies
+from tests.integration.conftest import Client, launched, until
+
+PLACE = {"account": "000000000000", "region": "us-east-1"}
+
+
+def stacks(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    manifest = json.loads((assembly / "manifest.json").read_text())
+    for artifact in manifest["artifacts"].values():
+        if artifact["type"] == "aws:cloudformation:stack":
+            properties = artifact["properties"]
+            yield properties["stackName"], json.loads((assembly / properties["templateFile"]).read_text())
+
+
+def test_everything_stands_as_asked_and_every_property_is_compared_or_a_listed_limit(
+    assembly: Path, client: Client
+) -> None:
+    differences: list[str] = []
+    unchecked: set[str] = set()
+    for name, template in stacks(assembly):
+        findings = standing.examine(name, template, client, **PLACE)
+        differences += findings.differences
+        unchecked |= findings.unchecked
+    assert differences == []
+    assert unchecked == set()
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same shape: its first leaf differs."""
+    if isinstance(value, dict):
+        if not value or next(iter(value)).startswith(("Fn::", "Ref")):
+            return "something-else"
+        first = next(iter(value))
+        return {**value, first: changed(value[first])}
+    if isinstance(value, list):
+        return [changed(value[0]), *value[1:]] if value else ["something-else"]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return {"true": "false", "Enabled": "Suspended"}.get(value, f"{value}-else")
+
+
+def rounds(template: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """The template with one property of each resource changed, until each had its turn; and which (by logical id)."""
+    compared = {
+        logical_id: [
+            name
+            for name in resource.get("Properties", {})
+            if name != "Tags" and not {resource["Type"], f"{resource['Type']}.{name}"} & limits.PROPERTIES
+        ]
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] != "AWS::CDK::Metadata"
+    }
+    for turn in range(max(map(len, compared.values()))):
+        asked = copy.deepcopy(template)
+        names = {logical_id: turn_of[turn] for logical_id, turn_of in compared.items() if turn < len(turn_of)}
+        for logical_id, name in names.items():
+            properties = asked["Resources"][logical_id]["Properties"]
+            properties[name] = changed(properties[name])
+        yield asked, names
+
+
+def test_a_change_of_any_property_of_any_resource_is_noticed(assembly: Path, client: Client) -> None:
+    overlooked = set()
+    for stack, template in stacks(assembly):
+        for asked, names in rounds(template):
+            findings = standing.examine(stack, asked, client, **PLACE)
+            noticed = {difference.split(" ", 1)[0] for difference in findings.differences}
+            overlooked |= {
+                f"{template['Resources'][logical_id]['Type']}.{name}"
+                for logical_id, name in names.items()
+                if logical_id not in noticed
+            }
+    assert overlooked == set()
+
+
+def test_a_resource_that_does_not_stand_is_missed(assembly: Path, client: Client) -> None:
+    stack, template = next(stacks(assembly))
+    asked = copy.deepcopy(template)
+    asked["Resources"]["Another"] = {"Type": "AWS::SQS::Queue", "Properties": {}}
+    assert standing.examine(stack, asked, client, **PLACE).differences == ["Another (AWS::SQS::Queue) is missing."]
+
+
+def test_deploying_again_changes_nothing(assembly: Path, embedded: Running, client: Client) -> None:
+    def deployed() -> dict[str, Any]:
+        return {stack["StackName"]: stack.get("LastUpdatedTime") for stack in _described(client)}
+
+    before = deployed()
+    names = deployer.deploy(assembly, embedded.client)
+    assert set(names) == set(before)
+    assert deployed() == before
+
+
+def _described(client: Client) -> list[dict[str, Any]]:
+    return [
+        stack
+        for stack in client("cloudformation").describe_stacks()["Stacks"]
+        if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    ]
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with launched(tmp_path_factory.mktemp("empty")) as running:
+        yield running
+
+
+def test_what_ministack_lacks_is_created_updated_and_deleted(empty: Running, tmp_path: Path) -> None:
+    def deploy(*settings: Any) -> list[str]:
+        template = assemblies.with_what_ministack_lacks(*settings)
+        deployer.deploy(assemblies.write(tmp_path, template, "lacking"), empty.client, verify=False)
+        return standing.examine("lacking", template, empty.client, **PLACE).differences
+
+    assert deploy(7, "expires", 5) == []
+    empty.client("s3").delete_object(Bucket="cdk-handmade-assets-000000000000-us-east-1", Key="lacking.json")
+    assert deploy(30, "gone_at", 6) == []
+
+    empty.client("cloudformation").delete_stack(StackName="lacking")
+    until(lambda: not empty.client("cloudwatch").describe_alarms()["MetricAlarms"])
+    assert empty.client("events").list_archives()["Archives"] == []
+    assert empty.client("cloudwatch").describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
+    assert empty.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def test_a_template_that_cannot_be_deployed_is_refused_with_its_reason(empty: Running, tmp_path: Path) -> None:
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:nowhere", "maxReceiveCount": "many"}
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q", "RedrivePolicy": policy}}
+    with pytest.raises(deployer.DeploymentFailed, match=r"Stack broken .*maxReceiveCount"):
+        deployer.deploy(assemblies.write(tmp_path, {"Resources": {"Q": queue}}, "broken"), empty.client)
+
+
+def test_an_event_for_a_queue_that_is_gone_goes_to_the_dead_letter_queue_of_the_rule(empty: Running) -> None:
+    sqs, events = empty.client("sqs"), empty.client("events")
+    grave = sqs.create_queue(QueueName="grave")["QueueUrl"]
+    target = {
+        "Id": "gone",
+        "Arn": "arn:aws:sqs:us-east-1:000000000000:gone",
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:grave"},
+    }
+    rule = events.put_rule(Name="to-gone", EventPattern=json.dumps({"source": ["test"]}))["RuleArn"]
+    events.put_targets(Rule="to-gone", Targets=[target])
+    events.put_events(Entries=[{"Source": "test", "DetailType": "Happened", "Detail": '{"n": 1}'}])
+
+    [message] = until(
+        lambda: sqs.receive_message(QueueUrl=grave, MessageAttributeNames=["All"]).get("Messages"), seconds=5
+    )
+    assert json.loads(message["Body"])["detail"] == {"n": 1}
+    assert message["MessageAttributes"]["RULE_ARN"]["StringValue"] == rule
+
+
+def test_assets_are_zipped_the_same_whenever_they_were_written(tmp_path: Path) -> None:
+    zips = []
+    for time_stamp in (1_000_000_000, 1_700_000_000):
+        folder = tmp_path / str(time_stamp)
+        (folder / "package").mkdir(parents=True)
+        for name in ("b.py", "a.py", "package/c.py"):
+            (folder / name).write_text(f"# {name}")
+        for file in folder.rglob("*.py"):
+            os.utime(file, (time_stamp, time_stamp))
+        zips.append(deployer.zipped(folder))
+    assert zips[0] == zips[1]
