@@ -236,3 +236,15 @@ def test_an_older_roster_heard_late_changes_nothing(pipeline: Pipeline) -> None:
     pipeline.hear(old)
     pipeline.run()
     assert [runner.bib for runner in pipeline.outcomes()["one"].runners] == ["11"]
+
+
+def test_older_settings_heard_late_change_nothing(pipeline: Pipeline) -> None:
+    paint(pipeline, {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")]})
+    old = configured(faces=False, revision="01", min_confidence=99.9)
+    pipeline.hear(configured(revision="02"), roster_imported(pipeline.s3, ROSTER), ingested("seen"), ingested("hidden"))
+    pipeline.run()
+    pipeline.hear(old)
+    pipeline.run()
+    assert [runner.bib for runner in pipeline.outcomes()["hidden"].runners] == ["11"]
+    (collection,) = pipeline.rekognition.collections.values()
+    assert len(collection) == 2
