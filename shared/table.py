@@ -84,6 +84,25 @@ class Table:
                 return
             request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
+    def between(self, pk: str, low: str, high: str, *, descending: bool = False, page: int = 100) -> Iterator[Item]:
+        """Items whose SK is from `low` through `high`, read `page` at a time as they are asked for."""
+        if low > high:
+            return
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "PK = :pk AND SK BETWEEN :low AND :high",
+            "ExpressionAttributeValues": to_item({":pk": pk, ":low": low, ":high": high}),
+            "ConsistentRead": True,
+            "ScanIndexForward": not descending,
+            "Limit": page,
+        }
+        while True:
+            response = self._client.query(**request)
+            yield from map(from_item, response["Items"])
+            if "LastEvaluatedKey" not in response:
+                return
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
     def batch_get(self, keys: Iterable[Key]) -> list[Item]:
         """The items that exist among `keys`, in no particular order."""
         wanted = [_key(pk, sk) for pk, sk in dict.fromkeys(keys)]

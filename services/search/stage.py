@@ -1,6 +1,6 @@
 """The card of the search stage."""
 
-from shared.events import FacesIndexed, PhotoIngested, PhotoMatched, PhotoRejected, PhotoWithdrawn, RaceConfigured
+from shared.events import PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
 from shared.stage import Call, Function, Route, Stage
 
 STAGE = Stage(
@@ -10,15 +10,10 @@ STAGE = Stage(
         Function(
             name="gallery",
             purpose="Keeps the gallery table: a race's photos, and each runner's.",
-            hears=(RaceConfigured, PhotoIngested, PhotoRejected, FacesIndexed, PhotoMatched, PhotoWithdrawn),
+            hears=(RaceConfigured, PhotoIngested, PhotoMatched, PhotoWithdrawn),
             calls=(
                 Call(
-                    actions=(
-                        "dynamodb:DeleteItem",
-                        "dynamodb:GetItem",
-                        "dynamodb:PutItem",
-                        "dynamodb:UpdateItem",
-                    ),
+                    actions=("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
                     on="table",
                 ),
             ),

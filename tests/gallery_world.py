@@ -1,0 +1,220 @@
+"""A small race in a mocked AWS, and a way to ask the search API about it: for the tests of the search stage.
+
+moto plays DynamoDB and S3; Rekognition's answers are put in below botocore, so that its own parsing of answers and
+errors is what the code meets.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from moto import mock_aws
+
+from services.search.adapters import Faces, Gallery, Links
+from services.search.api import Api, answer
+from services.search.http import Request
+from shared import aws, keys
+from shared.events import ImageRef, MatchedRunner, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured, Status
+from shared.keys import RaceRef
+from shared.race import RaceSettings
+from shared.table import Item, Table, from_item
+
+TABLE = "gallery"
+BUCKET = "derived"
+RACE = RaceRef("seoul-runners", "han-river-2026")
+PLACEHOLDER = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
+JPEG = b"\xff\xd8\xff\xe0 a picture that Rekognition alone would look into"
+
+
+def photo_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def configured(race: RaceRef = RACE, *, faces: bool = True, revision: str = "0A") -> RaceConfigured:
+    settings = RaceSettings(name="Han River Marathon", date="2026-11-08", timezone="Asia/Seoul", faces=faces)
+    return RaceConfigured(organizer_id=race.organizer_id, event_id=race.event_id, settings=settings, revision=revision)
+
+
+def ingested(
+    number: int, *, at: str | None = "2026-11-08T09:30:00", by: str | None = "Kim", revision: int = 1
+) -> PhotoIngested:
+    photo = photo_id(number)
+
+    def picture(key: str, width: int, height: int) -> ImageRef:
+        return ImageRef(bucket=BUCKET, key=key, width=width, height=height)
+
+    return PhotoIngested(
+        organizer_id=RACE.organizer_id,
+        event_id=RACE.event_id,
+        photo_id=photo,
+        keys=(f"{RACE.prefix}raw_photos/결승 {number}.jpg",),
+        bucket="photos",
+        content_sha256=photo * 2,
+        processed=picture(keys.processed_key(RACE, photo), 2048, 1365),
+        preview=picture(keys.preview_key(RACE, photo), 1200, 800),
+        thumbnail=picture(keys.thumbnail_key(RACE, photo), 480, 320),
+        placeholder=PLACEHOLDER,
+        uploaded_at="2026-11-08T03:00:00Z",
+        taken_at=at,
+        photographer=by,
+        revision=revision,
+    )
+
+
+def runner(bib: str, status: Status = "confirmed", confidence: float = 97.5) -> MatchedRunner:
+    return MatchedRunner(bib=bib, status=status, confidence=confidence, read=status != "inferred")
+
+
+def matched(
+    number: int, *runners: MatchedRunner, complete: bool = True, revision: int = 1, photo_revision: int = 1
+) -> PhotoMatched:
+    return PhotoMatched(
+        organizer_id=RACE.organizer_id,
+        event_id=RACE.event_id,
+        photo_id=photo_id(number),
+        photo_revision=photo_revision,
+        runners=runners,
+        complete=complete,
+        revision=revision,
+    )
+
+
+def withdrawn(number: int, revision: int = 2) -> PhotoWithdrawn:
+    return PhotoWithdrawn(
+        organizer_id=RACE.organizer_id, event_id=RACE.event_id, photo_id=photo_id(number), revision=revision
+    )
+
+
+def face(width: float) -> dict[str, Any]:
+    return {"BoundingBox": {"Left": 0.1, "Top": 0.1, "Width": width, "Height": width}, "Confidence": 99.0}
+
+
+@dataclass
+class Rekognition:
+    """What Rekognition answers below botocore: the faces it sees, whom they match, or an error for everything."""
+
+    faces: list[dict[str, Any]] = field(default_factory=lambda: [face(0.4)])
+    matches: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+    has_collection: bool = True
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __call__(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
+        operation = event_name.rsplit(".", 1)[-1]
+        self.requests.append((operation, json.loads(request.body)))
+        if self.error:
+            return _response(400, {"__type": self.error, "message": "as the test has it"})
+        if operation == "DetectFaces":
+            return _response(200, {"FaceDetails": self.faces})
+        if not self.has_collection:
+            return _response(400, {"__type": "ResourceNotFoundException", "message": "no such collection"})
+        return _response(
+            200,
+            {
+                "FaceMatches": [
+                    {"Similarity": similarity, "Face": {"FaceId": photo, "ExternalImageId": photo}}
+                    for photo, similarity in self.matches.items()
+                ]
+            },
+        )
+
+
+class _Raw:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self._body
+
+
+def _response(status: int, body: dict[str, Any]) -> AWSResponse:
+    headers = {"content-type": "application/x-amz-json-1.1"}
+    return AWSResponse("https://rekognition", status, headers, _Raw(json.dumps(body).encode()))
+
+
+@dataclass
+class World:
+    """The stage with its table, in a mocked AWS."""
+
+    gallery: Gallery
+    api: Api
+    rekognition: Rekognition
+
+    def hear(self, *events: RaceConfigured | PhotoIngested | PhotoMatched | PhotoWithdrawn) -> None:
+        for event in events:
+            if isinstance(event, RaceConfigured):
+                self.gallery.learn_race(event)
+            else:
+                self.gallery.learn_photo(event)
+
+    def items(self) -> list[Item]:
+        found = boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
+        return sorted(map(from_item, found), key=lambda item: (item["PK"], item["SK"]))
+
+    def ask(self, resource: str, **event: Any) -> tuple[int, dict[str, Any]]:
+        """A route's status and JSON."""
+        response = self.respond(resource, **event)
+        return response["statusCode"], json.loads(response["body"])
+
+    def respond(self, resource: str, **event: Any) -> dict[str, Any]:
+        return answer(self.api, Request.from_event(request(resource, **event))).to_event()
+
+    def photos(self, **query: str) -> tuple[int, dict[str, Any]]:
+        return self.ask("/races/{organizer_id}/{event_id}/photos", path=RACE._asdict(), query=query)
+
+    def selfie(self, image: bytes = JPEG, **fields: Any) -> tuple[int, dict[str, Any]]:
+        body = {"image_b64": base64.b64encode(image).decode(), **RACE._asdict(), **fields}
+        return self.ask("/selfie", method="POST", body=json.dumps(body))
+
+
+def request(
+    resource: str,
+    *,
+    method: str = "GET",
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    body: str | None = None,
+    is_base64: bool = False,
+) -> dict[str, Any]:
+    """A request as API Gateway's proxy integration hands it to the function."""
+    return {
+        "httpMethod": method,
+        "resource": resource,
+        "pathParameters": path,
+        "queryStringParameters": query or None,
+        "headers": headers,
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+
+
+@contextmanager
+def world(rekognition: Rekognition | None = None) -> Iterator[World]:
+    """An empty gallery. The environment must hold a region and credentials (see conftest)."""
+    with mock_aws(config={"core": {"passthrough": {"services": ["rekognition"]}}}):
+        dynamodb = aws.client("dynamodb")
+        dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "PK", "KeyType": "HASH"},
+                {"AttributeName": "SK", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "PK", "AttributeType": "S"},
+                {"AttributeName": "SK", "AttributeType": "S"},
+            ],
+        )
+        double = rekognition or Rekognition()
+        vision = aws.client("rekognition")
+        vision.meta.events.register_first("before-send.rekognition.*", double)
+        gallery = Gallery(Table(dynamodb, TABLE))
+        yield World(gallery, Api(gallery, Faces(vision), Links(aws.client("s3"), BUCKET)), double)
