@@ -39,6 +39,7 @@ import boto3
 import httpx
 import msgspec
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local import deployer, tether
 from shared import naming
@@ -162,8 +163,7 @@ class Runtime:
 
     def check(self) -> None:
         """Raise RuntimeProblem when a part has ended. Call it now and then while waiting for something else."""
-        for part in self._parts:
-            part.check()
+        _check(self._parts)
 
     def wait(self) -> None:
         """Never returns: raises KeyboardInterrupt on Ctrl-C or SIGTERM, RuntimeProblem when a part ends."""
@@ -224,7 +224,7 @@ def start(
         assembly = assembly or _synthesize(home, running, parts)
         _wait_for(f"{running.aws_url}/_ministack/health", parts)
         report("Deploying the stacks")
-        _deploy(assembly, running)
+        _deploy(assembly, running, parts)
         _wait_for(f"{running.vision_url}/health", parts)
         _wait_for(f"{running.front_door}/health", parts)
         running = msgspec.structs.replace(running, ready=True)
@@ -375,16 +375,18 @@ def _synthesize(home: Path, running: Running, parts: Sequence[_Part]) -> Path:
     finally:
         with _deaf_to_signals():
             _stop_parts([synthesis])
-    for part in parts:
-        part.check()
+    _check(parts)
     return assembly
 
 
-def _deploy(assembly: Path, running: Running) -> None:
+def _deploy(assembly: Path, running: Running, parts: Sequence[_Part]) -> None:
     try:
         deployer.deploy(assembly, running.client)
     except deployer.DeploymentFailed as failure:
         raise RuntimeProblem(str(failure)) from failure
+    except (BotoCoreError, ClientError) as error:
+        _check(parts)
+        raise RuntimeProblem(f"The embedded AWS could not take the stacks: {error}") from error
     running.client("ssm").put_parameter(
         Name=naming.front_door_parameter(ENVIRONMENT), Value=running.front_door, Type="String", Overwrite=True
     )
@@ -392,8 +394,7 @@ def _deploy(assembly: Path, running: Running) -> None:
 
 def _wait_for(url: str, parts: Sequence[_Part]) -> None:
     def answers() -> bool:
-        for part in parts:
-            part.check()
+        _check(parts)
         try:
             return httpx.get(url, timeout=5, trust_env=False).is_success
         except httpx.TransportError:
@@ -401,6 +402,11 @@ def _wait_for(url: str, parts: Sequence[_Part]) -> None:
 
     if not _within(_READY_SECONDS, answers):
         raise RuntimeProblem(f"{url} did not answer in {_READY_SECONDS:.0f} seconds; the logs may say why.")
+
+
+def _check(parts: Sequence[_Part]) -> None:
+    for part in parts:
+        part.check()
 
 
 def _stop_parts(parts: Sequence[_Part]) -> bool:

@@ -300,9 +300,10 @@ def _archive(client: Client, name: str, _asked: Properties) -> Properties:
 
 def _function(client: Client, name: str, asked: Properties) -> Properties:
     function = client("lambda").get_function_configuration(FunctionName=name)
-    layers = [layer["Arn"] for layer in function.get("Layers", [])]
-    code = _code_found(client, asked["Code"], function["CodeSha256"])
-    return {"Description": "", **function, "Layers": layers, "Code": code}
+    found = {"Description": "", **function, "Layers": [layer["Arn"] for layer in function.get("Layers", [])]}
+    if "S3Key" in asked["Code"]:
+        found["Code"] = _code_found(client, asked["Code"], function["CodeSha256"])
+    return found
 
 
 def _layer(client: Client, arn: str, asked: Properties) -> Properties:
