@@ -1,0 +1,115 @@
+"""From lines and words to DetectText's answer, with its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vision.engine.messages import Line, Point, Word
+from vision.errors import InvalidParameterException
+from vision.protocol import Json
+
+MAX_WORDS = 100
+"""Rekognition's limit for an image."""
+DEFAULT_MIN_CONFIDENCE = 80.0
+"""Rekognition's default, in percent, below which a word is left out."""
+
+Polygon = Sequence[Point]
+
+
+def of_lines(lines: Iterable[Line], filters: Json) -> list[Json]:
+    """The TextDetections: all lines, then all words with their lines' ids as ParentId.
+
+    Words that the filters leave out are in no line; a line without words is left out. A line's confidence is its
+    words' mean.
+    """
+    word_filter = filters.get("WordFilter", {})
+    regions = [_polygon(region) for region in filters.get("RegionsOfInterest", [])]
+    kept = []
+    left = MAX_WORDS
+    for line in lines:
+        words = [word for word in line.words if _passes(word, word_filter, regions)][:left]
+        left -= len(words)
+        if words:
+            kept.append((line, words))
+    answered = [
+        {
+            "DetectedText": " ".join(word.text for word in words),
+            "Type": "LINE",
+            "Id": number,
+            "Confidence": sum(word.confidence for word in words) / len(words),
+            "Geometry": _geometry(_spanned(line, words)),
+        }
+        for number, (line, words) in enumerate(kept)
+    ]
+    for parent, (_, words) in enumerate(kept):
+        answered += [
+            {
+                "DetectedText": word.text,
+                "Type": "WORD",
+                "Id": len(answered) + number,
+                "ParentId": parent,
+                "Confidence": word.confidence,
+                "Geometry": _geometry(word.corners),
+            }
+            for number, word in enumerate(words)
+        ]
+    return answered
+
+
+def _spanned(line: Line, words: Sequence[Word]) -> Polygon:
+    """The line's own corners, or those around the words that are left of it."""
+    if len(words) == len(line.words):
+        return line.corners
+    return (words[0].corners[0], words[-1].corners[1], words[-1].corners[2], words[0].corners[3])
+
+
+def _passes(word: Word, wanted: Json, regions: Sequence[Polygon]) -> bool:
+    box = _bounds(word.corners)
+    return (
+        word.confidence >= wanted.get("MinConfidence", DEFAULT_MIN_CONFIDENCE)
+        and box["Width"] >= wanted.get("MinBoundingBoxWidth", 0.0)
+        and box["Height"] >= wanted.get("MinBoundingBoxHeight", 0.0)
+        and (not regions or any(_inside(_middle(word.corners), region) for region in regions))
+    )
+
+
+def _polygon(region: Json) -> Polygon:
+    if ("BoundingBox" in region) == ("Polygon" in region):
+        raise InvalidParameterException("A region of interest has either a BoundingBox or a Polygon.")
+    if "Polygon" in region:
+        polygon = region["Polygon"]
+        if len(polygon) < 3 or any("X" not in point or "Y" not in point for point in polygon):
+            raise InvalidParameterException("A Polygon has three points or more, each with X and Y.")
+        return [Point(point["X"], point["Y"]) for point in polygon]
+    box = region["BoundingBox"]
+    if any(name not in box for name in ("Left", "Top", "Width", "Height")):
+        raise InvalidParameterException("A BoundingBox has Left, Top, Width and Height.")
+    left, top, right, bottom = box["Left"], box["Top"], box["Left"] + box["Width"], box["Top"] + box["Height"]
+    return [Point(left, top), Point(right, top), Point(right, bottom), Point(left, bottom)]
+
+
+def _middle(polygon: Polygon) -> Point:
+    return Point(sum(p.x for p in polygon) / len(polygon), sum(p.y for p in polygon) / len(polygon))
+
+
+def _inside(point: Point, polygon: Polygon) -> bool:
+    """Whether a ray from the point to the right crosses the polygon's edges an odd number of times."""
+    inside = False
+    for a, b in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if (a.y > point.y) != (b.y > point.y) and point.x < a.x + (point.y - a.y) * (b.x - a.x) / (b.y - a.y):
+            inside = not inside
+    return inside
+
+
+def _bounds(polygon: Polygon) -> Json:
+    left, top = min(p.x for p in polygon), min(p.y for p in polygon)
+    return {
+        "Width": max(p.x for p in polygon) - left,
+        "Height": max(p.y for p in polygon) - top,
+        "Left": left,
+        "Top": top,
+    }
+
+
+def _geometry(polygon: Polygon) -> Json:
+    return {"BoundingBox": _bounds(polygon), "Polygon": [{"X": p.x, "Y": p.y} for p in polygon]}

@@ -1,0 +1,157 @@
+"""What the front asks of a worker process, and what the worker answers.
+
+Lengths are fractions of the picture's width or height, after its EXIF orientation was applied.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO, Literal
+
+import msgspec
+
+QualityBar = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
+Reason = Literal["EXTREME_POSE", "LOW_BRIGHTNESS", "LOW_SHARPNESS", "LOW_CONFIDENCE", "SMALL_BOUNDING_BOX"]
+
+VECTOR_LENGTH = 128
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Whatever passes between front and worker."""
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """A place in the picture."""
+
+    x: float
+    y: float
+
+
+class Box(msgspec.Struct, frozen=True, array_like=True):
+    """An upright rectangle in the picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def area(self) -> float:
+        """The part of the picture that it covers."""
+        return self.width * self.height
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union: 1 for the same box, 0 for boxes apart."""
+        width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        return width * height / (self.area + other.area - width * height)
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """Characters without a space between them. `confidence` in percent, `corners` clockwise from the text's start."""
+
+    text: str
+    confidence: float
+    corners: tuple[Point, Point, Point, Point]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """Words that stand in a row, and the corners of all of them."""
+
+    words: list[Word]
+    corners: tuple[Point, Point, Point, Point]
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """A face in a picture.
+
+    `landmarks` by Rekognition's names; `roll` and `yaw` in degrees, estimated; `brightness`, `sharpness` and
+    `confidence` from 0 to 100. `reasons` are why it is below the quality bar asked for. `vector`, where it was
+    asked for, is its embedding: 128 little-endian float32 of length 1.
+    """
+
+    box: Box
+    landmarks: dict[str, Point]
+    roll: float
+    yaw: float
+    brightness: float
+    sharpness: float
+    confidence: float
+    reasons: list[Reason] = []
+    vector: bytes | None = None
+
+
+class Ready(Message, frozen=True, kw_only=True):
+    """The worker has loaded its models."""
+
+
+class ReadText(Message, frozen=True, kw_only=True):
+    """Read the text in a picture file."""
+
+    picture: bytes
+
+
+class FindFaces(Message, frozen=True, kw_only=True):
+    """Find the faces in a picture file; embed the largest `embed` of those that pass `quality`."""
+
+    picture: bytes
+    quality: QualityBar = "NONE"
+    embed: int = 0
+
+
+class Text(Message, frozen=True, kw_only=True):
+    """All lines in the picture, in reading order."""
+
+    lines: list[Line]
+
+
+class Faces(Message, frozen=True, kw_only=True):
+    """All faces in the picture, the largest first."""
+
+    faces: list[Face]
+
+
+class Failed(Message, frozen=True, kw_only=True):
+    """The request cannot be fulfilled: an error code and text for the client."""
+
+    code: str
+    message: str
+
+
+Job = ReadText | FindFaces
+Reply = Ready | Text | Faces | Failed
+
+_LENGTH = struct.Struct(">I")
+HEADER_BYTES = _LENGTH.size
+_job_decoder = msgspec.msgpack.Decoder(Job)
+_reply_decoder = msgspec.msgpack.Decoder(Reply)
+
+
+def frame(message: Message) -> bytes:
+    """The message with its length before it, as it goes through the pipe."""
+    content = msgspec.msgpack.encode(message)
+    return _LENGTH.pack(len(content)) + content
+
+
+def length_in(header: bytes) -> int:
+    """The number of bytes that follow `header`."""
+    (length,) = _LENGTH.unpack(header)
+    return int(length)
+
+
+def reply_in(content: bytes) -> Reply:
+    """The worker's message."""
+    reply: Reply = _reply_decoder.decode(content)
+    return reply
+
+
+def next_job(pipe: BinaryIO) -> Job | None:
+    """The front's next message, or None when the front is gone. Blocks."""
+    header = pipe.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return None
+    length = length_in(header)
+    content = pipe.read(length)
+    return _job_decoder.decode(content) if len(content) == length else None

@@ -1,0 +1,28 @@
+"""From the distance of two faces to Rekognition's similarity in percent, and back."""
+
+from __future__ import annotations
+
+import math
+
+BEST_DISTANCE = 0.365
+"""Where telling people apart works best (highest F1) in this embedding; `bench accuracy` measures it."""
+DEFAULT_THRESHOLD = 80.0
+"""Rekognition's default FaceMatchThreshold, in percent; it stands at BEST_DISTANCE."""
+
+# How fast similarity falls around BEST_DISTANCE.
+_WIDTH = 0.03
+_MIDDLE = BEST_DISTANCE + _WIDTH * math.log(DEFAULT_THRESHOLD / (100 - DEFAULT_THRESHOLD))
+_LEAST = 1e-9
+
+
+def similarity(distance: float) -> float:
+    """Percent for a Euclidean distance of two embeddings (0 to 2): falls steadily, and is 80 at BEST_DISTANCE."""
+    return 100.0 / (1.0 + math.exp((distance - _MIDDLE) / _WIDTH))
+
+
+def distance_at(percent: float) -> float:
+    """The largest distance whose similarity is at least `percent`; the inverse of `similarity`."""
+    if percent <= 0:
+        return 2.0
+    share = min(max(percent, _LEAST), 100 - _LEAST) / 100
+    return min(max(_MIDDLE + _WIDTH * math.log(1 / share - 1), 0.0), 2.0)

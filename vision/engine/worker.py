@@ -1,0 +1,81 @@
+"""One worker process: takes jobs from standard input, answers on standard output, one at a time.
+
+It ends when its input ends, so it never outlives the front, however that died.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from typing import BinaryIO
+
+from vision.engine import pictures
+from vision.engine.faces import FaceFinder
+from vision.engine.messages import Faces, Failed, FindFaces, Job, Message, ReadText, Ready, Text, frame, next_job
+from vision.engine.text import TextReader
+from vision.errors import InternalServerError, ServiceError
+
+
+def main() -> None:
+    """Load the models, say Ready, then answer jobs until the front is gone."""
+    answers = _private_output()
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    # A thread of its own reads, so that the end of the input is seen while the engine is at work.
+    threading.Thread(target=_receive, args=(sys.stdin.buffer, jobs), daemon=True).start()
+    engine = Engine()
+    _send(answers, Ready())
+    while True:
+        _send(answers, engine.answer(jobs.get()))
+
+
+class Engine:
+    """Text and faces in one process, warmed."""
+
+    def __init__(self) -> None:
+        self._text = TextReader()
+        self._faces = FaceFinder()
+        blank = pictures.blank(pictures.MIN_SIDE)
+        self._text.read(blank)
+        self._faces.find(blank, "NONE", 1)
+
+    def answer(self, job: Job) -> Message:
+        """What the picture shows, or why it cannot be said. Never raises."""
+        try:
+            pixels = pictures.decode(job.picture)
+            match job:
+                case ReadText():
+                    return Text(lines=self._text.read(pixels))
+                case FindFaces(quality=quality, embed=embed):
+                    return Faces(faces=self._faces.find(pixels, quality, embed))
+        except ServiceError as error:
+            return Failed(code=error.code, message=str(error))
+        except Exception as error:  # noqa: BLE001 - one picture must not end the worker
+            print(f"vision worker: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+            return Failed(code=InternalServerError.__name__, message="The engine failed on this image.")
+
+
+def _private_output() -> BinaryIO:
+    """Standard output for us alone: what a library prints goes to standard error instead."""
+    ours = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return ours
+
+
+def _receive(pipe: BinaryIO, jobs: queue.SimpleQueue[Job]) -> None:
+    while (job := next_job(pipe)) is not None:
+        jobs.put(job)
+    os._exit(0)
+
+
+def _send(pipe: BinaryIO, message: Message) -> None:
+    try:
+        pipe.write(frame(message))
+        pipe.flush()
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

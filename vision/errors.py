@@ -1,0 +1,91 @@
+"""Every error this server answers, under the name an AWS SDK knows it by.
+
+ServiceError
+├── ValidationException             a field breaks a constraint of the service model
+├── SerializationException          the body is not the JSON of the operation's input
+├── UnknownOperationException       no such operation here
+├── InvalidParameterException       allowed by the model, but no sense can be made of it; no face found
+├── InvalidPaginationTokenException
+├── InvalidImageFormatException     not a whole JPEG or PNG
+├── ImageTooLargeException
+├── InvalidS3ObjectException
+├── ResourceNotFoundException
+├── ResourceAlreadyExistsException
+├── ThrottlingException             the queue is full: try again
+└── InternalServerError             our fault: try again
+
+The classes themselves carry the HTTP status.
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """An error that the client is told, by its class's name and its message."""
+
+    status = 400
+
+    @property
+    def code(self) -> str:
+        """The error code that SDKs match on."""
+        return type(self).__name__
+
+
+class ValidationException(ServiceError):
+    """A field breaks a constraint that the service model states."""
+
+
+class SerializationException(ServiceError):
+    """The body is not JSON, or not of the operation's input."""
+
+
+class UnknownOperationException(ServiceError):
+    """The target names no operation of this server."""
+
+
+class InvalidParameterException(ServiceError):
+    """Parameters that contradict each other or the picture, such as a search by a picture without a face."""
+
+
+class InvalidPaginationTokenException(ServiceError):
+    """A NextToken that no answer of ours held."""
+
+
+class InvalidImageFormatException(ServiceError):
+    """Not a JPEG or PNG, or not a whole one."""
+
+
+class ImageTooLargeException(ServiceError):
+    """More bytes or pixels than a picture may have."""
+
+
+class InvalidS3ObjectException(ServiceError):
+    """The object is not there or may not be read."""
+
+
+class ResourceNotFoundException(ServiceError):
+    """No such collection."""
+
+
+class ResourceAlreadyExistsException(ServiceError):
+    """There is a collection of this name."""
+
+
+class ThrottlingException(ServiceError):
+    """Too much work is waiting. SDKs try again by themselves."""
+
+    status = 500
+
+
+class InternalServerError(ServiceError):
+    """We failed; the same request may well succeed."""
+
+    status = 500
+
+
+_BY_CODE: dict[str, type[ServiceError]] = {kind.__name__: kind for kind in ServiceError.__subclasses__()}
+
+
+def of_code(code: str, message: str) -> ServiceError:
+    """The error that a worker process named by its code."""
+    return _BY_CODE.get(code, InternalServerError)(message)

@@ -1,0 +1,294 @@
+"""What each of Rekognition's operations does, from a checked request to an answer.
+
+Every operation is a method of `Rekognition` named as in the API, but in snake_case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio.to_thread
+import numpy as np
+
+from vision import detections
+from vision.engine.messages import Box, Face, Faces, FindFaces, Job, Point, QualityBar, ReadText, Text
+from vision.engine.pool import Pool
+from vision.engine.similarity import DEFAULT_THRESHOLD, similarity
+from vision.errors import InvalidParameterException, ResourceNotFoundException, UnknownOperationException
+from vision.objects import ObjectStore
+from vision.protocol import Json
+from vision.store import Found, Store, StoredFace, after_key
+
+FACE_MODEL_VERSION = "7.0"
+TEXT_MODEL_VERSION = "3.0"
+MAX_FACES_IN_IMAGE = 100
+"""Rekognition indexes and compares the 100 largest faces."""
+DEFAULT_MATCHES = 80
+"""Rekognition's default MaxFaces in SearchFaces and SearchFacesByImage."""
+MAX_PAGE = 4096
+
+Operation = Callable[[Json], Awaitable[Json]]
+
+
+class Rekognition:
+    """The operations, over a pool that sees, a store that remembers, and objects that pictures may lie in.
+
+    `requests` counts what was asked, by operation.
+    """
+
+    def __init__(self, pool: Pool, store: Store, objects: ObjectStore) -> None:
+        self.requests: Counter[str] = Counter()
+        self._pool = pool
+        self._store = store
+        self._objects = objects
+
+    async def perform(self, operation: str, request: Json) -> Json:
+        """The operation's answer. Raises ServiceError."""
+        method = _METHODS.get(operation)
+        if method is None:
+            raise UnknownOperationException(
+                f"This server does not offer {operation}. It offers {', '.join(sorted(_METHODS))}."
+            )
+        self.requests[operation] += 1
+        return await method(self, request)
+
+    async def detect_text(self, request: Json) -> Json:
+        """The lines and words in a picture."""
+        seen = await self._see(request["Image"], lambda picture: ReadText(picture=picture))
+        assert isinstance(seen, Text)  # noqa: S101 - what ReadText is answered with
+        return {
+            "TextDetections": detections.of_lines(seen.lines, request.get("Filters", {})),
+            "TextModelVersion": TEXT_MODEL_VERSION,
+        }
+
+    async def detect_faces(self, request: Json) -> Json:
+        """The faces in a picture."""
+        faces = await self._faces(request["Image"])
+        return {"FaceDetails": [_detail(face) for face in faces[:MAX_FACES_IN_IMAGE]]}
+
+    async def compare_faces(self, request: Json) -> Json:
+        """The largest face of one picture with all faces of another."""
+        quality = request.get("QualityFilter", "NONE")
+        threshold = request.get("SimilarityThreshold", DEFAULT_THRESHOLD)
+        source = _largest(await self._faces(request["SourceImage"], quality, embed=1), "source image")
+        targets = await self._faces(request["TargetImage"], quality, embed=MAX_FACES_IN_IMAGE)
+        _largest(targets, "target image")
+        scored = [(_alike(source, face), face) for face in targets if face.vector is not None]
+        scored.sort(key=lambda pair: -pair[0])
+        return {
+            "SourceImageFace": {"BoundingBox": _bounding_box(source.box), "Confidence": source.confidence},
+            "FaceMatches": [
+                {"Similarity": percent, "Face": _detail(face)} for percent, face in scored if percent >= threshold
+            ],
+            "UnmatchedFaces": [_detail(face) for percent, face in scored if percent < threshold],
+        }
+
+    async def create_collection(self, request: Json) -> Json:
+        """A new, empty collection."""
+        name = request["CollectionId"]
+        await self._store.create(name, request.get("Tags", {}))
+        return {"StatusCode": 200, "CollectionArn": _arn(name), "FaceModelVersion": FACE_MODEL_VERSION}
+
+    async def delete_collection(self, request: Json) -> Json:
+        """The end of a collection and of all its faces."""
+        await self._store.delete(request["CollectionId"])
+        return {"StatusCode": 200}
+
+    async def describe_collection(self, request: Json) -> Json:
+        """How many faces, and since when."""
+        collection = await self._store.describe(request["CollectionId"])
+        return {
+            "FaceCount": collection.faces,
+            "FaceModelVersion": FACE_MODEL_VERSION,
+            "CollectionARN": _arn(collection.name),
+            "CreationTimestamp": round(collection.created, 3),
+            "UserCount": 0,
+        }
+
+    async def list_collections(self, request: Json) -> Json:
+        """The names of all collections, by pages."""
+        limit = _page_size(request)
+        names = await self._store.names(request.get("NextToken", ""), limit + 1)
+        page = names[:limit]
+        return {
+            "CollectionIds": page,
+            "FaceModelVersions": [FACE_MODEL_VERSION] * len(page),
+            "NextToken": page[-1] if len(names) > limit else None,
+        }
+
+    async def index_faces(self, request: Json) -> Json:
+        """The faces of a picture into a collection; those of them that are there already stay what they are."""
+        name, external_id = request["CollectionId"], request.get("ExternalImageId", "")
+        await self._store.describe(name)  # so that no picture is looked at for a collection that is not there
+        quality: QualityBar = request.get("QualityFilter", "AUTO")
+        limit = min(request.get("MaxFaces", MAX_FACES_IN_IMAGE), MAX_FACES_IN_IMAGE)
+        picture = await self._picture(request["Image"])
+        faces = await self._found(FindFaces(picture=picture, quality=quality, embed=limit))
+        embedded = [face for face in faces if face.vector is not None]
+        stored = await self._store.index(name, picture, external_id, embedded)
+        return {
+            "FaceRecords": [
+                {"Face": _face(kept), "FaceDetail": _detail(face)} for kept, face in zip(stored, embedded, strict=True)
+            ],
+            "UnindexedFaces": [
+                {"Reasons": face.reasons or ["EXCEEDS_MAX_FACES"], "FaceDetail": _detail(face)}
+                for face in faces
+                if face.vector is None
+            ],
+            "FaceModelVersion": FACE_MODEL_VERSION,
+        }
+
+    async def list_faces(self, request: Json) -> Json:
+        """The faces of a collection, by pages."""
+        name, limit = request["CollectionId"], _page_size(request)
+        if "UserId" in request:
+            raise ResourceNotFoundException(f"The user id: {request['UserId']} does not exist")
+        after = after_key(request["NextToken"]) if "NextToken" in request else 0
+        faces = await self._store.faces(name, after, limit + 1, request.get("FaceIds"))
+        page = faces[:limit]
+        return {
+            "Faces": [_face(face) for face in page],
+            "NextToken": str(page[-1].key) if len(faces) > limit else None,
+            "FaceModelVersion": FACE_MODEL_VERSION,
+        }
+
+    async def delete_faces(self, request: Json) -> Json:
+        """The end of some faces."""
+        asked = list(dict.fromkeys(request["FaceIds"]))
+        deleted = await self._store.remove(request["CollectionId"], asked)
+        missing = set(asked) - set(deleted)
+        return {
+            "DeletedFaces": [face_id for face_id in asked if face_id not in missing],
+            "UnsuccessfulFaceDeletions": [
+                {"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in asked if face_id in missing
+            ],
+        }
+
+    async def search_faces(self, request: Json) -> Json:
+        """Who in the collection is like one of its faces."""
+        face_id = request["FaceId"]
+        found = await self._store.search_face(request["CollectionId"], face_id, *_search_limits(request))
+        return {
+            "SearchedFaceId": face_id,
+            "FaceMatches": [_match(match) for match in found],
+            "FaceModelVersion": FACE_MODEL_VERSION,
+        }
+
+    async def search_faces_by_image(self, request: Json) -> Json:
+        """Who in the collection is like the largest face in a picture."""
+        name = request["CollectionId"]
+        await self._store.describe(name)
+        searched = _largest(await self._faces(request["Image"], request.get("QualityFilter", "NONE"), embed=1), "image")
+        found = await self._store.search(name, searched.vector or b"", *_search_limits(request))
+        return {
+            "SearchedFaceBoundingBox": _bounding_box(searched.box),
+            "SearchedFaceConfidence": searched.confidence,
+            "FaceMatches": [_match(match) for match in found],
+            "FaceModelVersion": FACE_MODEL_VERSION,
+        }
+
+    async def _faces(self, image: Json, quality: QualityBar = "NONE", embed: int = 0) -> list[Face]:
+        return await self._found(FindFaces(picture=await self._picture(image), quality=quality, embed=embed))
+
+    async def _found(self, job: FindFaces) -> list[Face]:
+        seen = await self._pool.run(job)
+        assert isinstance(seen, Faces)  # noqa: S101 - what FindFaces is answered with
+        return seen.faces
+
+    async def _see(self, image: Json, job: Callable[[bytes], Job]) -> Any:
+        return await self._pool.run(job(await self._picture(image)))
+
+    async def _picture(self, image: Json) -> bytes:
+        """The picture file that an Image names or holds."""
+        content: bytes | None = image.get("Bytes")
+        where: Json = image.get("S3Object", {})
+        if (content is None) == ("S3Object" not in image):
+            raise InvalidParameterException("An Image has either Bytes or an S3Object.")
+        if content is not None:
+            return content
+        if "Bucket" not in where or "Name" not in where:
+            raise InvalidParameterException("An S3Object has a Bucket and a Name.")
+        return await anyio.to_thread.run_sync(
+            self._objects.get, where["Bucket"], where["Name"], where.get("Version"), abandon_on_cancel=True
+        )
+
+
+OPERATIONS = (
+    "CompareFaces",
+    "CreateCollection",
+    "DeleteCollection",
+    "DeleteFaces",
+    "DescribeCollection",
+    "DetectFaces",
+    "DetectText",
+    "IndexFaces",
+    "ListCollections",
+    "ListFaces",
+    "SearchFaces",
+    "SearchFacesByImage",
+)
+"""The operations that this server offers."""
+
+_METHODS: dict[str, Callable[[Rekognition, Json], Awaitable[Json]]] = {
+    name: getattr(Rekognition, re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()) for name in OPERATIONS
+}
+
+
+def _largest(faces: list[Face], where: str) -> Face:
+    for face in faces:
+        if face.vector is not None:
+            return face
+    raise InvalidParameterException(f"There are no faces in the {where}. Should be at least 1.")
+
+
+def _search_limits(request: Json) -> tuple[float, int]:
+    return request.get("FaceMatchThreshold", DEFAULT_THRESHOLD), request.get("MaxFaces", DEFAULT_MATCHES)
+
+
+def _page_size(request: Json) -> int:
+    return request.get("MaxResults") or MAX_PAGE
+
+
+def _alike(one: Face, other: Face) -> float:
+    a, b = (np.frombuffer(face.vector or b"", dtype="<f4").astype(np.float64) for face in (one, other))
+    return similarity(float(np.linalg.norm(a - b)))
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:rekognition:us-east-1:000000000000:collection/{name}"
+
+
+def _bounding_box(box: Box) -> Json:
+    return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
+
+
+def _landmark(name: str, point: Point) -> Json:
+    return {"Type": name, "X": point.x, "Y": point.y}
+
+
+def _detail(face: Face) -> Json:
+    return {
+        "BoundingBox": _bounding_box(face.box),
+        "Landmarks": [_landmark(name, point) for name, point in face.landmarks.items()],
+        "Pose": {"Roll": face.roll, "Yaw": face.yaw},
+        "Quality": {"Brightness": face.brightness, "Sharpness": face.sharpness},
+        "Confidence": face.confidence,
+    }
+
+
+def _face(face: StoredFace) -> Json:
+    return {
+        "FaceId": face.face_id,
+        "BoundingBox": _bounding_box(face.box),
+        "ImageId": face.image_id,
+        "ExternalImageId": face.external_id or None,
+        "Confidence": face.confidence,
+        "IndexFacesModelVersion": FACE_MODEL_VERSION,
+    }
+
+
+def _match(found: Found) -> Json:
+    return {"Similarity": found.similarity, "Face": _face(found.face)}

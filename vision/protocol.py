@@ -1,0 +1,187 @@
+"""What is on the wire: AWS's JSON 1.1 protocol, as botocore's own model of Rekognition describes it.
+
+A request names its operation in the header `X-Amz-Target`, and its input is a JSON object in the body in which
+blobs are base64 and timestamps are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.model import OperationModel, ServiceModel, Shape
+
+from vision.errors import ImageTooLargeException, SerializationException, ServiceError, UnknownOperationException
+from vision.errors import ValidationException as Invalid
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+TARGET_PREFIX = "RekognitionService."
+
+Json = dict[str, Any]
+
+
+@cache
+def service() -> ServiceModel:
+    """Botocore's model of Rekognition."""
+    return botocore.session.get_session().get_service_model("rekognition")
+
+
+def operation_named(target: str | None) -> str:
+    """The operation that the header names. Raises UnknownOperationException."""
+    name = (target or "").removeprefix(TARGET_PREFIX)
+    if not target or name == target or name not in service().operation_names:
+        raise UnknownOperationException(f"The X-Amz-Target {target!r} names no operation of Rekognition.")
+    return name
+
+
+def read(operation: str, body: bytes) -> Json:
+    """The input in `body`, checked against every constraint of the model. Raises ServiceError."""
+    try:
+        given = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise SerializationException("The body is not JSON.") from error
+    model: OperationModel = service().operation_model(operation)
+    if model.input_shape is None:
+        return {}
+    checked: Json = _read(model.input_shape, given, "")
+    return checked
+
+
+def answer(output: Json) -> bytes:
+    """The body of an answer; fields that are None are left out."""
+    return json.dumps(_plain(output), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def refusal(error: ServiceError) -> bytes:
+    """The body of an error."""
+    return json.dumps({"__type": error.code, "Code": error.code, "Message": str(error)}, ensure_ascii=False).encode()
+
+
+def request_id() -> str:
+    """A new x-amzn-RequestId."""
+    return str(uuid.uuid4())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _read(shape: Shape, value: Any, path: str) -> Any:
+    return _READERS[shape.type_name](shape, value, path)
+
+
+def _structure(shape: Any, value: Any, path: str) -> Json:
+    if not isinstance(value, dict):
+        raise SerializationException(f"{path or 'The body'} must be an object.")
+    given = {name: inner for name, inner in value.items() if inner is not None and name in shape.members}
+    for name in shape.required_members:
+        if name not in given:
+            raise _violation(_join(path, name), None, "Member must not be null")
+    return {name: _read(shape.members[name], inner, _join(path, name)) for name, inner in given.items()}
+
+
+def _list(shape: Any, value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise SerializationException(f"{path} must be a list.")
+    _check_length(shape, len(value), path, value)
+    return [_read(shape.member, inner, f"{path}.{number}.member") for number, inner in enumerate(value, start=1)]
+
+
+def _map(shape: Any, value: Any, path: str) -> Json:
+    if not isinstance(value, dict):
+        raise SerializationException(f"{path} must be an object.")
+    _check_length(shape, len(value), path, value)
+    return {
+        _read(shape.key, key, f"{path}.key"): _read(shape.value, inner, f"{path}.{key}.member")
+        for key, inner in value.items()
+    }
+
+
+def _string(shape: Any, value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise SerializationException(f"{path} must be a string.")
+    _check_length(shape, len(value), path, value)
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, value):
+        raise _violation(path, value, f"Member must satisfy regular expression pattern: {pattern}")
+    allowed = shape.metadata.get("enum")
+    if allowed and value not in allowed:
+        raise _violation(path, value, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    return value
+
+
+def _number(shape: Any, value: Any, path: str) -> float:
+    whole = shape.type_name in ("integer", "long")
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value != value:
+        raise SerializationException(f"{path} must be a {'whole ' if whole else ''}number.")
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and value < low:
+        raise _violation(path, value, f"Member must have value greater than or equal to {low}")
+    if high is not None and value > high:
+        raise _violation(path, value, f"Member must have value less than or equal to {high}")
+    return value
+
+
+def _boolean(_shape: Any, value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise SerializationException(f"{path} must be true or false.")
+    return value
+
+
+def _blob(shape: Any, value: Any, path: str) -> bytes:
+    if not isinstance(value, str):
+        raise SerializationException(f"{path} must be base64 text.")
+    try:
+        content = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SerializationException(f"{path} is not base64.") from error
+    if len(content) > shape.metadata.get("max", len(content)):
+        raise ImageTooLargeException(
+            f"The image has {len(content):,} bytes; as bytes in a request at most {shape.metadata['max']:,} are "
+            "allowed. Put larger ones into S3."
+        )
+    _check_length(shape, len(content), path, "<bytes>")
+    return content
+
+
+def _check_length(shape: Any, length: int, path: str, value: Any) -> None:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and length < low:
+        raise _violation(path, value, f"Member must have length greater than or equal to {low}")
+    if high is not None and length > high:
+        raise _violation(path, value, f"Member must have length less than or equal to {high}")
+
+
+def _violation(path: str, value: Any, constraint: str) -> Invalid:
+    shown = "Value" if value is None else f"Value '{str(value)[:100]}'"
+    return Invalid(f"1 validation error detected: {shown} at '{path}' failed to satisfy constraint: {constraint}")
+
+
+def _join(path: str, name: str) -> str:
+    member = name[:1].lower() + name[1:]
+    return f"{path}.{member}" if path else member
+
+
+_READERS: dict[str, Callable[[Any, Any, str], Any]] = {
+    "structure": _structure,
+    "list": _list,
+    "map": _map,
+    "string": _string,
+    "integer": _number,
+    "long": _number,
+    "float": _number,
+    "double": _number,
+    "boolean": _boolean,
+    "blob": _blob,
+}

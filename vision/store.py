@@ -1,0 +1,368 @@
+"""Collections and their faces: kept in SQLite, searched in memory, always saying the same.
+
+One thread owns the database and the indexes and does one thing at a time, so there is nothing to lock and a face
+that is acknowledged is found by the next search. A change is on the disk before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+import numpy as np
+
+from vision.engine.messages import Box, Face
+from vision.errors import (
+    InvalidPaginationTokenException,
+    InvalidParameterException,
+    ResourceAlreadyExistsException,
+    ResourceNotFoundException,
+)
+from vision.index import FaceIndex, Match, Vectors
+
+SAME_FACE = 0.5
+"""Overlap from which two boxes in the same image are the same face."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS collection (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    created REAL NOT NULL,
+    tags TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS image (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+    image_id TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    external_id TEXT NOT NULL,
+    UNIQUE (collection, digest, external_id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS face (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+    image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    face_id TEXT NOT NULL,
+    box TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    vector BLOB NOT NULL,
+    UNIQUE (collection, face_id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS face_of_image ON face(image);
+"""
+_FACE = "SELECT face.id, face_id, box, confidence, image_id, external_id FROM face JOIN image ON image.id = face.image"
+_LOAD_AT_ONCE = 10_000  # faces
+_MAX_VARIABLES = 500  # in one SQL statement; SQLite's own limit is higher
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class StoredFace(msgspec.Struct, frozen=True, kw_only=True):
+    """A face in a collection. `external_id` is "" where none was given."""
+
+    key: int
+    face_id: str
+    image_id: str
+    external_id: str
+    box: Box
+    confidence: float
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True):
+    """A collection; `created` in seconds since 1970."""
+
+    name: str
+    created: float
+    faces: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A face that a search found, and its similarity in percent."""
+
+    face: StoredFace
+    similarity: float
+
+
+class Store:
+    """All collections in the folder `data`. Await every method; each runs in the store's own thread."""
+
+    def __init__(self, data: Path) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._kept = self._thread.submit(_Collections, data / "collections.sqlite").result()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._thread.submit(self._kept.close).result()
+        self._thread.shutdown()
+
+    async def create(self, name: str, tags: dict[str, str]) -> None:
+        """Make a collection. Raises ResourceAlreadyExistsException."""
+        await self._do(self._kept.create, name, tags)
+
+    async def delete(self, name: str) -> None:
+        """Delete a collection and its faces. Raises ResourceNotFoundException."""
+        await self._do(self._kept.delete, name)
+
+    async def describe(self, name: str) -> Collection:
+        """The collection. Raises ResourceNotFoundException."""
+        return await self._do(self._kept.describe, name)
+
+    async def names(self, after: str, limit: int) -> list[str]:
+        """The names of collections in alphabetical order."""
+        return await self._do(self._kept.names, after, limit)
+
+    async def index(self, name: str, picture: bytes, external_id: str, faces: Sequence[Face]) -> list[StoredFace]:
+        """Keep the faces of a picture, in order; one that is kept already stays what it is."""
+        return await self._do(self._kept.index, name, picture, external_id, faces)
+
+    async def faces(self, name: str, after: int, limit: int, only: Sequence[str] | None) -> list[StoredFace]:
+        """The collection's faces in the order they were added; `only` those with these ids, if given."""
+        return await self._do(self._kept.faces, name, after, limit, only)
+
+    async def remove(self, name: str, face_ids: Sequence[str]) -> list[str]:
+        """Delete faces; the ids that were there."""
+        return await self._do(self._kept.remove, name, face_ids)
+
+    async def search(self, name: str, vector: bytes, threshold: float, limit: int) -> list[Found]:
+        """Who in the collection is similar to a vector."""
+        return await self._do(self._kept.search, name, vector, threshold, limit)
+
+    async def search_face(self, name: str, face_id: str, threshold: float, limit: int) -> list[Found]:
+        """Who in the collection is similar to one of its faces, without that face itself."""
+        return await self._do(self._kept.search_face, name, face_id, threshold, limit)
+
+    async def _do(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        # Shielded: a client that goes away does not leave a change half told.
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._thread, partial(call, *args, **kwargs)))
+
+
+class _Collections:
+    """What the store's thread does."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.executescript(
+            # FULL: a commit that has returned survives a power cut. secure_delete: a deleted face leaves no bytes.
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            "PRAGMA secure_delete = ON;" + _SCHEMA
+        )
+        self._indexes: dict[int, FaceIndex] = {}
+
+    def close(self) -> None:
+        self._database.close()
+
+    def create(self, name: str, tags: dict[str, str]) -> None:
+        try:
+            self._database.execute(
+                "INSERT INTO collection (name, created, tags) VALUES (?, ?, ?)", (name, time.time(), json.dumps(tags))
+            )
+        except sqlite3.IntegrityError as error:
+            raise ResourceAlreadyExistsException(f"The collection id: {name} already exists") from error
+
+    def delete(self, name: str) -> None:
+        collection = self._id(name)
+        with _Transaction(self._database):
+            # Children first: cheaper than the cascade, which looks up each row.
+            self._database.execute("DELETE FROM face WHERE collection = ?", (collection,))
+            self._database.execute("DELETE FROM image WHERE collection = ?", (collection,))
+            self._database.execute("DELETE FROM collection WHERE id = ?", (collection,))
+        self._indexes.pop(collection, None)
+        self._erase_log()
+
+    def describe(self, name: str) -> Collection:
+        collection = self._id(name)
+        (created,) = self._one("SELECT created FROM collection WHERE id = ?", collection)
+        (faces,) = self._one("SELECT count(*) FROM face WHERE collection = ?", collection)
+        return Collection(name=name, created=created, faces=faces)
+
+    def names(self, after: str, limit: int) -> list[str]:
+        rows = self._database.execute(
+            "SELECT name FROM collection WHERE name > ? ORDER BY name LIMIT ?", (after, limit)
+        )
+        return [name for (name,) in rows]
+
+    def index(self, name: str, picture: bytes, external_id: str, faces: Sequence[Face]) -> list[StoredFace]:
+        collection = self._id(name)
+        digest = hashlib.sha256(picture).digest()
+        with _Transaction(self._database):
+            image, image_id = self._image(collection, digest, external_id, create=bool(faces))
+            kept = self._query(f"{_FACE} WHERE face.image = ? ORDER BY face.id", image)
+            stored, added = [], []
+            for face in faces:
+                same = next((known for known in kept if known.box.overlap(face.box) >= SAME_FACE), None)
+                if same is None:
+                    same = self._insert(collection, image, image_id, external_id, face)
+                    added.append((same.key, _vector(face.vector)))
+                else:
+                    kept.remove(same)
+                stored.append(same)
+        if added and collection in self._indexes:
+            self._indexes[collection].add([key for key, _ in added], np.stack([vector for _, vector in added]))
+        return stored
+
+    def faces(self, name: str, after: int, limit: int, only: Sequence[str] | None) -> list[StoredFace]:
+        collection = self._id(name)
+        if only is None:
+            return self._query(
+                f"{_FACE} WHERE face.collection = ? AND face.id > ? ORDER BY face.id LIMIT ?", collection, after, limit
+            )
+        found = [face for face in self._by_face_id(collection, only).values() if face.key > after]
+        return sorted(found, key=lambda face: face.key)[:limit]
+
+    def remove(self, name: str, face_ids: Sequence[str]) -> list[str]:
+        collection = self._id(name)
+        found = self._by_face_id(collection, face_ids)
+        keys = [face.key for face in found.values()]
+        with _Transaction(self._database):
+            for some in _chunks(keys):
+                marks = _marks(some)
+                sql = f"SELECT DISTINCT image FROM face WHERE id IN ({marks})"  # noqa: S608 - only question marks
+                images = self._database.execute(sql, some).fetchall()
+                self._database.execute(f"DELETE FROM face WHERE id IN ({marks})", some)  # noqa: S608 - as above
+                for (image,) in images:
+                    self._database.execute(
+                        "DELETE FROM image WHERE id = ? AND NOT EXISTS (SELECT 1 FROM face WHERE image = image.id)",
+                        (image,),
+                    )
+        if collection in self._indexes:
+            self._indexes[collection].remove(keys)
+        if keys:
+            self._erase_log()
+        return list(found)
+
+    def search(self, name: str, vector: bytes, threshold: float, limit: int) -> list[Found]:
+        index = self._index(self._id(name))
+        return self._found(index.search(_vector(vector), threshold, limit))
+
+    def search_face(self, name: str, face_id: str, threshold: float, limit: int) -> list[Found]:
+        collection = self._id(name)
+        face = self._by_face_id(collection, [face_id]).get(face_id)
+        if face is None:
+            raise InvalidParameterException(f"faceId was not found in the collection: {face_id}")
+        index = self._index(collection)
+        return self._found(index.search(index.vector(face.key), threshold, limit, leave_out=face.key))
+
+    def _id(self, name: str) -> int:
+        row = self._database.execute("SELECT id FROM collection WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise ResourceNotFoundException(f"The collection id: {name} does not exist")
+        return int(row[0])
+
+    def _index(self, collection: int) -> FaceIndex:
+        """The collection's faces in memory; read from the database when they are first searched."""
+        index = self._indexes.get(collection)
+        if index is None:
+            index = FaceIndex()
+            rows = self._database.execute("SELECT id, vector FROM face WHERE collection = ? ORDER BY id", (collection,))
+            while some := rows.fetchmany(_LOAD_AT_ONCE):
+                index.add([key for key, _ in some], np.stack([_vector(vector) for _, vector in some]))
+            self._indexes[collection] = index
+        return index
+
+    def _image(self, collection: int, digest: bytes, external_id: str, *, create: bool) -> tuple[int, str]:
+        row = self._database.execute(
+            "SELECT id, image_id FROM image WHERE collection = ? AND digest = ? AND external_id = ?",
+            (collection, digest, external_id),
+        ).fetchone()
+        if row is not None:
+            return int(row[0]), str(row[1])
+        if not create:
+            return -1, ""
+        image_id = str(uuid.uuid4())
+        inserted = self._database.execute(
+            "INSERT INTO image (collection, image_id, digest, external_id) VALUES (?, ?, ?, ?)",
+            (collection, image_id, digest, external_id),
+        )
+        return int(inserted.lastrowid or 0), image_id
+
+    def _insert(self, collection: int, image: int, image_id: str, external_id: str, face: Face) -> StoredFace:
+        face_id = str(uuid.uuid4())
+        inserted = self._database.execute(
+            "INSERT INTO face (collection, image, face_id, box, confidence, vector) VALUES (?, ?, ?, ?, ?, ?)",
+            (collection, image, face_id, msgspec.json.encode(face.box).decode(), face.confidence, face.vector),
+        )
+        return StoredFace(
+            key=int(inserted.lastrowid or 0),
+            face_id=face_id,
+            image_id=image_id,
+            external_id=external_id,
+            box=face.box,
+            confidence=face.confidence,
+        )
+
+    def _by_face_id(self, collection: int, face_ids: Sequence[str]) -> dict[str, StoredFace]:
+        found: dict[str, StoredFace] = {}
+        for some in _chunks(list(dict.fromkeys(face_ids))):
+            faces = self._query(f"{_FACE} WHERE face.collection = ? AND face_id IN ({_marks(some)})", collection, *some)
+            found.update((face.face_id, face) for face in faces)
+        return found
+
+    def _found(self, matches: Sequence[Match]) -> list[Found]:
+        faces: dict[int, StoredFace] = {}
+        for some in _chunks([match.key for match in matches]):
+            faces.update((face.key, face) for face in self._query(f"{_FACE} WHERE face.id IN ({_marks(some)})", *some))
+        return [Found(faces[match.key], match.similarity) for match in matches]
+
+    def _query(self, sql: str, *values: Any) -> list[StoredFace]:
+        return [
+            StoredFace(
+                key=key,
+                face_id=face_id,
+                box=msgspec.json.decode(box, type=Box),
+                confidence=confidence,
+                image_id=image_id,
+                external_id=external_id,
+            )
+            for key, face_id, box, confidence, image_id, external_id in self._database.execute(sql, values)
+        ]
+
+    def _one(self, sql: str, *values: Any) -> Any:
+        return self._database.execute(sql, values).fetchone()
+
+    def _erase_log(self) -> None:
+        """Empty the write-ahead log, which would keep deleted faces until its pages are reused."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+class _Transaction:
+    """All of it on the disk, or none."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def after_key(token: str) -> int:
+    """The place in a list of faces that a NextToken stands for. Raises InvalidPaginationTokenException."""
+    if not token.isdecimal():
+        raise InvalidPaginationTokenException("The NextToken is none of this server's.")
+    return int(token)
+
+
+def _vector(content: bytes | None) -> Vectors:
+    return np.frombuffer(content or b"", dtype="<f4").astype(np.float32, copy=False)
+
+
+def _chunks(values: list[Any]) -> list[list[Any]]:
+    return [values[start : start + _MAX_VARIABLES] for start in range(0, len(values), _MAX_VARIABLES)]
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
