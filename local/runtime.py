@@ -537,11 +537,21 @@ def _prepare(data: Path, running: Running, report: Report) -> None:
 
 
 def _group_lives(group: int) -> bool:
+    """Whether a process of the group still runs. One that has ended, unnoticed by its parent, does not count."""
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    return True
+    states = [state for state, of in _process_states() if of == group]
+    return not states or any(state not in ("Z", "X") for state in states)
+
+
+def _process_states() -> Iterator[tuple[str, int]]:
+    """Each process's state and group, where there is a /proc (else nothing)."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _parent, group = file.read_text().rpartition(")")[2].split()[:3]
+            yield state, int(group)
 
 
 # --- time and signals --------------------------------------------------------------------------------------------
