@@ -16,16 +16,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import boto3
 import httpx
 import uvicorn
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from local import clients
 from shared import naming
 
 HOST = "127.0.0.1"
@@ -40,6 +40,8 @@ _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
     | {"upgrade", "host", "content-length", "content-encoding", "accept-encoding", "date", "server"}
 )
+
+_NO_ANSWER = (502, "no_answer", "The embedded AWS does not answer; is it still running?")
 
 
 def application(aws_url: str, find: Find) -> Starlette:
@@ -67,6 +69,8 @@ def application(aws_url: str, find: Find) -> Starlette:
             base = urlsplit(await run_in_threadpool(find, stage))
         except LookupError:
             return _refusal(404, "unknown_stage", f"No stage {stage!r} has an API here.")
+        except BotoCoreError:
+            return _refusal(*_NO_ANSWER)
         api_id = base.netloc.split(".", 1)[0]
         host = f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"
         target = f"{base.path.rstrip('/')}{path}"
@@ -81,7 +85,7 @@ def application(aws_url: str, find: Find) -> Starlette:
                 content=await request.body(),
             )
         except httpx.TransportError:
-            return _refusal(502, "no_answer", "The embedded AWS does not answer; is it still running?")
+            return _refusal(*_NO_ANSWER)
         response = Response(answer.content, answer.status_code)
         for name, value in _end_to_end(answer.headers.multi_items()):
             response.headers.append(name, value)
@@ -114,13 +118,7 @@ def _refusal(status: int, reason: str, message: str) -> Response:
 
 def api_finder(aws_url: str, env: str) -> Find:
     """Look APIs up where their stacks write them down; one that was found is remembered."""
-    ssm = boto3.client(
-        "ssm",
-        endpoint_url=aws_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-    )
+    ssm = clients.client(aws_url, "ssm")
 
     @functools.cache
     def find(stage: str) -> str:

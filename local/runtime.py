@@ -35,13 +35,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import boto3
 import httpx
 import msgspec
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import deployer, tether
+from local import clients, deployer, tether
 from shared import naming
 from shared.errors import SnapRaceError
 
@@ -49,7 +47,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 HOME = CHECKOUT / ".snaprace"
 
 ENVIRONMENT = "dev"
-REGION = "us-east-1"
 HOST = "127.0.0.1"
 
 Report = Callable[[str], None]
@@ -110,8 +107,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             "AWS_ENDPOINT_URL_REKOGNITION": self.vision_url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": clients.REGION,
+            "AWS_DEFAULT_REGION": clients.REGION,
             "SNAPRACE_ENV": ENVIRONMENT,
             "NO_PROXY": "127.0.0.1,localhost",
         }
@@ -124,14 +121,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     def client(self, service: str) -> Any:
         """A boto3 client for the embedded AWS, independent of this process's environment."""
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.aws_url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, proxies={}),
-        )
+        return clients.client(self.aws_url, service)
 
     def _with_own_settings(self, environment: Mapping[str, str]) -> dict[str, str]:
         others = {name: value for name, value in environment.items() if not name.startswith("AWS_")}

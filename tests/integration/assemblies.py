@@ -112,3 +112,58 @@ def with_what_ministack_lacks(retention_days: int, ttl: str, threshold: int) -> 
             },
         }
     }
+
+
+ECHO = """
+import json
+
+def handler(event, context):
+    headers = {name.lower(): value for name, value in event["headers"].items()}
+    heard = {
+        "method": event["httpMethod"],
+        "path": event["path"],
+        "query": event["multiValueQueryStringParameters"],
+        "body": event["body"],
+        "client": headers.get("x-client"),
+    }
+    status = int(headers.get("x-answer", 200))
+    return {"statusCode": status, "headers": {"x-echo": "yes"}, "body": json.dumps(heard)}
+"""
+
+
+def with_an_echoing_api(url_parameter: str) -> Template:
+    """A REST API whose function answers with what it was asked; its base URL is in the SSM parameter."""
+    api, region = {"Ref": "Api"}, {"Ref": "AWS::Region"}
+    path = "lambda:path/2015-03-31/functions"
+    uri = {"Fn::Sub": f"arn:aws:apigateway:${{AWS::Region}}:{path}/${{Function.Arn}}/invocations"}
+    method = {
+        "RestApiId": api,
+        "HttpMethod": "ANY",
+        "AuthorizationType": "NONE",
+        "Integration": {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": uri},
+    }
+    root = {"Fn::GetAtt": ["Api", "RootResourceId"]}
+    url = {"Fn::Join": ["", ["https://", api, ".execute-api.", region, ".", {"Ref": "AWS::URLSuffix"}, "/api/"]]}
+    resources = {
+        "Role": ("AWS::IAM::Role", {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}),
+        "Function": (
+            "AWS::Lambda::Function",
+            {
+                "Runtime": "python3.11",
+                "Handler": "index.handler",
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Code": {"ZipFile": ECHO},
+            },
+        ),
+        "Api": ("AWS::ApiGateway::RestApi", {"Name": "echo"}),
+        "Any": ("AWS::ApiGateway::Resource", {"RestApiId": api, "ParentId": root, "PathPart": "{proxy+}"}),
+        "RootMethod": ("AWS::ApiGateway::Method", {**method, "ResourceId": root}),
+        "AnyMethod": ("AWS::ApiGateway::Method", {**method, "ResourceId": {"Ref": "Any"}}),
+        "Deployment": ("AWS::ApiGateway::Deployment", {"RestApiId": api}),
+        "Stage": (
+            "AWS::ApiGateway::Stage",
+            {"RestApiId": api, "DeploymentId": {"Ref": "Deployment"}, "StageName": "api"},
+        ),
+        "Url": ("AWS::SSM::Parameter", {"Name": url_parameter, "Type": "String", "Value": url}),
+    }
+    return {"Resources": {name: {"Type": kind, "Properties": asked} for name, (kind, asked) in resources.items()}}

@@ -48,10 +48,9 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def serving(command: list[str], running: Running, url: str) -> Iterator[None]:
+def serving(command: list[str], environment: dict[str, str], url: str) -> Iterator[None]:
     """A part of the runtime alone, from when `url` answers until SIGTERM."""
-    environment = {**os.environ, **running.environment()}
-    process = subprocess.Popen([sys.executable, "-m", *command], cwd=CHECKOUT, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", *command], cwd=CHECKOUT, env=os.environ | environment)
     try:
         until(lambda: process.poll() is not None or answers(url))
         yield
@@ -65,7 +64,7 @@ def launched(data: Path) -> Iterator[Running]:
     """The embedded AWS alone, empty."""
     running = Running(pid=os.getpid(), ports=free_ports(), started="now", keep=False)
     command = ["local.launcher", "--port", str(running.ports.aws), "--data", str(data)]
-    with serving(command, running, f"{running.aws_url}/_ministack/health"):
+    with serving(command, running.environment(), f"{running.aws_url}/_ministack/health"):
         yield running
 
 

@@ -1,0 +1,24 @@
+"""boto3 clients for the embedded AWS, whatever AWS settings this process was started with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+REGION = "us-east-1"
+
+_CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, proxies={})
+
+
+def client(aws_url: str, service: str) -> Any:
+    """The client of a service of the embedded AWS at `aws_url`."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=aws_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        config=_CONFIG,
+    )
