@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local import deployer, limits, standing
-from local.runtime import Running
+from local.runtime import CHECKOUT, Running
 from tests.integration import assemblies
 from tests.integration.conftest import Client, launched, until
 
@@ -173,3 +173,7 @@ def test_assets_are_zipped_the_same_whenever_they_were_written(tmp_path: Path) -
             os.utime(file, (time_stamp, time_stamp))
         zips.append(deployer.zipped(folder))
     assert zips[0] == zips[1]
+
+
+def test_the_documents_list_what_is_not_emulated() -> None:
+    assert limits.as_markdown() in (CHECKOUT / "docs" / "local-runtime.md").read_text()
