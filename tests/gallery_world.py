@@ -144,6 +144,7 @@ class World:
     """The stage with its table, in a mocked AWS."""
 
     gallery: Gallery
+    faces: Faces
     api: Api
     rekognition: Rekognition
 
@@ -164,7 +165,11 @@ class World:
         return response["statusCode"], json.loads(response["body"])
 
     def respond(self, resource: str, **event: Any) -> dict[str, Any]:
-        return answer(self.api, Request.from_event(request(resource, **event))).to_event()
+        return self.handle(request(resource, **event))
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        """API Gateway's response to API Gateway's event."""
+        return answer(self.api, Request.from_event(event)).to_event()
 
     def photos(self, **query: str) -> tuple[int, dict[str, Any]]:
         return self.ask("/races/{organizer_id}/{event_id}/photos", path=RACE._asdict(), query=query)
@@ -216,5 +221,5 @@ def world(rekognition: Rekognition | None = None) -> Iterator[World]:
         double = rekognition or Rekognition()
         vision = aws.client("rekognition")
         vision.meta.events.register_first("before-send.rekognition.*", double)
-        gallery = Gallery(Table(dynamodb, TABLE))
-        yield World(gallery, Api(gallery, Faces(vision), Links(aws.client("s3"), BUCKET)), double)
+        gallery, faces = Gallery(Table(dynamodb, TABLE)), Faces(vision)
+        yield World(gallery, faces, Api(gallery, faces, Links(aws.client("s3"), BUCKET)), double)

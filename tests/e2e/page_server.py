@@ -1,0 +1,103 @@
+"""The search API and its page at a local address, as API Gateway and the front door would serve them.
+
+`/live/…` is the API as API Gateway has it; `/`, `/page/…` and `/api/search/…` are the front door before it, which
+says so in X-Forwarded-Prefix. Pictures are served from the same port, in place of S3.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import boto3
+from PIL import Image
+
+from services.search.adapters import Links
+from services.search.api import Api
+from services.search.stage import STAGE
+from tests.gallery_world import BUCKET, World
+
+ROUTES = [route for function in STAGE.serving for route in function.serves]
+PREFIX = "/api/search"
+
+
+def _picture(key: str) -> bytes:
+    """Some picture of the right shape, each photo in a colour of its own."""
+    size = (1200, 800) if "/preview/" in key else (480, 320)
+    shade = int(re.sub(r"\D", "", key)[-2:] or "0")
+    out = io.BytesIO()
+    Image.new("RGB", size, ((40 * shade) % 256, 120, 200 - (25 * shade) % 200)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def _event(method: str, path: str, query: str, headers: dict[str, str], body: str | None) -> dict[str, Any] | None:
+    """The event API Gateway makes of a request, or None when no route of the card fits."""
+    for route in ROUTES:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
+        match = re.fullmatch(pattern, path)
+        if match and method == route.method:
+            return {
+                "httpMethod": method,
+                "resource": route.path,
+                "pathParameters": match.groupdict() or None,
+                "queryStringParameters": dict(parse_qsl(query)) or None,
+                "headers": headers,
+                "body": body,
+                "isBase64Encoded": False,
+            }
+    return None
+
+
+@contextmanager
+def serving(world: World, pictures: Any = _picture) -> Iterator[str]:
+    """The address at which the world's API and page stand, without a slash at the end."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if url.path.startswith(f"/{BUCKET}/"):
+                return self._send(200, {"Content-Type": "image/jpeg"}, pictures(url.path))
+            headers = dict(self.headers.items())
+            if url.path.startswith("/live/"):
+                path = url.path.removeprefix("/live")
+            else:
+                path = url.path.removeprefix(PREFIX)
+                headers["X-Forwarded-Prefix"] = PREFIX
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length).decode() if length else None
+            event = _event(self.command, path, url.query, headers, body)
+            if event is None:
+                return self._send(403, {}, b'{"message": "Missing Authentication Token"}')
+            response = world.handle(event)
+            return self._send(response["statusCode"], response["headers"], response["body"].encode())
+
+        do_POST = do_GET  # noqa: N815 - the base class's names
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"http://127.0.0.1:{server.server_port}"
+    world.api = Api(world.gallery, world.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield address
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
