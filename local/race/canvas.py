@@ -1,7 +1,7 @@
 """Drawing tools that the race shares: smooth outlines, limbs, soft light, and letters.
 
-Shapes are arrays of points, shape (n, 2), in pixels of the sheet they are drawn on. Sheets are drawn at
-`OVERSAMPLING` times their final size and reduced at the end, which is what makes their edges smooth.
+Shapes are arrays of points, shape (n, 2), in pixels of the sheet they are drawn on. A sheet is drawn larger than
+needed and reduced at the end, which is what makes its edges smooth.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 Color = tuple[int, int, int]
 Points = NDArray[np.float64]
-
-OVERSAMPLING = 2
 
 
 def points(pairs: Iterable[Sequence[float]]) -> Points:
@@ -110,15 +108,26 @@ def shade(
     bottom = min(height, int(outline[:, 1].max()) + pad)
     if right <= left or bottom <= top:
         return
-    mask = Image.new("L", (right - left, bottom - top), 0)
-    ImageDraw.Draw(mask).polygon(flat(outline - points([(left, top)])), fill=255)
-    inner = mask.filter(ImageFilter.BoxBlur(softness)).filter(ImageFilter.BoxBlur(softness / 2))
-    lit = ImageChops.offset(inner, round(sun * softness * 0.7), -round(softness * 0.35))
-    # The blurred mask is about half at the outline: stretch that half to the whole range.
-    lit = lit.point([max(0, min(255, int((v - 96) * 1.75))) for v in range(256)])
+    mask = _filled((right - left, bottom - top), outline - points([(left, top)]), 255)
+    # Light is soft: half the resolution shows all of it.
+    half = (max(1, mask.width // 2), max(1, mask.height // 2))
+    inner = _filled(half, (outline - points([(left, top)])) / 2, 255)
+    inner = inner.filter(ImageFilter.BoxBlur(softness / 2)).filter(ImageFilter.BoxBlur(softness / 4))
+    lit = ImageChops.offset(inner, round(sun * softness * 0.35), -round(softness * 0.18)).point(_FROM_HALF_UP)
     dark = mixed(scaled(color, 1 - depth), (40, 30, 70), 0.10)
-    fill = Image.composite(Image.new("RGB", mask.size, scaled(color, 1.05)), Image.new("RGB", mask.size, dark), lit)
-    sheet.paste(fill, (left, top), mask)
+    sheet.paste((*dark, 255), (left, top, right, bottom), mask)
+    lit = ImageChops.multiply(lit.resize(mask.size, Image.Resampling.BILINEAR), mask)
+    sheet.paste((*scaled(color, 1.05), 255), (left, top, right, bottom), lit)
+
+
+# A blurred mask is about half at its outline: this stretches the upper half to the whole range.
+_FROM_HALF_UP = [max(0, min(255, int((value - 96) * 1.75))) for value in range(256)]
+
+
+def _filled(size: tuple[int, int], outline: Points, value: int) -> Image.Image:
+    mask = Image.new("L", size, 0)
+    ImageDraw.Draw(mask).polygon(flat(outline), fill=value)
+    return mask
 
 
 def soft(sheet: Image.Image, outline: Points, color: Color, *, opacity: float, blur: float) -> None:
@@ -131,14 +140,12 @@ def soft(sheet: Image.Image, outline: Points, color: Color, *, opacity: float, b
     if right <= left or bottom <= top:
         return
     box = (left, top, right, bottom)
-    mask = Image.new("L", (right - left, bottom - top), 0)
-    ImageDraw.Draw(mask).polygon(flat(outline - points([(left, top)])), fill=round(255 * opacity))
-    mask = mask.filter(ImageFilter.GaussianBlur(blur))
-    under = sheet.crop(box)
-    over = Image.composite(Image.new("RGB", mask.size, color), under.convert("RGB"), mask)
-    if under.mode == "RGBA":
-        over.putalpha(under.getchannel("A"))
-    sheet.paste(over, (left, top))
+    size = (right - left, bottom - top)
+    half = (max(1, size[0] // 2), max(1, size[1] // 2))
+    mask = _filled(half, (outline - points([(left, top)])) / 2, round(255 * opacity))
+    mask = mask.filter(ImageFilter.GaussianBlur(blur / 2)).resize(size, Image.Resampling.BILINEAR)
+    mask = ImageChops.multiply(mask, sheet.crop(box).getchannel("A"))
+    sheet.paste((*color, 255), box, mask)
 
 
 def gradient(size: tuple[int, int], stops: Sequence[tuple[float, Color]]) -> Image.Image:

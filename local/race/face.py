@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from local.race.canvas import Color, Points, ellipse, flat, limb, mixed, points, scaled, smooth
 
@@ -192,12 +192,27 @@ class _HeadDrawing:
         x, y = shape[:, 0], shape[:, 1]
         return self._turned(x, y, 0.22 * np.clip(y, 0, 1) ** 2)
 
-    def _mask(self, *outlines: Points) -> Image.Image:
-        mask = Image.new("L", self.size, 0)
+    def _mask(self, *outlines: Points, box: tuple[int, int, int, int] | None = None) -> Image.Image:
+        """What lies inside any of the outlines, on the whole tile or in a box of it."""
+        left, top, right, bottom = box or (0, 0, *self.size)
+        mask = Image.new("L", (right - left, bottom - top), 0)
         draw = ImageDraw.Draw(mask)
         for outline in outlines:
-            draw.polygon(flat(outline), fill=255)
+            draw.polygon(flat(outline - points([(left, top)])), fill=255)
         return mask
+
+    def _grid(self, box: tuple[int, int, int, int], step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where on the head every `step`-th pixel of the box lies: x and y."""
+        left, top, right, bottom = box
+        ys, xs = np.mgrid[top:bottom:step, left:right:step]
+        return (xs - self.center[0]) / self.unit, (ys - self.center[1]) / self.unit
+
+    def _tint_face(self, color: Color, opacity: float, blur: float, *outlines: Points) -> None:
+        """Color the face within the outlines, with edges `blur` wide (in half heads)."""
+        box = self._around(np.vstack(outlines), pad=round(2 * blur * self.unit) + 2)
+        mask = self._mask(*outlines, box=box).filter(ImageFilter.GaussianBlur(self.unit * blur))
+        mask = ImageChops.multiply(mask, self.face_mask.crop(box)).point([round(v * opacity) for v in range(256)])
+        self.front.paste((*color, 255), box, mask)
 
     @property
     def _draw(self) -> ImageDraw.ImageDraw:
@@ -242,9 +257,9 @@ class _HeadDrawing:
         box = self.face_mask.getbbox()
         assert box is not None  # noqa: S101  # a face is never empty
         left, top, right, bottom = box
-        ys, xs = np.mgrid[top:bottom, left:right]
-        x = (xs - self.center[0]) / self.unit
-        y = (ys - self.center[1]) / self.unit
+        # Light changes slowly over a face, so it is worked out on a coarse grid and spread to all pixels.
+        step = max(1, round(self.unit / 70))
+        x, y = self._grid(box, step)
         nx, ny = x / look.width, y / 1.15
         nz = np.sqrt(np.clip(1.08 - nx**2 - ny**2, 0.02, 1))
         light = np.array([0.45 * e.sun, -0.38, 0.81])
@@ -254,10 +269,13 @@ class _HeadDrawing:
         picture = np.array(look.skin, dtype=np.float64) * tone * deep ** ((1.06 - tone) * 1.6)
 
         def patch(px: float, py: float, w: float, h: float, color: Color, opacity: float) -> None:
-            nonlocal picture
             cx, cy = (self._on_face(points([(px, py)]))[0] - np.array(self.center)) / self.unit
-            share = opacity * np.exp(-(((x - cx) / w) ** 2) - ((y - cy) / h) ** 2)
-            picture = picture + (np.array(color) - picture) * share[..., None]
+            columns = slice(*np.searchsorted(x[0], (cx - 2.6 * w, cx + 2.6 * w)))
+            rows = slice(*np.searchsorted(y[:, 0], (cy - 2.6 * h, cy + 2.6 * h)))
+            across = np.exp(-(((x[:1, columns] - cx) / w) ** 2))
+            down = np.exp(-(((y[rows, :1] - cy) / h) ** 2))
+            under = picture[rows, columns]
+            under += (np.array(color) - under) * (opacity * down * across)[..., None]
 
         dark, darker = self._skin_shade(0.66), self._skin_shade(0.50)
         bright = mixed(scaled(look.skin, 1.12), (255, 244, 226), 0.25)
@@ -282,7 +300,8 @@ class _HeadDrawing:
         patch(0, mouth + look.lip_low + 0.07, look.mouth_width * 0.65, 0.045, dark, 0.55)
         patch(0, 0.90, 0.13, 0.07, bright, 0.26)
         skin = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
-        self.front.paste(skin, (left, top), self.face_mask.crop(box))
+        size = (right - left, bottom - top)
+        self.front.paste(skin.resize(size, Image.Resampling.BILINEAR), (left, top), self.face_mask.crop(box))
         if look.freckles:
             self._freckles()
 
@@ -313,38 +332,7 @@ class _HeadDrawing:
                     ]
                 )
             )
-            almond = self._on_face(almond)
-            ball = Image.new("RGB", self.size, (240, 236, 232))
-            draw = ImageDraw.Draw(ball)
-            radius = min(height * 1.08, 0.092)
-            gaze = x - 0.10 * e.yaw
-            iris = ellipse(gaze, y - height * 0.10, radius, radius)
-            draw.polygon(flat(self._on_face(iris)), fill=scaled(look.iris, 0.72))
-            draw.polygon(
-                flat(self._on_face(ellipse(gaze, y - height * 0.06, radius * 0.8, radius * 0.8))), fill=look.iris
-            )
-            pupil = ellipse(gaze, y - height * 0.10, radius * 0.46, radius * 0.46)
-            draw.polygon(flat(self._on_face(pupil)), fill=(12, 10, 12))
-            upper = self._on_face(
-                points(
-                    [
-                        (x - w, y - height * 1.3),
-                        (x + w, y - height * 1.3),
-                        (x + w, y - height * 0.48),
-                        (x - w, y - height * 0.48),
-                    ]
-                )
-            )
-            lid = Image.new("L", self.size, 0)
-            ImageDraw.Draw(lid).polygon(flat(upper), fill=120)
-            box = self._around(almond)
-            lid_box = lid.crop(box).filter(ImageFilter.GaussianBlur(self.unit * 0.03))
-            ball.paste(Image.new("RGB", lid_box.size, (70, 50, 52)), box[:2], lid_box)
-            draw.polygon(
-                flat(self._on_face(ellipse(gaze + 0.03, y - height * 0.42, 0.022, 0.022))), fill=(255, 255, 255)
-            )
-            mask = self._mask(almond)
-            self.front.paste(ball.crop(box), box[:2], mask.crop(box))
+            self._eyeball(self._on_face(almond), x, height)
             lash = scaled(mixed(look.hair, (20, 14, 14), 0.7), 0.8)
             self._stroke(
                 [
@@ -372,8 +360,30 @@ class _HeadDrawing:
                 self._skin_shade(0.62),
             )
 
-    def _around(self, shape: Points) -> tuple[int, int, int, int]:
-        pad = 3
+    def _eyeball(self, almond: Points, x: float, height: float) -> None:
+        """What is seen between the lids: white, iris, pupil, the upper lid's shadow and a light in it."""
+        look, y, w = self.look, self.look.eye_y, self.look.eye_width
+        box = self._around(almond)
+        corner = points([box[:2]])
+        ball = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), (240, 236, 232))
+        draw = ImageDraw.Draw(ball)
+        radius = min(height * 1.08, 0.092)
+        gaze = x - 0.10 * self.expression.yaw
+
+        def disc(dx: float, dy: float, size: float, color: Color) -> None:
+            draw.polygon(flat(self._on_face(ellipse(gaze + dx, y + dy, size, size)) - corner), fill=color)
+
+        disc(0, -height * 0.10, radius, scaled(look.iris, 0.72))
+        disc(0, -height * 0.06, radius * 0.8, look.iris)
+        disc(0, -height * 0.10, radius * 0.46, (12, 10, 12))
+        high, low = y - height * 1.3, y - height * 0.48
+        shadow = self._on_face(points([(x - w, high), (x + w, high), (x + w, low), (x - w, low)]))
+        lid = self._mask(shadow, box=box).filter(ImageFilter.GaussianBlur(self.unit * 0.03))
+        ball.paste((70, 50, 52), (0, 0, *ball.size), lid.point([round(v * 0.47) for v in range(256)]))
+        disc(0.03, -height * 0.42, 0.022, (255, 255, 255))
+        self.front.paste(ball, box[:2], self._mask(almond, box=box))
+
+    def _around(self, shape: Points, pad: int = 3) -> tuple[int, int, int, int]:
         (left, top), (right, bottom) = shape.min(axis=0), shape.max(axis=0)
         return (
             max(0, int(left) - pad),
@@ -505,9 +515,7 @@ class _HeadDrawing:
             inside = [(look.mouth_width + 0.05, lip - 0.01), (w * 0.62, mouth - 0.06), (w * 0.86, 0.12)]
             right = points(rim)
             left = right[::-1][1:] * points([(-1, 1)])
-            over = points([*inside[::-1][::-1], (0, lip - 0.02)])
             back = np.vstack([points(inside)[::-1] * points([(-1, 1)]), points([(0.0, lip - 0.03)]), points(inside)])
-            del over
             areas.append(smooth(np.vstack([right, left, back]), steps=5))
         if look.beard == "goatee":
             areas.append(
@@ -531,12 +539,8 @@ class _HeadDrawing:
                     )
                 )
             )
-        mask = self._mask(*(self._on_face(area) for area in areas)).filter(ImageFilter.GaussianBlur(self.unit * 0.035))
         strength = 0.36 if look.beard == "stubble" else 0.90
-        mask = Image.composite(mask, Image.new("L", self.size, 0), self.face_mask).point(
-            [round(v * strength) for v in range(256)]
-        )
-        self.front.paste(Image.new("RGB", self.size, scaled(look.hair, 0.95)), (0, 0), mask)
+        self._tint_face(scaled(look.hair, 0.95), strength, 0.035, *(self._on_face(area) for area in areas))
 
     # Hair, caps, glasses
 
@@ -546,9 +550,7 @@ class _HeadDrawing:
         if box is None:
             return
         left, top, right, bottom = box
-        ys, xs = np.mgrid[top:bottom, left:right]
-        x = (xs - self.center[0]) / self.unit
-        y = (ys - self.center[1]) / self.unit
+        x, y = self._grid(box, max(1, round(self.unit / 110)))
         angle = np.arctan2(x - 0.25, 1.6 + y)
         strands = 0.05 * np.sin(angle * 95) + 0.04 * np.sin(angle * 41 + 1.3)
         ring = np.exp(-(((np.hypot(x - 0.22 * self.expression.sun, (y + 0.1) * 0.9) - 0.80) / 0.14) ** 2)) / (
@@ -557,7 +559,8 @@ class _HeadDrawing:
         tone = dim * (0.82 + 0.16 * self.expression.sun * x - 0.10 * y + strands + 0.34 * ring * (1 + 3 * strands))
         base = np.array(mixed(self.look.hair, (110, 96, 92), 0.12), dtype=np.float64)
         picture = Image.fromarray(np.clip(base * np.clip(tone, 0.4, 1.7)[..., None], 0, 255).astype(np.uint8))
-        layer.paste(picture, (left, top), mask.crop(box))
+        size = (right - left, bottom - top)
+        layer.paste(picture.resize(size, Image.Resampling.BILINEAR), (left, top), mask.crop(box))
 
     def _hair_behind(self) -> None:
         look, w = self.look, self.look.width
@@ -725,13 +728,7 @@ class _HeadDrawing:
                     (side * (w - 0.02), end, 0.06),
                 ]
                 locks.append(self._on_rim(limb(lock)))
-        shadow = self._mask(outline + points([(0, self.unit * 0.06)])).filter(
-            ImageFilter.GaussianBlur(self.unit * 0.05)
-        )
-        shadow = Image.composite(shadow, Image.new("L", self.size, 0), self.face_mask).point(
-            [round(v * 0.38) for v in range(256)]
-        )
-        self.front.paste(Image.new("RGB", self.size, self._skin_shade(0.45)), (0, 0), shadow)
+        self._tint_face(self._skin_shade(0.45), 0.38, 0.05, outline + points([(0, self.unit * 0.06)]))
         self._paint_hair(self.front, outline, *locks)
 
     def _headwear(self) -> None:

@@ -6,13 +6,13 @@ Places on a body are measured in heads (skull to chin) from the hollow of the ne
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from local.race.canvas import (
-    OVERSAMPLING,
     Color,
     Points,
     ellipse,
@@ -108,21 +108,31 @@ def _other_side(joints: tuple[Joint, ...]) -> tuple[Joint, ...]:
     return tuple((-x, y) for x, y in joints)
 
 
+def _direction(ex: float, ey: float, wx: float, wy: float) -> tuple[float, float]:
+    """From the elbow to the wrist; shorter than 1 where the forearm points at the camera."""
+    length = max(0.2, math.hypot(wx - ex, wy - ey))
+    return (wx - ex) / length, (wy - ey) / length
+
+
 def draw_figure(figure: Figure, head: float, *, reach: float = SOLE + 0.3) -> tuple[Image.Image, tuple[float, float]]:
     """Draw somebody whose head is `head` pixels high, down to `reach` heads below the neck.
 
     Returns the picture (RGBA, at its final size) and where in it the hollow of the neck is.
     """
-    return _FigureDrawing(figure, head * OVERSAMPLING, reach).finished()
+    oversampling = 2.0 if head < 170 else 1.5
+    return _FigureDrawing(figure, head, reach, oversampling).finished()
 
 
 class _FigureDrawing:
-    def __init__(self, figure: Figure, head: float, reach: float) -> None:
-        self.figure, self.head = figure, head
+    def __init__(self, figure: Figure, head: float, reach: float, oversampling: float) -> None:
+        self.figure = figure
+        self.final = (round(2 * _SIDE * head), round((_TOP + reach) * head))
+        self.oversampling = oversampling
+        self.head = head = head * oversampling
         self.look, self.outfit = figure.look, figure.outfit
         self.neck = (_SIDE * head, _TOP * head)
-        size = (round(2 * _SIDE * head), round((_TOP + reach) * head))
-        self.sheet = Image.new("RGBA", (size[0] + size[0] % 2, size[1] + size[1] % 2), (*figure.look.skin, 0))
+        size = (round(self.final[0] * oversampling), round(self.final[1] * oversampling))
+        self.sheet = Image.new("RGBA", size, (*figure.look.skin, 0))
         self.broad = 0.93 if figure.look.woman else 1.04
         self.skin = scaled(figure.look.skin, 0.96)
         self.sun = figure.expression.sun
@@ -151,14 +161,18 @@ class _FigureDrawing:
         for joints, behind in arms:
             if not behind and self.figure.cover is Cover.FLAG:
                 self._arm(joints)
-        return self.sheet.reduce(OVERSAMPLING), (self.neck[0] / OVERSAMPLING, self.neck[1] / OVERSAMPLING)
+        sprite = self.sheet.resize(
+            self.final, Image.Resampling.BOX if self.oversampling == 2 else Image.Resampling.HAMMING
+        )
+        return sprite, (self.neck[0] / self.oversampling, self.neck[1] / self.oversampling)
 
     # Tools
 
     def _at(self, shape: Points, *, mirror: bool = False) -> Points:
         if mirror and self.figure.mirrored:
             shape = shape * points([(-1, 1)])
-        return turned(shape, self.figure.lean * 0.05) * self.head + np.array(self.neck)
+        placed: Points = turned(shape, self.figure.lean * 0.05) * self.head + np.array(self.neck)
+        return placed
 
     def _shaded(
         self, shape: Points, color: Color, softness: float, *, mirror: bool = False, depth: float = 0.30
@@ -338,27 +352,24 @@ class _FigureDrawing:
         else:
             self._shaded(limb(fore), color, 0.08, mirror=True)
         self._hand(ex, ey, wx, wy, color)
-        if not jacket and not behind:
-            along = points([(wx - ex, wy - ey)])[0] / max(0.2, float(np.hypot(wx - ex, wy - ey)))
-            strap = [
-                (wx - along[0] * 0.10, wy - along[1] * 0.10, 0.10),
-                (wx - along[0] * 0.04, wy - along[1] * 0.04, 0.098),
-            ]
-            self._shaded(limb(strap), (44, 46, 54), 0.04, mirror=True)
+        if not jacket and wx > 0:
+            along = _direction(ex, ey, wx, wy)
+            watch = [(wx - along[0] * away, wy - along[1] * away, 0.082) for away in (0.06, 0.03)]
+            self._shaded(limb(watch), (54, 56, 66), 0.04, mirror=True)
 
     def _hand(self, ex: float, ey: float, wx: float, wy: float, color: Color) -> None:
-        along = points([(wx - ex, wy - ey)])[0] / max(0.2, float(np.hypot(wx - ex, wy - ey)))
+        along = _direction(ex, ey, wx, wy)
         x, y = wx + along[0] * 0.13, wy + along[1] * 0.13
         if self.figure.pose is Pose.WAVE and wy < 0:
             for spread in (-0.42, -0.16, 0.10, 0.36):
-                tip = turned(points([tuple(along)]), spread)[0] * 0.30
+                tip = turned(points([along]), spread)[0] * 0.30
                 self._shaded(limb([(x, y, 0.042), (x + tip[0], y + tip[1], 0.034)]), color, 0.03, mirror=True)
             self._shaded(limb([(x, y, 0.04), (x - 0.17, y - 0.06, 0.036)]), color, 0.03, mirror=True)
         if self.figure.pose is Pose.THUMB and wx > 0:
             self._shaded(limb([(x - 0.04, y, 0.055), (x - 0.06, y - 0.24, 0.045)]), color, 0.03, mirror=True)
-        tilt = float(np.arctan2(along[1], along[0]))
+        tilt = math.atan2(along[1], along[0])
         self._shaded(ellipse(x, y, 0.150, 0.125, tilt=tilt), color, 0.07, mirror=True)
-        across = turned(points([tuple(along)]), np.pi / 2)[0]
+        across = (-along[1], along[0])
         for step in (-0.055, 0.0, 0.055):
             start = (x + along[0] * 0.03 + across[0] * step, y + along[1] * 0.03 + across[1] * step)
             self._line(
@@ -571,7 +582,7 @@ def bib_card(printed: str, width: int) -> Image.Image:
     height = round(width * 0.72)
     card = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(card)
-    strip: Color = _STRIPS[printed[0]] if printed[0] in _STRIPS else (28, 66, 140)
+    strip: Color = _STRIPS.get(printed[0], (28, 66, 140))
     draw.rounded_rectangle((0, 0, width - 1, height - 1), radius=width // 28, fill=(252, 252, 250))
     draw.rounded_rectangle((0, 0, width - 1, round(height * 0.21)), radius=width // 28, fill=strip)
     draw.rectangle((0, round(height * 0.14), width - 1, round(height * 0.21)), fill=strip)

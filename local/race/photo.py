@@ -32,10 +32,15 @@ _STORED = {
 class _Standing:
     """Where somebody stands: the hollow of the neck and the height of the head, in pixels."""
 
-    figure: Figure
+    appearance: Appearance
     x: float
     y: float
     head: float
+
+    @property
+    def behind(self) -> bool:
+        """Whether the next one stands before her."""
+        return self.appearance.behind
 
 
 def photo(shot: Shot) -> bytes:
@@ -48,14 +53,12 @@ def photo(shot: Shot) -> bytes:
 
 def upright(shot: Shot) -> Image.Image:
     """The picture as it is meant to be seen."""
-    random = np.random.default_rng([3, shot.seed])
-    size = PORTRAIT if shot.portrait else LANDSCAPE
-    people = _standing(shot.appearances, size, random)
-    picture = _view(shot, size, random)
+    people = _standing(shot)
+    picture = _view(shot)
     for person in people:
         _shadow(picture, person)
     for person in people:
-        _stand(picture, person)
+        _stand(picture, person.appearance.figure, person.x, person.y, person.head)
     picture = _tinted(picture, scenery.DAYLIGHTS[shot.daylight].tint)
     _mark(picture, f"© {shot.photographer}  {shot.taken:%Y-%m-%d}  {1000 + shot.seed}")
     return picture
@@ -82,58 +85,65 @@ def selfie(person: Person) -> bytes:
             sun=float(random.choice((-0.8, -0.5, 0.5, 0.8))),
         ),
     )
-    _stand(picture, _Standing(figure, width * 0.5, height * 0.70, height * 0.44))
+    _stand(picture, figure, width * 0.5, height * 0.70, height * 0.44)
     return _encoded(picture, Image.Exif())
 
 
 # Who stands where
 
 
-def _standing(
-    appearances: tuple[Appearance, ...], size: tuple[int, int], random: np.random.Generator
-) -> list[_Standing]:
+def _size(shot: Shot) -> tuple[int, int]:
+    return PORTRAIT if shot.portrait else LANDSCAPE
+
+
+def heads(shot: Shot) -> dict[str, tuple[float, float]]:
+    """Where each one's head is in the upright picture, by bib: fractions of its width and height."""
+    width, height = _size(shot)
+    return {
+        person.appearance.person.bib: (person.x / width, (person.y - 0.62 * person.head) / height)
+        for person in _standing(shot)
+    }
+
+
+def _standing(shot: Shot) -> list[_Standing]:
     """Places for everybody, the farthest first."""
-    if not appearances:
-        return []
-    width, height = size
-    hidden = sum(appearance.behind for appearance in appearances)
-    columns = len(appearances) - hidden
-    room = (columns - 1) * _SPACE + 2.7 + 0.5 * hidden
-    wanted = float(random.uniform(150, 215)) if height < width else float(random.uniform(165, 235))
-    head = min(wanted, width * 0.98 / room)
-    neck = height * float(random.uniform(0.335, 0.37)) + 0.16 * (head - 130)
-    neck = max(neck, head * (HEAD_ABOVE + 0.28 + (0.9 if _reaches_up(appearances) else 0.0)))
+    random = np.random.default_rng([3, shot.seed])
+    appearances, (width, height) = shot.appearances, _size(shot)
+    pairs = sum(appearance.behind for appearance in appearances)
+    columns = len(appearances) - pairs
+    room = (columns - 1) * _SPACE + 2.7 + 0.5 * pairs
+    whole = HEAD_ABOVE + SOLE
+    if height > width:
+        head = min(height * 0.90 / whole * float(random.uniform(0.92, 1.0)), width * 0.98 / room)
+        neck = height * 0.955 - SOLE * head
+    else:
+        head = min(float(random.uniform(165, 250)), width * 0.98 / room)
+        neck = height * float(random.uniform(0.33, 0.36)) + 0.22 * (head - 150)
+    neck = max(neck, head * (HEAD_ABOVE + 0.28 + (0.55 if _reaches_up(appearances) else 0.0)))
     x = (width - (room - 2.7) * head) / 2
     if columns == 1:
-        x += float(random.uniform(-0.10, 0.10)) * (width - 2.7 * head)
-    people: list[tuple[int, _Standing]] = []
-    before: _Standing | None = None
+        x += float(random.uniform(-0.16, 0.16)) * (width - 2.7 * head)
+    people: list[_Standing] = []
     for appearance in appearances:
-        own = head * float(random.uniform(0.93, 1.0))
-        if before is not None:
-            # Nearer, lower and a little aside, so that the body covers the other's bib and not her face.
-            place = _Standing(appearance.figure, before.x + 0.44 * head, before.y + 1.0 * head, head * 1.1)
-            people.append((1, place))
-            before = None
-            x += 0.5 * head + _SPACE * head
-            continue
-        place = _Standing(appearance.figure, x, neck + float(random.uniform(-0.05, 0.10)) * head, own)
-        people.append((0, place))
-        if appearance.behind:
-            before = place
+        if people and people[-1].behind:
+            # Nearer and lower, so that head and shoulders cover the other's bib, and not her face.
+            far = people[-1]
+            people.append(_Standing(appearance, far.x + 0.05 * head, far.y + 1.36 * head, head * 1.26))
         else:
-            x += _SPACE * head
-    return [place for _, place in sorted(people, key=lambda item: (item[0], item[1].head))]
+            own = head * float(random.uniform(0.93, 1.0))
+            people.append(_Standing(appearance, x, neck + float(random.uniform(-0.05, 0.10)) * head, own))
+        x += 0.5 * head if appearance.behind else _SPACE * head
+    return sorted(people, key=lambda person: person.head)
 
 
 def _reaches_up(appearances: tuple[Appearance, ...]) -> bool:
     return any(appearance.figure.pose is Pose.CHEER for appearance in appearances)
 
 
-def _stand(picture: Image.Image, person: _Standing) -> None:
-    reach = min(SOLE + 0.2, (picture.height - person.y) / person.head + 0.05)
-    sprite, (x, y) = draw_figure(person.figure, person.head, reach=reach)
-    picture.paste(sprite, (round(person.x - x), round(person.y - y)), sprite)
+def _stand(picture: Image.Image, figure: Figure, x: float, y: float, head: float) -> None:
+    reach = min(SOLE + 0.2, (picture.height - y) / head + 0.05)
+    sprite, neck = draw_figure(figure, head, reach=reach)
+    picture.paste(sprite, (round(x - neck[0]), round(y - neck[1])), sprite)
 
 
 def _shadow(picture: Image.Image, person: _Standing) -> None:
@@ -149,7 +159,7 @@ def _shadow(picture: Image.Image, person: _Standing) -> None:
         round(ground + 0.4 * head),
     )
     mask = Image.new("L", (box[2] - box[0], box[3] - box[1]), 0)
-    shift = -0.45 * head * person.figure.expression.sun
+    shift = -0.45 * head * person.appearance.figure.expression.sun
     middle = mask.width / 2 + shift
     ImageDraw.Draw(mask).ellipse((middle - 0.85 * head, 0.36 * head, middle + 0.85 * head, 0.60 * head), fill=120)
     mask = mask.filter(ImageFilter.GaussianBlur(head * 0.09))
@@ -159,20 +169,24 @@ def _shadow(picture: Image.Image, person: _Standing) -> None:
 # What is behind them
 
 
-def _view(shot: Shot, size: tuple[int, int], random: np.random.Generator) -> Image.Image:
+def _view(shot: Shot) -> Image.Image:
     """A part of the shot's backdrop in the photo's size."""
+    random = np.random.default_rng([4, shot.seed])
+    size = _size(shot)
     scene = scenery.backdrop(shot.place, shot.daylight)
     if shot.clock:
         scene = scene.copy()
         box = scenery.clock(shot.clock)
         scene.paste(box, scenery.CLOCK_AT, box)
     width, height = size
-    share = float(random.uniform(0.86, 0.99)) if shot.appearances else 0.99
+    share = float(random.uniform(0.76, 0.97)) if shot.appearances else 0.99
     if shot.portrait:
         share = 0.995
     scale = min(scenery.WIDTH / width, scenery.HEIGHT / height) * share
     part_width, part_height = width * scale, height * scale
-    left = (scenery.WIDTH - part_width) / 2 * (1 + float(random.uniform(-0.8, 0.8)) * (1 if shot.appearances else 0.2))
+    left = (
+        (scenery.WIDTH - part_width) / 2 * (1 + float(random.uniform(-0.95, 0.95)) * (1 if shot.appearances else 0.2))
+    )
     top = (scenery.HEIGHT - part_height) * float(random.uniform(0.1, 0.7))
     box_of_part = (left, top, left + part_width, top + part_height)
     return scene.resize(size, Image.Resampling.BICUBIC, box=box_of_part)

@@ -177,7 +177,7 @@ def _appearances(
                 look=person.look,
                 outfit=person.outfit,
                 printed=person.printed,
-                pose=_pose(station.place, random) if cover is Cover.NONE and not behind and turn != 99 else Pose.RUN,
+                pose=_pose(station.place, random) if cover is Cover.NONE and not behind else Pose.RUN,
                 cover=cover,
                 expression=_expression(random, sun),
                 mirrored=bool(random.random() < 0.5),
@@ -217,6 +217,6 @@ def _expression(random: np.random.Generator, sun: float) -> Expression:
         yaw=float(random.uniform(-0.20, 0.20)),
         pitch=float(random.uniform(-0.05, 0.08)),
         roll=float(random.uniform(-0.08, 0.08)),
-        smile=float(random.uniform(0.15, 1.0)),
+        smile=float(random.uniform(0.3, 1.0)),
         sun=sun,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -185,7 +186,7 @@ class _Backdrop:
         vanish = WIDTH / 2
         for side in (-1, 1):
             edges = [1.06, 0.80, 0.60, 0.45, 0.34, 0.26, 0.20]
-            for index, (near, far) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            for index, (near, far) in enumerate(pairwise(edges)):
                 tall = float(self.random.uniform(0.62, 1.0)) * 1.02
                 color = (
                     (196, 176, 158),
@@ -360,7 +361,7 @@ class _Backdrop:
             self.sheet = crowd.filter(ImageFilter.GaussianBlur(7))
         for side in (-1, 1):
             edges = [0.20, 0.27, 0.36, 0.47, 0.62, 0.82, 1.10]
-            for index, (far, near) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            for index, (far, near) in enumerate(pairwise(edges)):
                 word, color = _SPONSORS[(index + (3 if side > 0 else 0)) % len(_SPONSORS)]
                 x0, x1 = vanish + side * far * 980, vanish + side * near * 980
                 lift0, lift1 = top + far * 300, top + near * 300

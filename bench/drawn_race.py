@@ -1,0 +1,193 @@
+"""How well the real engines see the drawn race: python -m bench.drawn_race [--folder FOLDER] [--photos N].
+
+Draws the race (or takes the one that `--folder` holds), finds every face and reads every bib with the vision
+server's own engines, and prints JSON: faces found and missed, distances within and between people, selfies,
+bibs read. Some three minutes on one core; `--photos 12` looks at twelve photos spread over the race.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local.race import draw_race
+from local.race.cast import ROSTER
+from local.race.photo import heads
+from local.race.plan import Shot, Visibility, plan
+from shared.race import RaceSettings, parse_race
+from vision.engine.faces import FaceFinder
+from vision.engine.pictures import decode
+from vision.engine.similarity import BEST_DISTANCE
+from vision.engine.text import TextReader
+
+Vector = NDArray[np.float32]
+
+
+@dataclass
+class Seen:
+    """What the engines saw: each person's faces, who was missed, what was read where."""
+
+    faces: dict[str, list[Vector]] = field(default_factory=dict)
+    missed: list[str] = field(default_factory=list)
+    surplus: list[str] = field(default_factory=list)
+    full: int = 0
+    unread: list[str] = field(default_factory=list)
+    misread: list[str] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.drawn_race", description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, help="a race already drawn (default: draw one and measure that, too)")
+    parser.add_argument("--photos", type=int, default=0, help="look at so many only (default: all)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        report: dict[str, Any] = {}
+        folder = arguments.folder
+        if folder is None:
+            folder = Path(made)
+            started = time.process_time()
+            draw_race(folder)
+            report["drawing_cpu_seconds"] = round(time.process_time() - started, 1)
+        report |= measure(folder, arguments.photos)
+    json.dump(report, sys.stdout, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
+
+
+def measure(folder: Path, limit: int) -> dict[str, Any]:
+    """Look at the race in `folder` and sum up."""
+    finder, reader = FaceFinder(), TextReader()
+    settings = parse_race((folder / "race.json").read_bytes())
+    shots = plan()
+    if limit:
+        shots = shots[:: max(1, len(shots) // limit)]
+    seen = Seen()
+    for shot in shots:
+        pixels = decode((folder / "photos" / shot.filename).read_bytes())
+        _look_for_faces(shot, pixels, finder, seen)
+        _look_for_bibs(shot, pixels, reader, settings, seen)
+    selfies = {person.bib: _selfie(folder / "selfies" / f"{person.bib}.jpg", finder) for person in ROSTER}
+    return {"photos": len(shots), "faces": _faces(seen), "selfies": _selfies(seen, selfies), "bibs": _bibs(seen)}
+
+
+def _look_for_faces(shot: Shot, pixels: Any, finder: FaceFinder, seen: Seen) -> None:
+    found = finder.find(pixels, "NONE", 100)
+    for bib, (x, y) in heads(shot).items():
+        own = [
+            face
+            for face in found
+            if face.box.left < x < face.box.left + face.box.width
+            and face.box.top < y < face.box.top + 1.2 * face.box.height
+        ]
+        if not own:
+            seen.missed.append(f"{bib} in {shot.filename}")
+            continue
+        found.remove(own[0])
+        if own[0].vector is not None:
+            seen.faces.setdefault(bib, []).append(np.frombuffer(own[0].vector, dtype="<f4"))
+    seen.surplus.extend(f"{shot.filename} ({face.confidence:.0f}%)" for face in found)
+
+
+def _look_for_bibs(shot: Shot, pixels: Any, reader: TextReader, settings: RaceSettings, seen: Seen) -> None:
+    roster = {person.bib for person in ROSTER}
+    read: set[str] = set()
+    for line in reader.read(pixels):
+        for word in line.words:
+            bib = settings.bib_rules.admits(word.text)
+            corner = settings.watermark
+            if corner and all(p.x >= corner.left and p.y >= corner.top for p in word.corners):
+                continue
+            if bib is not None and word.confidence >= settings.min_confidence:
+                read.add(bib)
+    full = {a.person.bib for a in shot.appearances if a.visibility is Visibility.FULL}
+    seen.full += len(full)
+    seen.unread.extend(f"{bib} in {shot.filename}" for bib in sorted(full - read))
+    seen.misread.extend(f"{bib} in {shot.filename}" for bib in sorted((read & roster) - full))
+
+
+def _selfie(path: Path, finder: FaceFinder) -> list[Vector]:
+    found = finder.find(decode(path.read_bytes()), "NONE", 100)
+    return [np.frombuffer(face.vector, dtype="<f4") for face in found if face.vector is not None]
+
+
+def _distance(one: Vector, other: Vector) -> float:
+    return float(np.linalg.norm(one - other))
+
+
+def _faces(seen: Seen) -> dict[str, Any]:
+    found = sum(len(faces) for faces in seen.faces.values())
+    within = [_distance(a, b) for faces in seen.faces.values() for a, b in combinations(faces, 2)]
+    apart = {
+        f"{one} {other}": min(_distance(a, b) for a in seen.faces[one] for b in seen.faces[other])
+        for one, other in combinations(sorted(seen.faces), 2)
+    }
+    between = [
+        _distance(a, b)
+        for one, other in combinations(sorted(seen.faces), 2)
+        for a in seen.faces[one]
+        for b in seen.faces[other]
+    ]
+    nearest = sorted(apart.items(), key=lambda item: item[1])[:8]
+    return {
+        "drawn": found + len(seen.missed),
+        "found": found,
+        "missed": seen.missed,
+        "false": seen.surplus,
+        "threshold": BEST_DISTANCE,
+        "same_person": _spread(within, BEST_DISTANCE),
+        "different_people": _spread(between, BEST_DISTANCE),
+        "nearest_people": {pair: round(distance, 3) for pair, distance in nearest},
+    }
+
+
+def _spread(distances: list[float], threshold: float) -> dict[str, Any]:
+    if not distances:
+        return {"pairs": 0}
+    low, middle, high = np.percentile(distances, [1, 50, 99])
+    return {
+        "pairs": len(distances),
+        "least": round(min(distances), 3),
+        "percentiles_1_50_99": [round(float(low), 3), round(float(middle), 3), round(float(high), 3)],
+        "most": round(max(distances), 3),
+        "above_threshold": sum(distance > threshold for distance in distances),
+    }
+
+
+def _selfies(seen: Seen, selfies: dict[str, list[Vector]]) -> dict[str, Any]:
+    own = [_distance(s, f) for bib, found in selfies.items() for s in found for f in seen.faces.get(bib, [])]
+    others = [
+        _distance(s, f)
+        for bib, found in selfies.items()
+        for s in found
+        for other, faces in seen.faces.items()
+        if other != bib
+        for f in faces
+    ]
+    return {
+        "without_one_face": [bib for bib, found in selfies.items() if len(found) != 1],
+        "same_person": _spread(own, BEST_DISTANCE),
+        "different_people": _spread(others, BEST_DISTANCE),
+    }
+
+
+def _bibs(seen: Seen) -> dict[str, Any]:
+    return {
+        "fully_visible": seen.full,
+        "read": seen.full - len(seen.unread),
+        "unread": seen.unread,
+        "somebody_elses": seen.misread,
+    }
+
+
+if __name__ == "__main__":
+    main()
