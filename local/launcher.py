@@ -50,7 +50,7 @@ def _configure(port: int, data: Path, *, keep: bool) -> None:
         "MINISTACK_HOST": HOST,
         "PERSIST_STATE": "1" if keep else "0",
         "STATE_DIR": str(data / "state"),
-        "S3_PERSIST": "1" if keep else "0",
+        "S3_PERSIST": "1",  # objects on disk, not in memory
         "S3_DATA_DIR": str(data / "s3"),
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # a throttled batch would count as a delivery

@@ -68,7 +68,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         what="Signed links and requests are checked, and end at their time",
-        locally="Any signature is accepted; links of the search API work on this machine only (127.0.0.1).",
+        locally="Any signature is accepted, and an old one too; links of the search API work on this machine only (127.0.0.1).",
     ),
     Limit(
         what="TLS everywhere",
