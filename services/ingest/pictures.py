@@ -78,6 +78,8 @@ def render(content: bytes, filename: str, watermark: str) -> Rendition:
     """
     picture_format = accept(len(content), content[:32], filename, READABLE)
     try:
+        if picture_format == "PNG":
+            _check_sums(content)
         with (
             warnings.catch_warnings(action="ignore"),
             Image.open(io.BytesIO(content), formats=[_PILLOW_NAMES[picture_format]]) as image,
@@ -118,6 +120,12 @@ def _check_dimensions(image: Image.Image, picture_format: str, content: bytes) -
             f"The picture has {width} x {height} pixels; it needs at least {MIN_SIDE} each way "
             f"when its longer side is {PROCESSED_SIDE}. Upload a larger one.",
         )
+
+
+def _check_sums(png: bytes) -> None:
+    """Let a PNG's checksums tell damage: decoding alone would show it as coloured noise."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        image.verify()
 
 
 def _decoder_bytes(image: Image.Image, picture_format: str, content: bytes) -> int:
@@ -343,7 +351,8 @@ def _placeholder(thumbnail: Image.Image) -> str:
 def _watermarked(image: Image.Image, text: str) -> Image.Image:
     mask = _watermark(text, PREVIEW_SIDE).crop((0, 0, *image.size))
     marked = image.copy()
-    marked.paste((255, 255, 255), (0, 0), mask)
+    marked.paste("black", (2, 2), mask)  # a shadow, so that it shows on white shirts too
+    marked.paste("white", (0, 0), mask)
     return marked
 
 

@@ -17,7 +17,7 @@ import boto3
 import pytest
 
 from shared import aws, events
-from shared.events import DomainEvent, Envelope, Meta, caused
+from shared.events import DomainEvent, Meta, caused
 from shared.keys import RaceRef
 from shared.race import RaceSettings
 from shared.table import from_item
@@ -43,7 +43,7 @@ class Desk:
     before_call: Callable[[str], None] | None = None
     after_call: Callable[[str], None] | None = None
     _clock: int = 0
-    _spoken: list[Envelope] = field(default_factory=list)
+    _started: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         # Handlers make their clients from the default session: these hooks see every call they make.
@@ -55,7 +55,6 @@ class Desk:
         self.dynamodb = boto3.client("dynamodb")
         self.sqs = boto3.client("sqs")
         self._lay_out()
-        self.before_call = self.after_call = None
 
     def _lay_out(self) -> None:
         for bucket in (PHOTOS, DERIVED):
@@ -141,14 +140,15 @@ class Desk:
             "detail": json.loads(envelope.detail()),
         }
 
-    def deliver(self, stage: str, *happened: dict[str, Any] | str, restart: bool = False) -> list[int]:
+    def deliver(self, stage: str, *happened: dict[str, Any] | str) -> list[int]:
         """Hand one batch to the stage's handler; which of it came back, by position."""
         module = importlib.import_module(f"services.{stage}.intake")
+        if stage not in self._started:
+            self._started.add(stage)
+            module._intake.cache_clear()  # a new process
         environment = {"TABLE_NAME": stage, "BUS_NAME": BUS, "PHOTO_BUCKET": PHOTOS, "DERIVED_BUCKET": DERIVED}
         for name, value in {**environment, "QUEUE_URL": self.queue_urls[stage]}.items():
             self.monkeypatch.setenv(name, value)
-        if restart:
-            module._intake.cache_clear()
         records = [
             {
                 "messageId": str(number),
