@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""The CDK app: the list of stages, and the stacks made of them. No AWS call is made here."""
+
+import os
+from pathlib import Path
+
+import jsii_node
+
+jsii_node.choose()  # before aws_cdk is imported, which starts Node.js
+
+import aws_cdk as cdk  # noqa: E402
+
+from shared import naming  # noqa: E402
+from stacks.environment import Environment  # noqa: E402
+from stacks.faces import FacesStack  # noqa: E402
+from stacks.ingest import IngestStack  # noqa: E402
+from stacks.monitoring import MonitoringStack  # noqa: E402
+from stacks.ocr import OcrStack  # noqa: E402
+from stacks.platform import PlatformStack  # noqa: E402
+from stacks.races import RacesStack  # noqa: E402
+from stacks.search import SearchStack  # noqa: E402
+
+# A new stage is one folder in services/ and one line here.
+STAGES = (RacesStack, IngestStack, OcrStack, FacesStack, SearchStack)
+
+
+def build(app: cdk.App) -> None:
+    """Add all stacks of the environment that the context `env` names."""
+    environment = Environment.of(app)
+    platform = PlatformStack(app, naming.stack(environment.name, "platform"), environment=environment)
+    for stage_stack in STAGES:
+        stack = stage_stack(app, naming.stack(environment.name, stage_stack.STAGE.name), environment=environment)
+        stack.add_stack_dependency(platform, "names are shared, but the bus and the buckets must exist")
+    monitoring = MonitoringStack(
+        app,
+        naming.stack(environment.name, "monitoring"),
+        environment=environment,
+        cards=[stage_stack.STAGE for stage_stack in STAGES],
+    )
+    monitoring.add_stack_dependency(platform, "alarms speak through the platform's topic")
+
+
+if __name__ == "__main__":
+    app = cdk.App(outdir=os.environ.get("CDK_OUTDIR", str(Path(__file__).parent / "cdk.out")))
+    build(app)
+    app.synth()

@@ -1,0 +1,105 @@
+"""The on-call dashboard: alarms first, then what waits, then each stage, made of the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from dashboards.alarms import api_metric, function_metric, queue_metric
+from shared import naming
+from shared.stage import Function, Stage
+from shared.telemetry import FAILED, HANDLED, NAMESPACE
+
+Row = list[cloudwatch.IWidget]
+FULL, HALF, THIRD = 24, 12, 8
+
+
+def rows(env: str, cards: Sequence[Stage], alarms: Sequence[cloudwatch.IAlarm]) -> list[Row]:
+    """The dashboard's widgets, a list for each row."""
+    return [
+        [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=FULL, height=4)],
+        [_ages(env, cards), _dead_letters(env, cards)],
+        *_stage_rows(env, cards),
+    ]
+
+
+def _ages(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
+    return cloudwatch.GraphWidget(
+        title="Oldest message in each queue, seconds",
+        left=[
+            queue_metric(naming.queue(env, card.name, function.name), "ApproximateAgeOfOldestMessage").with_(
+                label=f"{card.name} {function.name}"
+            )
+            for card in cards
+            for function in card.queued
+        ],
+        left_annotations=[cloudwatch.HorizontalAnnotation(value=120, label="pages")],
+        width=HALF,
+    )
+
+
+def _dead_letters(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
+    queues = {
+        f"{card.name} {function.name}": naming.dead_letter_queue(env, card.name, function.name)
+        for card in cards
+        for function in card.queued
+    } | {f"{card.name} rules": naming.rule_dead_letter_queue(env, card.name) for card in cards if card.queued}
+    return cloudwatch.GraphWidget(
+        title="Dead letters",
+        left=[
+            queue_metric(queue, "ApproximateNumberOfMessagesVisible").with_(label=label)
+            for label, queue in queues.items()
+        ],
+        width=HALF,
+    )
+
+
+def _stage_rows(env: str, cards: Sequence[Stage]) -> list[Row]:
+    made: list[Row] = []
+    for card in cards:
+        made.append([cloudwatch.TextWidget(markdown=f"## {card.name}\n{card.purpose}", width=FULL, height=2)])
+        made += [_function_row(env, card, function) for function in card.functions]
+    return made
+
+
+def _function_row(env: str, card: Stage, function: Function) -> Row:
+    name = naming.function(env, card.name, function.name)
+    return [
+        _work(env, card, function),
+        cloudwatch.GraphWidget(
+            title=f"{function.name}: errors and throttles",
+            left=[function_metric(name, "Errors"), function_metric(name, "Throttles")],
+            width=THIRD,
+        ),
+        cloudwatch.GraphWidget(
+            title=f"{function.name}: duration, ms",
+            left=[function_metric(name, "Duration", statistic) for statistic in ("p50", "p99")],
+            left_annotations=[cloudwatch.HorizontalAnnotation(value=1000 * function.timeout_s, label="timeout")],
+            width=THIRD,
+        ),
+    ]
+
+
+def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
+    if function.serves:
+        api = naming.stack(env, card.name)
+        return cloudwatch.GraphWidget(
+            title=f"{function.name}: requests, and latency in ms",
+            left=[api_metric(api, "Count", "Sum")],
+            right=[api_metric(api, "Latency", statistic) for statistic in ("p50", "p90", "p99")],
+            width=THIRD,
+        )
+    return cloudwatch.GraphWidget(
+        title=f"{function.name}: messages",
+        left=[
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=metric,
+                dimensions_map={"Stage": card.name, "Function": function.name},
+                statistic="Sum",
+            )
+            for metric in (HANDLED, FAILED)
+        ],
+        width=THIRD,
+    )

@@ -1,0 +1,57 @@
+"""What the on-call engineer looks at: one dashboard, and alarms that speak through the platform's topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from dashboards import alarms, overview
+from shared import naming
+from shared.stage import Stage
+from stacks.environment import Environment
+
+
+class MonitoringStack(cdk.Stack):
+    """Alarms and dashboard of an environment, made of the cards."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, cards: Sequence[Stage]
+    ) -> None:
+        super().__init__(scope, construct_id, description="SnapRace: dashboard and alarms")
+        topic_arn = self.format_arn(service="sns", resource=naming.alarm_topic(environment.name))
+        speak = actions.SnsAction(sns.Topic.from_topic_arn(self, "Topic", topic_arn))
+        made = [self._alarm(environment, plan, speak) for plan in alarms.plan(environment.name, list(cards))]
+        cloudwatch.Dashboard(
+            self,
+            "Overview",
+            dashboard_name=naming.stack(environment.name, "overview"),
+            widgets=overview.rows(environment.name, cards, made),
+        )
+
+    def _alarm(
+        self, environment: Environment, plan: alarms.AlarmPlan, speak: cloudwatch.IAlarmAction
+    ) -> cloudwatch.Alarm:
+        alarm = cloudwatch.Alarm(
+            self,
+            plan.name,
+            alarm_name=naming.stack(environment.name, plan.name),
+            alarm_description=plan.description,
+            metric=plan.metric,
+            threshold=plan.threshold,
+            comparison_operator=(
+                cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+                if plan.inclusive
+                else cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+            ),
+            datapoints_to_alarm=plan.periods,
+            evaluation_periods=plan.of,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(speak)
+        alarm.add_ok_action(speak)
+        return alarm

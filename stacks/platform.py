@@ -1,0 +1,158 @@
+"""What all stages stand on: the bus and its archives, the buckets, the alarm topic. Deployed first."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from shared import naming
+from shared.events import SOURCE_PREFIX
+from stacks.environment import Environment
+from stacks.nag import acknowledge
+
+ARCHIVE_AFTER, DEEP_ARCHIVE_AFTER = cdk.Duration.days(90), cdk.Duration.days(180)
+
+
+class PlatformStack(cdk.Stack):
+    """Bus, archives, buckets, topic."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id, description="SnapRace: what all stages stand on")
+        self._environment = environment
+        logs = self._access_log_bucket()
+        photos = self._photo_bucket(logs)
+        self._derived_bucket(logs)
+        self._bus_and_archives(photos)
+        self._alarm_topic()
+
+    def _access_log_bucket(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[s3.LifecycleRule(expiration=cdk.Duration.days(90))],
+            removal_policy=self._environment.removal_policy,
+        )
+        acknowledge(bucket, {"AwsSolutions-S1": "This is the bucket that access logs go to."})
+        return bucket
+
+    def _photo_bucket(self, logs: s3.IBucket) -> s3.Bucket:
+        """Uploads. Every object made or deleted is an event on the default bus."""
+        bucket = s3.Bucket(
+            self,
+            "Photos",
+            bucket_name=naming.photo_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            versioned=True,
+            intelligent_tiering_configurations=[
+                s3.IntelligentTieringConfiguration(
+                    name="archive",
+                    archive_access_tier_time=ARCHIVE_AFTER,
+                    deep_archive_access_tier_time=DEEP_ARCHIVE_AFTER,
+                )
+            ],
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="tier",
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=cdk.Duration.days(0)
+                        )
+                    ],
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+                    # A deleted photo can be brought back for a month, then it is gone for good.
+                    noncurrent_version_expiration=cdk.Duration.days(30),
+                ),
+            ],
+            cors=[
+                # Browsers upload with a presigned POST, from whichever address the console has.
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT],
+                    allowed_origins=["*"],
+                    allowed_headers=["*"],
+                    max_age=3600,
+                )
+            ],
+            server_access_logs_bucket=logs,
+            server_access_logs_prefix="photos/",
+            removal_policy=self._environment.removal_policy,
+        )
+        # The property, because event_bridge_enabled=True would deploy a custom resource to set the same.
+        resource = bucket.node.default_child
+        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what CDK makes of a Bucket
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        return bucket
+
+    def _derived_bucket(self, logs: s3.IBucket) -> s3.Bucket:
+        """What we make of uploads; can be made again, so neither versioned nor tiered. Makes no events."""
+        return s3.Bucket(
+            self,
+            "Derived",
+            bucket_name=naming.derived_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[
+                s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
+            ],
+            cors=[s3.CorsRule(allowed_methods=[s3.HttpMethods.GET], allowed_origins=["*"], max_age=3600)],
+            server_access_logs_bucket=logs,
+            server_access_logs_prefix="derived/",
+            removal_policy=self._environment.removal_policy,
+        )
+
+    def _bus_and_archives(self, photos: s3.IBucket) -> None:
+        """The bus of the domain events, and what can be replayed. A replayed event is never archived again."""
+        name = self._environment.name
+        bus = events.EventBus(self, "Bus", event_bus_name=naming.bus(name))
+        first_time_only = {"replay-name": [{"exists": False}]}
+        events.CfnArchive(
+            self,
+            "EventsArchive",
+            archive_name=naming.events_archive(name),
+            source_arn=bus.event_bus_arn,
+            event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only},
+            retention_days=self._environment.archive_days,
+        )
+        default_bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
+        events.CfnArchive(
+            self,
+            "UploadsArchive",
+            archive_name=naming.uploads_archive(name),
+            source_arn=default_bus,
+            event_pattern={
+                "source": ["aws.s3"],
+                "detail": {"bucket": {"name": [photos.bucket_name]}},
+                **first_time_only,
+            },
+            retention_days=self._environment.archive_days,
+        )
+
+    def _alarm_topic(self) -> None:
+        key = kms.Key(
+            self,
+            "AlarmKey",
+            description="Encrypts the alarm topic; CloudWatch may use it",
+            enable_key_rotation=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
+        sns.Topic(
+            self,
+            "Alarms",
+            topic_name=naming.alarm_topic(self._environment.name),
+            display_name="SnapRace alarms",
+            enforce_ssl=True,
+            master_key=key,
+        )
