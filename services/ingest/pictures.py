@@ -131,8 +131,8 @@ def _check_sums(png: bytes) -> None:
 def _decoder_bytes(image: Image.Image, picture_format: str, content: bytes) -> int:
     """What the decoder holds at once: for PNG the whole picture; for a JPEG in several scans all coefficients.
 
-    A baseline JPEG is read in strips and scaled on the way. libheif keeps planes, an interleaved copy, and Pillow
-    its own: 12 bytes a pixel.
+    A baseline JPEG is read in strips and scaled on the way. libheif keeps planes and a copy: measured,
+    6 bytes a pixel (388 MB for the whole process at 48 megapixels).
     """
     width, height = image.size
     if picture_format == "JPEG":
@@ -144,7 +144,7 @@ def _decoder_bytes(image: Image.Image, picture_format: str, content: bytes) -> i
         widest = max((h * v for _, h, v, _ in layers), default=1)
         return scaled + 2 * width * height * sum(h * v for _, h, v, _ in layers) // widest
     if picture_format == "HEIC":
-        return 12 * width * height
+        return 6 * width * height
     return width * height * {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
 
 
