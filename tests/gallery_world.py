@@ -11,16 +11,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-import boto3
+import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
 from services.search.adapters import Faces, Gallery, Links
-from services.search.api import Api, answer
+from services.search.api import IMPATIENT, Api, answer
 from services.search.http import Request
 from shared import aws, keys
+from shared.aws import Service
 from shared.events import ImageRef, MatchedRunner, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured, Status
 from shared.keys import RaceRef
 from shared.race import RaceSettings
@@ -106,7 +108,7 @@ class Rekognition:
     has_collection: bool = True
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def __call__(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
+    def answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rsplit(".", 1)[-1]
         self.requests.append((operation, json.loads(request.body)))
         if self.error:
@@ -156,7 +158,7 @@ class World:
                 self.gallery.learn_photo(event)
 
     def items(self) -> list[Item]:
-        found = boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
+        found = _client("dynamodb").scan(TableName=TABLE)["Items"]
         return sorted(map(from_item, found), key=lambda item: (item["PK"], item["SK"]))
 
     def ask(self, resource: str, **event: Any) -> tuple[int, dict[str, Any]]:
@@ -202,11 +204,25 @@ def request(
 
 
 @contextmanager
+def _nowhere() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_REKOGNITION"):
+            environment.delenv(name, raising=False)
+        yield
+
+
+@cache
+def _client(service: Service) -> Any:
+    """Made once, inside mock_aws: making clients is what such tests would spend their time with."""
+    return aws.client(service, IMPATIENT)
+
+
+@contextmanager
 def world(rekognition: Rekognition | None = None) -> Iterator[World]:
-    """An empty gallery. The environment must hold a region and credentials (see conftest)."""
-    with mock_aws(config={"core": {"passthrough": {"services": ["rekognition"]}}}):
-        dynamodb = aws.client("dynamodb")
-        dynamodb.create_table(
+    """An empty gallery, at an account that does not exist."""
+    with mock_aws(config={"core": {"passthrough": {"services": ["rekognition"]}}}), _nowhere():
+        _client("dynamodb").create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[
@@ -219,7 +235,10 @@ def world(rekognition: Rekognition | None = None) -> Iterator[World]:
             ],
         )
         double = rekognition or Rekognition()
-        vision = aws.client("rekognition")
-        vision.meta.events.register_first("before-send.rekognition.*", double)
-        gallery, faces = Gallery(Table(dynamodb, TABLE)), Faces(vision)
-        yield World(gallery, faces, Api(gallery, faces, Links(aws.client("s3"), BUCKET)), double)
+        vision = _client("rekognition")
+        vision.meta.events.register_first("before-send.rekognition.*", double.answer)
+        gallery, faces = Gallery(Table(_client("dynamodb"), TABLE)), Faces(vision)
+        try:
+            yield World(gallery, faces, Api(gallery, faces, Links(_client("s3"), BUCKET)), double)
+        finally:
+            vision.meta.events.unregister("before-send.rekognition.*", double.answer)

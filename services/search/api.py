@@ -27,7 +27,7 @@ BUSY = "Search is busy. Try again in a few seconds."
 RETRY_AFTER_S = 3
 
 # A person waits for the answer and API Gateway gives up after 29 s: better to say soon that we are busy.
-_IMPATIENT = BotoConfig(connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2})
+IMPATIENT = BotoConfig(connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2})
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -183,8 +183,8 @@ def _telemetry() -> Telemetry:
 def _api() -> Api:
     config = Config.from_environment()
     return Api(
-        Gallery(Table(aws.client("dynamodb", _IMPATIENT), config.table)),
-        Faces(aws.client("rekognition", _IMPATIENT)),
+        Gallery(Table(aws.client("dynamodb", IMPATIENT), config.table)),
+        Faces(aws.client("rekognition", IMPATIENT)),
         Links(aws.client("s3"), config.derived_bucket),
     )
 

@@ -160,7 +160,8 @@ def _without_what_was_withdrawn(photo: Photo) -> Photo:
 def _ranked(matched: tuple[MatchedRunner, ...]) -> tuple[Runner, ...]:
     """Each bib once, as it is known best; the surest first."""
     runners = [Runner(bib=m.bib, status=m.status, confidence=m.confidence, read=m.read) for m in matched]
-    runners.sort(key=lambda runner: (*runner.trust, runner.read, runner.bib), reverse=True)
+    runners.sort(key=lambda runner: runner.bib)
+    runners.sort(key=lambda runner: (*runner.trust, runner.read), reverse=True)
     best: dict[str, Runner] = {}
     for runner in runners:
         best.setdefault(runner.bib, runner)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -209,7 +208,7 @@ def _position(order: Order, cursor: Any) -> Position:
         said_order, position = msgspec.json.decode(text, type=_RANKED if order == "best" else _IN_TIME)
         if said_order != order:
             raise ValueError
-    except (ValueError, binascii.Error, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError):
         message = "Send next_cursor back as it came, with the same order; or leave cursor out to start over."
         raise RequestRefused("bad_cursor", message) from None
     return cast(Position, position)

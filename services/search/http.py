@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,7 +50,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         try:
             body = base64.b64decode(self.raw_body, validate=True) if self.is_base64 else self.raw_body.encode()
             return msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeError, RecursionError, binascii.Error):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             raise RequestRefused("bad_json", "Send a JSON object as the request's body.") from None
 
 

@@ -1,0 +1,102 @@
+"""docs/openapi-search.yaml says what the API does: same routes, same schemas, and every answer is as described."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.search.answers import ErrorAnswer
+from services.search.api import ROUTES
+from services.search.stage import STAGE
+from tests.contracts import openapi
+from tests.gallery_world import RACE, Rekognition, World, configured, face, ingested, matched, photo_id, runner, world
+
+DOCUMENT = openapi.document()
+OPERATIONS: dict[str, dict[str, Any]] = {
+    operation["operationId"]: operation
+    for path in DOCUMENT["paths"].values()
+    for method, operation in path.items()
+    if method in ("get", "post", "put", "delete")
+}
+
+
+def test_the_paths_are_the_cards_and_the_handlers() -> None:
+    card = {(route.method, route.path) for function in STAGE.serving for route in function.serves}
+    described = {
+        (method.upper(), path)
+        for path, methods in DOCUMENT["paths"].items()
+        for method in methods
+        if method != "parameters"
+    }
+    assert described == card == set(ROUTES)
+
+
+def test_the_schemas_are_the_types() -> None:
+    assert DOCUMENT["components"]["schemas"] == openapi.schemas(), "run: python -m tests.contracts.openapi"
+
+
+def _described(operation: str, status: int, body: dict[str, Any]) -> None:
+    """The status is one of the operation's, and the body has its type's fields: all of them and no others."""
+    assert str(status) in OPERATIONS[operation]["responses"], f"{operation} answered an undescribed {status}"
+    answer = openapi.ANSWERS[operation] if status < 300 else ErrorAnswer
+    assert json.loads(msgspec.json.encode(msgspec.convert(body, answer))) == body
+
+
+ONE = {**RACE._asdict(), "photo_id": photo_id(1)}
+NOWHERE = {"organizer_id": "no", "event_id": "where"}
+LIST = "/races/{organizer_id}/{event_id}/photos"
+GETS: list[tuple[str, str, dict[str, str], dict[str, str], int]] = [
+    ("race", "/races/{organizer_id}/{event_id}", RACE._asdict(), {}, 200),
+    ("race", "/races/{organizer_id}/{event_id}", NOWHERE, {}, 404),
+    ("photos", LIST, RACE._asdict(), {"bib": "42", "order": "best", "limit": "1"}, 200),
+    ("photos", LIST, RACE._asdict(), {}, 200),
+    ("photos", LIST, RACE._asdict(), {"from": "yesterday"}, 400),
+    ("photos", LIST, NOWHERE, {}, 404),
+    ("photo", LIST + "/{photo_id}", ONE, {}, 200),
+    ("photo", LIST + "/{photo_id}", {**ONE, "photo_id": "x"}, {}, 404),
+]
+SELFIES: list[tuple[Rekognition, dict[str, Any], int]] = [
+    (Rekognition(matches={photo_id(1): 99.5, photo_id(2): 91}), {"bib": "42"}, 200),
+    (Rekognition(has_collection=False), {}, 200),
+    (Rekognition(faces=[]), {}, 422),
+    (Rekognition(faces=[face(0.4), face(0.4)]), {}, 422),
+    (Rekognition(), {"image": b"GIF89a"}, 415),
+    (Rekognition(), {"image": b"\xff\xd8\xff" + bytes(4_000_001)}, 413),
+    (Rekognition(error="ImageTooLargeException"), {}, 413),
+    (Rekognition(), {"event_id": "unheard-of"}, 404),
+    (Rekognition(), {"organizer_id": ""}, 400),
+    (Rekognition(error="ThrottlingException"), {}, 503),
+]
+
+
+def _filled(made: World) -> World:
+    made.hear(configured(), ingested(1), matched(1, runner("42")), ingested(2, at=None, by=None))
+    return made
+
+
+def test_get_answers_are_as_described() -> None:
+    with world() as made:
+        _filled(made)
+        for operation, resource, path, query, status in GETS:
+            got, body = made.ask(resource, path=path, query=query)
+            assert got == status, (operation, path, query, body)
+            _described(operation, got, body)
+
+
+@pytest.mark.parametrize(("rekognition", "fields", "status"), SELFIES)
+def test_selfie_answers_are_as_described(rekognition: Rekognition, fields: dict[str, Any], status: int) -> None:
+    with world(rekognition) as made:
+        got, body = _filled(made).selfie(**fields)
+        assert got == status, body
+        _described("selfie", got, body)
+
+
+def test_a_busy_answer_says_when_to_come_back() -> None:
+    with world(Rekognition(error="ProvisionedThroughputExceededException")) as made:
+        _filled(made)
+        response = made.respond("/selfie", method="POST", body=json.dumps({**RACE._asdict(), "image_b64": "/9j/4A=="}))
+        assert response["statusCode"] == 503
+        assert int(response["headers"]["Retry-After"]) > 0

@@ -1,0 +1,433 @@
+"""The search stage whole: events in at one end, answers out at the other, with DynamoDB mocked by moto."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.search import api, gallery
+from services.search.adapters import Gallery
+from shared import aws
+from shared.events import DomainEvent, Meta, PhotoRejected, caused
+from shared.table import Table
+from tests.gallery_world import (
+    BUCKET,
+    JPEG,
+    RACE,
+    TABLE,
+    Rekognition,
+    World,
+    configured,
+    face,
+    ingested,
+    matched,
+    photo_id,
+    request,
+    runner,
+    withdrawn,
+    world,
+)
+
+
+def ids(body: dict[str, Any], name: str = "photos") -> list[int]:
+    return [int(photo["photo_id"], 16) for photo in body[name]]
+
+
+def small_race(made: World) -> World:
+    """Bib 42 in photos 1 (read), 2 (recognised) and 3 (unsure); photo 4 is somebody else's, photo 5 nobody's."""
+    made.hear(
+        configured(),
+        *(ingested(n, at=f"2026-11-08T09:{n}0:00", by="Kim" if n < 3 else "Lee") for n in (1, 2, 3, 4)),
+        ingested(5, at=None, by=None),
+        matched(1, runner("42"), runner("7")),
+        matched(2, runner("42", "inferred")),
+        matched(3, runner("42", "doubtful")),
+        matched(4, runner("421")),
+        matched(5),
+    )
+    return made
+
+
+# --- keeping the gallery
+
+
+STORY = [
+    configured(),
+    ingested(1),
+    matched(1, runner("42"), complete=False),
+    matched(1, runner("42"), runner("7"), revision=2),
+    withdrawn(1),
+    ingested(1, revision=3),
+    matched(1, runner("42", "inferred"), revision=3, photo_revision=3),
+    ingested(2),
+]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(STORY * 2))
+def test_the_table_is_the_same_after_any_order_and_repetition(deliveries: list[Any]) -> None:
+    with world() as told:
+        told.hear(*STORY)
+        expected = told.items()
+    with world() as shuffled:
+        shuffled.hear(*deliveries)
+        assert shuffled.items() == expected
+
+
+def test_two_writers_at_once_lose_nothing() -> None:
+    """Another worker writes the same photo between our read and our write; then we read again."""
+    with world() as made:
+        made.hear(ingested(1))
+        client = aws.client("dynamodb")
+        meanwhile = [matched(1, runner("42")), matched(1, runner("42"), runner("7"), revision=2)]
+
+        def interfere(**_: Any) -> None:
+            if meanwhile:
+                made.hear(meanwhile.pop(0))
+
+        client.meta.events.register_first("before-call.dynamodb.TransactWriteItems", interfere)
+        Gallery(Table(client, TABLE)).learn_photo(ingested(1, revision=2, by="Lee"))
+        assert not meanwhile
+        found = {item["SK"].split("#PHOTO")[0]: item for item in made.items()}
+        assert {"BIB#42", "BIB#7"} <= found.keys()
+        assert found["BIB#7"]["photographer"] == "Lee"
+
+
+def _deliver(*events: DomainEvent) -> dict[str, Any]:
+    """The events as an SQS batch through the function's own entry."""
+    meta = Meta(id="m", version=1, correlation_id="c", causation_id="k", occurred_at="2026-11-08T00:00:00Z")
+    records = []
+    for number, event in enumerate(events):
+        said = caused(event, meta)
+        body = {"source": said.source, "detail-type": said.detail_type, "detail": json.loads(said.detail())}
+        attributes = {"ApproximateReceiveCount": "1"}
+        records.append({"messageId": str(number), "body": json.dumps(body), "attributes": attributes})
+
+    class Context:
+        aws_request_id = "r"
+        function_name = "gallery"
+
+    return gallery.handler({"Records": records}, Context())
+
+
+def _functions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABLE_NAME", TABLE)
+    monkeypatch.setenv("DERIVED_BUCKET", BUCKET)
+    for cached in (gallery._gallery, gallery._telemetry, api._api, api._telemetry):
+        cached.cache_clear()
+
+
+def test_the_gallery_function_keeps_the_good_and_gives_back_the_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    rejected = PhotoRejected(
+        organizer_id="o", event_id="e", key="k", reason="not_a_picture", message="It is no picture.", revision="0A"
+    )
+    with world() as made:
+        _functions_of_their_own(monkeypatch)
+        answer = _deliver(configured(), rejected, ingested(1), matched(1, runner("42")))
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+        assert ids(made.photos(bib="42")[1]) == [1]
+
+
+# --- finding photos
+
+
+def test_a_runner_finds_her_photos_and_no_others() -> None:
+    with world() as made:
+        small_race(made)
+        status, body = made.photos(bib="#0042")
+        assert (status, ids(body), body["total"]) == (200, [2, 1], 2)
+        _, body = made.photos(bib="42", doubtful="true", order="best")
+        assert ids(body) == [1, 2, 3]
+        first = body["photos"][0]
+        assert first["filename"] == "결승 1.jpg"
+        assert first["runners"][0] == {"bib": "42", "status": "confirmed", "confidence": 97.5, "read": True}
+        for link in ("preview_url", "thumbnail_url"):
+            assert "X-Amz-Expires=900" in first[link]
+            assert f"/{link.removesuffix('_url')}/{photo_id(1)}.jpg" in first[link]
+
+
+def test_filters_combine() -> None:
+    with world() as made:
+        small_race(made)
+        assert ids(made.photos()[1]) == [4, 3, 2, 1, 5]
+        assert ids(made.photos(order="oldest")[1]) == [5, 1, 2, 3, 4]
+        assert ids(made.photos(photographer="Lee")[1]) == [4, 3]
+        assert ids(made.photos(**{"from": "2026-11-08T09:20", "to": "2026-11-08T09:30"})[1]) == [3, 2]
+        assert ids(made.photos(**{"from": "2026-11-08T09:40", "to": "2026-11-08T09:20"})[1]) == []
+        assert ids(made.photos(bib="42", to="2026-11-08T09:10")[1]) == [1]
+        assert ids(made.photos(bib="42", photographer="Lee", doubtful="true")[1]) == [3]
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_pages_of_a_race_are_all_of_it(order: str) -> None:
+    with world() as made:
+        small_race(made)
+        whole = ids(made.photos(order=order)[1])
+        paged, cursor = [], ""
+        while cursor is not None:
+            _, body = made.photos(order=order, limit="2", cursor=cursor)
+            paged += ids(body)
+            cursor = body["next_cursor"]
+        assert paged == whole
+
+
+def test_a_withdrawn_photo_is_not_found_any_more() -> None:
+    with world(Rekognition(matches={photo_id(1): 99.0})) as made:
+        small_race(made).hear(withdrawn(1))
+        assert ids(made.photos(bib="42")[1]) == [2]
+        assert 1 not in ids(made.photos()[1])
+        assert made.selfie()[1]["photos"] == []
+        one = {**RACE._asdict(), "photo_id": photo_id(1)}
+        status, body = made.ask("/races/{organizer_id}/{event_id}/photos/{photo_id}", path=one)
+        assert (status, body["error"]["code"]) == (404, "unknown_photo")
+
+
+def test_one_photo_can_be_saved_under_its_name() -> None:
+    with world() as made:
+        small_race(made)
+        one = {**RACE._asdict(), "photo_id": photo_id(1)}
+        _, body = made.ask("/races/{organizer_id}/{event_id}/photos/{photo_id}", path=one)
+        name = "%25EA%25B2%25B0%25EC%258A%25B9%25201.jpg"  # 결승 1.jpg, encoded for the header, and again for the link
+        assert f"attachment%3B%20filename%2A%3DUTF-8%27%27{name}" in body["download_url"]
+
+
+def test_an_unknown_bib_is_no_error_but_an_unknown_race_is() -> None:
+    with world() as made:
+        small_race(made)
+        assert made.photos(bib="9999") == (200, {"photos": [], "next_cursor": None, "total": 0})
+        nowhere = {"organizer_id": "no", "event_id": "where"}
+        status, body = made.ask("/races/{organizer_id}/{event_id}/photos", path=nowhere, query={"bib": "42"})
+        assert (status, body["error"]["code"]) == (404, "unknown_race")
+
+
+def test_a_search_by_bib_asks_dynamodb_twice() -> None:
+    with world() as made:
+        small_race(made)
+        aws.calls.clear()
+        made.photos(bib="42")
+        assert dict(aws.calls) == {"dynamodb.Query": 1, "dynamodb.BatchGetItem": 1}
+
+
+# --- by selfie
+
+
+def test_a_selfie_finds_photos_the_bib_did_not() -> None:
+    alike = {photo_id(1): 91.0, photo_id(4): 99.5, photo_id(2): 95.0, photo_id(77): 99.9}
+    with world(Rekognition(matches=alike)) as made:
+        small_race(made)
+        status, body = made.selfie(bib="42")
+        assert (status, body["total"]) == (200, 3)
+        assert [(photo["photo_id"], photo["similarity"]) for photo in body["photos"]] == [
+            (photo_id(4), 99.5),
+            (photo_id(2), 95.0),
+            (photo_id(1), 91.0),
+        ]
+        assert ids(body, "new_photos") == [4]
+        assert ids(made.selfie(order="newest")[1]) == [4, 2, 1]
+        assert ids(made.selfie(photographer="Kim")[1]) == [2, 1]
+        (_, detect), (_, search) = made.rekognition.requests[:2]
+        assert detect["Image"]["Bytes"] == search["Image"]["Bytes"] == base64.b64encode(JPEG).decode()
+        assert search["FaceMatchThreshold"] == 80
+
+
+def test_a_selfies_pages_are_all_of_it() -> None:
+    with world(Rekognition(matches={photo_id(n): 90.0 + n for n in (1, 2, 3, 4)})) as made:
+        small_race(made)
+        _, first = made.selfie(limit=3)
+        _, second = made.selfie(limit=3, cursor=first["next_cursor"])
+        assert (ids(first), ids(second), second["next_cursor"]) == ([4, 3, 2], [1], None)
+
+
+def test_a_race_without_photos_yet_has_no_collection_and_that_is_no_error() -> None:
+    with world(Rekognition(has_collection=False)) as made:
+        made.hear(configured())
+        assert made.selfie() == (200, {"photos": [], "new_photos": [], "next_cursor": None, "total": 0})
+
+
+@pytest.mark.parametrize(
+    ("rekognition", "fields", "status", "code"),
+    [
+        (Rekognition(faces=[]), {}, 422, "no_face"),
+        (Rekognition(faces=[face(0.3), face(0.25)]), {}, 422, "several_faces"),
+        (Rekognition(error="InvalidParameterException"), {}, 422, "no_face"),
+        (Rekognition(error="InvalidImageFormatException"), {}, 415, "not_an_image"),
+        (Rekognition(error="ImageTooLargeException"), {}, 413, "too_large"),
+        (Rekognition(error="ThrottlingException"), {}, 503, "busy"),
+        (Rekognition(), {"image_b64": "no base64!"}, 415, "not_an_image"),
+        (Rekognition(), {"image_b64": 42}, 400, "bad_field"),
+        (Rekognition(), {"image_b64": None}, 400, "missing_field"),
+        (Rekognition(), {"threshold": "high"}, 400, "bad_field"),
+        (Rekognition(), {"image": b"\xff\xd8\xff" + bytes(4_400_000)}, 413, "too_large"),
+    ],
+)
+def test_a_selfie_that_cannot_be_searched(
+    rekognition: Rekognition, fields: dict[str, Any], status: int, code: str
+) -> None:
+    with world(rekognition) as made:
+        made.hear(configured())
+        got, body = made.selfie(**fields)
+        assert (got, body["error"]["code"]) == (status, code)
+
+
+def test_with_faces_off_nobody_looks_at_the_selfie() -> None:
+    with world() as made:
+        made.hear(configured(faces=False))
+        status, body = made.selfie()
+        assert (status, body["error"]["code"]) == (409, "faces_off")
+        assert made.rekognition.requests == []
+
+
+def test_a_face_in_front_of_small_ones_is_whose_photos_are_wanted() -> None:
+    with world(Rekognition(faces=[face(0.1), face(0.5)], matches={photo_id(1): 99.0})) as made:
+        assert ids(small_race(made).selfie()[1]) == [1]
+
+
+def test_the_selfie_is_neither_stored_nor_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    with world(Rekognition(matches={photo_id(1): 99.0})) as made:
+        small_race(made)
+        before = made.items()
+        _functions_of_their_own(monkeypatch)
+        monkeypatch.setattr(api, "_api", lambda: made.api)
+        image = base64.b64encode(JPEG).decode()
+        body = json.dumps({"image_b64": image, **RACE._asdict()})
+        response = api.handler(request("/selfie", method="POST", body=body), None)
+        assert response["statusCode"] == 200
+        assert made.items() == before
+        output = capsys.readouterr()
+        logged = caplog.text + output.out + output.err
+        assert "request answered" in logged
+        assert image[:40] not in logged
+
+
+# --- anything at all
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+selfie_bodies = st.fixed_dictionaries(
+    {
+        "image_b64": json_values | st.binary(max_size=60).map(lambda raw: base64.b64encode(JPEG + raw).decode()),
+        "organizer_id": st.just(RACE.organizer_id) | json_values,
+        "event_id": st.just(RACE.event_id) | json_values,
+    },
+    optional=dict.fromkeys(("bib", "cursor", "order", "limit", "from", "to", "threshold"), json_values),
+)
+bodies = (
+    st.none()
+    | st.text(max_size=60)
+    | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1"))
+    | json_values.map(json.dumps)
+    | selfie_bodies.map(json.dumps)
+    | st.just("[" * 100_000)
+)
+cursors = json_values.map(lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode())
+forged_cursors = st.builds(
+    lambda order, parts: base64.urlsafe_b64encode(json.dumps([order, parts]).encode()).decode(),
+    st.sampled_from(["newest", "oldest", "best"]),
+    st.lists(st.text(max_size=20) | st.integers(), min_size=3, max_size=5),
+)
+parameters = st.fixed_dictionaries(
+    {},
+    optional={
+        "bib": st.text(max_size=30) | st.sampled_from(["42", "9" * 3000]),
+        "from": st.text(max_size=20) | st.dates().map(str),
+        "to": st.text(max_size=20) | st.datetimes().map(lambda at: at.isoformat()),
+        "photographer": st.text(max_size=20),
+        "order": st.sampled_from(["newest", "oldest", "best", "worst", ""]),
+        "limit": st.text(max_size=6) | st.integers(-5, 500).map(str),
+        "cursor": st.text(max_size=40) | cursors | forged_cursors,
+        "doubtful": st.text(max_size=5),
+    },
+)
+paths = st.fixed_dictionaries(
+    {},
+    optional={
+        "organizer_id": st.just(RACE.organizer_id) | st.text(max_size=80),
+        "event_id": st.just(RACE.event_id) | st.text(max_size=80),
+        "photo_id": st.just(photo_id(1)) | st.text(max_size=40),
+        "file": st.sampled_from(["app.js", "../api.py", "index.html"]) | st.text(max_size=20),
+    },
+)
+requests = st.builds(
+    request,
+    st.sampled_from([resource for _, resource in api.ROUTES]) | st.text(max_size=20),
+    method=st.sampled_from(["GET", "POST", "OPTIONS", "DELETE"]),
+    path=st.none() | paths,
+    query=st.none() | parameters,
+    headers=st.none() | st.dictionaries(st.text(max_size=10), st.text(max_size=20), max_size=3),
+    body=bodies,
+    is_base64=st.booleans(),
+)
+
+
+def test_bad_input_never_gets_a_5xx() -> None:
+    """Invariant 11: whatever comes, the answer is a page, a result or a typed refusal."""
+    with world(Rekognition(matches={photo_id(1): 99.0})) as made:
+        small_race(made)
+
+        @settings(max_examples=400, deadline=None)
+        @given(requests)
+        def whatever_comes(event: dict[str, Any]) -> None:
+            response = made.handle(event)
+            assert response["statusCode"] < 500
+            if response["statusCode"] >= 400:
+                error = json.loads(response["body"])["error"]
+                assert error["code"]
+                assert error["message"].endswith(".")
+            assert response["headers"]["Access-Control-Allow-Origin"] == "*"
+
+        whatever_comes()
+
+
+# --- the page
+
+
+def test_the_page_finds_its_api_where_it_stands() -> None:
+    with world() as made:
+        direct = made.respond("/")
+        behind_the_door = made.respond("/", headers={"X-Forwarded-Prefix": "/api/search"})
+        forged = made.respond("/", headers={"X-Forwarded-Prefix": '//evil.example/"><script>'})
+        assert '<meta name="api" content="./">' in direct["body"]
+        assert '<meta name="api" content="/api/search/">' in behind_the_door["body"]
+        assert forged["body"] == direct["body"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "language"), [("ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("en-US,en", "en"), ("fr", "en"), ("fr, ko;q=0.5", "ko")]
+)
+def test_the_page_speaks_the_readers_language(wish: str, language: str) -> None:
+    with world() as made:
+        assert f'<html lang="{language}">' in made.respond("/", headers={"Accept-Language": wish})["body"]
+
+
+def test_the_page_loads_little_and_only_from_here() -> None:
+    with world() as made:
+        page = made.respond("/")
+        policy = page["headers"]["Content-Security-Policy"]
+        assert "script-src 'self';" in policy
+        assert f"https://{BUCKET}.s3.amazonaws.com;" in policy
+        assert "{{" not in page["body"]
+        size = len(page["body"].encode())
+        for name in ("app.js", "app.css", "strings.js", "icon.svg"):
+            assert f"page/{name}?v=" in page["body"]
+            size += len(made.respond("/page/{file}", path={"file": name})["body"].encode())
+        assert size < 60_000
+
+
+def test_only_files_of_the_page_are_served() -> None:
+    with world() as made:
+        for name in ("../stage.py", "index.html", "nothing.js", ""):
+            status, body = made.ask("/page/{file}", path={"file": name})
+            assert (status, body["error"]["code"]) == (404, "unknown_file")

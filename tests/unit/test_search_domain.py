@@ -1,0 +1,126 @@
+"""The gallery's items are what the newest events say, in whatever order and however often they are heard."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.search.domain import MAX_RUNNERS, Item, Photo, PhotoEvent, apply, configured, items, wall_clock
+from shared.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
+from tests.gallery_world import RACE, ingested, matched, photo_id, runner, withdrawn
+from tests.gallery_world import configured as race_configured
+
+# Two lives of one photo. Ingest counts what it says of it, and so does faces; what faces says names the life.
+LIVES: list[PhotoEvent] = [
+    ingested(1, revision=1),
+    ingested(1, revision=2, by="Lee"),
+    matched(1, runner("42"), complete=False, revision=1, photo_revision=1),
+    matched(1, runner("42"), runner("7", "doubtful"), revision=2, photo_revision=2),
+    withdrawn(1, revision=3),
+    ingested(1, revision=4, at="2026-11-08T10:00:00"),
+    matched(1, runner("8", "inferred"), complete=False, revision=3, photo_revision=4),
+    matched(1, runner("8", "inferred"), runner("42", "doubtful", 51.5), revision=4, photo_revision=4),
+]
+
+
+def heard(events: list[PhotoEvent]) -> list[Item]:
+    return items(RACE, reduce(apply, events, Photo(photo_id=photo_id(1))))
+
+
+@given(told=st.integers(1, len(LIVES)), data=st.data())
+def test_order_and_repetition_do_not_matter(told: int, data: st.DataObject) -> None:
+    story = LIVES[:told]
+    again = data.draw(st.lists(st.sampled_from(story), max_size=4 * told))
+    shuffled = data.draw(st.permutations([*story, *again]))
+    assert heard(shuffled) == heard(story)
+
+
+def sks(found: list[Item]) -> list[str]:
+    return [item["SK"].replace(photo_id(1), "1") for item in found]
+
+
+def test_a_photo_is_in_time_and_under_each_of_its_runners() -> None:
+    found = heard(LIVES[:4])
+    assert sks(found) == [
+        "PHOTO#1",
+        "TIME#2026-11-08T09:30:00.000#2026-11-08T03:00:00Z#PHOTO#1",
+        "BIB#42#PHOTO#1",
+        "BIB#7#PHOTO#1",
+    ]
+    assert found[0]["searchable"] is True
+    assert found[0]["photographer"] == "Lee"
+    assert [item["status"] for item in found[2:]] == ["confirmed", "doubtful"]
+
+
+def test_a_withdrawn_photo_leaves_nothing_but_its_revisions() -> None:
+    (tombstone,) = heard(LIVES[:5])
+    empty = {name: value for name, value in tombstone.items() if not value}
+    assert set(tombstone) - set(empty) == {
+        *("PK", "SK", "photo_id", "withdrawn_revision"),
+        *("ingest_revision", "match_revision", "photo_revision"),
+    }
+    assert tombstone["searchable"] is False
+
+
+def test_who_was_in_a_photo_before_it_was_withdrawn_is_not_in_it_when_it_returns() -> None:
+    returned = heard(LIVES[:6])
+    assert sks(returned)[0] == "PHOTO#1"
+    assert not any(sk.startswith("BIB#") for sk in sks(returned))
+    assert returned[0]["searchable"] is False
+
+
+def test_runners_heard_of_before_their_photo_wait_for_it() -> None:
+    assert sks(heard([matched(1, runner("42"))])) == ["PHOTO#1"]
+    assert "BIB#42#PHOTO#1" in sks(heard([matched(1, runner("42")), ingested(1)]))
+
+
+@pytest.mark.parametrize(("complete", "searchable"), [(False, False), (True, True)])
+def test_searchable_means_fully_looked_at(complete: bool, searchable: bool) -> None:
+    assert heard([ingested(1), matched(1, complete=complete)])[0]["searchable"] is searchable
+
+
+def test_a_runner_is_once_in_a_photo_as_she_is_known_best() -> None:
+    found = heard([ingested(1), matched(1, runner("42", "doubtful", 99), runner("42", "confirmed", 60))])
+    assert [(item["SK"][:6], item["status"]) for item in found[2:]] == [("BIB#42", "confirmed")]
+
+
+def test_a_crowd_still_fits_into_one_transaction_of_100() -> None:
+    def crowd(first: int, revision: int, at: str) -> list[PhotoEvent]:
+        runners = [runner(str(bib)) for bib in range(first, first + 100)]
+        return [ingested(1, at=at, revision=revision), matched(1, *runners, revision=revision)]
+
+    before = heard(crowd(1, 1, "2026-11-08T09:00:00"))
+    after = heard([*crowd(1, 1, "2026-11-08T09:00:00"), *crowd(500, 2, "2026-11-08T10:00:00")])
+    gone = set(sks(before)) - set(sks(after))
+    assert len(gone) + len(after) <= 100
+    assert len(after) == 2 + MAX_RUNNERS
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "shown"),
+    [
+        ("2026-11-08T09:30:00", "2026-11-08T09:30:00.000"),
+        ("2026-11-08T09:30:00.25+09:00", "2026-11-08T09:30:00.250"),
+        ("2026-11-08T09:30:00Z", "2026-11-08T09:30:00.000"),
+        ("last summer", ""),
+        (None, ""),
+    ],
+)
+def test_times_are_the_wall_clocks(taken_at: str | None, shown: str) -> None:
+    assert wall_clock(taken_at) == shown
+
+
+@given(st.permutations(["0A", "0B", "0B0", "0B1", "0C"]))
+def test_the_race_is_what_its_newest_file_says(revisions: list[str]) -> None:
+    race = None
+    for revision in revisions:
+        race = configured(race, race_configured(revision=revision, faces=revision == "0C"))
+    assert race is not None
+    assert (race.revision, race.faces) == ("0C", True)
+
+
+def test_all_kinds_of_photo_events_are_in_the_story() -> None:
+    assert {type(event) for event in LIVES} == {PhotoIngested, PhotoMatched, PhotoWithdrawn}

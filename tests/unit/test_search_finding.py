@@ -1,0 +1,147 @@
+"""Asking the gallery: what can be asked, what is refused, and pages that together are the whole."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.search import finding, selfie
+from services.search.finding import Entry, Order, Query, Window
+from shared.errors import RequestRefused
+
+times = st.sampled_from(["", *(f"2026-11-08T09:{minute:02}:00.000" for minute in range(0, 60, 7))])
+entries = st.lists(
+    st.builds(
+        Entry,
+        photo_id=st.integers(0, 40).map(lambda number: f"{number:032x}"),
+        shot_at=times,
+        uploaded_at=st.just("2026-11-08T03:00:00Z"),
+        photographer=st.sampled_from([None, "Kim", "Lee"]),
+        status=st.sampled_from(["confirmed", "inferred", "doubtful", None]),
+        trust=st.tuples(st.sampled_from([0.0, 1.0, 2.0]), st.sampled_from([50.0, 97.5])),
+    ),
+    max_size=30,
+    unique_by=lambda entry: entry.photo_id,
+)
+filters = st.fixed_dictionaries(
+    {"limit": st.integers(1, 7)},
+    optional={
+        "photographer": st.just("Kim"),
+        "from": st.just("2026-11-08T09:14"),
+        "to": st.sampled_from(["2026-11-08", "2026-11-08T09:35"]),
+        "doubtful": st.sampled_from(["true", "false"]),
+    },
+)
+
+
+def _in_order(found: list[Entry], order: Order) -> list[Entry]:
+    return sorted(found, key=lambda entry: entry.position(order), reverse=order != "oldest")
+
+
+@given(entries, filters, st.sampled_from(finding.ORDERS), st.booleans())
+def test_the_pages_together_are_everything_once_and_in_order(
+    found: list[Entry], asked: dict[str, Any], order: Order, sorted_already: bool
+) -> None:
+    query = finding.parse_query({**asked, "order": order}, ranked=True)
+    shown: list[Entry] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = finding.parse_query({**asked, "order": order, "cursor": cursor}, ranked=True)
+        page = finding.page_of_sorted(_in_order(found, order), query) if sorted_already else finding.page(found, query)
+        shown += page.entries
+        cursor = page.next_cursor
+    assert shown == _in_order([entry for entry in found if query.admits(entry)], order)
+
+
+def test_a_page_that_passes_over_too_many_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "MAX_PASSED", 5)
+    found = [
+        Entry(photo_id=str(n), shot_at=f"2026-11-08T09:{n}", uploaded_at="", photographer="Lee" if n < 45 else "Kim")
+        for n in range(30, 60)
+    ]
+    asked = {"photographer": "Kim", "order": "oldest"}
+    first = finding.page_of_sorted(found, finding.parse_query(asked))
+    assert first.entries == []
+    assert first.next_cursor is not None
+
+
+@pytest.mark.parametrize(
+    ("window", "inside", "outside"),
+    [
+        (
+            {"from": "2026-11-08T09:30"},
+            ["2026-11-08T09:30:00.000", "2026-11-09T00:00:00.000"],
+            ["", "2026-11-08T09:29:59.999"],
+        ),
+        ({"to": "2026-11-08T09:30"}, ["2026-11-08T09:30:59.999"], ["", "2026-11-08T09:31:00.000"]),
+        ({"to": "2026-11-08"}, ["2026-11-08T23:59:59.999"], ["2026-11-09T00:00:00.000"]),
+        ({}, ["", "2026-11-08T09:30:00.000"], []),
+    ],
+)
+def test_windows(window: dict[str, str], inside: list[str], outside: list[str]) -> None:
+    asked = finding.parse_query(window).window
+    assert [at for at in [*inside, *outside] if asked.holds(at)] == inside
+
+
+CURSOR_OF_OLDEST = base64.urlsafe_b64encode(json.dumps(["oldest", ["", "", "x"]]).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"bib": "10:42"}, "bad_bib"),
+        ({"bib": "9" * 21}, "bad_bib"),
+        ({"bib": 42}, "bad_bib"),
+        ({"from": "09:30"}, "bad_time"),
+        ({"from": "2026-11-08T09:30+09:00"}, "bad_time"),
+        ({"to": "2026-13-40"}, "bad_time"),
+        ({"limit": "0"}, "bad_limit"),
+        ({"limit": "101"}, "bad_limit"),
+        ({"limit": "9" * 5000}, "bad_limit"),
+        ({"order": "random"}, "bad_order"),
+        ({"order": ["newest"]}, "bad_order"),
+        ({"order": "best"}, "bad_order"),
+        ({"cursor": "!!"}, "bad_cursor"),
+        ({"cursor": "e30"}, "bad_cursor"),
+        ({"cursor": CURSOR_OF_OLDEST}, "bad_cursor"),
+        ({"cursor": "A" * 500}, "bad_cursor"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_its_own_reason(asked: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RequestRefused) as refusal:
+        finding.parse_query(asked)
+    assert (refusal.value.reason, refusal.value.status) == (reason, 400)
+
+
+def test_a_bib_is_read_as_people_write_it() -> None:
+    assert finding.parse_query({"bib": " #０042 "}).bib == "42"
+    assert finding.parse_query({"bib": "a-42"}).bib == "A42"
+
+
+def test_a_query_without_wishes_asks_for_the_newest() -> None:
+    assert finding.parse_query({}) == Query(order="newest", window=Window(), limit=finding.DEFAULT_LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("areas", "reason"),
+    [
+        ([], "no_face"),
+        ([0.2, 0.1], "several_faces"),
+        ([0.31, 0.1], None),
+        ([0.29, 0.1], "several_faces"),
+        ([0.01], None),
+        ([0.5, 0.05, 0.05], None),
+    ],
+)
+def test_whose_selfie_it_is_must_be_clear(areas: list[float], reason: str | None) -> None:
+    if reason is None:
+        selfie.check_one_person(areas)
+        return
+    with pytest.raises(RequestRefused) as refusal:
+        selfie.check_one_person(areas)
+    assert refusal.value.reason == reason
