@@ -53,9 +53,9 @@ def deploy(assembly: Path, client: Client, *, verify: bool = True) -> list[str]:
         Name="/cdk-bootstrap/hnb659fds/version", Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True
     )
     deployed = []
-    for artifact in _in_order(artifacts):
-        properties = artifact["properties"]
-        name = properties["stackName"]
+    for artifact_id in _in_order(artifacts):
+        properties = artifacts[artifact_id]["properties"]
+        name = properties.get("stackName", artifact_id)
         template = _read(assembly / properties["templateFile"])
         bucket, key = in_place(properties["stackTemplateAssetObjectUrl"]).removeprefix("s3://").split("/", 1)
         url = f"{client('s3').meta.endpoint_url}/{bucket}/{key}"
@@ -112,18 +112,18 @@ def zipped(folder: Path) -> bytes:
 # --- stacks -------------------------------------------------------------------------------------------------------
 
 
-def _in_order(artifacts: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The stacks' artifacts, each after those it depends on."""
+def _in_order(artifacts: dict[str, Any]) -> Iterator[str]:
+    """The ids of the stacks' artifacts, each after those it depends on."""
     done: set[str] = set()
 
-    def visit(name: str) -> Iterator[dict[str, Any]]:
+    def visit(name: str) -> Iterator[str]:
         if name in done or name not in artifacts:
             return
         done.add(name)
         for dependency in artifacts[name].get("dependencies", []):
             yield from visit(dependency)
         if artifacts[name]["type"] == "aws:cloudformation:stack":
-            yield artifacts[name]
+            yield name
 
     for name in artifacts:
         yield from visit(name)

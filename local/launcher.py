@@ -112,12 +112,13 @@ def _register_missing_types() -> None:
         "create": _with_metric_math(alarm["create"], properties_at=1),
         "update": _with_metric_math(alarm["update"], properties_at=2),
     }
-    table = handlers["AWS::DynamoDB::Table"]
-    handlers["AWS::DynamoDB::Table"] = {
-        **table,
-        "create": _with_table_settings(table["create"], properties_at=1),
-        "update": _with_table_settings(table["update"], properties_at=2),
-    }
+    for kind in ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
+        table = handlers[kind]
+        handlers[kind] = {
+            **table,
+            "create": _with_table_settings(table["create"], properties_at=1),
+            "update": _with_table_settings(table["update"], properties_at=2),
+        }
 
 
 def _create_archive(logical_id: str, properties: Properties, stack: str) -> Created:
@@ -205,6 +206,10 @@ def _with_table_settings(provision: Callable[..., Created], *, properties_at: in
 
         created = provision(*arguments)
         properties = arguments[properties_at]
+        if "Replicas" in properties:  # a global table: some settings are of the replica, and there is one
+            properties = properties["Replicas"][0] | properties
+            protected = str(properties.get("DeletionProtectionEnabled")).lower() == "true"
+            dynamodb._tables[created[0]]["DeletionProtectionEnabled"] = protected
         if time_to_live := properties.get("TimeToLiveSpecification"):
             enabled = str(time_to_live.get("Enabled")).lower() == "true"
             request = {"TableName": created[0], "TimeToLiveSpecification": {**time_to_live, "Enabled": enabled}}

@@ -62,21 +62,31 @@ LIMITS: tuple[Limit, ...] = (
         ),
     ),
     Limit(
-        what="DynamoDB encrypts tables, and restores them to any point in time",
-        locally="Tables are plain files; a restore gives the present state.",
-        properties=("AWS::DynamoDB::Table.SSESpecification",),
+        what="S3 and API Gateway write access logs",
+        locally="There are none.",
+        properties=(
+            "AWS::S3::Bucket.AccessControl",
+            "AWS::S3::Bucket.LoggingConfiguration",
+            "AWS::ApiGateway::Stage.AccessLogSetting",
+        ),
+    ),
+    Limit(
+        what="DynamoDB and SNS encrypt at rest; DynamoDB restores a table to any point in time",
+        locally="What is kept is in plain files; a restore gives the present state.",
+        properties=("AWS::DynamoDB::Table.SSESpecification", "AWS::SNS::Topic.KmsMasterKeyId"),
     ),
     Limit(
         what="Signed links and requests are checked, and end at their time",
-        locally="Any signature is accepted, and an old one too; links of the search API work on this machine only (127.0.0.1).",
+        locally="Any signature is accepted, and an old one too; links of the search API work on this machine only.",
     ),
     Limit(
         what="TLS everywhere",
         locally="Plain HTTP on 127.0.0.1.",
     ),
     Limit(
-        what="API Gateway throttles and measures requests",
-        locally="It answers all of them.",
+        what="API Gateway throttles and measures requests, at a regional endpoint",
+        locally="It answers all of them, on this machine.",
+        properties=("AWS::ApiGateway::RestApi.EndpointConfiguration",),
     ),
     Limit(
         what="X-Ray traces requests through all stages",

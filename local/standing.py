@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import re
@@ -230,6 +231,8 @@ class _Resolver:
         return {
             ("AWS::SQS::Queue", "Arn"): f"arn:aws:sqs:{place}:{last}",
             ("AWS::SQS::Queue", "QueueName"): last,
+            ("AWS::DynamoDB::GlobalTable", "Arn"): f"arn:aws:dynamodb:{place}:table/{physical_id}",
+            ("AWS::KMS::Key", "Arn"): f"arn:aws:kms:{place}:key/{physical_id}",
             ("AWS::DynamoDB::Table", "Arn"): f"arn:aws:dynamodb:{place}:table/{physical_id}",
             ("AWS::Lambda::Function", "Arn"): f"arn:aws:lambda:{place}:function:{physical_id}",
             ("AWS::S3::Bucket", "Arn"): f"arn:aws:s3:::{physical_id}",
@@ -314,9 +317,15 @@ def _layer(client: Client, arn: str, asked: Properties) -> Properties:
 
 def _code_found(client: Client, asked: Properties, digest: str) -> Properties:
     """What was asked, if the code that stands is the very asset."""
-    asset = client("s3").get_object(Bucket=asked["S3Bucket"], Key=asked["S3Key"])["Body"].read()
-    wanted = base64.b64encode(hashlib.sha256(asset).digest()).decode()
+    wanted = _digest(client, asked["S3Bucket"], asked["S3Key"])
     return asked if digest == wanted else {"S3Bucket": asked["S3Bucket"], "S3Key": f"code of SHA-256 {digest}"}
+
+
+@functools.cache
+def _digest(client: Client, bucket: str, key: str) -> str:
+    """Lambda's digest of an asset; several stacks ship the same layer."""
+    asset = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return base64.b64encode(hashlib.sha256(asset).digest()).decode()
 
 
 def _mapping(client: Client, uuid: str, asked: Properties) -> Properties:
@@ -350,6 +359,12 @@ def _table(client: Client, name: str, _asked: Properties) -> Properties:
         },
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": recovery == "ENABLED"},
     }
+
+
+def _global_table(client: Client, name: str, asked: Properties) -> Properties:
+    table = _table(client, name, asked)
+    replica = {name: table[name] for name in ("PointInTimeRecoverySpecification", "DeletionProtectionEnabled")}
+    return {**table, "Replicas": [{"Region": client("dynamodb").meta.region_name, **replica}]}
 
 
 def _bucket(client: Client, name: str, asked: Properties) -> Properties:
@@ -420,11 +435,22 @@ def _policy(client: Client, _id: str, asked: Properties) -> Properties:
     return {**asked, "PolicyDocument": _common(documents, asked["PolicyDocument"])}
 
 
+def _key(client: Client, key: str, _asked: Properties) -> Properties:
+    kms = client("kms")
+    return {
+        **kms.describe_key(KeyId=key)["KeyMetadata"],
+        "EnableKeyRotation": kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"],
+        "KeyPolicy": kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"],
+    }
+
+
 # --- readers: APIs -------------------------------------------------------------------------------------------------
 
 
 def _rest_api(client: Client, api: str, _asked: Properties) -> Properties:
-    return _capitalized({"description": "", **client("apigateway").get_rest_api(restApiId=api)})
+    found = client("apigateway").get_rest_api(restApiId=api)
+    endpoint = _capitalized(found.get("endpointConfiguration", {}))
+    return {"Description": "", **_capitalized(found), "EndpointConfiguration": endpoint}
 
 
 def _resource(client: Client, resource: str, asked: Properties) -> Properties:
@@ -447,6 +473,11 @@ def _method(client: Client, _id: str, asked: Properties) -> Properties:
 
 def _responses(by_status: Properties) -> list[Properties]:
     return [_capitalized(response) for response in by_status.values()]
+
+
+def _gateway_response(client: Client, _id: str, asked: Properties) -> Properties:
+    found = client("apigateway").get_gateway_response(restApiId=asked["RestApiId"], responseType=asked["ResponseType"])
+    return {**_capitalized(found), "RestApiId": asked["RestApiId"]}
 
 
 def _api_deployment(client: Client, deployment: str, asked: Properties) -> Properties:
@@ -488,6 +519,7 @@ def _dashboard(client: Client, name: str, _asked: Properties) -> Properties:
 
 _READERS: dict[str, Reader] = {
     "AWS::ApiGateway::Deployment": _api_deployment,
+    "AWS::ApiGateway::GatewayResponse": _gateway_response,
     "AWS::ApiGateway::Method": _method,
     "AWS::ApiGateway::Resource": _resource,
     "AWS::ApiGateway::RestApi": _rest_api,
@@ -495,12 +527,14 @@ _READERS: dict[str, Reader] = {
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _composite_alarm,
     "AWS::CloudWatch::Dashboard": _dashboard,
+    "AWS::DynamoDB::GlobalTable": _global_table,
     "AWS::DynamoDB::Table": _table,
     "AWS::Events::Archive": _archive,
     "AWS::Events::EventBus": _event_bus,
     "AWS::Events::Rule": _rule,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
+    "AWS::KMS::Key": _key,
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::LayerVersion": _layer,

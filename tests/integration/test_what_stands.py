@@ -19,10 +19,10 @@ PLACE = {"account": "000000000000", "region": "us-east-1"}
 
 def stacks(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     manifest = json.loads((assembly / "manifest.json").read_text())
-    for artifact in manifest["artifacts"].values():
+    for name, artifact in manifest["artifacts"].items():
         if artifact["type"] == "aws:cloudformation:stack":
             properties = artifact["properties"]
-            yield properties["stackName"], json.loads((assembly / properties["templateFile"]).read_text())
+            yield properties.get("stackName", name), json.loads((assembly / properties["templateFile"]).read_text())
 
 
 def test_everything_stands_as_asked_and_every_property_is_compared_or_a_listed_limit(
