@@ -94,55 +94,56 @@ def mixed(one: Sequence[float], other: Sequence[float], share: float) -> Color:
 
 
 def shade(
-    sheet: Image.Image, outline: Points, color: Color, *, sun: float, softness: float, depth: float = 0.30
+    sheet: Image.Image, *outlines: Points, color: Color, sun: float, softness: float, depth: float = 0.30
 ) -> None:
-    """Fill `outline` so that it looks round: lit from the side where `sun` (-1 left … 1 right) stands.
+    """Fill the outlines, as one shape, so that it looks round: lit from where `sun` (-1 left … 1 right) stands.
 
     `softness` is the width in pixels over which light falls off, `depth` how dark the far side gets.
     """
-    width, height = sheet.size
-    pad = int(softness) + 2
-    left = max(0, int(outline[:, 0].min()) - pad)
-    top = max(0, int(outline[:, 1].min()) - pad)
-    right = min(width, int(outline[:, 0].max()) + pad)
-    bottom = min(height, int(outline[:, 1].max()) + pad)
-    if right <= left or bottom <= top:
+    box = _box_around(np.vstack(outlines), round(softness) + 2, sheet.size)
+    if box is None:
         return
-    mask = _filled((right - left, bottom - top), outline - points([(left, top)]), 255)
+    corner = points([box[:2]])
+    size = (box[2] - box[0], box[3] - box[1])
+    mask = _filled(size, [outline - corner for outline in outlines], 255)
     # Light is soft: half the resolution shows all of it.
-    half = (max(1, mask.width // 2), max(1, mask.height // 2))
-    inner = _filled(half, (outline - points([(left, top)])) / 2, 255)
+    half = (max(1, size[0] // 2), max(1, size[1] // 2))
+    inner = _filled(half, [(outline - corner) / 2 for outline in outlines], 255)
     inner = inner.filter(ImageFilter.BoxBlur(softness / 2)).filter(ImageFilter.BoxBlur(softness / 4))
     lit = ImageChops.offset(inner, round(sun * softness * 0.35), -round(softness * 0.18)).point(_FROM_HALF_UP)
     dark = mixed(scaled(color, 1 - depth), (40, 30, 70), 0.10)
-    sheet.paste((*dark, 255), (left, top, right, bottom), mask)
-    lit = ImageChops.multiply(lit.resize(mask.size, Image.Resampling.BILINEAR), mask)
-    sheet.paste((*scaled(color, 1.05), 255), (left, top, right, bottom), lit)
+    sheet.paste((*dark, 255), box, mask)
+    lit = ImageChops.multiply(lit.resize(size, Image.Resampling.BILINEAR), mask)
+    sheet.paste((*scaled(color, 1.05), 255), box, lit)
 
 
 # A blurred mask is about half at its outline: this stretches the upper half to the whole range.
 _FROM_HALF_UP = [max(0, min(255, int((value - 96) * 1.75))) for value in range(256)]
 
 
-def _filled(size: tuple[int, int], outline: Points, value: int) -> Image.Image:
+def _filled(size: tuple[int, int], outlines: Sequence[Points], value: int) -> Image.Image:
     mask = Image.new("L", size, 0)
-    ImageDraw.Draw(mask).polygon(flat(outline), fill=value)
+    draw = ImageDraw.Draw(mask)
+    for outline in outlines:
+        draw.polygon(flat(outline), fill=value)
     return mask
+
+
+def _box_around(shape: Points, pad: int, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The shape's surroundings within a sheet of this size, or None when it lies outside."""
+    left, top = max(0, int(shape[:, 0].min()) - pad), max(0, int(shape[:, 1].min()) - pad)
+    right, bottom = min(size[0], int(shape[:, 0].max()) + pad), min(size[1], int(shape[:, 1].max()) + pad)
+    return (left, top, right, bottom) if right > left and bottom > top else None
 
 
 def soft(sheet: Image.Image, outline: Points, color: Color, *, opacity: float, blur: float) -> None:
     """Lay a blurred patch of `color` over what is drawn already; what is empty stays empty."""
-    width, height = sheet.size
-    pad = int(blur * 2) + 2
-    left, top = max(0, int(outline[:, 0].min()) - pad), max(0, int(outline[:, 1].min()) - pad)
-    right = min(width, int(outline[:, 0].max()) + pad)
-    bottom = min(height, int(outline[:, 1].max()) + pad)
-    if right <= left or bottom <= top:
+    box = _box_around(outline, round(2 * blur) + 2, sheet.size)
+    if box is None:
         return
-    box = (left, top, right, bottom)
-    size = (right - left, bottom - top)
+    size = (box[2] - box[0], box[3] - box[1])
     half = (max(1, size[0] // 2), max(1, size[1] // 2))
-    mask = _filled(half, (outline - points([(left, top)])) / 2, round(255 * opacity))
+    mask = _filled(half, [(outline - points([box[:2]])) / 2], round(255 * opacity))
     mask = mask.filter(ImageFilter.GaussianBlur(blur / 2)).resize(size, Image.Resampling.BILINEAR)
     mask = ImageChops.multiply(mask, sheet.crop(box).getchannel("A"))
     sheet.paste((*color, 255), box, mask)

@@ -73,6 +73,8 @@ class Look:
     glasses: str
     freckles: bool
     age: float
+    lipstick: float
+    rims: float
 
     @classmethod
     def from_seed(cls, seed: int) -> Look:
@@ -117,6 +119,8 @@ class Look:
             glasses=str(random.choice(("", "", "", "round", "square"))),
             freckles=bool(random.random() < 0.15),
             age=age,
+            lipstick=float(random.choice((0.0, 0.15, 0.5))) if woman else 0.0,
+            rims=float(random.choice((0.030, 0.060))),
         )
 
 
@@ -432,7 +436,8 @@ class _HeadDrawing:
         y = look.eye_y + look.nose_length + look.mouth_drop
         w = look.mouth_width * (1 + 0.14 * smile)
         corner = y - 0.055 * smile
-        lips = mixed(mixed(look.skin, (186, 58, 66), 0.42 if look.woman else 0.27), (70, 30, 30), 0.10)
+        bare = mixed(mixed(look.skin, (186, 58, 66), 0.42 if look.woman else 0.27), (70, 30, 30), 0.10)
+        lips = mixed(bare, (176, 28, 58), look.lipstick)
         if smile > 0.5:
             gap = 0.02 + 0.075 * (smile - 0.5) / 0.5
             self._draw.polygon(
@@ -780,7 +785,7 @@ class _HeadDrawing:
         if not look.glasses:
             return
         color = (38, 34, 40) if sum(look.hair) < 300 else (96, 62, 40)
-        line = max(2, round(self.unit * 0.035))
+        line = max(2, round(self.unit * look.rims))
         rim_w, rim_h = (0.205, 0.185) if look.glasses == "round" else (0.225, 0.155)
         draw = self._draw
         y = look.eye_y + 0.02

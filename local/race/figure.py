@@ -177,9 +177,14 @@ class _FigureDrawing:
     def _shaded(
         self, shape: Points, color: Color, softness: float, *, mirror: bool = False, depth: float = 0.30
     ) -> None:
-        shade(
-            self.sheet, self._at(shape, mirror=mirror), color, sun=self.sun, softness=softness * self.head, depth=depth
-        )
+        self._rounded([shape], color, softness, mirror=mirror, depth=depth)
+
+    def _rounded(
+        self, shapes: list[Points], color: Color, softness: float, *, mirror: bool = False, depth: float = 0.30
+    ) -> None:
+        """Several shapes as one body, without a seam between them."""
+        placed = [self._at(shape, mirror=mirror) for shape in shapes]
+        shade(self.sheet, *placed, color=color, sun=self.sun, softness=softness * self.head, depth=depth)
 
     def _soft(self, shape: Points, color: Color, opacity: float, blur: float, *, mirror: bool = False) -> None:
         soft(self.sheet, self._at(shape, mirror=mirror), color, opacity=opacity, blur=blur * self.head)
@@ -219,12 +224,11 @@ class _FigureDrawing:
         ]
         if behind:
             self._shoe(ax, ay, away=True)
-        self._shaded(limb(shin), cloth if covered else color, 0.10, mirror=True, depth=0.34)
+        self._rounded([limb(thigh), limb(shin)], cloth if covered else color, 0.12, mirror=True, depth=0.34)
         if not behind:
             sock = [(ax + (kx - ax) * 0.16, ay + (ky - ay) * 0.16, 0.105), (ax, ay + 0.03, 0.098)]
             self._shaded(limb(sock), (240, 240, 242), 0.06, mirror=True)
             self._shoe(ax, ay, away=False)
-        self._shaded(limb(thigh), cloth if covered else color, 0.14, mirror=True, depth=0.34)
         if not covered:
             knee = ellipse(kx, ky + 0.02, 0.085, 0.10)
             self._soft(knee, scaled(color, 1.10), 0.35, 0.05, mirror=True)
@@ -338,7 +342,9 @@ class _FigureDrawing:
             (ex + (wx - ex) * 0.32, ey + (wy - ey) * 0.32, 0.132 * strong),
             (wx, wy, 0.082),
         ]
-        self._shaded(limb(upper), color, 0.09, mirror=True)
+        # A stretched arm is one body; of a bent one the forearm lies before the upper arm.
+        stretched = (ex - sx) * (wx - ex) + (ey - sy) * (wy - ey) > 0
+        self._rounded([limb(upper), limb(fore)] if stretched else [limb(upper)], color, 0.09, mirror=True)
         if self.outfit.sleeves and not jacket:
             sleeve = [(sx * 0.93, sy - 0.02, 0.205), (sx + (ex - sx) * 0.50, sy + (ey - sy) * 0.50, 0.200)]
             self._shaded(limb(sleeve), scaled(self.outfit.shirt, tone), 0.10, mirror=True)
@@ -349,7 +355,7 @@ class _FigureDrawing:
             self._shaded(
                 limb([(x, y, r * 1.22) for x, y, r in fore]), scaled(self.outfit.trim, 0.86 * tone), 0.09, mirror=True
             )
-        else:
+        elif not stretched:
             self._shaded(limb(fore), color, 0.08, mirror=True)
         self._hand(ex, ey, wx, wy, color)
         if not jacket and wx > 0:

@@ -93,11 +93,13 @@ class _Backdrop:
             self._pylons()
         if self.place in (Place.AVENUE, Place.RIVER, Place.CITY):
             self._trees()
+        self._soften(2.2)
+        if self.place in (Place.FINISH, Place.CITY):
+            self._crowd()
         if self.place is Place.FINISH:
-            self._soften(3.0)
             self._arch()
-        self._crowd_and_barriers()
-        self._soften(2.0)
+        self._barriers()
+        self._soften(1.4)
         return self.sheet
 
     # Colors and edges
@@ -321,44 +323,38 @@ class _Backdrop:
 
     # People and things along the course
 
-    def _crowd_and_barriers(self) -> None:
-        """Spectators, out of focus and turned to the road, behind barriers with the sponsors' boards."""
+    def _crowd(self) -> None:
+        """Spectators on both sides, out of focus."""
+        layer = Image.new("RGBA", (WIDTH // 2, HEIGHT // 2), (150, 130, 120, 0))
+        draw = ImageDraw.Draw(layer)
+        coats: tuple[Color, ...] = (
+            (188, 76, 70),
+            (64, 92, 140),
+            (224, 214, 196),
+            (70, 76, 88),
+            (214, 168, 78),
+            (98, 138, 110),
+        )
+        for near in np.sort(self.random.uniform(0.17, 1.0, 120)):
+            side = -1 if self.random.random() < 0.5 else 1
+            x = WIDTH / 4 + side * (near * 540 + self.random.uniform(0, 70 * near))
+            size = near * 29
+            base = self.ground / 2 + near * 150
+            y = base - size * float(self.random.uniform(5.6, 6.4))
+            coat = self._faded(coats[int(self.random.integers(6))], 0.5 * (1 - near) + 0.1)
+            draw.rounded_rectangle((x - size * 0.9, y + size * 0.8, x + size * 0.9, base), radius=size * 0.6, fill=coat)
+            hairs: tuple[Color, ...] = ((46, 38, 36), (70, 50, 40), (120, 110, 104))
+            hair = self._faded(hairs[int(self.random.integers(3))], 0.25)
+            draw.ellipse((x - size * 0.52, y - size * 0.66, x + size * 0.52, y + size * 0.5), fill=hair)
+            skin = self._faded((216, 172, 142), 0.3)
+            draw.ellipse((x - size * 0.44, y - size * 0.36, x + size * 0.44, y + size * 0.66), fill=skin)
+        layer = layer.filter(ImageFilter.GaussianBlur(2.2)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+        self.sheet.paste(layer, (0, 0), layer)
+
+    def _barriers(self) -> None:
+        """Barriers with the sponsors' boards along both sides."""
         vanish = WIDTH / 2
         top = self.ground + (66 if self.place in (Place.RIVER, Place.BRIDGE) else 0)
-        if self.place in (Place.FINISH, Place.CITY):
-            crowd = self.sheet.copy()
-            draw = ImageDraw.Draw(crowd)
-            for near in np.sort(self.random.uniform(0.18, 1.0, 90)):
-                side = -1 if self.random.random() < 0.5 else 1
-                x = vanish + side * (near * 1060 + 40 + self.random.uniform(0, 110 * near))
-                base = top + near * 300
-                size = near * 62
-                coat: Color = (
-                    (188, 76, 70),
-                    (64, 92, 140),
-                    (224, 214, 196),
-                    (70, 76, 88),
-                    (214, 168, 78),
-                    (98, 138, 110),
-                )[int(self.random.integers(6))]
-                y = base - size * 4.6
-                draw.rounded_rectangle(
-                    (x - size * 0.72, y + size * 0.75, x + size * 0.72, base),
-                    radius=max(1, int(size * 0.5)),
-                    fill=self._faded(coat, 0.5 * (1 - near) + 0.1),
-                )
-                hair: Color = ((46, 38, 36), (70, 50, 40), (120, 110, 104))[int(self.random.integers(3))]
-                draw.ellipse(
-                    (x - size * 0.40, y - size * 0.48, x + size * 0.40, y + size * 0.52),
-                    fill=self._faded((216, 172, 142), 0.3),
-                )
-                draw.pieslice(
-                    (x - size * 0.44, y - size * 0.56, x + size * 0.44, y + size * 0.50),
-                    170,
-                    370,
-                    fill=self._faded(hair, 0.25),
-                )
-            self.sheet = crowd.filter(ImageFilter.GaussianBlur(7))
         for side in (-1, 1):
             edges = [0.20, 0.27, 0.36, 0.47, 0.62, 0.82, 1.10]
             for index, (far, near) in enumerate(pairwise(edges)):
@@ -415,7 +411,7 @@ class _Backdrop:
                 ),
                 steps=6,
             )
-            shade(sheet, pillar, color, sun=0.4, softness=30)
+            shade(sheet, pillar, color=color, sun=0.4, softness=30)
         beam = smooth(
             points(
                 [
@@ -431,8 +427,8 @@ class _Backdrop:
             ),
             steps=8,
         )
-        shade(sheet, beam, color, sun=0.3, softness=34)
-        word = lettering("FINISH", 84, (255, 255, 255), weight=0.08, spacing=0.2)
+        shade(sheet, beam, color=color, sun=0.3, softness=34)
+        word = lettering("FINISH", 72, (255, 255, 255), weight=0.10, spacing=0.34)
         sheet.paste(word, (round(WIDTH / 2 - word.width / 2), top + 12), word)
         below = lettering("SNAPRACE DEMO MARATHON", 22, (255, 214, 92), weight=0.06, spacing=0.15)
         sheet.paste(below, (round(WIDTH / 2 - below.width / 2), top + 118), below)
@@ -449,10 +445,10 @@ class _Backdrop:
         for row in range(9):
             for column in range(-1, 6):
                 word = words[(row * 2 + column) % len(words)]
-                color = mixed(_SPONSORS[(row * 2 + column) % len(words)][1], (236, 240, 246), 0.30)
-                sign = lettering(word, 25, color, weight=0.06, spacing=0.06)
-                x = column * 390 + (195 if row % 2 else 0) + 60
-                self.sheet.paste(sign, (x, 70 + row * 118), sign)
+                color = mixed(_SPONSORS[(row * 2 + column) % len(words)][1], (236, 240, 246), 0.45)
+                sign = lettering(word, 22, color, weight=0.06, spacing=0.06)
+                x = column * 430 + (215 if row % 2 else 0) + 60
+                self.sheet.paste(sign, (x, 60 + row * 128), sign)
         floor = gradient((WIDTH, 210), [(0, (150, 58, 66)), (1, (120, 42, 52))])
         self.sheet.paste(floor, (0, HEIGHT - 210))
         self._soften(1.6)
