@@ -12,6 +12,7 @@ from vision.engine.messages import VECTOR_LENGTH
 from vision.engine.similarity import distance_at, similarity
 
 _FIRST_CAPACITY = 256
+_ROUNDING = 1e-5  # more than a float32 cosine of 128 numbers can be wrong by
 
 Vectors = NDArray[np.float32]
 
@@ -70,16 +71,13 @@ class FaceIndex:
         """The faces at least `threshold` percent similar, the most similar first; of equals the older first."""
         size = len(self)
         likeness = self._vectors[:size] @ vector  # the cosine: |a - b|² = 2 - 2 a·b for vectors of length 1
-        # A little below the bound, because of rounding; the exact similarity decides afterwards.
-        least = 1.0 - distance_at(threshold) ** 2 / 2 - 1e-6
-        candidates = np.flatnonzero(likeness >= least)
-        if len(candidates) > limit + 1:  # one more, as one may be left out
-            best = np.argpartition(-likeness[candidates], limit)[: limit + 1]
-            worst = likeness[candidates[best]].min()
-            candidates = candidates[likeness[candidates] >= worst]
-        matches = [
-            Match(int(self._keys[place]), similarity(float(np.sqrt(max(0.0, 2.0 - 2.0 * float(likeness[place]))))))
-            for place in candidates
-        ]
-        passing = [match for match in matches if match.similarity >= threshold and match.key != leave_out]
-        return sorted(passing, key=lambda match: (-match.similarity, match.key))[:limit]
+        least = 1.0 - distance_at(threshold) ** 2 / 2 - _ROUNDING
+        near = np.flatnonzero(likeness >= least)
+        if len(near) > limit + 1:  # one more, as one may be left out
+            least = np.partition(likeness[near], len(near) - limit - 1)[len(near) - limit - 1] - _ROUNDING
+            near = near[likeness[near] >= least]
+        # Those few are compared again, in double precision: the order of two that are almost equal is right too.
+        distances = np.linalg.norm(self._vectors[near].astype(np.float64) - vector, axis=1)
+        order = np.lexsort((self._keys[near], distances))
+        matches = (Match(int(self._keys[near[each]]), similarity(float(distances[each]))) for each in order)
+        return [each for each in matches if each.similarity >= threshold and each.key != leave_out][:limit]

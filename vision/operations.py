@@ -20,7 +20,7 @@ from vision.engine.similarity import DEFAULT_THRESHOLD, similarity
 from vision.errors import InvalidParameterException, ResourceNotFoundException, UnknownOperationException
 from vision.objects import ObjectStore
 from vision.protocol import Json
-from vision.store import Found, Store, StoredFace, after_key
+from vision.store import Found, Store, StoredFace, after_key, after_name
 
 FACE_MODEL_VERSION = "7.0"
 TEXT_MODEL_VERSION = "3.0"
@@ -111,7 +111,7 @@ class Rekognition:
     async def list_collections(self, request: Json) -> Json:
         """The names of all collections, by pages."""
         limit = _page_size(request)
-        names = await self._store.names(request.get("NextToken", ""), limit + 1)
+        names = await self._store.names(after_name(request.get("NextToken", "")), limit + 1)
         page = names[:limit]
         return {
             "CollectionIds": page,

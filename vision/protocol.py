@@ -113,12 +113,20 @@ def _string(shape: Any, value: Any, path: str) -> str:
         raise SerializationException(f"{path} must be a string.")
     _check_length(shape, len(value), path, value)
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not _compiled(pattern).fullmatch(value):
         raise _violation(path, value, f"Member must satisfy regular expression pattern: {pattern}")
     allowed = shape.metadata.get("enum")
     if allowed and value not in allowed:
         raise _violation(path, value, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     return value
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """The model's patterns are Java's: Python has no classes of letters, numbers and spaces by property."""
+    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
 
 
 def _number(shape: Any, value: Any, path: str) -> float:

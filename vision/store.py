@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import sqlite3
 import time
 import uuid
@@ -347,6 +348,13 @@ class _Transaction:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def after_name(token: str) -> str:
+    """The place in a list of collections that a NextToken stands for. Raises InvalidPaginationTokenException."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.\-]*", token):
+        raise InvalidPaginationTokenException("The NextToken is none of this server's.")
+    return token
 
 
 def after_key(token: str) -> int:

@@ -1,0 +1,189 @@
+"""Collections on the disk and in memory, without pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.vision.running import ROOT
+from vision.engine.messages import Box, Face
+from vision.engine.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
+from vision.index import FaceIndex, Vectors
+from vision.store import Store
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from tests.vision.test_store import face, unit_vectors
+from vision.store import Store
+
+async def write():
+    store = Store(Path(sys.argv[1]))
+    number = int(sys.argv[2])
+    while True:
+        vectors = unit_vectors(3, seed=number)
+        faces = [face(vector, place) for place, vector in enumerate(vectors)]
+        stored = await store.index("race", b"photo %d" % number, f"photo-{number}", faces)
+        print(number, *(each.face_id for each in stored), flush=True)
+        if number % 5 == 0:
+            await store.remove("race", [stored[0].face_id])
+            print("removed", stored[0].face_id, flush=True)
+        number += 1
+
+asyncio.run(write())
+"""
+
+
+def unit_vectors(count: int, seed: int) -> Vectors:
+    drawn = np.random.default_rng(seed).normal(size=(count, 128))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+def face(vector: Vectors, place: int = 0) -> Face:
+    return Face(
+        box=Box(0.1 + 0.3 * place, 0.1, 0.2, 0.2),
+        landmarks={},
+        roll=0.0,
+        yaw=0.0,
+        brightness=50.0,
+        sharpness=50.0,
+        confidence=99.0,
+        vector=vector.tobytes(),
+    )
+
+
+def test_similarity_falls_with_distance_and_is_80_at_the_best_distance() -> None:
+    assert similarity(BEST_DISTANCE) == pytest.approx(DEFAULT_THRESHOLD)
+    percents = [similarity(distance) for distance in np.linspace(0, 2, 401)]
+    assert percents == sorted(percents, reverse=True)
+    assert 99.9 < percents[0] <= 100
+    assert 0 <= percents[-1] < 0.1
+    for distance in (0.1, 0.3, BEST_DISTANCE, 0.5):
+        assert distance_at(similarity(distance)) == pytest.approx(distance)
+    assert distance_at(0) == 2
+
+
+def test_the_index_finds_exactly_what_comparing_with_every_face_finds() -> None:
+    chance = random.Random(7)
+    index, faces = FaceIndex(), dict[int, Vectors]()
+    people = unit_vectors(40, seed=1)
+    for key in range(1, 1500):
+        near = people[chance.randrange(40)] + chance.uniform(0.01, 0.06) * np.random.default_rng(key).normal(size=128)
+        faces[key] = (near / np.linalg.norm(near)).astype(np.float32)
+        index.add([key], faces[key][None])
+        if chance.random() < 0.3:
+            gone = chance.choice(list(faces))
+            index.remove([gone])
+            del faces[gone]
+    assert len(index) == len(faces) < 1200
+    for _ in range(60):
+        searched = chance.choice(list(faces))
+        threshold, limit = chance.choice([0, 20, 80, 99]), chance.choice([1, 5, 4096])
+        every = sorted(
+            (float(np.linalg.norm(faces[searched].astype(np.float64) - vector)), key)
+            for key, vector in faces.items()
+            if key != searched
+        )
+        expected = [key for distance, key in every if similarity(distance) >= threshold][:limit]
+        found = index.search(index.vector(searched), threshold, limit, leave_out=searched)
+        assert [match.key for match in found] == expected
+        assert all(match.similarity >= threshold for match in found)
+
+
+def test_a_deleted_face_leaves_no_bytes_in_any_file(tmp_path: Path) -> None:
+    async def index_and_delete() -> None:
+        store = Store(tmp_path)
+        await store.create("race", {})
+        stored = await store.index("race", b"photo", "private-name", [face(gone, 0), face(kept, 1)])
+        await store.index("race", b"other photo", "erased-name", [face(erased)])
+        assert occurrences(gone) > 0
+        assert occurrences(erased) > 0
+        others = [each.face_id for each in await store.faces("race", 0, 10, None) if each.external_id == "erased-name"]
+        await store.remove("race", [stored[0].face_id, *others])
+        assert (occurrences(gone), occurrences(erased), occurrences(b"erased-name")) == (0, 0, 0)
+        assert occurrences(kept) == 1
+        await store.delete("race")
+        assert occurrences(kept) == occurrences(b"private-name") == 0
+        store.close()
+
+    def occurrences(content: Vectors | bytes) -> int:
+        wanted = content if isinstance(content, bytes) else content.tobytes()
+        return sum(path.read_bytes().count(wanted) for path in tmp_path.iterdir())
+
+    gone, kept, erased = unit_vectors(3, seed=3)
+    asyncio.run(index_and_delete())
+
+
+def test_indexing_at_the_same_moment_keeps_each_face_once(tmp_path: Path) -> None:
+    async def index() -> None:
+        store = Store(tmp_path)
+        await store.create("race", {})
+        faces = [face(vector, place) for place, vector in enumerate(unit_vectors(3, seed=5))]
+        answers = await asyncio.gather(*(store.index("race", b"photo", "p", faces) for _ in range(20)))
+        assert all(answer == answers[0] for answer in answers)
+        assert (await store.describe("race")).faces == 3
+        store.close()
+
+    asyncio.run(index())
+
+
+def test_kill_9_while_writing_loses_no_acknowledged_face(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    kept: dict[str, int] = {}
+    removed: set[str] = set()
+    asyncio.run(_create(tmp_path))
+    for round_ in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(1 + 100_000 * round_)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None
+        told = [writer.stdout.readline()]
+        time.sleep(chance.uniform(0.02, 0.25))
+        writer.send_signal(signal.SIGKILL)
+        told += [line for line in writer.stdout if line.endswith("\n")]
+        writer.wait()
+        for line in told:
+            first, *ids = line.split()
+            if first == "removed":
+                removed.add(ids[0])
+            else:
+                kept.update((face_id, int(first)) for face_id in ids)
+        asyncio.run(_check(tmp_path, kept, removed))
+    assert len(kept) > 50
+
+
+async def _create(data: Path) -> None:
+    store = Store(data)
+    await store.create("race", {})
+    store.close()
+
+
+async def _check(data: Path, kept: dict[str, int], removed: set[str]) -> None:
+    store = Store(data)
+    stored = {each.face_id: each for each in await store.faces("race", 0, 1_000_000, None)}
+    in_doubt = set(kept) - removed - set(stored)
+    assert len(in_doubt) <= 1  # a removal that was done, and not yet told when the process was killed
+    removed |= in_doubt
+    assert not removed & set(stored)
+    photos: dict[str, int] = {}
+    for each in stored.values():
+        photos[each.external_id] = photos.get(each.external_id, 0) + 1
+    assert all(count in (2, 3) for count in photos.values())  # a photo's faces are there together
+    for face_id in list(stored)[:: max(1, len(stored) // 20)]:
+        found = await store.search_face("race", face_id, 0, 1)
+        assert found
+        assert math.isfinite(found[0].similarity)
+    assert (await store.describe("race")).faces == len(stored)
+    store.close()
