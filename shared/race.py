@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
+import re
 from collections.abc import Iterator
 from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +22,11 @@ from shared.errors import InvalidRace, InvalidRoster
 MAX_RUNNERS = 200_000
 MAX_PROBLEMS_KEPT = 100
 MAX_PROBLEMS = 10_000
+MAX_COLUMNS = 1_000
+# Far above any real roster; they bound what a file made to exhaust us can cost.
+_MAX_LINES = 1_000_000
+_MAX_LINE_CHARACTERS = 100_000
+_MAX_LINES_PER_ROW = 100
 _MAX_QUOTED = 60
 
 
@@ -140,17 +145,17 @@ def parse_roster(body: bytes) -> Roster:
     are left out and reported with their line number. Raises InvalidRoster when nothing can be used.
     """
     text = _decoded(body)
-    lines = io.StringIO(text, newline="")
-    delimiter = max(",;\t", key=lines.readline().count)
-    lines.seek(0)
-    reader = csv.reader(lines, delimiter=delimiter)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=max(",;\t", key=lines.first.count))
     try:
         columns = [column.strip().lower() for column in next(reader, [])]
         if "bib" not in columns:
             raise InvalidRoster(
                 "roster_no_bib_column", "The roster's first line must name a column 'bib' (for example: bib,name)."
             )
-        runners, problems = _read_rows(reader, columns)
+        if len(columns) > MAX_COLUMNS:
+            raise InvalidRoster("roster_too_wide", f"The roster has more than {MAX_COLUMNS:,} columns.")
+        runners, problems = _read_rows(reader, columns, lines)
     except csv.Error as error:
         raise InvalidRoster("roster_not_csv", f"The roster is not CSV: line {reader.line_num}: {error}.") from None
     if not runners:
@@ -169,11 +174,40 @@ def _decoded(body: bytes) -> str:
     raise InvalidRoster("roster_encoding", "The roster is neither UTF-8 nor CP949 text. Save it as CSV (UTF-8).")
 
 
-def _read_rows(reader: Iterator[list[str]], columns: list[str]) -> tuple[list[Runner], list[Problem]]:
+class _Lines:
+    """The lines of a text, one at a time, as the CSV reader asks for them; refuses what no roster looks like."""
+
+    _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._in_row = 0
+
+    @property
+    def first(self) -> str:
+        """The header."""
+        return next(self._LINE.finditer(self._text)).group()
+
+    def row_done(self) -> None:
+        """Tell that the reader has a whole row: a quoted cell can take several lines."""
+        self._in_row = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, match in enumerate(self._LINE.finditer(self._text), start=1):
+            self._in_row += 1
+            if match.end() - match.start() > _MAX_LINE_CHARACTERS or self._in_row > _MAX_LINES_PER_ROW:
+                raise InvalidRoster("roster_not_csv", f"The roster is not CSV: the row at line {number} does not end.")
+            if number > _MAX_LINES:
+                raise InvalidRoster("roster_too_long", f"The roster has more than {_MAX_LINES:,} lines.")
+            yield match.group()
+
+
+def _read_rows(reader: Iterator[list[str]], columns: list[str], lines: _Lines) -> tuple[list[Runner], list[Problem]]:
     runners: dict[str, Runner] = {}
     problems: list[Problem] = []
     seen_at: dict[str, int] = {}
     for row in reader:
+        lines.row_done()
         line = reader.line_num  # type: ignore[attr-defined]  # csv.reader has it, Iterator does not say so
         if not any(cell.strip() for cell in row):
             continue

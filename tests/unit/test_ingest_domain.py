@@ -1,0 +1,217 @@
+"""Which key holds which photo, and what an upload says about itself: pure rules."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingest.domain import (
+    Capture,
+    Content,
+    Gone,
+    KeyRecord,
+    Look,
+    Photo,
+    Refused,
+    Size,
+    Stamp,
+    announcement,
+    camera,
+    capture,
+    concerned,
+    obsolete_keys,
+    settle,
+    sniff,
+    taken_at,
+    tidy,
+)
+from shared.events import PhotoIngested
+from shared.keys import RaceRef, is_newer
+
+RACE = RaceRef("org", "race")
+SIZE = Size(width=10, height=10)
+LOOK = Look(processed=SIZE, preview=SIZE, thumbnail=SIZE, placeholder="data:")
+
+
+class World:
+    """The state of a race, driven by events as the function drives it."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, KeyRecord] = {}
+        self.photos: dict[str, Photo] = {}
+        self.said: dict[str, PhotoIngested | None] = {}
+        self.derived: set[tuple[str, int]] = set()
+
+    def hear(self, key: str, sequencer: str, brought: Content | Refused | Gone) -> None:
+        record = self.records.get(key)
+        if record and not is_newer(sequencer, than=record.sequencer):
+            return
+        stamp = Stamp(key=key, sequencer=sequencer, at=sequencer)
+        change = settle(RACE, stamp, brought, record=record, photos=self.photos, look=LOOK, timezone="UTC")
+        for photo in change.photos:
+            before = self.photos.get(photo.photo_id)
+            assert photo.revision == (before.revision if before else 0) + 1
+            self.photos[photo.photo_id] = photo
+            if photo.copies:
+                self.derived.add((photo.photo_id, photo.generation))
+        self.records[key] = change.record
+        for photo_id in concerned(change.record):
+            said = announcement(RACE, self.photos[photo_id], "derived")
+            self.said[photo_id] = said if isinstance(said, PhotoIngested) else None
+        gone = set(obsolete_keys(RACE, change.record, self.photos))
+        self.derived -= {one for one in self.derived if f"org/race/processed/{_name(*one)}.jpg" in gone}
+
+    def state(self) -> object:
+        records = {
+            key: (record.state, record.sequencer, record.photo_id, record.reason)
+            for key, record in self.records.items()
+        }
+        shown = {
+            photo_id: (said.keys, said.uploaded_at, said.photographer) for photo_id, said in self.said.items() if said
+        }
+        return records, shown
+
+
+def _name(photo_id: str, generation: int) -> str:
+    return f"{photo_id}-{generation}" if generation else photo_id
+
+
+def content(name: str, photographer: str | None = None) -> Content:
+    return Content(bucket="photos", sha256=name, photographer=photographer)
+
+
+_brought = st.one_of(
+    st.builds(content, st.sampled_from("XYZ"), st.sampled_from(["A", "B", None])),
+    st.just(Refused(reason="corrupt", message="Damaged.")),
+    st.just(Gone()),
+)
+_events = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c"]), _brought), min_size=1, max_size=7
+).map(lambda told: [(key, f"{number:02X}", brought) for number, (key, brought) in enumerate(told)])  # fmt: skip
+
+
+@given(_events, st.data())
+def test_only_the_newest_event_of_each_key_counts(
+    told: list[tuple[str, str, Content | Refused | Gone]], data: st.DataObject
+) -> None:
+    """Invariants 2 and 3: any order and repetition gives what the newest events alone give."""
+    newest = World()
+    for event in {key: (key, sequencer, brought) for key, sequencer, brought in told}.values():
+        newest.hear(*event)
+    world = World()
+    for event in data.draw(st.permutations(told + data.draw(st.lists(st.sampled_from(told), max_size=5)))):
+        world.hear(*event)
+    assert world.state() == newest.state()
+    shown = {(photo.photo_id, photo.generation) for photo in world.photos.values() if photo.copies}
+    assert world.derived == shown, "pictures of photos on show, and no others"
+
+
+def test_derived_objects_of_a_return_are_new_ones() -> None:
+    world = World()
+    for number, brought in enumerate([content("X"), Gone(), content("X")]):
+        world.hear("a", str(number), brought)
+    (photo,) = world.photos.values()
+    said = announcement(RACE, photo, "derived")
+    assert isinstance(said, PhotoIngested)
+    assert said.processed.key == f"org/race/processed/{photo.photo_id}-1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("date_time", "subsecond", "offset", "expected"),
+    [
+        ("2026:10:25 09:12:03", "", "", Capture(local="2026-10-25T09:12:03")),
+        ("2026:10:25 09:12:03", "07", "+09:00", Capture(local="2026-10-25T09:12:03.070", offset="+09:00")),
+        ("2026:10:25 09:12:03", "123456", "-04:30", Capture(local="2026-10-25T09:12:03.123", offset="-04:30")),
+        ("2026:10:25 09:12:03", "x", "+99:99", Capture(local="2026-10-25T09:12:03")),
+        ("0000:00:00 00:00:00", "", "", None),
+        ("2026:02:30 00:00:00", "", "", None),
+        ("    :  :     :  :  ", "", "", None),
+        ("9999:12:31 23:59:59", "", "", None),
+        ("", "", "", None),
+    ],
+)
+def test_capture(date_time: str, subsecond: str, offset: str, expected: Capture | None) -> None:
+    assert capture(date_time, subsecond, offset) == expected
+
+
+@pytest.mark.parametrize(
+    ("local", "offset", "timezone", "expected"),
+    [
+        ("2026-10-25T09:00:00", None, "Asia/Seoul", "2026-10-25T09:00:00+09:00"),
+        ("2026-07-01T09:00:00", None, "America/New_York", "2026-07-01T09:00:00-04:00"),
+        ("2026-07-01T09:00:00", None, "Asia/Kolkata", "2026-07-01T09:00:00+05:30"),
+        ("2026-07-01T09:00:00.250", "+02:00", "Asia/Seoul", "2026-07-01T09:00:00.250+02:00"),
+        ("1905-01-01T00:00:00", None, "Asia/Seoul", "1905-01-01T00:00:00+08:27"),
+    ],
+)
+def test_taken_at(local: str, offset: str | None, timezone: str, expected: str) -> None:
+    assert taken_at(Capture(local=local, offset=offset), timezone) == expected
+
+
+@given(st.text(max_size=30), st.text(max_size=8), st.text(max_size=8))
+def test_no_exif_text_breaks_the_capture_time(date_time: str, subsecond: str, offset: str) -> None:
+    found = capture(date_time, subsecond, offset)
+    assert found is None or taken_at(found, "Asia/Seoul")
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "expected"),
+    [
+        ("Canon", "Canon EOS R5", "Canon EOS R5"),
+        ("SONY", "ILCE-9M3", "SONY ILCE-9M3"),
+        ("", "X", "X"),
+        ("Apple", "", "Apple"),
+        ("", " \t", None),
+    ],
+)
+def test_camera(make: str, model: str, expected: str | None) -> None:
+    assert camera(make, model) == expected
+
+
+@given(st.text())
+def test_tidy_names_are_short_and_printable(text: str) -> None:
+    tidied = tidy(text, 20)
+    assert len(tidied) <= 20
+    assert tidied == tidied.strip()
+    assert all(character == " " or character.isprintable() or character.isalnum() for character in tidied)
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "expected"),
+    [
+        (b"\xff\xd8\xff\xe0", "a.png", "JPEG"),
+        (b"\x89PNG\r\n\x1a\n", "a.jpg", "PNG"),
+        (b"\x00\x00\x00\x18ftypheic", "a.jpg", "HEIC"),
+        (b"\x00\x00\x00\x18ftypavif", "a.jpg", "AVIF"),
+        (b"\x00\x00\x00\x18ftypcrx ", "a.cr3", "RAW"),
+        (b"\x00\x00\x00\x18ftypisom", "a.mp4", "video"),
+        (b"II*\x00\x08\x00\x00\x00", "DSC_1.NEF", "RAW"),
+        (b"MM\x00*\x00\x00\x00\x08", "scan.tif", "TIFF"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "a", "WebP"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "a", None),
+        (b"hello", "a.jpg", None),
+        (b"", "a.jpg", None),
+    ],
+)
+def test_sniff(head: bytes, name: str, expected: str | None) -> None:
+    assert sniff(head, name) == expected
+
+
+def test_every_order_of_a_crossing_is_the_same() -> None:
+    told = [
+        ("a", "1", content("X")),
+        ("b", "2", content("X")),
+        ("a", "3", content("Y")),
+        ("b", "4", Gone()),
+        ("a", "5", content("X", "P")),
+    ]
+    states = []
+    for order in itertools.permutations(told):
+        world = World()
+        for event in order:
+            world.hear(*event)
+        states.append(world.state())
+    assert all(state == states[0] for state in states)
