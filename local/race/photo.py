@@ -78,11 +78,11 @@ def selfie(person: Person) -> bytes:
         printed="",
         pose=Pose.THUMB,
         expression=Expression(
-            yaw=float(random.uniform(-0.16, 0.16)),
+            yaw=float(random.uniform(-0.14, 0.14)),
             pitch=float(random.uniform(-0.04, 0.05)),
             roll=float(random.uniform(-0.08, 0.08)),
             smile=float(random.choice((0.2, 0.35, 0.8, 0.95))),
-            sun=float(random.choice((-0.8, -0.5, 0.5, 0.8))),
+            sun=float(random.choice((-0.6, -0.4, 0.4, 0.6))),
         ),
     )
     _stand(picture, figure, width * 0.5, height * 0.70, height * 0.44)

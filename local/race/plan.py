@@ -158,7 +158,7 @@ def _appearances(
     times: Counter[str] = Counter()
     result: list[tuple[Appearance, ...]] = []
     for group, station in zip(groups, stations, strict=True):
-        sun = float(random.choice((-0.7, -0.4, 0.4, 0.7)))
+        sun = float(random.choice((-0.55, -0.35, 0.35, 0.55)))
         appearances: list[Appearance] = []
         blocked = False
         for position, person in enumerate(group):
@@ -214,7 +214,7 @@ def _pose(place: Place, random: np.random.Generator) -> Pose:
 
 def _expression(random: np.random.Generator, sun: float) -> Expression:
     return Expression(
-        yaw=float(random.uniform(-0.20, 0.20)),
+        yaw=float(random.uniform(-0.16, 0.16)),
         pitch=float(random.uniform(-0.05, 0.08)),
         roll=float(random.uniform(-0.08, 0.08)),
         smile=float(random.uniform(0.3, 1.0)),
