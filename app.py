@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The CDK app: the list of stages, and the stacks made of them. No AWS call is made here."""
 
+import json
 import os
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from stacks.ocr import OcrStack  # noqa: E402
 from stacks.platform import PlatformStack  # noqa: E402
 from stacks.races import RacesStack  # noqa: E402
 from stacks.search import SearchStack  # noqa: E402
+
+ROOT = Path(__file__).parent
 
 # A new stage is one folder in services/ and one line here.
 STAGES = (RacesStack, IngestStack, OcrStack, FacesStack, SearchStack)
@@ -40,7 +43,16 @@ def build(app: cdk.App) -> None:
     monitoring.add_stack_dependency(platform, "alarms speak through the platform's topic")
 
 
+def make(outdir: str, **context: str) -> cdk.App:
+    """An app with the context of cdk.json, so that templates are the same with and without the CDK's command line.
+
+    What the command line passes (`-c env=prod`) is stronger than that, and than `context`.
+    """
+    settings = json.loads((ROOT / "cdk.json").read_text())
+    return cdk.App(outdir=outdir, context={**settings["context"], **context})
+
+
 if __name__ == "__main__":
-    app = cdk.App(outdir=os.environ.get("CDK_OUTDIR", str(Path(__file__).parent / "cdk.out")))
+    app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")))
     build(app)
     app.synth()

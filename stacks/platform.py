@@ -147,8 +147,10 @@ class PlatformStack(cdk.Stack):
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
-        sns.Topic(
+        alarms_of_ours = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
+        cloudwatch = iam.ServicePrincipal("cloudwatch.amazonaws.com", conditions=alarms_of_ours)
+        key.grant(cloudwatch, "kms:Decrypt", "kms:GenerateDataKey*")
+        topic = sns.Topic(
             self,
             "Alarms",
             topic_name=naming.alarm_topic(self._environment.name),
@@ -156,3 +158,4 @@ class PlatformStack(cdk.Stack):
             enforce_ssl=True,
             master_key=key,
         )
+        topic.grant_publish(cloudwatch)  # any policy of a topic's own replaces the one that lets alarms speak

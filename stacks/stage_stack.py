@@ -28,7 +28,7 @@ from shared import naming
 from shared.events import SOURCE_PREFIX
 from shared.stage import Call, Function, Layer, Stage, Uploads
 from stacks.environment import Environment
-from stacks.nag import acknowledge
+from stacks.nag import acknowledge, wildcard
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ROOT / "build" / "layers"
@@ -37,6 +37,13 @@ LAYERS = ROOT / "build" / "layers"
 MAX_RECEIVES = 5
 KEPT_IN_DLQ = cdk.Duration.days(14)
 RULE_RETRIES, RULE_PATIENCE = 185, cdk.Duration.hours(24)  # EventBridge's own maxima, said so that they stand
+
+# Why a role names some things with a wildcard.
+_NAMED_BY_RACE = {
+    "photos": "Photographers and organizers name the uploads, so the role can only name the bucket.",
+    "derived": "Derived pictures and rosters are named by race and photo, so the role can only name the bucket.",
+    "collections": "A race's collection is made when its first photo comes, so the role can only name the prefix.",
+}
 
 
 class StageStack(cdk.Stack):
@@ -227,36 +234,31 @@ class StageStack(cdk.Stack):
         role = iam.Role(self, f"{_title(card.name)}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
         for call in card.calls:
-            role.add_to_policy(iam.PolicyStatement(actions=list(call.actions), resources=self._resources(call, card)))
-        acknowledge(
-            role,
-            {
-                "AwsSolutions-IAM5": "Objects and collections are named by their race, so their names end in a "
-                "wildcard; DetectText, DetectFaces and X-Ray know no resources."
-            },
-        )
+            resource = self._resource(call, card)
+            role.add_to_policy(iam.PolicyStatement(actions=list(call.actions), resources=[resource]))
+            if call.on in _NAMED_BY_RACE:
+                acknowledge(role, {wildcard(self, resource): _NAMED_BY_RACE[call.on]})
+        acknowledge(role, {wildcard(self, "*"): "X-Ray, DetectText and DetectFaces know no resources."})
         return role
 
-    def _resources(self, call: Call, card: Function) -> list[str]:
+    def _resource(self, call: Call, card: Function) -> str:
         env = self._environment.name
         match call.on:
             case "table":
                 assert self.table is not None  # noqa: S101 - a card that calls its table has one
-                return [self.table.table_arn]
+                return self.table.table_arn
             case "bus":
-                return [self._bus.event_bus_arn]
+                return self._bus.event_bus_arn
             case "queue":
-                return [self.queues[card.name].queue_arn]
+                return self.queues[card.name].queue_arn
             case "photos":
-                return [f"arn:{cdk.Aws.PARTITION}:s3:::{naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"]
+                return f"arn:{cdk.Aws.PARTITION}:s3:::{naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"
             case "derived":
-                return [f"arn:{cdk.Aws.PARTITION}:s3:::{naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"]
+                return f"arn:{cdk.Aws.PARTITION}:s3:::{naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"
             case "collections":
-                return [
-                    self.format_arn(service="rekognition", resource="collection", resource_name=f"{naming.PREFIX}-*")
-                ]
+                return self.format_arn(service="rekognition", resource="collection", resource_name=f"{naming.PREFIX}-*")
             case "any":
-                return ["*"]
+                return "*"
 
     # --- what it serves ---------------------------------------------------------------------------------
 
