@@ -45,6 +45,7 @@ class Pose(enum.Enum):
     WAVE = "wave"
     STAND = "stand"
     THUMB = "thumb"
+    PORTRAIT = "portrait"
 
 
 class Cover(enum.Enum):
@@ -197,7 +198,7 @@ class _FigureDrawing:
     # Legs
 
     def _legs(self) -> None:
-        standing = self.figure.pose in (Pose.STAND, Pose.THUMB)
+        standing = self.figure.pose in (Pose.STAND, Pose.THUMB, Pose.PORTRAIT)
         lifted = _LEG_STRAIGHT if standing else _LEG_DRIVING if self.figure.pose is Pose.DRIVE else _LEG_TRAILING
         behind = lifted is _LEG_TRAILING
         firm = _other_side(_LEG_STRAIGHT) if standing else _LEG_STANDING
@@ -323,6 +324,7 @@ class _FigureDrawing:
             Pose.CHEER: [(_other_side(_ARM_UP), True), (_ARM_UP, True)],
             Pose.WAVE: [(_ARM_BACK, True), (_ARM_WAVING, True)],
             Pose.STAND: [(_other_side(_ARM_ON_HIP), False), (_ARM_ON_HIP, False)],
+            Pose.PORTRAIT: [(_ARM_HANGING, True), (_other_side(_ARM_HANGING), True)],
             Pose.THUMB: [(_ARM_HANGING, True), (_ARM_THUMB, False)],
         }[figure.pose]
 
@@ -409,7 +411,7 @@ class _FigureDrawing:
             [(-0.23, -0.55), (0.23, -0.55), (0.25, -0.1), (0.36, 0.06), (0, 0.20), (-0.36, 0.06), (-0.25, -0.1)]
         )
         self._shaded(smooth(neck), scaled(self.skin, 0.90), 0.12)
-        self._soft(ellipse(0.0, -0.20, 0.26, 0.16), scaled(mixed(self.skin, (120, 50, 40), 0.2), 0.55), 0.60, 0.07)
+        self._soft(ellipse(0.0, -0.19, 0.32, 0.17), scaled(mixed(self.skin, (120, 50, 40), 0.2), 0.45), 0.78, 0.07)
         inset = 0.0 if self.outfit.sleeves else 0.14
         deep = 0.20 if self.outfit.sleeves else 0.34
         strap = 0.40

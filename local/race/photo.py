@@ -76,7 +76,7 @@ def selfie(person: Person) -> bytes:
         look=person.look,
         outfit=Outfit(shirt, mixed(shirt, (0, 0, 0), 0.18), shirt, shirt, sleeves=True),
         printed="",
-        pose=Pose.THUMB,
+        pose=Pose.PORTRAIT,
         expression=Expression(
             yaw=float(random.uniform(-0.14, 0.14)),
             pitch=float(random.uniform(-0.04, 0.05)),
@@ -141,7 +141,7 @@ def _reaches_up(appearances: tuple[Appearance, ...]) -> bool:
 
 
 def _stand(picture: Image.Image, figure: Figure, x: float, y: float, head: float) -> None:
-    reach = min(SOLE + 0.2, (picture.height - y) / head + 0.05)
+    reach = min(SOLE + 0.2, (picture.height - y) / head + 0.15)
     sprite, neck = draw_figure(figure, head, reach=reach)
     picture.paste(sprite, (round(x - neck[0]), round(y - neck[1])), sprite)
 
