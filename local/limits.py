@@ -48,6 +48,10 @@ LIMITS: tuple[Limit, ...] = (
         locally="There are no retries; an event for a queue that does not exist goes to the dead-letter queue at once.",
     ),
     Limit(
+        what="SQS moves messages from a dead-letter queue back to where they came from (StartMessageMoveTask)",
+        locally="It does not; they have to be received and sent again.",
+    ),
+    Limit(
         what="EventBridge may deliver an event more than once and in any order; so may SQS",
         locally="Deliveries are mostly single and in order. (Repetition and disorder are tested by property tests.)",
     ),

@@ -335,9 +335,9 @@ class _Part:
 
 
 def _start_parts(home: Path, running: Running, parts: list[_Part], report: Report) -> None:
+    report("Starting the embedded AWS and the vision server")
     data = _data(home, keep=running.keep)
     _prepare(data, running, report)
-    report("Starting the embedded AWS and the vision server")
     ports = running.ports
     commands = {
         "The embedded AWS": (
