@@ -1,0 +1,400 @@
+"""The `snaprace` command: one place for what a runner, a photographer, an organizer and an operator do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ops.target import Choice, Target
+    from shared.keys import RaceRef
+
+GROUPS = (
+    ("Run it here", ("demo", "up", "down", "vision")),
+    ("Organizer", ("race", "roster")),
+    ("Photographer", ("upload",)),
+    ("Runner", ("find",)),
+    ("Operator", ("status",)),
+)
+
+
+class Help(click.Group):
+    """A group whose commands are listed by who uses them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections of GROUPS."""
+        for title, names in GROUPS:
+            with formatter.section(title):
+                commands = [(name, self.get_command(ctx, name)) for name in names]
+                formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in commands if command])
+
+
+@click.group(
+    cls=Help,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Begin with: snaprace demo",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["auto", "local", "aws"]),
+    default="auto",
+    show_default=True,
+    envvar="SNAPRACE_TARGET",
+    help="Speak to the local runtime or to AWS; auto: to the local runtime if one is running.",
+)
+@click.option(
+    "--env", "environment", default="dev", show_default=True, metavar="ENV", help="The environment: dev or prod."
+)
+@click.version_option(package_name="snaprace")
+@click.pass_context
+def cli(ctx: click.Context, target: Choice, environment: str) -> None:
+    """Find every runner's photos of a race, by bib or by selfie.
+
+    The same commands work on AWS and on the local runtime, which needs no account.
+    """
+    ctx.obj = (target, environment)
+
+
+def _target() -> Target:
+    from ops.target import choose
+
+    choice, environment = click.get_current_context().find_root().obj
+    return choose(choice, environment)
+
+
+def _race_options(required: bool = False) -> Callable[[Any], Any]:
+    """--organizer and --event; left out, they mean the only race there is."""
+
+    def add(command: Any) -> Any:
+        hint = "" if required else " (default: the only race there is)"
+        event = click.option("--event", metavar="E", required=required, help=f"The race's event_id{hint}.")
+        organizer = click.option("--organizer", metavar="O", required=required, help=f"Whose race it is{hint}.")
+        return organizer(event(command))
+
+    return add
+
+
+def _the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
+    from ops.races import the_race
+
+    return the_race(target, organizer, event)
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs.")
+
+
+def _port_options(command: Any) -> Any:
+    command = click.option("--vision-port", type=int, default=4567, show_default=True, help="The vision server.")(
+        command
+    )
+    command = click.option("--aws-port", type=int, default=4566, show_default=True, help="The embedded AWS.")(command)
+    return click.option("--port", type=int, default=8080, show_default=True, help="The page and the APIs.")(command)
+
+
+# --- run it here --------------------------------------------------------------------------------------
+
+
+@cli.command(short_help="Run a whole race on this machine and serve its page.")
+@click.option("--photos", type=click.Path(path_type=Path), metavar="DIR", help="Your own photos, not the drawn race.")
+@click.option("--roster", type=click.Path(path_type=Path), metavar="FILE", help="Your roster (CSV with a column bib).")
+@click.option("--exit", "leave", is_flag=True, help="End when the report is printed; do not serve the page.")
+@_json
+@_port_options
+def demo(
+    photos: Path | None, roster: Path | None, leave: bool, as_json: bool, port: int, aws_port: int, vision_port: int
+) -> None:
+    """Run a whole race on this machine: deploy, upload, wait, report, and serve the page until Ctrl-C.
+
+    \b
+    snaprace demo                                      a race drawn for you
+    snaprace demo --photos ~/race --roster roster.csv  your own
+    snaprace demo --exit --json                        for programs
+    """
+    from ops.show import serve_demo
+
+    if roster and not photos:
+        raise click.UsageError("--roster goes with --photos: the drawn race brings its own roster.")
+    complete = serve_demo(photos, roster, _ports(port, aws_port, vision_port), leave=leave, as_json=as_json)
+    sys.exit(0 if complete else 1)
+
+
+@cli.command(short_help="Start the local runtime.")
+@click.option("--detach", is_flag=True, help="Return when it is ready and leave it running; end it with: snaprace down")
+@_port_options
+def up(detach: bool, port: int, aws_port: int, vision_port: int) -> None:
+    """Start the local runtime: the embedded AWS with all stacks, the vision server and the page.
+
+    It keeps its races between runs. Without --detach it runs until Ctrl-C.
+
+    \b
+    snaprace up --detach
+    snaprace race create --help
+    """
+    from local import runtime
+    from ops.console import console
+    from ops.target import home
+
+    ports, report = _ports(port, aws_port, vision_port), lambda text: console.print(f"{text}…")
+    if detach:
+        running = runtime.start_detached(home(), ports, report, keep=True)
+        console.print(f"Running at [bold]{running.front_door}[/]. End it with: snaprace down")
+        return
+    with runtime.start(home(), ports, report, keep=True) as started:
+        console.print(f"Running at [bold]{started.front_door}[/]. Ctrl-C ends it.")
+        started.wait()
+
+
+@cli.command(short_help="Stop the local runtime.")
+def down() -> None:
+    """Stop the local runtime of this checkout and wait until all of it has ended.
+
+    \b
+    snaprace down
+    """
+    from local import runtime
+    from ops.console import console
+    from ops.target import home
+
+    running = runtime.stop(home())
+    console.print("Stopped." if running else "No local runtime was running.")
+
+
+@cli.group(short_help="The Rekognition-compatible server on its own.")
+def vision() -> None:
+    """The Rekognition-compatible server that the local runtime uses, on its own."""
+
+
+@vision.command("serve", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def vision_serve(options: tuple[str, ...]) -> None:
+    """Serve Rekognition's protocol: snaprace vision serve --data DIR --port N (see --help)."""
+    import os
+
+    os.execv(sys.executable, [sys.executable, "-m", "vision", *options])  # noqa: S606 - our own program
+
+
+# --- organizer ----------------------------------------------------------------------------------------
+
+
+@cli.group(short_help="Create a race, or change its settings.")
+def race() -> None:
+    """A race and its settings."""
+
+
+@race.command("create", short_help="Create a race, or change its settings.")
+@_race_options(required=True)
+@click.option("--name", help="What runners see.")
+@click.option("--date", metavar="YYYY-MM-DD", help="The day of the race.")
+@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="For example Asia/Seoul.")
+@click.option("--faces/--no-faces", default=False, help="Recognise faces, and let runners search by selfie.")
+@click.option("--originals/--no-originals", default=False, help="Let runners download full-size pictures.")
+@click.option("--prefix", "prefixes", multiple=True, metavar="LETTERS", help='Letters before the number; "" for none.')
+@click.option("--min-digits", type=int, default=1, show_default=True, help="Fewest digits of a bib.")
+@click.option("--max-digits", type=int, default=5, show_default=True, help="Most digits of a bib.")
+@click.option("--exclude", multiple=True, metavar="WORD", help="A word that is never a bib here, such as the year.")
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="A race.json, instead of options."
+)
+def race_create(
+    organizer: str, event: str, file: Path | None, name: str | None, date: str | None, **given: Any
+) -> None:
+    """Create a race, or change the settings of one: its photos are then looked at again.
+
+    \b
+    snaprace race create --organizer hanriver --event seoul-2026 --name "Seoul Marathon" \\
+        --date 2026-10-25 --timezone Asia/Seoul --faces
+    """
+    from ops.console import console
+    from ops.races import create_race, race_ref, read_file
+
+    ref = race_ref(organizer, event)
+    if file is None and not (name and date):
+        raise click.UsageError("Give --name and --date, or --file with a race.json.")
+    body = read_file(file) if file else _race_json(name or "", date or "", given)
+    settings = create_race(_target(), ref, body)
+    faces = "on" if settings.faces else "off"
+    console.print(f"Race [bold]{ref}[/] ({settings.name}, {settings.date}) is set up, faces are {faces}.")
+
+
+def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
+    import msgspec
+
+    from shared.bibs import BibRules
+    from shared.race import RaceSettings
+
+    rules = BibRules(
+        prefixes=given["prefixes"] or ("",),
+        min_digits=given["min_digits"],
+        max_digits=given["max_digits"],
+        excluded=given["exclude"],
+    )
+    settings = RaceSettings(
+        name=name,
+        date=date,
+        timezone=given["timezone"],
+        bib_rules=rules,
+        faces=given["faces"],
+        originals=given["originals"],
+    )
+    return msgspec.json.encode(settings)
+
+
+@cli.group(short_help="Import a race's runners.")
+def roster() -> None:
+    """A race's runners."""
+
+
+@roster.command("import", short_help="Import a race's runners from a CSV.")
+@click.argument("file", type=click.Path(path_type=Path))
+@_race_options()
+@click.option("--skip-bad-rows", is_flag=True, help="Import the good rows although some are bad.")
+def roster_import(file: Path, organizer: str | None, event: str | None, skip_bad_rows: bool) -> None:
+    """Import a race's runners: a CSV whose first line names a column bib, and usually name.
+
+    Bad rows are shown with their line, and nothing is imported, unless --skip-bad-rows says so.
+
+    \b
+    snaprace roster import roster.csv --organizer hanriver --event seoul-2026
+    """
+    from ops.console import console
+    from ops.errors import Failed
+    from ops.races import import_roster, read_roster
+
+    body, checked = read_roster(file)
+    for problem in checked.problems:
+        console.print(f"line {problem.line}: {problem.message}", markup=False)
+    if checked.problems and not skip_bad_rows:
+        raise Failed(
+            f"{len(checked.problems)} bad rows; nothing was imported. "
+            "Mend them, or leave them out with --skip-bad-rows."
+        )
+    target = _target()
+    imported = import_roster(target, _the_race(target, organizer, event), body)
+    left_out = f", {len(imported.problems)} rows left out" if imported.problems else ""
+    console.print(f"[bold]{imported.runners:,}[/] runners imported{left_out}.")
+
+
+# --- photographer -------------------------------------------------------------------------------------
+
+
+@cli.command("upload", short_help="Upload a folder of photos.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_race_options()
+@click.option("--photographer", metavar="NAME", help="Who took them; shown with each photo.")
+@click.option("--wait-for-race", is_flag=True, help="Upload although the race does not exist yet: the photos wait.")
+def upload_folder(
+    folder: Path, organizer: str | None, event: str | None, photographer: str | None, wait_for_race: bool
+) -> None:
+    """Upload all photos of a folder, several at once. The same command resumes an upload that was interrupted.
+
+    \b
+    snaprace upload ~/race/photos --organizer hanriver --event seoul-2026 --photographer "Lee Younghee"
+    """
+    from ops.races import race_ref
+    from ops.show import show_upload
+    from ops.upload import photos_in
+
+    files = photos_in(folder)
+    if wait_for_race and not (organizer and event):
+        raise click.UsageError("--wait-for-race needs --organizer and --event.")
+    target = _target()
+    ref = race_ref(organizer, event) if wait_for_race and organizer and event else _the_race(target, organizer, event)
+    sys.exit(show_upload(target, ref, files, photographer))
+
+
+# --- runner -------------------------------------------------------------------------------------------
+
+
+@cli.command(short_help="Find a runner's photos by bib or selfie.")
+@_race_options()
+@click.option("--bib", metavar="N", help="The number on the bib.")
+@click.option("--selfie", type=click.Path(path_type=Path), metavar="FILE", help="A picture of the runner's face.")
+@_json
+def find(organizer: str | None, event: str | None, bib: str | None, selfie: Path | None, as_json: bool) -> None:
+    """Find a runner's photos, also those where her bib is hidden.
+
+    \b
+    snaprace find --bib 1042
+    snaprace find --selfie me.jpg --json
+    """
+    from ops.find import SearchApi
+    from ops.show import show_photos
+
+    if (bib is None) == (selfie is None):
+        raise click.UsageError("Give either --bib or --selfie.")
+    target = _target()
+    ref = _the_race(target, organizer, event)
+    api = SearchApi(target.api_url("search"))
+    photos = list(api.by_bib(ref, bib) if bib is not None else api.by_selfie(ref, selfie or Path()))
+    show_photos(photos, as_json=as_json)
+
+
+# --- operator -----------------------------------------------------------------------------------------
+
+
+@cli.command(short_help="Show where every upload stands.")
+@_race_options()
+@_json
+def status(organizer: str | None, event: str | None, as_json: bool) -> None:
+    """Show where every upload of a race stands, the rejected ones with their reason, and the dead letters.
+
+    \b
+    snaprace status
+    snaprace status --organizer hanriver --event seoul-2026 --json
+    """
+    from ops.show import show_status
+    from ops.status import status as ask
+
+    target = _target()
+    show_status(ask(target, _the_race(target, organizer, event)), as_json=as_json)
+
+
+def _ports(port: int, aws_port: int, vision_port: int) -> Any:
+    from local.runtime import Ports
+
+    return Ports(aws=aws_port, vision=vision_port, web=port)
+
+
+def main() -> None:
+    """Entry point: every failure is one sentence on stderr and exit code 1; Ctrl-C is 130."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _say("Stopped.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        _say(sentence)
+        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str | None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from ops.errors import explain
+    from shared.errors import SnapRaceError
+
+    if isinstance(error, SnapRaceError):
+        return str(error)
+    return explain(error) if isinstance(error, BotoCoreError | ClientError) else None
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

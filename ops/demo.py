@@ -1,0 +1,282 @@
+"""The demo: a whole race on this machine, from an empty runtime to every runner's photos found, and scored.
+
+What it reports is asked of the product: the tables for what became of each upload, the search API for who was found,
+the vision server for its work, the functions' logs for the AWS calls they made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from local import runtime
+from local.runtime import Running
+from ops.errors import Failed
+from ops.find import SearchApi
+from ops.races import create_race, import_roster, read_file, read_roster
+from ops.score import Found, Score, Truth, score_bibs, score_people
+from ops.status import Status, status
+from ops.target import Target, of_runtime
+from ops.upload import key_of, photos_in, upload
+from shared import naming
+from shared.bibs import BibRules
+from shared.keys import RaceRef
+from shared.race import RaceSettings, Roster
+
+RACE = RaceRef("demo", "marathon")
+DRAWN = runtime.CHECKOUT / "build" / "demo-race"
+PHOTOGRAPHER = "박도현"
+_DRAW_SECONDS = 300
+# A photo takes seconds; when nothing at all has moved for so long, nothing will.
+_STALLED_SECONDS = 180
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the demo runs on. `truth` is None for somebody's own photos."""
+
+    photos: list[Path]
+    settings: bytes
+    roster_file: bytes | None
+    roster: Roster | None
+    truth: Truth | None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What the run came to. Times in seconds; `vision_seconds` is the vision workers' working time, divided by them.
+
+    `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered.
+    """
+
+    photos: int
+    searchable: int
+    rejected: list[dict[str, str | None]]
+    duplicates: int
+    dead_lettered: int
+    lost: int
+    bibs: Score | None
+    people: Score | None
+    seconds: float
+    vision_seconds: float
+    vision_workers: int
+    seconds_before_upload: float
+    api_calls: dict[str, int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every upload ended well or was rejected with a reason."""
+        return self.lost == 0 and self.dead_lettered == 0
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(msgspec.to_builtins(self), ensure_ascii=False, indent=2)
+
+
+class Observer:
+    """Told how the demo gets on; the command line shows it."""
+
+    def step(self, text: str) -> None:
+        """Something begins."""
+
+    def uploading(self, done: int, total: int) -> None:
+        """So many photos are up."""
+
+    def processing(self, now: Status) -> None:
+        """Where the uploads stand."""
+
+
+@contextlib.contextmanager
+def drawing() -> Iterator[Callable[[], Path]]:
+    """Begin to draw the demo race in the background; call what is given to wait for its folder.
+
+    The race is drawn once for each version of its code and kept in build/. A drawing that was not waited for is ended.
+    """
+    folder = DRAWN / _version_of_the_drawing()
+    if folder.is_dir():
+        yield lambda: folder
+        return
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = [sys.executable, "-m", "local.tether", "local.race", str(fresh)]
+    with subprocess.Popen(
+        command,
+        cwd=runtime.CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def finished() -> Path:
+            try:
+                _, complaint = process.communicate(timeout=_DRAW_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise Failed(f"The demo race was not drawn within {_DRAW_SECONDS} s.") from None
+            if process.returncode:
+                raise Failed(f"The demo race could not be drawn: {(complaint.strip().splitlines() or ['?'])[-1]}")
+            fresh.rename(folder)
+            return folder
+
+        try:
+            yield finished
+        finally:
+            process.terminate()
+
+
+def _version_of_the_drawing() -> str:
+    sources = sorted((runtime.CHECKOUT / "local" / "race").glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+
+
+def drawn_material(folder: Path) -> Material:
+    """The drawn race."""
+    body, roster = read_roster(folder / "roster.csv")
+    return Material(
+        photos=photos_in(folder / "photos"),
+        settings=read_file(folder / "race.json"),
+        roster_file=body,
+        roster=roster,
+        truth=msgspec.json.decode((folder / "truth.json").read_bytes(), type=Truth),
+    )
+
+
+def own_material(photos: Path, roster_path: Path | None) -> Material:
+    """Somebody's own photos; the bib rules follow from the roster. Raises Failed."""
+    files = photos_in(photos)
+    body, roster = read_roster(roster_path) if roster_path else (None, None)
+    settings = RaceSettings(
+        name=photos.resolve().name or "My race", date="2000-01-01", faces=True, bib_rules=_rules_for(roster)
+    )
+    return Material(photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster, truth=None)
+
+
+def _rules_for(roster: Roster | None) -> BibRules:
+    if roster is None:
+        return BibRules(min_digits=2)
+    digits = [sum(map(str.isdigit, runner.printed)) for runner in roster.runners]
+    prefixes = {runner.bib.rstrip("0123456789") for runner in roster.runners}
+    return BibRules(prefixes=tuple(sorted(prefixes)), min_digits=min(digits), max_digits=max(digits))
+
+
+def run(running: Running, prepare: Callable[[], Material], began: float, observer: Observer) -> Report:
+    """Take a race through a running, empty runtime. `began` is the monotonic time at which the user's wait began."""
+    target = of_runtime(running)
+    observer.step("Waiting for the photos to be drawn")
+    material = prepare()
+    observer.step("Creating the race and importing its roster")
+    create_race(target, RACE, material.settings)
+    if material.roster_file is not None:
+        import_roster(target, RACE, material.roster_file)
+    vision_before = _vision(running)
+    first_upload = time.monotonic()
+    _upload(target, material, observer)
+    ended = _wait(target, running, material, observer)
+    seconds = time.monotonic() - first_upload
+    vision = _vision(running)
+    observer.step("Asking the product who is in which photo")
+    found = list(_answers(target, ended, material.roster)) if material.truth and material.roster else []
+    roster = {runner.bib for runner in material.roster.runners} if material.roster else set()
+    counts = ended.counts
+    return Report(
+        photos=len(material.photos),
+        searchable=counts["searchable"],
+        rejected=[
+            {"key": each.key, "reason": each.reason, "message": each.message}
+            for each in ended.uploads
+            if each.state == "rejected"
+        ],
+        duplicates=ended.duplicates,
+        dead_lettered=counts["dead-lettered"],
+        lost=len(material.photos) - counts["searchable"] - counts["rejected"] - counts["dead-lettered"],
+        bibs=score_bibs(material.truth, roster, found) if material.truth else None,
+        people=score_people(material.truth, roster, found) if material.truth else None,
+        seconds=round(seconds, 1),
+        vision_seconds=round((vision["engine_seconds"] - vision_before["engine_seconds"]) / vision["workers"], 1),
+        vision_workers=vision["workers"],
+        seconds_before_upload=round(first_upload - began, 1),
+        api_calls=_api_calls(target),
+    )
+
+
+def _upload(target: Target, material: Material, observer: Observer) -> None:
+    done = 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        observer.uploading(done, len(material.photos))
+
+    observer.uploading(0, len(material.photos))
+    outcome = upload(target, RACE, material.photos, photographer=PHOTOGRAPHER, progress=one_more)
+    if outcome.failed:
+        name, why = outcome.failed[0]
+        raise Failed(f"{len(outcome.failed)} files could not be uploaded, the first was {name}: {why}.")
+
+
+def _wait(target: Target, running: Running, material: Material, observer: Observer) -> Status:
+    """Wait until nothing is in progress, or nothing has moved for a while: what is left then is lost."""
+    keys = frozenset(key_of(RACE, path) for path in material.photos)
+    moved, last = time.monotonic(), ""
+    while True:
+        now = status(target, RACE, keys)
+        observer.processing(now)
+        if now.settled:
+            return now
+        signs_of_life = f"{sorted(now.counts.items())} {_vision(running)['engine_seconds']}"
+        if signs_of_life != last:
+            moved, last = time.monotonic(), signs_of_life
+        if time.monotonic() - moved > _STALLED_SECONDS:
+            return now
+        time.sleep(_POLL_SECONDS)
+
+
+def _vision(running: Running) -> dict[str, Any]:
+    """The vision server's own count of its work."""
+    try:
+        answer = httpx.get(f"{running.vision_url}/health", timeout=30, trust_env=False)
+        return dict(answer.raise_for_status().json())
+    except httpx.HTTPError as error:
+        raise Failed(f"The vision server at {running.vision_url} does not answer: {error}.") from None
+
+
+def _answers(target: Target, ended: Status, roster: Roster | None) -> Iterator[Found]:
+    """What a runner of each bib is shown, by asking the search API as she would."""
+    names: dict[str, list[str]] = {}
+    for each in ended.uploads:
+        if each.photo_id:
+            names.setdefault(each.photo_id, []).append(each.key.rsplit("/", 1)[-1])
+    api = SearchApi(target.api_url("search"))
+    for runner in roster.runners if roster else ():
+        for photo in api.by_bib(RACE, runner.bib):
+            read = any(shown.bib == runner.bib and shown.read for shown in photo.runners)
+            filenames = tuple(names.get(photo.photo_id, [photo.filename]))
+            yield Found(filenames=filenames, bib=runner.bib, read=read)
+
+
+def _api_calls(target: Target) -> dict[str, int]:
+    """The AWS calls that the functions made, by "service.Operation", from the line each writes when it is done."""
+    client = target.client("logs")
+    calls: Counter[str] = Counter()
+    prefix = f"/aws/lambda/{naming.stack(target.env, '')}"
+    groups = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+    for group in [group["logGroupName"] for page in groups for group in page["logGroups"]]:
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for event in (event for page in pages for event in page["events"]):
+            if '"api_calls"' in event["message"]:
+                with contextlib.suppress(ValueError):
+                    calls.update(json.loads(event["message"])["api_calls"])
+    return dict(sorted(calls.items()))

@@ -1,0 +1,151 @@
+"""Where every upload stands, asked of the tables and queues that the stages keep."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, Literal
+
+import msgspec
+
+from ops.target import Target
+from ops.upload import uploaded
+from shared import messages, naming
+from shared.errors import InvalidMessage
+from shared.keys import RaceRef
+
+State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
+_PEEK_SECONDS = 5  # for so long a dead letter that was looked at is not shown to others
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """One raw photo's state; `reason` and `message` where it was rejected."""
+
+    key: str
+    state: State
+    photo_id: str | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-letter queue that is not empty."""
+
+    queue: str
+    messages: int
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """A race's uploads, and the dead letters of the whole environment."""
+
+    organizer_id: str
+    event_id: str
+    uploads: tuple[Upload, ...]
+    dead_letters: tuple[DeadLetters, ...]
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many uploads are in each state."""
+        return Counter(upload.state for upload in self.uploads)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return not {"in progress", "waiting"} & set(self.counts)
+
+    @property
+    def duplicates(self) -> int:
+        """Uploads whose content another upload already holds."""
+        photos = [upload.photo_id for upload in self.uploads if upload.photo_id and upload.state != "rejected"]
+        return len(photos) - len(set(photos))
+
+
+def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None) -> Status:
+    """Ask for the state of all uploads (or of `keys`): what S3 holds, and what became of it."""
+    records = {item["key"]: item for item in target.table("ingest").query(race.partition, "KEY#")}
+    if keys is None:
+        # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
+        misplaced = {key for key, record in records.items() if record["state"] == "rejected"}
+        keys = frozenset(uploaded(target, race)) | misplaced
+    gallery = target.table("search").query(race.partition, "PHOTO#")
+    searchable = {item["photo_id"] for item in gallery if item.get("searchable")}
+    dead_letters = _dead_letters(target)
+    dead = _dead_keys(target, [letters.queue for letters in dead_letters])
+    return Status(
+        organizer_id=race.organizer_id,
+        event_id=race.event_id,
+        uploads=tuple(_upload(key, records.get(key), searchable, key in dead) for key in sorted(keys)),
+        dead_letters=dead_letters,
+    )
+
+
+def _upload(key: str, record: dict[str, Any] | None, searchable: set[str], dead: bool) -> Upload:
+    record = record or {}
+    photo_id = record.get("photo_id")
+    state: State = "in progress"
+    if record.get("state") == "rejected":
+        state = "rejected"
+    elif photo_id in searchable:
+        state = "searchable"
+    elif dead:
+        state = "dead-lettered"
+    elif record.get("state") == "waiting":
+        state = "waiting"
+    return Upload(key=key, state=state, photo_id=photo_id, reason=record.get("reason"), message=record.get("message"))
+
+
+def _dead_letters(target: Target) -> tuple[DeadLetters, ...]:
+    client = target.client("sqs")
+    pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=naming.stack(target.env, ""))
+    found = []
+    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith("-dlq")):
+        attributes = client.get_queue_attributes(
+            QueueUrl=url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        if count := sum(map(int, attributes.values())):
+            found.append(DeadLetters(queue=url.rsplit("/", 1)[-1], messages=count))
+    return tuple(found)
+
+
+def _dead_keys(target: Target, queues: list[str]) -> set[str]:
+    """The uploads that dead letters are about, by looking at them without taking them."""
+    client = target.client("sqs")
+    keys: set[str] = set()
+    for queue in queues:
+        url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+        while letters := client.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_PEEK_SECONDS
+        ).get("Messages"):
+            keys.update(key for letter in letters if (key := _key_of(letter["Body"])))
+    return keys
+
+
+def _key_of(body: str) -> str | None:
+    """The upload that a message began with: its correlation id is `key@sequencer`."""
+    try:
+        story = messages.parse(body).meta.correlation_id
+    except InvalidMessage:
+        return None
+    return story.rpartition("@")[0] or None
+
+
+def as_json(found: Status) -> str:
+    """The status for programs."""
+    return json.dumps(
+        {
+            "organizer_id": found.organizer_id,
+            "event_id": found.event_id,
+            "uploads": len(found.uploads),
+            "counts": dict(sorted(found.counts.items())),
+            "duplicates": found.duplicates,
+            "rejected": [
+                {"key": upload.key, "reason": upload.reason, "message": upload.message}
+                for upload in found.uploads
+                if upload.state == "rejected"
+            ],
+            "dead_letters": {letters.queue: letters.messages for letters in found.dead_letters},
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
