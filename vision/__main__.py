@@ -78,4 +78,6 @@ def _cores() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # at once: a thread may still be waiting for an answer of S3

@@ -54,6 +54,7 @@ class S3:
             elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
             self._client = botocore.session.get_session().create_client(
                 "s3",
+                region_name=os.environ.get("AWS_REGION"),  # botocore itself only knows AWS_DEFAULT_REGION
                 config=Config(
                     connect_timeout=3,
                     read_timeout=15,

@@ -104,6 +104,8 @@ async def _operation(request: Request) -> Response:
         return _response(200, protocol.answer(await rekognition.perform(name, given)))
     except ServiceError as error:
         return _refusal(error)
+    except asyncio.CancelledError:  # uvicorn has waited long enough: a last answer instead of a cut connection
+        return _refusal(InternalServerError("The server is stopping."))
     except ClientDisconnect:
         return Response(status_code=499)
     except Exception:  # whatever it was, the client is told in the way that it understands
@@ -121,6 +123,7 @@ async def _health(request: Request) -> Response:
             "status": "ready" if ready else "starting",
             "workers": pool.size,
             "workers_ready": pool.ready,
+            "workers_busy": pool.busy,
             "workers_replaced": pool.restarts,
             "queue": pool.waiting,
             "engine_seconds": round(pool.busy_seconds, 3),

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS collection (
     name TEXT NOT NULL UNIQUE,
     created REAL NOT NULL,
     tags TEXT NOT NULL
-) STRICT;
+);
 CREATE TABLE IF NOT EXISTS image (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     collection INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS image (
     digest BLOB NOT NULL,
     external_id TEXT NOT NULL,
     UNIQUE (collection, digest, external_id)
-) STRICT;
+);
 CREATE TABLE IF NOT EXISTS face (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     collection INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS face (
     confidence REAL NOT NULL,
     vector BLOB NOT NULL,
     UNIQUE (collection, face_id)
-) STRICT;
+);
 CREATE INDEX IF NOT EXISTS face_of_image ON face(image);
 """
 _FACE = "SELECT face.id, face_id, box, confidence, image_id, external_id FROM face JOIN image ON image.id = face.image"

@@ -41,6 +41,7 @@ class Pool:
         self.size = size
         self.busy_seconds = 0.0
         self.ready = 0
+        self.busy = 0
         self.restarts = 0
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(capacity)
         self._processes: set[Process] = set()
@@ -131,6 +132,7 @@ class Pool:
         if future.done():  # nobody waits for it any more
             return
         began = time.perf_counter()
+        self.busy += 1
         try:
             assert process.stdin is not None  # noqa: S101 - started with a pipe
             process.stdin.write(frame(job))
@@ -143,6 +145,7 @@ class Pool:
             _fail(future, "The server is stopping.")
             raise
         finally:
+            self.busy -= 1
             self.busy_seconds += time.perf_counter() - began
         if not future.done():
             future.set_result(reply)
