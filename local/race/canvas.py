@@ -40,24 +40,16 @@ def smooth(corners: Points, *, closed: bool = True, steps: int = 8) -> Points:
     return flattened if closed else np.vstack([flattened, corners[-1:]])
 
 
-def limb(
-    joints: Sequence[tuple[float, float, float]], *, steps: int = 8, shift: float = 0.0, slim: float = 1.0
-) -> Points:
-    """The outline of an arm or a leg that runs through `joints`, each (x, y, radius), with round ends.
-
-    `slim` scales the radii and `shift` moves the line sideways by that part of the radius: together they
-    give the lit strip inside a limb.
-    """
+def limb(joints: Sequence[tuple[float, float, float]], *, steps: int = 8) -> Points:
+    """The outline of an arm, a leg or a brush stroke through `joints`, each (x, y, radius), with round ends."""
     line = smooth(points((x, y) for x, y, _ in joints), closed=False, steps=steps)
     radii = np.interp(np.linspace(0, len(joints) - 1, len(line)), range(len(joints)), [r for _, _, r in joints])
     along = np.gradient(line, axis=0)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
-    across = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    line = line + points([(1.0, 0.0)]) * (radii * shift)[:, None]
-    sides = across * (radii * slim)[:, None]
+    sides = np.stack([along[:, 1], -along[:, 0]], axis=1) * radii[:, None]
     angles = np.linspace(-np.pi / 2, np.pi / 2, 9)[1:-1]
-    end = _cap(line[-1], along[-1], radii[-1] * slim, angles)
-    start = _cap(line[0], -along[0], radii[0] * slim, angles)
+    end = _cap(line[-1], along[-1], radii[-1], angles)
+    start = _cap(line[0], -along[0], radii[0], angles)
     return np.vstack([line + sides, end, (line - sides)[::-1], start])
 
 

@@ -53,10 +53,8 @@ def _outfit(
     shorts: Color,
     shoes: Color,
     extra: str = "",
-    *,
-    cap: Color | None = None,
 ) -> Outfit:
-    return Outfit(shirt, trim, shorts, shoes, sleeves="sleeves" in extra, tights="tights" in extra, cap=cap)
+    return Outfit(shirt, trim, shorts, shoes, sleeves="sleeves" in extra, tights="tights" in extra)
 
 
 # The faces were chosen from 1,500 seeds so that all are far apart for dlib's network (see bench/drawn_race.py);

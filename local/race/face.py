@@ -144,14 +144,14 @@ class Head:
     center: tuple[float, float]
 
 
-def draw_head(look: Look, expression: Expression, unit: float, *, cap: Color | None = None) -> Head:
-    """Draw the head with half its height `unit` pixels long, with a cap of this color or bareheaded."""
-    return _HeadDrawing(look, expression, unit, cap).head()
+def draw_head(look: Look, expression: Expression, unit: float) -> Head:
+    """Draw the head with half its height `unit` pixels long."""
+    return _HeadDrawing(look, expression, unit).head()
 
 
 class _HeadDrawing:
-    def __init__(self, look: Look, expression: Expression, unit: float, cap: Color | None) -> None:
-        self.look, self.expression, self.unit, self.cap = look, expression, unit, cap
+    def __init__(self, look: Look, expression: Expression, unit: float) -> None:
+        self.look, self.expression, self.unit = look, expression, unit
         self.center = (_REACH * unit, _REACH * unit)
         self.size = (round(2 * _REACH * unit), round((_REACH + _DEPTH) * unit))
         self.front = Image.new("RGBA", self.size, (*look.skin, 0))
@@ -168,7 +168,6 @@ class _HeadDrawing:
         self._mouth()
         self._brows()
         self._hair_before()
-        self._headwear()
         self._glasses()
         return Head(self.back, self.front, self.center)
 
@@ -547,7 +546,7 @@ class _HeadDrawing:
         strength = 0.36 if look.beard == "stubble" else 0.90
         self._tint_face(scaled(look.hair, 0.95), strength, 0.035, *(self._on_face(area) for area in areas))
 
-    # Hair, caps, glasses
+    # Hair and glasses
 
     def _paint_hair(self, layer: Image.Image, *outlines: Points, dim: float = 1.0) -> None:
         mask = self._mask(*outlines)
@@ -735,50 +734,6 @@ class _HeadDrawing:
                 locks.append(self._on_rim(limb(lock)))
         self._tint_face(self._skin_shade(0.45), 0.38, 0.05, outline + points([(0, self.unit * 0.06)]))
         self._paint_hair(self.front, outline, *locks)
-
-    def _headwear(self) -> None:
-        if self.cap is None:
-            return
-        w = self.look.width
-        crown = smooth(
-            points(
-                [
-                    (-w * 1.09, -0.34),
-                    (-w * 1.06, -0.72),
-                    (-w * 0.62, -1.12),
-                    (0, -1.22),
-                    (w * 0.62, -1.12),
-                    (w * 1.06, -0.72),
-                    (w * 1.09, -0.34),
-                ]
-            ),
-            closed=False,
-        )
-        hem = smooth(
-            points([(w * 1.0, -0.40), (w * 0.5, -0.52), (0, -0.56), (-w * 0.5, -0.52), (-w * 1.0, -0.40)]), closed=False
-        )
-        outline = np.vstack([self._on_rim(crown), self._on_face(hem)])
-        self._draw.polygon(flat(outline), fill=self.cap)
-        panel = smooth(
-            points([(-w * 0.42, -0.56), (-w * 0.36, -1.10), (0, -1.21), (w * 0.36, -1.10), (w * 0.42, -0.56)]),
-            closed=False,
-        )
-        self._draw.polygon(flat(self._on_face(panel, -0.1)), fill=scaled(self.cap, 1.14))
-        visor = smooth(
-            points(
-                [
-                    (-w * 0.92, -0.46),
-                    (-w * 0.5, -0.60),
-                    (0, -0.64),
-                    (w * 0.5, -0.60),
-                    (w * 0.92, -0.46),
-                    (w * 0.62, -0.38),
-                    (0, -0.36),
-                    (-w * 0.62, -0.38),
-                ]
-            )
-        )
-        self._draw.polygon(flat(self._on_face(visor, 0.12)), fill=scaled(self.cap, 0.72))
 
     def _glasses(self) -> None:
         look = self.look

@@ -69,7 +69,6 @@ class Outfit:
     shoes: Color
     sleeves: bool = False
     tights: bool = False
-    cap: Color | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class _FigureDrawing:
 
     def finished(self) -> tuple[Image.Image, tuple[float, float]]:
         """Everything, from what is farthest away to what is nearest."""
-        head = draw_head(self.look, self.figure.expression, self.head / 2, cap=self.outfit.cap)
+        head = draw_head(self.look, self.figure.expression, self.head / 2)
         middle = self._at(points([(self.figure.lean * 0.06, -0.62)]))[0]
         corner = round(middle[0] - head.center[0]), round(middle[1] - head.center[1])
         self.sheet.alpha_composite(head.back, (max(0, corner[0]), max(0, corner[1])))
