@@ -125,6 +125,7 @@ def handler(event, context):
         "query": event["multiValueQueryStringParameters"],
         "body": event["body"],
         "client": headers.get("x-client"),
+        "prefix": headers.get("x-forwarded-prefix"),
     }
     status = int(headers.get("x-answer", 200))
     return {"statusCode": status, "headers": {"x-echo": "yes"}, "body": json.dumps(heard)}

@@ -50,7 +50,8 @@ def answers(url: str) -> bool:
 @contextmanager
 def serving(command: list[str], environment: dict[str, str], url: str) -> Iterator[None]:
     """A part of the runtime alone, from when `url` answers until SIGTERM."""
-    process = subprocess.Popen([sys.executable, "-m", *command], cwd=CHECKOUT, env=os.environ | environment)
+    command = [sys.executable, "-m", "local.tether", *command]  # ends if pytest is killed
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=os.environ | environment, stdin=subprocess.PIPE)
     try:
         until(lambda: process.poll() is not None or answers(url))
         yield

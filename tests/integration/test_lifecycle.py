@@ -32,8 +32,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def supervised(home: Path, assembly: Path, *, keep: bool = False) -> tuple["subprocess.Popen[bytes]", Running]:
     """A supervisor that is a child of ours, and what it runs, when it is ready."""
     order = {"home": str(home), "ports": msgspec.to_builtins(free_ports()), "keep": keep, "assembly": str(assembly)}
-    command = [sys.executable, "-m", "local.runtime", json.dumps(order)]
-    supervisor = subprocess.Popen(command, cwd=runtime.CHECKOUT, stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "local.tether", "local.runtime", json.dumps(order)]  # ends if pytest is killed
+    supervisor = subprocess.Popen(command, cwd=runtime.CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert supervisor.stdout is not None
     for line in supervisor.stdout:
         said = json.loads(line)

@@ -65,6 +65,12 @@ def test_query_body_status_and_headers_go_through(browser: httpx.Client) -> None
     assert echoed["client"] == "page"
 
 
+@pytest.mark.parametrize("sent", ["/", "/page/app.js", "/api/search/races"])
+def test_the_stage_is_told_under_which_path_its_api_is_reached(browser: httpx.Client, sent: str) -> None:
+    answer = browser.get(sent, headers={"x-forwarded-prefix": "/somewhere/else"})
+    assert answer.json()["prefix"] == "/api/search"
+
+
 def test_a_stage_without_an_api_is_refused_in_a_sentence(browser: httpx.Client) -> None:
     answer = browser.get("/api/nothing/here")
     assert answer.status_code == 404
