@@ -110,7 +110,7 @@ class PhotoIngested(DomainEvent, frozen=True, kw_only=True):
     """A picture is ready to be looked at and shown.
 
     `keys` are all raw keys that hold this content now, sorted; camera, photographer and `uploaded_at` are of
-    the first of them. Times are ISO 8601; `taken_at` is the camera's local time where it names no zone.
+    the first of them. Times are ISO 8601; `taken_at` is by the race's zone where the camera names none.
     `placeholder` is a tiny data URI to show while the thumbnail loads.
     """
 
