@@ -41,6 +41,9 @@ _HOP_BY_HOP = frozenset(
     | {"upgrade", "host", "content-length", "content-encoding", "accept-encoding", "date", "server"}
 )
 
+# Tells the stage under which path its API is reached: a page it serves must know where to ask.
+_PREFIX_HEADER = "x-forwarded-prefix"
+
 _NO_ANSWER = (502, "no_answer", "The embedded AWS does not answer; is it still running?")
 
 
@@ -81,7 +84,12 @@ def application(aws_url: str, find: Find) -> Starlette:
             answer = await client.request(
                 request.method,
                 httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii")),
-                headers=[*_end_to_end(request.headers.items()), ("host", host), ("accept-encoding", "identity")],
+                headers=[
+                    *(header for header in _end_to_end(request.headers.items()) if header[0] != _PREFIX_HEADER),
+                    (_PREFIX_HEADER, f"/api/{stage}"),
+                    ("host", host),
+                    ("accept-encoding", "identity"),
+                ],
                 content=await request.body(),
             )
         except httpx.TransportError:

@@ -228,7 +228,8 @@ def test_both_languages_say_the_same_things(visit: Callable[..., Visit]) -> None
     english, korean, used = page.evaluate(
         """() => {
             const nodes = [...document.querySelectorAll("[data-t], [data-t-label]")];
-            return [Object.keys(STRINGS.en), Object.keys(STRINGS.ko), nodes.map((n) => n.dataset.t || n.dataset.tLabel)];
+            const used = nodes.map((n) => n.dataset.t || n.dataset.tLabel);
+            return [Object.keys(STRINGS.en), Object.keys(STRINGS.ko), used];
         }"""
     )
     assert sorted(english) == sorted(korean)
