@@ -6,7 +6,7 @@
         running.wait()                   # until Ctrl-C, SIGTERM, or a part dies
 
 `start` raises RuntimeProblem, whose text is one sentence for a person. On every way out — the end of the `with`
-block, a failure half-way, Ctrl-C, SIGTERM and SIGHUP (both raise KeyboardInterrupt from then on) — what was
+block, a failure half-way, Ctrl-C, SIGTERM and SIGHUP (both raise KeyboardInterrupt(number) from then on) — what was
 started is stopped. When the process that called `start` is killed with -9, its children notice and end too.
 
     start_detached(home, ports, report, keep=True)   # returns when ready and leaves it running
@@ -560,8 +560,8 @@ def _within(seconds: float, holds: Callable[[], bool]) -> bool:
 
 
 def _turn_signals_into_interrupts() -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, interrupt)

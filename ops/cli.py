@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,23 +16,28 @@ if TYPE_CHECKING:
     from shared.keys import RaceRef
 
 GROUPS = (
-    ("Run it here", ("demo", "up", "down", "vision")),
-    ("Organizer", ("race", "roster")),
+    ("Run it here", ("demo", "up", "down")),
+    ("Organizer", ("race create", "roster import")),
     ("Photographer", ("upload",)),
     ("Runner", ("find",)),
-    ("Operator", ("status",)),
+    ("Operator", ("status", "vision serve")),
 )
 
 
 class Help(click.Group):
     """A group whose commands are listed by who uses them."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the sections of GROUPS."""
         for title, names in GROUPS:
             with formatter.section(title):
-                commands = [(name, self.get_command(ctx, name)) for name in names]
-                formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in commands if command])
+                formatter.write_dl([(name, self._leaf(name).get_short_help_str(90)) for name in names])
+
+    def _leaf(self, path: str) -> click.Command:
+        command: click.Command = self
+        for name in path.split():
+            command = command.commands[name] if isinstance(command, click.Group) else command
+        return command
 
 
 @click.group(
@@ -47,7 +54,13 @@ class Help(click.Group):
     help="Speak to the local runtime or to AWS; auto: to the local runtime if one is running.",
 )
 @click.option(
-    "--env", "environment", default="dev", show_default=True, metavar="ENV", help="The environment: dev or prod."
+    "--env",
+    "environment",
+    type=click.Choice(["dev", "prod"]),
+    default="dev",
+    show_default=True,
+    envvar="SNAPRACE_ENV",
+    help="The environment.",
 )
 @click.version_option(package_name="snaprace")
 @click.pass_context
@@ -168,12 +181,15 @@ def vision() -> None:
     """The Rekognition-compatible server that the local runtime uses, on its own."""
 
 
-@vision.command("serve", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@vision.command(
+    "serve",
+    short_help="Serve Rekognition's protocol on this machine.",
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def vision_serve(options: tuple[str, ...]) -> None:
     """Serve Rekognition's protocol: snaprace vision serve --data DIR --port N (see --help)."""
-    import os
-
     os.execv(sys.executable, [sys.executable, "-m", "vision", *options])  # noqa: S606 - our own program
 
 
@@ -195,6 +211,8 @@ def race() -> None:
 @click.option("--prefix", "prefixes", multiple=True, metavar="LETTERS", help='Letters before the number; "" for none.')
 @click.option("--min-digits", type=int, default=1, show_default=True, help="Fewest digits of a bib.")
 @click.option("--max-digits", type=int, default=5, show_default=True, help="Most digits of a bib.")
+@click.option("--lowest", type=int, metavar="N", help="The lowest number of a bib.")
+@click.option("--highest", type=int, metavar="N", help="The highest number of a bib.")
 @click.option("--exclude", multiple=True, metavar="WORD", help="A word that is never a bib here, such as the year.")
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="A race.json, instead of options."
@@ -214,10 +232,23 @@ def race_create(
     ref = race_ref(organizer, event)
     if file is None and not (name and date):
         raise click.UsageError("Give --name and --date, or --file with a race.json.")
+    if file is not None and (extra := _said_besides({"organizer", "event", "file"})):
+        raise click.UsageError(f"--file brings all settings; leave out {', '.join(extra)}.")
     body = read_file(file) if file else _race_json(name or "", date or "", given)
     settings = create_race(_target(), ref, body)
     faces = "on" if settings.faces else "off"
     console.print(f"Race [bold]{ref}[/] ({settings.name}, {settings.date}) is set up, faces are {faces}.")
+
+
+def _said_besides(expected: set[str]) -> list[str]:
+    """The options of this command that were given on the command line, other than the expected ones."""
+    ctx = click.get_current_context()
+    given = click.core.ParameterSource.COMMANDLINE
+    return [
+        option.opts[0]
+        for option in ctx.command.params
+        if option.name and option.name not in expected and ctx.get_parameter_source(option.name) is given
+    ]
 
 
 def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
@@ -230,6 +261,8 @@ def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
         prefixes=given["prefixes"] or ("",),
         min_digits=given["min_digits"],
         max_digits=given["max_digits"],
+        lowest=given["lowest"],
+        highest=given["highest"],
         excluded=given["exclude"],
     )
     settings = RaceSettings(
@@ -360,7 +393,8 @@ def _ports(port: int, aws_port: int, vision_port: int) -> Any:
 
 
 def main() -> None:
-    """Entry point: every failure is one sentence on stderr and exit code 1; Ctrl-C is 130."""
+    """Entry point: every failure is one sentence on stderr and exit code 1; Ctrl-C is 130, SIGTERM 143."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as leaving:
@@ -368,10 +402,15 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, click.exceptions.Abort) as end:
         _say("Stopped.")
-        sys.exit(130)
+        # click turns a KeyboardInterrupt into an Abort; ours carry the signal's number.
+        numbers = [
+            number for error in (end, end.__cause__) if isinstance(error, KeyboardInterrupt) for number in error.args
+        ]
+        sys.exit(128 + (numbers or [signal.SIGINT])[0])
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it ends
         sys.exit(1)
     except Exception as error:
         sentence = _sentence(error)
@@ -379,6 +418,10 @@ def main() -> None:
             raise
         _say(sentence)
         sys.exit(1)
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _sentence(error: Exception) -> str | None:

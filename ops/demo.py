@@ -7,6 +7,7 @@ the vision server for its work, the functions' logs for the AWS calls they made.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import shutil
@@ -28,7 +29,7 @@ from ops.errors import Failed
 from ops.find import SearchApi
 from ops.races import create_race, import_roster, read_file, read_roster
 from ops.score import Found, Score, Truth, score_bibs, score_people
-from ops.status import Status, status
+from ops.status import Status, backlog, status
 from ops.target import Target, of_runtime
 from ops.upload import key_of, photos_in, upload
 from shared import naming
@@ -43,6 +44,7 @@ _DRAW_SECONDS = 300
 # A photo takes seconds; when nothing at all has moved for so long, nothing will.
 _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
+_QUIET_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,13 @@ def drawing() -> Iterator[Callable[[], Path]]:
         text=True,
     ) as process:
 
+        @functools.cache
         def finished() -> Path:
             try:
-                _, complaint = process.communicate(timeout=_DRAW_SECONDS)
+                process.wait(_DRAW_SECONDS)  # not communicate(), which would close the tether
             except subprocess.TimeoutExpired:
                 raise Failed(f"The demo race was not drawn within {_DRAW_SECONDS} s.") from None
+            complaint = process.stderr.read() if process.stderr else ""
             if process.returncode:
                 raise Failed(f"The demo race could not be drawn: {(complaint.strip().splitlines() or ['?'])[-1]}")
             fresh.rename(folder)
@@ -172,8 +176,13 @@ def _rules_for(roster: Roster | None) -> BibRules:
     return BibRules(prefixes=tuple(sorted(prefixes)), min_digits=min(digits), max_digits=max(digits))
 
 
-def run(running: Running, prepare: Callable[[], Material], began: float, observer: Observer) -> Report:
-    """Take a race through a running, empty runtime. `began` is the monotonic time at which the user's wait began."""
+def run(
+    running: Running, prepare: Callable[[], Material], began: float, observer: Observer, check: Callable[[], None]
+) -> Report:
+    """Take a race through a running, empty runtime. `began` is the monotonic time at which the user's wait began.
+
+    `check` is called now and then, to raise when a part of the runtime has ended.
+    """
     target = of_runtime(running)
     observer.step("Waiting for the photos to be drawn")
     material = prepare()
@@ -184,9 +193,11 @@ def run(running: Running, prepare: Callable[[], Material], began: float, observe
     vision_before = _vision(running)
     first_upload = time.monotonic()
     _upload(target, material, observer)
-    ended = _wait(target, running, material, observer)
+    ended = _wait(target, running, material, observer, check)
     seconds = time.monotonic() - first_upload
     vision = _vision(running)
+    observer.step("Waiting until nothing is in work any more")
+    _wait_until_quiet(target, check)
     observer.step("Asking the product who is in which photo")
     found = list(_answers(target, ended, material.roster)) if material.truth and material.roster else []
     roster = {runner.bib for runner in material.roster.runners} if material.roster else set()
@@ -227,11 +238,14 @@ def _upload(target: Target, material: Material, observer: Observer) -> None:
         raise Failed(f"{len(outcome.failed)} files could not be uploaded, the first was {name}: {why}.")
 
 
-def _wait(target: Target, running: Running, material: Material, observer: Observer) -> Status:
+def _wait(
+    target: Target, running: Running, material: Material, observer: Observer, check: Callable[[], None]
+) -> Status:
     """Wait until nothing is in progress, or nothing has moved for a while: what is left then is lost."""
     keys = frozenset(key_of(RACE, path) for path in material.photos)
     moved, last = time.monotonic(), ""
     while True:
+        check()
         now = status(target, RACE, keys)
         observer.processing(now)
         if now.settled:
@@ -241,6 +255,16 @@ def _wait(target: Target, running: Running, material: Material, observer: Observ
             moved, last = time.monotonic(), signs_of_life
         if time.monotonic() - moved > _STALLED_SECONDS:
             return now
+        time.sleep(_POLL_SECONDS)
+
+
+def _wait_until_quiet(target: Target, check: Callable[[], None]) -> None:
+    """A photo can be searched before the last word about its runners is spoken: wait for that, but not for ever."""
+    deadline = time.monotonic() + _QUIET_SECONDS
+    quiet = 0
+    while quiet < 2 and time.monotonic() < deadline:  # twice: between two queues a message is in neither
+        check()
+        quiet = 0 if backlog(target) else quiet + 1
         time.sleep(_POLL_SECONDS)
 
 

@@ -11,12 +11,12 @@ from types import TracebackType
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from local import runtime
 from local.runtime import Ports
 from ops.console import answers, console
 from ops.demo import RACE, Material, Observer, Report, drawing, drawn_material, own_material, run
-from ops.errors import Failed
 from ops.find import FoundPhoto
 from ops.score import Score
 from ops.status import Status, as_json
@@ -80,7 +80,7 @@ def serve_demo(photos: Path | None, roster: Path | None, ports: Ports, *, leave:
         def prepare() -> Material:
             return own or drawn_material(drawn())
 
-        report = run(started.running, prepare, began, screen)
+        report = run(started.running, prepare, began, screen, started.check)
         screen.__exit__(None, None, None)
         if as_json:
             print(report.to_json(), flush=True)
@@ -161,9 +161,8 @@ def show_upload(target: Target, race: RaceRef, files: Sequence[Path], photograph
             outcome = upload(target, race, files, photographer=photographer, progress=one_more)
         except KeyboardInterrupt:
             bars.stop()
-            raise Failed(
-                f"Interrupted: {done} of {len(files)} photos are up. The same command sends the rest."
-            ) from None
+            console.print(f"{done:,} of {len(files):,} files are done; the same command sends the rest.")
+            raise
     for name, why in outcome.failed:
         console.print(f"not uploaded: {name}: {why}", markup=False)
     already = f", {len(outcome.already_there):,} were there already" if outcome.already_there else ""
@@ -181,13 +180,15 @@ def show_photos(photos: Sequence[FoundPhoto], *, as_json: bool) -> None:
     if not photos:
         console.print("No photos found.")
         return
-    table = Table("photo", "taken", "runners", box=None, pad_edge=False)
     for photo in photos:
-        runners = ", ".join(f"{runner.bib} ({runner.status})" for runner in photo.runners)
-        similar = f", {photo.similarity:.0f}% alike" if photo.similarity is not None else ""
-        table.add_row(photo.filename, (photo.taken_at or "")[:19].replace("T", " "), runners + similar)
-    answers.print(table)
-    console.print(f"[bold]{len(photos)}[/] photos. Links to the pictures: --json")
+        facts = [
+            (photo.taken_at or "")[:19].replace("T", " "),
+            ", ".join(f"{runner.bib} {runner.status}" for runner in photo.runners),
+            f"{photo.similarity:.0f}% alike" if photo.similarity is not None else "",
+        ]
+        answers.print(Text(photo.filename, style="bold"), Text(" · ".join(filter(None, facts))), sep="  ")
+        answers.print(Text(f"  {photo.preview_url}", style="dim"))
+    console.print(f"[bold]{len(photos)}[/] photos; the links work for 15 minutes.")
 
 
 def show_status(found: Status, *, as_json: bool) -> None:

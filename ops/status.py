@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -12,10 +13,13 @@ from ops.target import Target
 from ops.upload import uploaded
 from shared import messages, naming
 from shared.errors import InvalidMessage
+from shared.events import Envelope
 from shared.keys import RaceRef
+from shared.messages import Note
 
 State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
 _PEEK_SECONDS = 5  # for so long a dead letter that was looked at is not shown to others
+_MAX_PEEKED = 1_000  # of a queue: with more dead letters than that, their number matters, not their names
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,16 +74,16 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None) ->
     gallery = target.table("search").query(race.partition, "PHOTO#")
     searchable = {item["photo_id"] for item in gallery if item.get("searchable")}
     dead_letters = _dead_letters(target)
-    dead = _dead_keys(target, [letters.queue for letters in dead_letters])
+    dead = _dead(target, [letters.queue for letters in dead_letters])
     return Status(
         organizer_id=race.organizer_id,
         event_id=race.event_id,
-        uploads=tuple(_upload(key, records.get(key), searchable, key in dead) for key in sorted(keys)),
+        uploads=tuple(_upload(key, records.get(key), searchable, dead) for key in sorted(keys)),
         dead_letters=dead_letters,
     )
 
 
-def _upload(key: str, record: dict[str, Any] | None, searchable: set[str], dead: bool) -> Upload:
+def _upload(key: str, record: dict[str, Any] | None, searchable: set[str], dead: set[str]) -> Upload:
     record = record or {}
     photo_id = record.get("photo_id")
     state: State = "in progress"
@@ -87,47 +91,65 @@ def _upload(key: str, record: dict[str, Any] | None, searchable: set[str], dead:
         state = "rejected"
     elif photo_id in searchable:
         state = "searchable"
-    elif dead:
+    elif key in dead or photo_id in dead:
         state = "dead-lettered"
     elif record.get("state") == "waiting":
         state = "waiting"
     return Upload(key=key, state=state, photo_id=photo_id, reason=record.get("reason"), message=record.get("message"))
 
 
+def backlog(target: Target) -> int:
+    """How many messages the stages have in work or waiting for them now, all races together."""
+    return sum(depth for url, depth in _depths(target) if not url.endswith("-dlq"))
+
+
 def _dead_letters(target: Target) -> tuple[DeadLetters, ...]:
+    return tuple(
+        DeadLetters(queue=url.rsplit("/", 1)[-1], messages=depth) for url, depth in _depths(target, "-dlq") if depth
+    )
+
+
+def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:
+    """The environment's queues, by URL, with the messages that can be received or were and are not yet deleted."""
     client = target.client("sqs")
     pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=naming.stack(target.env, ""))
-    found = []
-    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith("-dlq")):
+    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith(suffix)):
         attributes = client.get_queue_attributes(
             QueueUrl=url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )["Attributes"]
-        if count := sum(map(int, attributes.values())):
-            found.append(DeadLetters(queue=url.rsplit("/", 1)[-1], messages=count))
-    return tuple(found)
+        yield url, sum(map(int, attributes.values()))
 
 
-def _dead_keys(target: Target, queues: list[str]) -> set[str]:
-    """The uploads that dead letters are about, by looking at them without taking them."""
+def _dead(target: Target, queues: list[str]) -> set[str]:
+    """The keys and photo_ids that dead letters are about, by looking at the letters without taking them."""
     client = target.client("sqs")
-    keys: set[str] = set()
+    about: set[str] = set()
     for queue in queues:
         url = client.get_queue_url(QueueName=queue)["QueueUrl"]
-        while letters := client.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_PEEK_SECONDS
-        ).get("Messages"):
-            keys.update(key for letter in letters if (key := _key_of(letter["Body"])))
-    return keys
+        seen: set[str] = set()
+        while len(seen) < _MAX_PEEKED:
+            answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_PEEK_SECONDS)
+            letters = [letter for letter in answer.get("Messages", ()) if letter["MessageId"] not in seen]
+            if not letters:
+                break
+            seen.update(letter["MessageId"] for letter in letters)
+            about.update(name for letter in letters for name in _about(letter["Body"]))
+    return about
 
 
-def _key_of(body: str) -> str | None:
-    """The upload that a message began with: its correlation id is `key@sequencer`."""
+def _about(body: str) -> Iterator[str]:
+    """What a message is about: the upload it began with (its correlation id is `key@sequencer`), and its photo."""
     try:
-        story = messages.parse(body).meta.correlation_id
+        message = messages.parse(body)
     except InvalidMessage:
-        return None
-    return story.rpartition("@")[0] or None
+        return
+    yield message.meta.correlation_id.rpartition("@")[0]
+    match message:
+        case Envelope(data=data) if photo_id := getattr(data, "photo_id", None):
+            yield photo_id
+        case Note(body={"photo_id": str(photo_id)}):
+            yield photo_id
 
 
 def as_json(found: Status) -> str:

@@ -6,10 +6,13 @@ not sent again, which makes an interrupted upload resumable by the same command.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import mimetypes
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from io import BufferedReader
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,6 +26,8 @@ from shared.keys import RAW_PHOTOS, RaceRef
 PARALLEL = 8
 _MAX_KEY_BYTES = 1024
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
+# What S3 refuses about one file; anything else it refuses, it refuses for all of them.
+_ABOUT_THE_FILE = {"BadDigest": "it changed while it was read", "EntityTooLarge": "it is larger than 5 GB"}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +44,7 @@ def photos_in(folder: Path) -> list[Path]:
         raise Failed(f"There is no folder {folder}.")
     if not folder.is_dir():
         raise Failed(f"{folder} is a file; name the folder that holds the photos.")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
+    files = sorted(_files(folder))
     if not files:
         raise Failed(f"There are no files in {folder}.")
     by_name: dict[str, Path] = {}
@@ -52,8 +57,21 @@ def photos_in(folder: Path) -> list[Path]:
     return files
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts) or path.name.lower() in _SYSTEM_FILES
+def _files(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder, onerror=_cannot_look_into):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(where, name) for name in names if not _hidden(name)):
+            # A link that leads nowhere is a photo that cannot be read: it is tried, and told of.
+            if path.is_file() or not path.exists():
+                yield path
+
+
+def _cannot_look_into(error: OSError) -> None:
+    raise Failed(f"The folder {error.filename} cannot be read: {error.strerror}.")
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
 def key_of(race: RaceRef, path: Path) -> str:
@@ -82,37 +100,68 @@ def upload(
     """Send what is not there yet; `progress` is called after each file. Ctrl-C stops after those under way."""
     there = uploaded(target, race)
     metadata = {"photographer": quote(photographer, safe=" ")} if photographer else {}
+    client = target.client("s3")  # made before the threads that share it
     sent: list[str] = []
     already_there: list[str] = []
     failed: list[tuple[str, str]] = []
 
     def send(path: Path) -> bool:
-        body = path.read_bytes()
-        key = key_of(race, path)
-        if len(key.encode()) > _MAX_KEY_BYTES:
-            raise Failed("its name is too long for S3 (1,024 bytes with the race's prefix); shorten it")
-        if there.get(key) == hashlib.md5(body, usedforsecurity=False).hexdigest():
-            return False
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        client.put_object(Bucket=target.photo_bucket, Key=key, Body=body, ContentType=kind, Metadata=metadata)
+        key = _checked(key_of(race, path))
+        with path.open("rb") as body:
+            if key in there and there[key] == _digest(body, "md5").hex():
+                return False
+            client.put_object(
+                Bucket=target.photo_bucket,
+                Key=key,
+                Body=body,
+                # S3 refuses what does not have this digest, so nothing half-read ever stands there.
+                ChecksumSHA256=base64.b64encode(_digest(body, "sha256")).decode(),
+                ContentType=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+                Metadata=metadata,
+            )
         return True
 
-    client = target.client("s3")  # made before the threads that share it
     pool = ThreadPoolExecutor(PARALLEL)
     try:
         for path, done in _as_finished(pool, send, files):
             try:
                 (sent if done.result() else already_there).append(path.name)
+            except (BotoCoreError, ClientError) as error:
+                failed.append((path.name, _about_the_file(error, len(sent) + len(already_there), len(files))))
             except Failed as reason:
                 failed.append((path.name, str(reason)))
             except OSError as error:
                 failed.append((path.name, error.strerror or str(error)))
-            except (BotoCoreError, ClientError) as error:
-                failed.append((path.name, explain(error)))
             progress()
     finally:
         pool.shutdown(cancel_futures=True)
     return Outcome(sent=tuple(sent), already_there=tuple(already_there), failed=tuple(failed))
+
+
+def _checked(key: str) -> str:
+    """The key, if S3 can take it. Raises Failed."""
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise Failed("its name is not UTF-8; rename it") from None
+    if size > _MAX_KEY_BYTES:
+        raise Failed(f"its name is too long for S3 ({_MAX_KEY_BYTES:,} bytes with the race's prefix); shorten it")
+    return key
+
+
+def _digest(body: BufferedReader, algorithm: str) -> bytes:
+    """The digest of a whole file, which is then at its beginning again."""
+    digest = hashlib.file_digest(body, lambda: hashlib.new(algorithm, usedforsecurity=False)).digest()
+    body.seek(0)
+    return digest
+
+
+def _about_the_file(error: BotoCoreError | ClientError, up: int, total: int) -> str:
+    """Why S3 refused this file. Raises Failed for what will not be better with the next one."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code not in _ABOUT_THE_FILE:
+        raise Failed(f"{explain(error)} {up:,} of {total:,} files are up; the same command sends the rest.") from error
+    return _ABOUT_THE_FILE[code]
 
 
 def _as_finished(
