@@ -71,6 +71,7 @@ LIMITS: tuple[Limit, ...] = (
         properties=(
             "AWS::S3::Bucket.AccessControl",
             "AWS::S3::Bucket.LoggingConfiguration",
+            "AWS::ApiGateway::Account",
             "AWS::ApiGateway::Stage.AccessLogSetting",
         ),
     ),

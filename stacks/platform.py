@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -29,9 +30,10 @@ class PlatformStack(cdk.Stack):
         self._derived_bucket(logs)
         self._bus_and_archives(photos)
         self._alarm_topic()
+        self._api_gateway_logs()
 
     def _access_log_bucket(self) -> s3.Bucket:
-        bucket = s3.Bucket(
+        return s3.Bucket(
             self,
             "AccessLogs",
             encryption=s3.BucketEncryption.S3_MANAGED,
@@ -40,8 +42,6 @@ class PlatformStack(cdk.Stack):
             lifecycle_rules=[s3.LifecycleRule(expiration=cdk.Duration.days(90))],
             removal_policy=self._environment.removal_policy,
         )
-        acknowledge(bucket, {"AwsSolutions-S1": "This is the bucket that access logs go to."})
-        return bucket
 
     def _photo_bucket(self, logs: s3.IBucket) -> s3.Bucket:
         """Uploads. Every object made or deleted is an event on the default bus."""
@@ -159,3 +159,22 @@ class PlatformStack(cdk.Stack):
             master_key=key,
         )
         topic.grant_publish(cloudwatch)  # any policy of a topic's own replaces the one that lets alarms speak
+
+    def _api_gateway_logs(self) -> None:
+        """Let API Gateway write logs: a setting of the account and region, without which no stage may have a log."""
+        role = iam.Role(
+            self,
+            "ApiGatewayLogs",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+            ],
+        )
+        account = apigateway.CfnAccount(self, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
+        for shared_by_the_account in (role, account):
+            shared_by_the_account.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+        acknowledge(
+            role,
+            {f"AwsSolutions-IAM4[{managed}]": "API Gateway takes only a role that has all of this policy's rights."},
+        )

@@ -1,0 +1,31 @@
+"""What all tests share: no way to a real AWS account, and the product's own templates."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.synthesis import made_once, synthesize
+
+NOBODY = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+LEADS_ELSEWHERE = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_REKOGNITION")
+
+
+def pytest_configure() -> None:
+    """Set credentials that reach nothing, before any fixture or program of a test can use the engineer's own."""
+    os.environ.update(NOBODY)
+    for name in LEADS_ELSEWHERE:
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cloud assembly (cdk.out) of the environment dev. Tests read it and leave it as it is."""
+    return made_once(tmp_path_factory, "assembly-dev", synthesize)

@@ -1,0 +1,106 @@
+import pytest
+
+from tests.infrastructure.templates import Template, tls_only
+
+
+@pytest.fixture
+def platform(dev: dict[str, Template]) -> Template:
+    return dev["platform"]
+
+
+def test_all_buckets_are_encrypted_private_and_speak_tls_only(platform: Template) -> None:
+    buckets = platform.of_type("AWS::S3::Bucket")
+    assert len(buckets) == 3
+    for name, bucket in buckets.items():
+        (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("AES256", "aws:kms"), name
+        assert bucket["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }, name
+        assert tls_only(platform.statements("AWS::S3::BucketPolicy", name, "Bucket")), name
+
+
+def _bucket(template: Template, name: str) -> dict:
+    (found,) = (
+        bucket
+        for bucket in template.of_type("AWS::S3::Bucket").values()
+        if "BucketName" in bucket and template.text(bucket["BucketName"]) == name
+    )
+    return found
+
+
+def test_uploads_are_versioned_announced_and_move_to_cheaper_tiers(platform: Template) -> None:
+    photos = _bucket(platform, "snaprace-dev-photos-${AWS::AccountId}")
+    assert photos["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert photos["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    (tiering,) = photos["IntelligentTieringConfigurations"]
+    assert tiering["Status"] == "Enabled"
+    assert {each["AccessTier"]: each["Days"] for each in tiering["Tierings"]} == {
+        "ARCHIVE_ACCESS": 90,
+        "DEEP_ARCHIVE_ACCESS": 180,
+    }
+    # Archive tiers take effect only on objects of that storage class.
+    (transition,) = photos["LifecycleConfiguration"]["Rules"][0]["Transitions"]
+    assert transition == {"StorageClass": "INTELLIGENT_TIERING", "TransitionInDays": 0}
+
+
+def test_what_we_derive_makes_no_events(platform: Template) -> None:
+    assert "NotificationConfiguration" not in _bucket(platform, "snaprace-dev-derived-${AWS::AccountId}")
+
+
+def test_archives_never_take_in_a_replay(platform: Template) -> None:
+    archives = platform.of_type("AWS::Events::Archive")
+    assert {each["ArchiveName"] for each in archives.values()} == {"snaprace-dev-uploads", "snaprace-dev-events"}
+    for archive in archives.values():
+        assert archive["EventPattern"]["replay-name"] == [{"exists": False}]
+        assert archive["RetentionDays"] > 0
+
+
+def test_the_alarm_topic_is_encrypted_speaks_tls_only_and_hears_alarms(platform: Template) -> None:
+    ((logical_id, topic),) = platform.of_type("AWS::SNS::Topic").items()
+    policy = list(platform.statements("AWS::SNS::TopicPolicy", logical_id, "Topics"))
+    assert tls_only(iter(policy))
+    ((key_id, key),) = platform.of_type("AWS::KMS::Key").items()
+    assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
+    assert key["EnableKeyRotation"] is True
+    ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
+    allowed = [
+        (each["Action"], each.get("Condition"))
+        for each in [*policy, *key["KeyPolicy"]["Statement"]]
+        if each["Effect"] == "Allow" and each["Principal"] == cloudwatch
+    ]
+    assert allowed == [("sns:Publish", ours), (["kms:Decrypt", "kms:GenerateDataKey*"], ours)]
+
+
+def test_api_gateway_may_write_the_access_logs_that_stages_ask_for(dev: dict[str, Template]) -> None:
+    (account,) = dev["platform"].of_type("AWS::ApiGateway::Account").values()
+    role, _ = account["CloudWatchRoleArn"]["Fn::GetAtt"]
+    (trust,) = dev["platform"].of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "apigateway.amazonaws.com"}
+    for template in dev.values():
+        for stage in template.of_type("AWS::ApiGateway::Stage").values():
+            assert stage["TracingEnabled"] is True
+            assert "AWS::Logs::LogGroup" in template.text(stage["AccessLogSetting"]["DestinationArn"])
+
+
+KEPT_IN_PROD = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable")
+
+
+@pytest.mark.parametrize(("env", "policy"), [("prod", "Retain"), ("dev", "Delete")])
+def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, request: pytest.FixtureRequest) -> None:
+    templates: dict[str, Template] = request.getfixturevalue(env)
+    kept = [
+        resource
+        for template in templates.values()
+        for resource in template.resources.values()
+        if resource["Type"] in KEPT_IN_PROD
+    ]
+    assert len(kept) == 3 + 5  # buckets and tables
+    for resource in kept:
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
+        for replica in resource["Properties"].get("Replicas", []):
+            assert replica["DeletionProtectionEnabled"] is (env == "prod")

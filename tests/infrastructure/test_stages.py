@@ -1,0 +1,222 @@
+"""Each stage's template says what its card says, and what every stage promises."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from shared import naming
+from shared.stage import Function, Stage
+from tests.contracts.cards import all_cards
+from tests.infrastructure.templates import Template, as_list, tls_only
+
+CARDS = all_cards()
+FUNCTIONS = [(card, function) for card in CARDS for function in card.functions]
+QUEUED = [(card, function) for card, function in FUNCTIONS if function.has_queue]
+PHOTOS = "snaprace-dev-photos-${AWS::AccountId}"
+HERE = "${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}"
+
+
+def _id(value: object) -> str:
+    return value.name if isinstance(value, Stage | Function) else ""
+
+
+each_stage = pytest.mark.parametrize("card", CARDS, ids=_id)
+each_function = pytest.mark.parametrize(("card", "function"), FUNCTIONS, ids=_id)
+each_queued = pytest.mark.parametrize(("card", "function"), QUEUED, ids=_id)
+
+
+def _function(template: Template, card: Stage, function: Function) -> dict[str, Any]:
+    return template.named("AWS::Lambda::Function", naming.function("dev", card.name, function.name))
+
+
+def test_every_stage_has_a_stack_and_every_stack_is_known(dev: dict[str, Template]) -> None:
+    assert set(dev) == {card.name for card in CARDS} | {"platform", "monitoring"}
+
+
+# --- queues and rules ---------------------------------------------------------------------------------------
+
+
+@each_queued
+def test_its_queue_gives_up_into_a_dead_letter_queue(dev: dict[str, Template], card: Stage, function: Function) -> None:
+    template = dev[card.name]
+    queue = template.named("AWS::SQS::Queue", naming.queue("dev", card.name, function.name))
+    dlq = naming.dead_letter_queue("dev", card.name, function.name)
+    assert template.text(queue["RedrivePolicy"]["deadLetterTargetArn"]) == f"AWS::SQS::Queue {dlq}"
+    assert 3 <= queue["RedrivePolicy"]["maxReceiveCount"] <= 10
+    assert queue["VisibilityTimeout"] >= 6 * function.timeout_s
+    # A dead letter keeps the age it had, so a dead-letter queue must not forget sooner than the queue.
+    assert template.named("AWS::SQS::Queue", dlq)["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"]
+
+
+@each_stage
+def test_all_queues_are_encrypted_and_speak_tls_only(dev: dict[str, Template], card: Stage) -> None:
+    template = dev[card.name]
+    queues = template.of_type("AWS::SQS::Queue")
+    assert len(queues) == 2 * len(card.queued) + bool(card.queued)
+    for logical_id, queue in queues.items():
+        assert queue["SqsManagedSseEnabled"] is True
+        assert tls_only(template.statements("AWS::SQS::QueuePolicy", logical_id, "Queues"))
+
+
+@each_stage
+def test_every_rule_target_has_a_dead_letter_queue(dev: dict[str, Template], card: Stage) -> None:
+    template = dev[card.name]
+    dlq = f"AWS::SQS::Queue {naming.rule_dead_letter_queue('dev', card.name)}"
+    for rule in template.of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            assert template.text(target["DeadLetterConfig"]["Arn"]) == dlq
+            assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+
+
+@each_queued
+def test_its_rules_bring_what_the_card_hears(dev: dict[str, Template], card: Stage, function: Function) -> None:
+    template = dev[card.name]
+    queue = f"AWS::SQS::Queue {naming.queue('dev', card.name, function.name)}"
+    heard = {
+        (rule.get("EventBusName", "default"), name)
+        for rule in template.of_type("AWS::Events::Rule").values()
+        if template.text(rule["Targets"][0]["Arn"]) == queue
+        for name in rule["EventPattern"]["detail-type"]
+    }
+    expected = {(naming.bus("dev"), event.__name__) for event in function.hears}
+    if function.uploads:
+        kinds = {"Object Created": function.uploads.created, "Object Deleted": function.uploads.deleted}
+        expected |= {("default", kind) for kind, wanted in kinds.items() if wanted}
+    assert heard == expected
+
+
+@each_stage
+def test_rules_hear_only_our_bucket_and_our_stages(dev: dict[str, Template], card: Stage) -> None:
+    template = dev[card.name]
+    for rule in template.of_type("AWS::Events::Rule").values():
+        pattern = rule["EventPattern"]
+        if pattern["source"] == ["aws.s3"]:
+            assert [template.text(name) for name in pattern["detail"]["bucket"]["name"]] == [PHOTOS]
+        else:
+            assert set(pattern["source"]) == {f"snaprace.{event.STAGE}" for event in card.hears} & set(
+                pattern["source"]
+            )
+
+
+@each_queued
+def test_its_mapping_takes_partial_batches_and_is_bounded(
+    dev: dict[str, Template], card: Stage, function: Function
+) -> None:
+    template = dev[card.name]
+    name = f"AWS::Lambda::Function {naming.function('dev', card.name, function.name)}"
+    (mapping,) = (
+        each
+        for each in template.of_type("AWS::Lambda::EventSourceMapping").values()
+        if template.text(each["FunctionName"]) == name
+    )
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": function.concurrency}
+    assert mapping["BatchSize"] == function.batch
+
+
+# --- table, functions, logs ---------------------------------------------------------------------------------
+
+
+@each_stage
+def test_its_table_can_be_restored_to_any_point_in_time(dev: dict[str, Template], card: Stage) -> None:
+    tables = dev[card.name].of_type("AWS::DynamoDB::GlobalTable")
+    assert [each["TableName"] for each in tables.values()] == [naming.table("dev", card.name)] * card.has_table
+    for table in tables.values():
+        for replica in table["Replicas"]:
+            assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@each_function
+def test_it_runs_as_the_card_says_with_a_log_of_its_own_and_traces(
+    dev: dict[str, Template], card: Stage, function: Function
+) -> None:
+    template = dev[card.name]
+    made = _function(template, card, function)
+    assert made["Handler"] == f"services.{card.name}.{function.name}.handler"
+    assert (made["MemorySize"], made["Timeout"]) == (function.memory_mb, function.timeout_s)
+    assert made["Runtime"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert len(made["Layers"]) == len(function.layers)
+    assert made["TracingConfig"] == {"Mode": "Active"}
+    name = naming.function("dev", card.name, function.name)
+    assert template.text(made["LoggingConfig"]["LogGroup"]) == f"AWS::Logs::LogGroup /aws/lambda/{name}"
+
+
+@each_stage
+def test_every_log_ends_some_day(dev: dict[str, Template], card: Stage) -> None:
+    for group in dev[card.name].of_type("AWS::Logs::LogGroup").values():
+        assert 0 < group["RetentionInDays"] <= 90
+
+
+# --- what roles may do ------------------------------------------------------------------------------------
+
+_TRACES = {("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")}
+# What Lambda's poller does in the function's name.
+_POLLING = (
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+)
+
+
+def _resource(card: Stage, function: Function, on: str) -> str:
+    return {
+        "table": f"AWS::DynamoDB::GlobalTable {naming.table('dev', card.name)}",
+        "bus": f"arn:{HERE % 'events'}:event-bus/{naming.bus('dev')}",
+        "queue": f"AWS::SQS::Queue {naming.queue('dev', card.name, function.name)}",
+        "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
+        "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}/*",
+        "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-*",
+        "any": "*",
+    }[on]
+
+
+@each_function
+def test_its_role_allows_what_the_card_says_and_nothing_else(
+    dev: dict[str, Template], card: Stage, function: Function
+) -> None:
+    template = dev[card.name]
+    logical_id, _ = _function(template, card, function)["Role"]["Fn::GetAtt"]
+    role = template.of_type("AWS::IAM::Role")[logical_id]
+    assert set(role) == {"AssumeRolePolicyDocument"}  # no managed and no inline policies beside the one below
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+    allowed = set()
+    for statement in template.statements("AWS::IAM::Policy", logical_id, "Roles"):
+        assert set(statement) == {"Action", "Effect", "Resource"}
+        assert statement["Effect"] == "Allow"
+        for resource in as_list(statement["Resource"]):
+            allowed |= {(action, template.text(resource)) for action in as_list(statement["Action"])}
+
+    own_log = f"AWS::Logs::LogGroup /aws/lambda/{naming.function('dev', card.name, function.name)}"
+    expected = {(action, _resource(card, function, call.on)) for call in function.calls for action in call.actions}
+    expected |= _TRACES | {("logs:CreateLogStream", own_log), ("logs:PutLogEvents", own_log)}
+    if function.has_queue:
+        expected |= {(action, _resource(card, function, "queue")) for action in _POLLING}
+    assert allowed == expected
+    assert not [action for action, _ in allowed if "*" in action]
+
+
+def test_no_two_functions_share_a_role(dev: dict[str, Template]) -> None:
+    roles = [
+        (name, json.dumps(function["Role"]))
+        for name, template in dev.items()
+        for function in template.of_type("AWS::Lambda::Function").values()
+    ]
+    assert len(set(roles)) == len(roles) == len(FUNCTIONS)
+
+
+# --- standing alone -----------------------------------------------------------------------------------------
+
+
+def test_stacks_share_no_exports_and_no_custom_resources(dev: dict[str, Template]) -> None:
+    for name, template in dev.items():
+        assert not [key for key, output in template.body.get("Outputs", {}).items() if "Export" in output], name
+        assert "Fn::ImportValue" not in template.path.read_text(), name
+        kinds = {resource["Type"] for resource in template.resources.values()}
+        assert not [kind for kind in kinds if kind.startswith("Custom::")], name
+        assert "AWS::CloudFormation::CustomResource" not in kinds, name
