@@ -40,7 +40,6 @@ class TextReader:
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 "Det.limit_type": "max",
                 "Det.limit_side_len": DETECTION_SIDE,
-                "Det.use_dilation": False,
             }
         )
 
