@@ -1,0 +1,118 @@
+"""On call: nothing ends up in a dead-letter queue unheard, and every alarm says what to do."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.templates import Template
+from tests.synthesis import ROOT
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+
+
+@pytest.fixture
+def alarms(dev: dict[str, Template]) -> list[dict[str, Any]]:
+    return list(dev["monitoring"].of_type("AWS::CloudWatch::Alarm").values())
+
+
+def _metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm looks at, by itself or in an expression."""
+    if "MetricName" in alarm:
+        return [alarm]
+    return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+
+
+def _dimensions(alarm: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(each["Name"], each["Value"]) for metric in _metrics(alarm) for each in metric["Dimensions"]}
+
+
+def _dead_letter_queues(templates: dict[str, Template]) -> set[str]:
+    """All queues that messages are given up into, by queues or by rules."""
+    found = set()
+    for template in templates.values():
+        for queue in template.of_type("AWS::SQS::Queue").values():
+            if "RedrivePolicy" in queue:
+                found.add(template.text(queue["RedrivePolicy"]["deadLetterTargetArn"]))
+        for rule in template.of_type("AWS::Events::Rule").values():
+            found |= {template.text(target["DeadLetterConfig"]["Arn"]) for target in rule["Targets"]}
+    return {name.removeprefix("AWS::SQS::Queue ") for name in found}
+
+
+def test_every_dead_letter_queue_raises_an_alarm_at_its_first_message(
+    dev: dict[str, Template], alarms: list[dict[str, Any]]
+) -> None:
+    queues = _dead_letter_queues(dev)
+    assert len(queues) == 6 + 5  # of functions' queues, of stages' rules
+    for queue in queues:
+        (alarm,) = (each for each in alarms if ("QueueName", queue) in _dimensions(each))
+        assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        assert alarm["Statistic"] == "Maximum"
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (1, 1)
+        assert "-P1-" in alarm["AlarmName"]
+
+
+def test_every_alarm_speaks_through_the_topic_and_says_what_missing_data_means(
+    dev: dict[str, Template], alarms: list[dict[str, Any]]
+) -> None:
+    (topic,) = dev["platform"].of_type("AWS::SNS::Topic").values()
+    for alarm in alarms:
+        (action,) = alarm["AlarmActions"]
+        assert dev["monitoring"].text(action) == (
+            f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{topic['TopicName']}"
+        )
+        assert alarm["OKActions"] == [action]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm.get("ActionsEnabled", True)
+
+
+def _kind(alarm: dict[str, Any]) -> str:
+    (kind,) = re.findall(r"docs/runbooks/([a-z-]+)\.md$", alarm["AlarmDescription"])
+    return kind
+
+
+def test_every_alarm_names_its_runbook_and_no_runbook_is_for_nothing(alarms: list[dict[str, Any]]) -> None:
+    kinds = {_kind(alarm) for alarm in alarms}
+    assert kinds == {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
+    for alarm in alarms:
+        assert re.fullmatch(rf"snaprace-dev-P[123]-{_kind(alarm)}-[a-z-]+", alarm["AlarmName"])
+
+
+def test_runbooks_are_listed_with_the_severity_of_their_alarms(alarms: list[dict[str, Any]]) -> None:
+    listed = dict(re.findall(r"^\| \[([a-z-]+)\]\(\1\.md\) \| (P[123]) \|", (RUNBOOKS / "README.md").read_text(), re.M))
+    assert listed == {_kind(alarm): alarm["AlarmName"].split("-")[2] for alarm in alarms}
+
+
+def _named(templates: dict[str, Template]) -> set[tuple[str, str]]:
+    """The dimensions of all queues, functions and APIs that there are."""
+    kinds = {
+        "AWS::SQS::Queue": ("QueueName", "QueueName"),
+        "AWS::Lambda::Function": ("FunctionName", "FunctionName"),
+        "AWS::ApiGateway::RestApi": ("ApiName", "Name"),
+    }
+    return {
+        (dimension, resource[name])
+        for template in templates.values()
+        for kind, (dimension, name) in kinds.items()
+        for resource in template.of_type(kind).values()
+    }
+
+
+def test_alarms_and_dashboard_watch_only_what_there_is(dev: dict[str, Template], alarms: list[dict[str, Any]]) -> None:
+    there = _named(dev)
+    for alarm in alarms:
+        assert _dimensions(alarm) and _dimensions(alarm) <= there, alarm["AlarmName"]
+    (dashboard,) = dev["monitoring"].of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dev["monitoring"].text(dashboard["DashboardBody"]))
+    shown = [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
+    watched = {
+        pair
+        for metric in shown
+        for pair in zip(metric[2::2], metric[3::2], strict=False)
+        if isinstance(pair[0], str) and pair[0] in ("QueueName", "FunctionName", "ApiName")
+    }
+    assert watched == there, "what is not shown, or is shown and not there"
+    (row,) = (widget for widget in body["widgets"] if widget["type"] == "alarm")
+    assert len(row["properties"]["alarms"]) == len(alarms)

@@ -1,0 +1,71 @@
+"""A function imports nothing that it does not ship: the local runtime's interpreter would not notice."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared import naming
+from shared.stage import Function, Stage
+from tests.contracts.cards import all_cards
+from tests.infrastructure.templates import Template
+
+FUNCTIONS = [(card, function) for card in all_cards() for function in card.functions]
+# What Lambda's Python runtime brings: boto3 and what boto3 needs.
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+SCRIPT = Path(__file__).with_name("imports.py")
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the packages of Lambda's runtime alone."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in RUNTIME:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None and spec.origin is not None, name
+        origin = Path(spec.origin)
+        source = origin.parent if spec.submodule_search_locations else origin
+        (folder / source.name).symlink_to(source)
+    return folder
+
+
+def _layers(template: Template, function: dict) -> list[Path]:
+    layers = template.of_type("AWS::Lambda::LayerVersion")
+    return [_asset(template, layers[layer["Ref"]]["Content"]["S3Key"]) / "python" for layer in function["Layers"]]
+
+
+def _asset(template: Template, key: str) -> Path:
+    folder = template.path.parent / f"asset.{key.removesuffix('.zip')}"
+    assert folder.is_dir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("card", "function"), FUNCTIONS, ids=lambda value: value.name if isinstance(value, Stage | Function) else ""
+)
+def test_it_imports_only_what_it_ships(
+    dev: dict[str, Template], runtime: Path, card: Stage, function: Function, tmp_path: Path
+) -> None:
+    template = dev[card.name]
+    made = template.named("AWS::Lambda::Function", naming.function("dev", card.name, function.name))
+    module = made["Handler"].removesuffix(".handler")
+    package = _asset(template, made["Code"]["S3Key"])
+    folders = [str(path) for path in (*_layers(template, made), runtime)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", str(SCRIPT), module, str(package), *folders],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        # Nothing of the environment: what a handler reads from it, it reads when it is invoked.
+        env={"PATH": os.environ["PATH"]},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["missing"] == []
+    assert {module, "shared.aws"} <= set(answer["reached"])
