@@ -3,6 +3,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import jsii_node
@@ -53,6 +54,8 @@ def make(outdir: str, **context: str) -> cdk.App:
 
 
 if __name__ == "__main__":
-    app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")))
+    # cdk.json adds the argument: what `cdk deploy` ships is built for Lambda, what runs here for this machine.
+    layers = "aws" if "--for-aws" in sys.argv[1:] else "local"
+    app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")), layers=layers)
     build(app)
     app.synth()

@@ -13,7 +13,9 @@ from shared.events import DomainEvent
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Layer = Literal["base", "pictures"]
-Bucket = Literal["photos", "derived"]
+
+PYTHON = "3.13"
+"""The Python version of the functions on AWS: its runtime has Amazon Linux 2023, whose glibc today's wheels need."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +41,12 @@ class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
     `on` is a resource the stacks know: "table", "bus", "queue" (the function's own), "photos" / "derived"
-    (objects in that bucket), "collections" (the races' face collections), or "any" for actions that have no
+    (objects in that bucket), "photo-bucket" (the bucket itself), "collections" (the races' face collections), or "any" for actions that have no
     resource.
     """
 
     actions: tuple[str, ...]
-    on: Literal["table", "bus", "queue", "photos", "derived", "collections", "any"]
+    on: Literal["table", "bus", "queue", "photos", "photo-bucket", "derived", "collections", "any"]
 
 
 @dataclass(frozen=True, kw_only=True)

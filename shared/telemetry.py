@@ -14,10 +14,7 @@ from aws_lambda_powertools import Logger
 
 from shared import aws
 from shared.events import Meta
-
-NAMESPACE = "SnapRace"
-HANDLED = "MessagesHandled"
-FAILED = "MessagesFailed"
+from shared.metrics import FAILED, HANDLED, NAMESPACE
 
 
 class Span:

@@ -7,7 +7,6 @@ and is destroyed by itself.
 from __future__ import annotations
 
 import platform
-import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,12 +25,17 @@ from constructs import Construct
 
 from shared import naming
 from shared.events import SOURCE_PREFIX
-from shared.stage import Call, Function, Layer, Stage, Uploads
+from shared.stage import PYTHON, Call, Function, Layer, Stage, Uploads
 from stacks.environment import Environment
 from stacks.nag import acknowledge, wildcard
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ROOT / "build" / "layers"
+
+# The layers that `make setup` builds are for this machine's Python; those for Lambda are built before a deployment.
+LAYERS = {
+    "local": (ROOT / "build" / "layers", "make setup"),
+    "aws": (ROOT / "build" / "layers-aws", ".venv/bin/python -m ops.layers --for-aws"),
+}
 
 # Five deliveries ride out a throttled minute; a sixth would only delay the alarm.
 MAX_RECEIVES = 5
@@ -180,7 +184,7 @@ class StageStack(cdk.Stack):
             f"{_title(card.name)}Function",
             function_name=name,
             description=card.purpose,
-            runtime=lambda_.Runtime(f"python{sys.version_info.major}.{sys.version_info.minor}"),
+            runtime=lambda_.Runtime(f"python{PYTHON}"),
             architecture=_architecture(),
             handler=f"services.{stage}.{card.name}.handler",
             code=lambda_.Code.from_asset(
@@ -221,9 +225,10 @@ class StageStack(cdk.Stack):
 
     def _layer(self, name: Layer) -> lambda_.LayerVersion:
         if name not in self._layers:
-            folder = LAYERS / name
+            built, command = LAYERS[self.node.try_get_context("layers") or "local"]
+            folder = built / name
             if not folder.is_dir():
-                raise SystemExit(f"The layer '{name}' is not built: run `make setup`.")
+                raise SystemExit(f"The layer '{name}' is not built. Run: {command}")
             self._layers[name] = lambda_.LayerVersion(
                 self, f"{_title(name)}Layer", code=lambda_.Code.from_asset(str(folder)), description=f"SnapRace {name}"
             )
@@ -253,6 +258,8 @@ class StageStack(cdk.Stack):
                 return self.queues[card.name].queue_arn
             case "photos":
                 return f"arn:{cdk.Aws.PARTITION}:s3:::{naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"
+            case "photo-bucket":
+                return f"arn:{cdk.Aws.PARTITION}:s3:::{naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID)}"
             case "derived":
                 return f"arn:{cdk.Aws.PARTITION}:s3:::{naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"
             case "collections":

@@ -15,6 +15,8 @@ STAGE = Stage(
             uploads=Uploads(deleted=True),
             calls=(
                 Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
+                # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
+                Call(actions=("s3:ListBucket",), on="photo-bucket"),
                 Call(actions=("s3:PutObject", "s3:DeleteObject"), on="derived"),
                 Call(
                     actions=("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"),

@@ -15,6 +15,8 @@ STAGE = Stage(
             uploads=Uploads(suffixes=(f"/{RACE_FILE}", f"/{ROSTER_FILE}")),
             calls=(
                 Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
+                # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
+                Call(actions=("s3:ListBucket",), on="photo-bucket"),
                 Call(actions=("s3:PutObject",), on="derived"),
                 Call(actions=("dynamodb:GetItem", "dynamodb:PutItem"), on="table"),
                 Call(actions=("events:PutEvents",), on="bus"),
