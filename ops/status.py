@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from shared.keys import RaceRef
 from shared.messages import Note
 
 State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
-_PEEK_SECONDS = 5  # for so long a dead letter that was looked at is not shown to others
+_PEEK_SECONDS = 30  # for so long, at most, a dead letter that is being looked at is hidden from others
 _MAX_PEEKED = 1_000  # of a queue: with more dead letters than that, their number matters, not their names
 
 
@@ -122,20 +123,33 @@ def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:
 
 
 def _dead(target: Target, queues: list[str]) -> set[str]:
-    """The keys and photo_ids that dead letters are about, by looking at the letters without taking them."""
+    """The keys and photo_ids that dead letters are about."""
     client = target.client("sqs")
     about: set[str] = set()
     for queue in queues:
         url = client.get_queue_url(QueueName=queue)["QueueUrl"]
-        seen: set[str] = set()
-        while len(seen) < _MAX_PEEKED:
-            answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_PEEK_SECONDS)
-            letters = [letter for letter in answer.get("Messages", ()) if letter["MessageId"] not in seen]
-            if not letters:
-                break
-            seen.update(letter["MessageId"] for letter in letters)
-            about.update(name for letter in letters for name in _about(letter["Body"]))
+        for letter in _peek(client, url):
+            about.update(_about(letter["Body"]))
     return about
+
+
+def _peek(client: Any, url: str) -> Iterable[dict[str, Any]]:
+    """A queue's messages. They are hidden from others while this looks for the next ones, and then put back."""
+    taken: dict[str, dict[str, Any]] = {}
+    try:
+        while len(taken) < _MAX_PEEKED:
+            answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_PEEK_SECONDS)
+            fresh = {letter["MessageId"]: letter for letter in answer.get("Messages", ())}
+            if not fresh.keys() - taken.keys():
+                break
+            taken |= fresh
+    finally:
+        for letter in taken.values():
+            with contextlib.suppress(client.exceptions.MessageNotInflight):
+                client.change_message_visibility(
+                    QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"], VisibilityTimeout=0
+                )
+    return taken.values()
 
 
 def _about(body: str) -> Iterator[str]:

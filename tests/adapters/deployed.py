@@ -1,0 +1,109 @@
+"""SnapRace's names in a mocked AWS, as `snaprace` finds them: bucket, tables, queues, and the real races stage."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ops.target import Target, choose
+from services.races.adapters import Files, Races
+from services.races.intake import Intake
+from shared import naming
+from shared.bus import EventBus
+from shared.events import Meta
+from shared.keys import RaceRef
+from shared.messages import ObjectCreated
+from shared.table import to_item
+
+ENV = "dev"
+RACE = RaceRef("hanriver", "seoul-2026")
+DERIVED = "derived"
+SETTINGS = b'{"name": "Seoul Marathon", "date": "2026-10-25", "timezone": "Asia/Seoul"}'
+
+
+@contextmanager
+def deployed(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
+    """The environment dev on AWS, as `snaprace` would choose it where no local runtime runs."""
+    monkeypatch.setenv("SNAPRACE_HOME", str(home))
+    with mock_aws():
+        target = choose("auto", ENV)
+        for bucket in (target.photo_bucket, DERIVED):
+            target.client("s3").create_bucket(Bucket=bucket)
+        for stage in ("races", "ingest", "search"):
+            create_table(stage)
+        for queue in (naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")):
+            target.client("sqs").create_queue(QueueName=queue)
+        boto3.client("events").create_event_bus(Name=naming.bus(ENV))
+        yield target
+
+
+def create_table(stage: str) -> None:
+    boto3.client("dynamodb").create_table(
+        TableName=naming.table(ENV, stage),
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def put(stage: str, sk: str, race: RaceRef = RACE, **attributes: Any) -> None:
+    """An item of a stage's table."""
+    item = {"PK": race.partition, "SK": sk, **attributes}
+    boto3.client("dynamodb").put_item(TableName=naming.table(ENV, stage), Item=to_item(item))
+
+
+def configure(race: RaceRef = RACE) -> None:
+    put("races", "RACE", race, revision="01", settings={})
+
+
+def listen(target: Target) -> Callable[[], int]:
+    """From now on the real races stage hears what `target` uploads. Gives how many uploads it has heard."""
+    intake = Intake(
+        Races(target.table("races")),
+        Files(boto3.client("s3"), DERIVED),
+        EventBus(boto3.client("events"), naming.bus(ENV)),
+        DERIVED,
+    )
+    heard = []
+
+    def deliver(params: dict[str, Any], context: Any, **_: Any) -> None:
+        context["uploaded"] = params["Key"]
+
+    def delivered(parsed: dict[str, Any], context: Any, **_: Any) -> None:
+        key = context["uploaded"]
+        heard.append(key)
+        sequencer = f"{len(heard):016X}"
+        meta = Meta(id=key, version=1, correlation_id=key, causation_id=key, occurred_at="2026-10-25T00:00:00Z")
+        intake.handle(
+            ObjectCreated(
+                meta=meta,
+                bucket=target.photo_bucket,
+                key=key,
+                sequencer=sequencer,
+                size=1,
+                etag=parsed["ETag"].strip('"'),
+                version_id=None,
+                at=meta.occurred_at,
+            )
+        )
+
+    target.client("s3").meta.events.register("provide-client-params.s3.PutObject", deliver)
+    target.client("s3").meta.events.register("after-call.s3.PutObject", delivered)
+    return lambda: len(heard)
+
+
+def count_uploads(target: Target) -> types.SimpleNamespace:
+    """Counts the files that are sent from now on."""
+    counted = types.SimpleNamespace(keys=[])
+
+    def count(params: dict[str, Any], **_: Any) -> None:
+        counted.keys.append(params["Key"])
+
+    target.client("s3").meta.events.register("provide-client-params.s3.PutObject", count)
+    return counted
