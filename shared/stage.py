@@ -40,9 +40,9 @@ class Route:
 class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
-    `on` is a resource the stacks know: "table", "bus", "queue" (the function's own), "photos" / "derived"
-    (objects in that bucket), "photo-bucket" (the bucket itself), "collections" (the races' face collections), or "any" for actions that have no
-    resource.
+    `on` is a resource the stacks know: "table", "bus", "queue" (the function's own), "photos" / "derived" (objects in
+    that bucket), "photo-bucket" (the bucket itself), "collections" (the races' face collections), or "any" for actions
+    that have no resource.
     """
 
     actions: tuple[str, ...]
