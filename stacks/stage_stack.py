@@ -76,7 +76,7 @@ class StageStack(cdk.Stack):
         acknowledge(
             self,
             {
-                "AwsSolutions-L1": "Functions run the Python that synthesizes: what was tested is what runs.",
+                "AwsSolutions-L1": "One Python for all stages, in shared/stage.py, raised when every wheel is built for the next."
             },
         )
 

@@ -485,7 +485,7 @@ def test_a_message_of_another_kind_comes_back(race_desk: Desk) -> None:
 # --- the card ---------------------------------------------------------------------------------------------
 
 ACTIONS = {
-    "s3.GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
+    "s3.GetObject": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},  # the last to hear 404, not 403
     "s3.PutObject": {"s3:PutObject"},
     "s3.DeleteObject": {"s3:DeleteObject"},
     "dynamodb.BatchGetItem": {"dynamodb:BatchGetItem"},

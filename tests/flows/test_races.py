@@ -220,7 +220,7 @@ def test_exactly_the_bad_records_come_back(desk: Desk) -> None:
 
 
 ACTIONS = {
-    "s3.GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
+    "s3.GetObject": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},  # the last to hear 404, not 403
     "s3.PutObject": {"s3:PutObject"},
     "dynamodb.GetItem": {"dynamodb:GetItem"},
     "dynamodb.TransactWriteItems": {"dynamodb:PutItem"},

@@ -1,7 +1,6 @@
 """The rules of others: cfn-lint on every template, cdk-nag's AwsSolutions pack on every construct."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ from tests.infrastructure.templates import Template
 
 REGIONS = ["us-east-1", "ap-northeast-2"]
 IGNORED = {"W3005": "CDK names a function's role in DependsOn beside the reference to it: said twice, and right."}
-# Newest of what CDK knows, at which the finding that L1 acknowledges does not come up.
-NEWEST_RUNTIME = (3, 14)
 
 
 @pytest.mark.parametrize("env", ["dev", "prod"])
@@ -47,7 +44,5 @@ def test_every_finding_of_cdk_nag_is_acknowledged(nag: dict[str, Any]) -> None:
 
 def test_every_acknowledgement_is_needed_and_says_why(nag: dict[str, Any]) -> None:
     for known in nag["acknowledged"]:
-        if known["rule"] == "AwsSolutions-L1" and sys.version_info[:2] >= NEWEST_RUNTIME:
-            continue
         assert any(_covers(known, each) for each in nag["findings"]), f"needless: {known}"
         assert known["reason"].endswith(".") and len(known["reason"].split()) >= 6, known

@@ -1,13 +1,12 @@
 """Each stage's template says what its card says, and what every stage promises."""
 
 import json
-import sys
 from typing import Any
 
 import pytest
 
 from shared import naming
-from shared.stage import Function, Stage
+from shared.stage import PYTHON, Function, Stage
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, as_list, tls_only
 
@@ -136,7 +135,7 @@ def test_it_runs_as_the_card_says_with_a_log_of_its_own_and_traces(
     made = _function(template, card, function)
     assert made["Handler"] == f"services.{card.name}.{function.name}.handler"
     assert (made["MemorySize"], made["Timeout"]) == (function.memory_mb, function.timeout_s)
-    assert made["Runtime"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert made["Runtime"] == f"python{PYTHON}"
     assert len(made["Layers"]) == len(function.layers)
     assert made["TracingConfig"] == {"Mode": "Active"}
     name = naming.function("dev", card.name, function.name)
@@ -167,6 +166,7 @@ def _resource(card: Stage, function: Function, on: str) -> str:
         "table": f"AWS::DynamoDB::GlobalTable {naming.table('dev', card.name)}",
         "bus": f"arn:{HERE % 'events'}:event-bus/{naming.bus('dev')}",
         "queue": f"AWS::SQS::Queue {naming.queue('dev', card.name, function.name)}",
+        "photo-bucket": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}",
         "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
         "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}/*",
         "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-*",
