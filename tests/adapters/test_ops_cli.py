@@ -1,0 +1,348 @@
+"""The `snaprace` command as it is typed: exit codes, sentences instead of tracebacks, JSON alone on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+import msgspec
+import pytest
+
+from local.runtime import CHECKOUT, Ports, Running
+from ops import cli, races
+from shared import naming
+from tests import gallery_world
+from tests.adapters.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, put
+from tests.e2e import page_server
+
+NAMED = ("--organizer", RACE.organizer_id, "--event", RACE.event_id)
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Snaprace = Callable[..., Said]
+
+
+@pytest.fixture
+def snaprace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Snaprace]:
+    """Runs the command in this process."""
+    monkeypatch.setenv("SNAPRACE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["snaprace", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Said(code, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    with deployed(monkeypatch, tmp_path / "home"):
+        yield
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> None:
+    """Where the command is run: photos, an empty folder, good and bad race files."""
+    for folder in ("photos", "empty"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"a")
+    (tmp_path / "race.json").write_bytes(SETTINGS)
+    (tmp_path / "broken.json").write_text('{"name": "Seoul", ')
+    (tmp_path / "roster.csv").write_text("bib,name\n42,Ann\n")
+    (tmp_path / "bad rows.csv").write_text("bib,name\n42,Ann\nx:1,Bob\n42,Cid\n")
+    (tmp_path / "binary.csv").write_bytes(b"\x00\x01")
+
+
+def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -> None:
+    page = snaprace("--help")
+    assert page.code == 0
+    commands = ["demo", "up", "down", "race create", "roster import", "upload", "find", "status"]
+    assert len(page.out.splitlines()) < 50
+    for name in (*commands, "vision serve"):
+        assert f"  {name} " in page.out
+    for name in commands:
+        described, _, _ = snaprace(*name.split(), "--help").out.removeprefix("Usage: ").partition("Options:")
+        assert described.count(f"snaprace {name}") >= 2, "the usage line, and an example"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("nonsense", "No such command 'nonsense'"),
+        ("status --jsn", "No such option '--jsn'"),
+        ("upload", "Missing argument 'DIR'"),
+        ("find", "Give either --bib or --selfie"),
+        ("find --bib 1 --selfie me.jpg", "Give either --bib or --selfie"),
+        ("race create --organizer o --event e", "Give --name and --date, or --file"),
+        ("race create --organizer o --event e --file race.json --faces", "leave out --faces"),
+        ("race create --name x --date 2026-10-25", "Missing option '--organizer'"),
+        ("demo --roster roster.csv", "--roster goes with --photos"),
+        ("up --port eighty", "'eighty' is not a valid integer"),
+        ("--env staging status", "'staging' is not one of 'dev', 'prod'"),
+        ("upload photos --wait-for-race", "--wait-for-race needs --organizer and --event"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_a_hint(arguments: str, sentence: str, snaprace: Snaprace, files: None) -> None:
+    said = snaprace(*arguments.split())
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+    assert "--help' for help" in said.err
+
+
+O_E = " ".join(NAMED)
+
+
+@pytest.fixture(scope="class")
+def unchanging_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For tests that change nothing there."""
+    with pytest.MonkeyPatch.context() as monkeypatch, deployed(monkeypatch, tmp_path_factory.mktemp("home")):
+        yield
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            ("upload nowhere", "There is no folder nowhere."),
+            ("upload empty", "There are no files in empty."),
+            ("upload race.json", "race.json is a file; name the folder that holds the photos."),
+            (f"upload photos {O_E}", f"There is no race {RACE} in AWS account 123456789012 in us-east-1."),
+            ("upload photos --organizer a/b --event e", "--organizer 'a/b' cannot be an id"),
+            (f"race create {O_E} --file gone.json", "There is no file gone.json."),
+            (f"race create {O_E} --file photos", "photos is a folder, not a file."),
+            (f"race create {O_E} --file broken.json", "race.json is not JSON"),
+            (f"race create {O_E} --name x --date 2026-13-01", "date must be a day like 2026-10-25"),
+            (
+                f"race create {O_E} --name x --date 2026-10-25 --timezone Seoul",
+                "timezone must be a name like Asia/Seoul",
+            ),
+            (f"race create {O_E} --name x --date 2026-10-25 --prefix 1", "prefixes are letters"),
+            (f"roster import roster.csv {O_E}", f"There is no race {RACE}"),
+            (f"roster import gone.csv {O_E}", "There is no file gone.csv."),
+            (f"roster import binary.csv {O_E}", "binary.csv: The roster is not a text file."),
+            (f"find --bib 1 {O_E}", f"There is no race {RACE}"),
+            ("status", "There is no such race in AWS account 123456789012"),
+            ("--target local status", "No local runtime is running here. Start it with: snaprace up"),
+            ("demo --photos nowhere", "There is no folder nowhere."),
+            ("demo --photos empty --roster roster.csv", "There are no files in empty."),
+            ("demo --photos photos --roster binary.csv", "binary.csv: The roster is not a text file."),
+        ],
+    )
+    def test_bad_input_is_exit_code_1_and_one_sentence(
+        self, arguments: str, sentence: str, snaprace: Snaprace, unchanging_aws: None, files: None
+    ) -> None:
+        said = snaprace(*arguments.split())
+        assert (said.code, said.out) == (1, "")
+        assert sentence in said.err
+        assert len(said.err.splitlines()) == 1, said.err
+        assert "Traceback" not in said.err
+
+
+def uploads() -> list[str]:
+    found = boto3.client("s3").list_objects_v2(Bucket=naming.photo_bucket(ENV, "123456789012"))
+    return [item["Key"] for item in found.get("Contents", ())]
+
+
+def test_bad_rows_are_listed_and_nothing_goes_up_unless_they_are_to_be_skipped(
+    snaprace: Snaprace, aws: None, files: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure()
+    said = snaprace("roster", "import", "bad rows.csv", *NAMED)
+    assert said.code == 1
+    assert "line 3: 'x:1' is not a bib" in said.err
+    assert "line 4: bib 42 is already in line 2." in said.err
+    assert "2 bad rows; nothing was imported" in said.err
+    assert uploads() == []
+
+    monkeypatch.setattr(races, "OUTCOME_SECONDS", 0)  # no stage listens here
+    said = snaprace("roster", "import", "bad rows.csv", *NAMED, "--skip-bad-rows")
+    assert uploads() == [f"{RACE.prefix}roster.csv"]
+
+
+def test_photos_may_go_up_before_their_race_when_they_are_said_to_wait(
+    snaprace: Snaprace, aws: None, files: None
+) -> None:
+    said = snaprace("upload", "photos", *NAMED, "--wait-for-race")
+    assert said.code == 0
+    assert "1 photos uploaded" in said.err
+    assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg"]
+
+
+def test_status_is_json_alone_on_stdout(snaprace: Snaprace, aws: None, files: None) -> None:
+    configure()
+    snaprace("upload", "photos")
+    put("ingest", f"KEY#{uploads()[0]}", key=uploads()[0], state="rejected", reason="truncated", message="Cut off.")
+    told = json.loads(snaprace("status", "--json").out)
+    assert told["counts"] == {"rejected": 1}
+    shown = snaprace("status")
+    assert "rejected a.jpg: Cut off." in shown.out
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "No AWS credentials were found. Sign in again"),
+        ({"AWS_DEFAULT_REGION": ""}, "No AWS region is set. Set AWS_REGION"),
+        ({"AWS_DEFAULT_REGION": "mars-1"}, "'mars-1' is not a region of AWS."),
+        ({"AWS_PROFILE": "nobody"}, "The config profile (nobody) could not be found"),
+    ],
+)
+def test_an_account_that_cannot_be_used_is_said_in_one_sentence(
+    settings: dict[str, str], sentence: str, snaprace: Snaprace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
+    said = snaprace("status")
+    assert (said.code, said.out) == (1, "")
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_nothing_deployed_is_said_in_one_sentence(snaprace: Snaprace, aws: None) -> None:
+    said = snaprace("--env", "prod", "status")
+    assert said.code == 1
+    assert "SnapRace does not seem to be deployed there" in said.err
+    configure()
+    said = snaprace("find", "--bib", "42", *NAMED)
+    assert said.code == 1
+    assert "The search stage is not deployed in AWS account 123456789012 in us-east-1, environment dev." in said.err
+
+
+def test_a_runtime_that_died_is_not_spoken_to(snaprace: Snaprace, aws: None, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    dead = Running(pid=2**22 - 3, ports=Ports(aws=9, vision=9, web=9), started="2026-10-25T00:00:00Z", keep=True)
+    (home / "runtime.json").write_bytes(msgspec.json.encode(dead))
+    (home / "lock").touch()
+    assert "in AWS account 123456789012" in snaprace("status").err
+
+
+# --- finding, through the real search API ---------------------------------------------------------------
+
+
+@pytest.fixture
+def gallery(monkeypatch: pytest.MonkeyPatch) -> Iterator[gallery_world.World]:
+    """A race with two photos of runner 42, and its API behind a front door."""
+    with gallery_world.world() as world, page_server.serving(world) as address:
+        race = gallery_world.RACE
+        world.hear(
+            gallery_world.configured(),
+            gallery_world.ingested(1),
+            gallery_world.ingested(2),
+            gallery_world.matched(1, gallery_world.runner("42")),
+            gallery_world.matched(2, gallery_world.runner("42", "inferred")),
+        )
+        create_table("races")
+        configure(race)
+        boto3.client("ssm").put_parameter(Name=naming.front_door_parameter(ENV), Value=address, Type="String")
+        yield world
+
+
+def test_a_runners_photos_are_found_by_bib(snaprace: Snaprace, gallery: gallery_world.World) -> None:
+    shown = snaprace("find", "--bib", "0042")
+    assert shown.code == 0
+    assert "결승 1.jpg" in shown.out
+    assert "42 confirmed" in shown.out
+    assert "42 inferred" in shown.out
+    assert shown.out.count("http://127.0.0.1") == 2
+    told = json.loads(snaprace("find", "--bib", "42", "--json").out)
+    assert sorted(photo["filename"] for photo in told["photos"]) == ["결승 1.jpg", "결승 2.jpg"]
+    assert json.loads(snaprace("find", "--bib", "7", "--json").out) == {"photos": []}
+    assert "No photos found" in snaprace("find", "--bib", "7").err
+
+
+def test_a_runners_photos_are_found_by_selfie(snaprace: Snaprace, gallery: gallery_world.World, tmp_path: Path) -> None:
+    gallery.rekognition.matches = {gallery_world.photo_id(2): 99.1}
+    (tmp_path / "me.jpg").write_bytes(gallery_world.JPEG)
+    told = json.loads(snaprace("find", "--selfie", "me.jpg", "--json").out)
+    assert [(photo["filename"], photo["similarity"]) for photo in told["photos"]] == [("결승 2.jpg", 99.1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no file me.jpg."),
+        (b"no picture", "not a"),
+        (b"\xff\xd8\xff" + b"0" * 5 * 1024**2, "is larger than 4 MB"),
+    ],
+)
+def test_a_selfie_that_is_none(
+    content: bytes | None, sentence: str, snaprace: Snaprace, gallery: gallery_world.World, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "me.jpg").write_bytes(content)
+    said = snaprace("find", "--selfie", "me.jpg")
+    assert (said.code, said.out) == (1, "")
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_what_the_api_refuses_is_said_in_its_words(
+    snaprace: Snaprace, gallery: gallery_world.World, tmp_path: Path
+) -> None:
+    said = snaprace("find", "--bib", "10:42")
+    assert (said.code, said.err) == (
+        1,
+        "Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42.\n",
+    )
+    (tmp_path / "me.jpg").write_bytes(gallery_world.JPEG)
+    gallery.rekognition.faces = []
+    said = snaprace("find", "--selfie", "me.jpg")
+    assert said.code == 1
+    assert "face" in said.err
+
+
+# --- as a process of its own ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_an_upload_with_its_code_and_no_traceback(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection and never answers
+        environment = os.environ | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "SNAPRACE_HOME": str(tmp_path / "home"),
+        }
+        command = [sys.executable, "-m", "ops.cli", "status"]
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True)
+        silent.accept()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert said.strip() == "Stopped."
+
+
+def test_help_comes_at_once() -> None:
+    times = []
+    for _ in range(3):
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "ops.cli", "--help"], cwd=CHECKOUT, check=True, capture_output=True)
+        times.append(time.monotonic() - began)
+    modules = "import sys, ops.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", modules], cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    assert not {"boto3", "rich", "httpx", "local.runtime"} & set(loaded.stdout.split())
+    assert min(times) < 2  # 0.2 s on an idle machine
