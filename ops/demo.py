@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def drawing() -> Iterator[Callable[[], Path]]:
 
     The race is drawn once for each version of its code and kept in build/. A drawing that was not waited for is ended.
     """
-    folder = DRAWN / _version_of_the_drawing()
+    folder = drawn_folder()
     if folder.is_dir():
         yield lambda: folder
         return
@@ -141,9 +142,10 @@ def drawing() -> Iterator[Callable[[], Path]]:
             process.terminate()
 
 
-def _version_of_the_drawing() -> str:
+def drawn_folder() -> Path:
+    """Where the demo race lies, or will: drawn by the code as it is now."""
     sources = sorted((runtime.CHECKOUT / "local" / "race").glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    return DRAWN / hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 
 def drawn_material(folder: Path) -> Material:
@@ -163,7 +165,10 @@ def own_material(photos: Path, roster_path: Path | None) -> Material:
     files = photos_in(photos)
     body, roster = read_roster(roster_path) if roster_path else (None, None)
     settings = RaceSettings(
-        name=photos.resolve().name or "My race", date="2000-01-01", faces=True, bib_rules=_rules_for(roster)
+        name=photos.resolve().name or "My race",
+        date=f"{datetime.now().astimezone():%Y-%m-%d}",
+        faces=True,
+        bib_rules=_rules_for(roster),
     )
     return Material(photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster, truth=None)
 

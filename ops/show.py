@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -44,8 +44,8 @@ class Screen(Observer):
 
     def __init__(self) -> None:
         self._bars = progress_bars()
-        self._up = self._bars.add_task("Uploading", visible=False, total=None)
-        self._done = self._bars.add_task("Reading bibs and faces", visible=False, total=None)
+        self._up = self._bars.add_task("Uploading", visible=False, total=None, start=False)
+        self._done = self._bars.add_task("Reading bibs and faces", visible=False, total=None, start=False)
 
     def __enter__(self) -> Screen:
         self._bars.start()
@@ -62,13 +62,17 @@ class Screen(Observer):
 
     def uploading(self, done: int, total: int) -> None:
         """Move the first bar."""
-        self._bars.update(self._up, visible=True, completed=done, total=total)
+        self._show(self._up, done, total)
 
     def processing(self, now: Status) -> None:
         """Move the second bar."""
         counts = now.counts
         done = counts["searchable"] + counts["rejected"] + counts["dead-lettered"]
-        self._bars.update(self._done, visible=True, completed=done, total=len(now.uploads))
+        self._show(self._done, done, len(now.uploads))
+
+    def _show(self, bar: TaskID, done: int, total: int) -> None:
+        self._bars.start_task(bar)  # counts the time from the first call
+        self._bars.update(bar, visible=True, completed=done, total=total)
 
 
 def serve_demo(photos: Path | None, roster: Path | None, ports: Ports, *, leave: bool, as_json: bool) -> bool:

@@ -1,0 +1,158 @@
+"""The whole product, as `make demo` runs it: the drawn race through the deployed templates and real vision.
+
+This is the one long test: two to four minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from local.runtime import CHECKOUT
+from ops.demo import drawn_folder
+from ops.score import Truth
+from tests.integration.conftest import free_ports, until
+
+MINUTES = 60
+RAW = "demo/marathon/raw_photos/"
+
+
+@dataclass
+class Demo:
+    """A `snaprace demo` that was started, all of whose processes carry a mark."""
+
+    process: subprocess.Popen[str]
+    home: Path
+    mark: str
+
+    def left_behind(self) -> list[str]:
+        """The command lines of the processes of this run, other than the command itself, that live now."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                marked = self.mark.encode() in (entry / "environ").read_bytes()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            except OSError:  # it ended meanwhile
+                continue
+            if marked and command and int(entry.name) != self.process.pid:
+                found.append(command)
+        return found
+
+
+@contextmanager
+def demo(home: Path, *options: str) -> Iterator[Demo]:
+    ports, mark = free_ports(), f"snaprace-test-{uuid.uuid4()}"
+    where = ["--port", str(ports.web), "--aws-port", str(ports.aws), "--vision-port", str(ports.vision)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops.cli", "demo", *options, *where],
+        cwd=CHECKOUT,
+        env=os.environ | {"SNAPRACE_HOME": str(home), "SNAPRACE_TEST": mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Demo(process, home, mark)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+@dataclass
+class Ended:
+    """A demo that ran to its end."""
+
+    code: int
+    report: dict[str, Any]
+    said: str
+    left_behind: list[str]
+
+
+@pytest.fixture(scope="session")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    with demo(tmp_path_factory.mktemp("demo") / "home", "--exit", "--json") as running:
+        out, said = running.process.communicate(timeout=15 * MINUTES)
+        sys.stderr.write(said)  # pytest shows it when something below fails
+        assert out, said
+        return Ended(running.process.returncode, json.loads(out), said, running.left_behind())
+
+
+@pytest.fixture(scope="session")
+def truth() -> Truth:
+    return msgspec.json.decode((drawn_folder() / "truth.json").read_bytes(), type=Truth)
+
+
+def test_every_upload_is_accounted_for(ended: Ended, truth: Truth) -> None:
+    report = ended.report
+    assert report["photos"] == len(truth.photos) + len(truth.bad) + len(truth.duplicates) >= 60
+    assert (report["lost"], report["dead_lettered"]) == (0, 0)
+    assert report["searchable"] == len(truth.photos) + len(truth.duplicates)
+    assert report["duplicates"] == len(truth.duplicates)
+    assert ended.code == 0
+
+
+def test_each_bad_file_is_rejected_for_its_own_reason(ended: Ended, truth: Truth) -> None:
+    reasons = {rejected["key"].removeprefix(RAW): rejected["reason"] for rejected in ended.report["rejected"]}
+    assert reasons == truth.bad
+    assert all(rejected["message"] for rejected in ended.report["rejected"])
+
+
+def test_bibs_are_read(ended: Ended) -> None:
+    assert ended.report["bibs"]["f1"] >= 0.95
+
+
+def test_runners_are_found_also_where_their_bib_is_hidden(ended: Ended) -> None:
+    assert ended.report["people"]["f1"] >= 0.90
+
+
+def test_the_pipeline_adds_little_to_the_time_that_vision_takes(ended: Ended) -> None:
+    assert ended.report["vision_seconds"] > 0
+    assert ended.report["seconds"] <= 1.5 * ended.report["vision_seconds"]
+
+
+def test_each_picture_is_looked_at_once(ended: Ended, truth: Truth) -> None:
+    calls = ended.report["api_calls"]
+    assert calls["rekognition.DetectText"] == len(truth.photos)
+    assert calls["rekognition.IndexFaces"] >= len(truth.photos)
+    assert calls["s3.PutObject"] >= 3 * len(truth.photos)
+
+
+def test_nothing_is_left_and_nothing_went_wrong_on_the_way(ended: Ended) -> None:
+    assert ended.left_behind == []
+    assert "Traceback" not in ended.said
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_everything_and_a_second_start_is_told_of_the_first(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    with demo(tmp_path / "home") as first:
+        until(lambda: first.process.poll() is not None or len(first.left_behind()) >= 4)
+        with demo(tmp_path / "home") as second:
+            _, said = second.process.communicate(timeout=MINUTES)
+            assert second.process.returncode == 1
+            assert "SnapRace is already running here" in said
+            assert "Traceback" not in said
+
+        first.process.send_signal(number)
+        out, said = first.process.communicate(timeout=MINUTES)
+        assert (first.process.returncode, out) == (code, "")
+        assert said.rstrip().endswith("Stopped.")
+        assert "Traceback" not in said
+        time.sleep(0.2)
+        assert first.left_behind() == []
+        assert not (first.home / "runtime.json").exists()
