@@ -76,7 +76,7 @@ class StageStack(cdk.Stack):
         acknowledge(
             self,
             {
-                "AwsSolutions-L1": "One Python for all stages, in shared/stage.py, raised when every wheel is built for the next."
+                "AwsSolutions-L1": "shared/stage.py names one Python, raised when all wheels are built for the next.",
             },
         )
 
