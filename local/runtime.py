@@ -564,8 +564,9 @@ def _turn_signals_into_interrupts() -> None:
         raise KeyboardInterrupt(number)
 
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, interrupt)
-        signal.signal(signal.SIGHUP, interrupt)
+        # SIGINT too: a shell that starts us in the background has it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
 
 
 @contextlib.contextmanager
