@@ -22,9 +22,7 @@ def bibs(*words: Word, roster: set[str] | None = None, settings: RaceSettings = 
     return [r.bib for r in read_bibs(words, settings, None if roster is None else frozenset(roster)).readings]
 
 
-@pytest.mark.parametrize(
-    "text", ["10:42", "42KM", "1,042", "5K", "10.42", "", "FINISH", "A", "12-34", "B12", "7"]
-)
+@pytest.mark.parametrize("text", ["10:42", "42KM", "1,042", "5K", "10.42", "", "FINISH", "A", "12-34", "B12", "7"])
 def test_what_is_no_bib_here(text: str) -> None:
     assert bibs(word(text)) == []
 
