@@ -124,10 +124,11 @@ def test_the_pipeline_adds_little_to_the_time_that_vision_takes(ended: Ended) ->
     assert ended.report["seconds"] <= 1.5 * ended.report["vision_seconds"]
 
 
-def test_each_picture_is_looked_at_once(ended: Ended, truth: Truth) -> None:
-    calls = ended.report["api_calls"]
-    assert calls["rekognition.DetectText"] == len(truth.photos)
-    assert calls["rekognition.IndexFaces"] >= len(truth.photos)
+def test_the_calls_that_cost_are_counted_and_few(ended: Ended, truth: Truth) -> None:
+    """One a photo; a copy that arrives while its original is being read may cost one more, and so may a retry."""
+    calls, most = ended.report["api_calls"], 1.2 * (len(truth.photos) + len(truth.duplicates))
+    assert len(truth.photos) <= calls["rekognition.DetectText"] <= most
+    assert len(truth.photos) <= calls["rekognition.IndexFaces"] <= most
     assert calls["s3.PutObject"] >= 3 * len(truth.photos)
 
 
