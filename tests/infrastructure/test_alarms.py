@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template
 from tests.synthesis import ROOT
 
@@ -44,7 +45,7 @@ def test_every_dead_letter_queue_raises_an_alarm_at_its_first_message(
     dev: dict[str, Template], alarms: list[dict[str, Any]]
 ) -> None:
     queues = _dead_letter_queues(dev)
-    assert len(queues) == 6 + 5  # of functions' queues, of stages' rules
+    assert len(queues) == sum(len(card.queued) + bool(card.queued) for card in all_cards())
     for queue in queues:
         (alarm,) = (each for each in alarms if ("QueueName", queue) in _dimensions(each))
         assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"

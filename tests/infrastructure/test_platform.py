@@ -1,5 +1,6 @@
 import pytest
 
+from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, tls_only
 
 
@@ -99,7 +100,7 @@ def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, reque
         for resource in template.resources.values()
         if resource["Type"] in KEPT_IN_PROD
     ]
-    assert len(kept) == 3 + 5  # buckets and tables
+    assert len(kept) == 3 + sum(card.has_table for card in all_cards())  # buckets and tables
     for resource in kept:
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
         for replica in resource["Properties"].get("Replicas", []):
