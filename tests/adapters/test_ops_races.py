@@ -14,7 +14,7 @@ from ops.races import create_race, import_roster, race_ref, read_roster, require
 from ops.target import Target
 from shared.keys import RaceRef
 from shared.race import parse_race
-from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, listen
+from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, listen, put
 
 
 @pytest.fixture
@@ -58,6 +58,12 @@ def test_what_only_the_stage_refuses_is_said_in_its_words(target: Target) -> Non
 
 def test_silence_is_not_taken_for_yes(target: Target) -> None:
     with pytest.raises(Failed, match=r"race.json is uploaded, but the races stage has said nothing for 1 s"):
+        create_race(target, RACE, SETTINGS)
+
+
+def test_the_answer_to_an_earlier_upload_is_not_taken_for_ours(target: Target) -> None:
+    put("races", "OUTCOME#race.json", sequencer="01", ok=True)
+    with pytest.raises(Failed, match="has said nothing"):
         create_race(target, RACE, SETTINGS)
 
 
