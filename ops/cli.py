@@ -293,7 +293,7 @@ def roster_import(file: Path, organizer: str | None, event: str | None, skip_bad
     \b
     snaprace roster import roster.csv --organizer hanriver --event seoul-2026
     """
-    from ops.console import console
+    from ops.console import console, counted
     from ops.errors import Failed
     from ops.races import import_roster, read_roster
 
@@ -302,13 +302,13 @@ def roster_import(file: Path, organizer: str | None, event: str | None, skip_bad
         console.print(f"line {problem.line}: {problem.message}", markup=False)
     if checked.problems and not skip_bad_rows:
         raise Failed(
-            f"{len(checked.problems)} bad rows; nothing was imported. "
-            "Mend them, or leave them out with --skip-bad-rows."
+            f"{counted(len(checked.problems), 'bad row')}; nothing was imported. "
+            "Mend the file, or leave bad rows out with --skip-bad-rows."
         )
     target = _target()
     imported = import_roster(target, _the_race(target, organizer, event), body)
-    left_out = f", {len(imported.problems)} rows left out" if imported.problems else ""
-    console.print(f"[bold]{imported.runners:,}[/] runners imported{left_out}.")
+    left_out = f", {counted(len(checked.problems), 'row')} left out" if checked.problems else ""
+    console.print(f"{counted(imported.runners, 'runner')} imported{left_out}.")
 
 
 # --- photographer -------------------------------------------------------------------------------------

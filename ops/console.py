@@ -6,3 +6,8 @@ from rich.console import Console
 
 console = Console(stderr=True, highlight=False)
 answers = Console(highlight=False, soft_wrap=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 photo, 1,200 photos."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from local import runtime
 from local.runtime import Ports
-from ops.console import answers, console
+from ops.console import answers, console, counted
 from ops.demo import RACE, Material, Observer, Report, drawing, drawn_material, own_material, run
 from ops.find import FoundPhoto
 from ops.score import Score
@@ -79,6 +79,8 @@ def serve_demo(photos: Path | None, roster: Path | None, ports: Ports, *, leave:
     """Run the demo; whether every upload ended well. Without `leave` this returns by Ctrl-C only."""
     began = time.monotonic()
     own = own_material(photos, roster) if photos else None  # before anything is started: it may not be usable
+    for problem in own.roster.problems if own and own.roster else ():
+        console.print(f"left out: {roster} line {problem.line}: {problem.message}", markup=False)
     with drawing() as drawn, Screen() as screen, runtime.start(home(), ports, screen.step, keep=False) as started:
 
         def prepare() -> Material:
@@ -169,10 +171,12 @@ def show_upload(target: Target, race: RaceRef, files: Sequence[Path], photograph
             raise
     for name, why in outcome.failed:
         console.print(f"not uploaded: {name}: {why}", markup=False)
-    already = f", {len(outcome.already_there):,} were there already" if outcome.already_there else ""
-    console.print(f"[bold]{len(outcome.sent):,}[/] photos uploaded{already}. See how they get on: snaprace status")
+    already = f", {len(outcome.already_there):,} already there" if outcome.already_there else ""
+    console.print(f"{counted(len(outcome.sent), 'file')} uploaded{already}. See how they get on: snaprace status")
     if outcome.failed:
-        console.print(f"[bold]{len(outcome.failed)}[/] could not be uploaded; the same command tries them again.")
+        console.print(
+            f"{counted(len(outcome.failed), 'file')} could not be uploaded; the same command tries them again."
+        )
     return 1 if outcome.failed else 0
 
 
@@ -192,7 +196,7 @@ def show_photos(photos: Sequence[FoundPhoto], *, as_json: bool) -> None:
         ]
         answers.print(Text(photo.filename, style="bold"), Text(" · ".join(filter(None, facts))), sep="  ")
         answers.print(Text(f"  {photo.preview_url}", style="dim"))
-    console.print(f"[bold]{len(photos)}[/] photos; the links work for 15 minutes.")
+    console.print(f"{counted(len(photos), 'photo')}; the links work for 15 minutes.")
 
 
 def show_status(found: Status, *, as_json: bool) -> None:
@@ -217,7 +221,7 @@ def show_status(found: Status, *, as_json: bool) -> None:
     if len(rejected) > _REASONS_SHOWN:
         answers.print(f"… and {len(rejected) - _REASONS_SHOWN} more; --json has them all.")
     for letters in found.dead_letters:
-        answers.print(f"[bold red]{letters.messages}[/] dead letters in {letters.queue}")
+        answers.print(f"[bold red]{counted(letters.messages, 'dead letter')}[/] in {letters.queue}")
 
 
 _status_json = as_json

@@ -187,7 +187,7 @@ def test_photos_may_go_up_before_their_race_when_they_are_said_to_wait(
 ) -> None:
     said = snaprace("upload", "photos", *NAMED, "--wait-for-race")
     assert said.code == 0
-    assert "1 photos uploaded" in said.err
+    assert "1 file uploaded" in said.err
     assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg"]
 
 

@@ -119,7 +119,7 @@ def test_an_interrupted_upload_is_resumed_by_the_same_command(
     assert show_upload(target, RACE, files, None) == 0
     assert len(sent.keys) == 60 - up
     assert set(there(target).values()) == {str(number).encode() for number in range(60)}
-    assert f"{up} were there already" in capsys.readouterr().err
+    assert f"{up} already there" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_read_are_named_and_the_rest_goes_up(
