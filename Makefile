@@ -33,7 +33,7 @@ $(STAMP): $(LOCKS) pyproject.toml requirements/lambda-base.lock requirements/lam
 
 .PHONY: test
 test: setup check browser ## Run every check and every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: check
 check: setup ## Lint, types and import rules only

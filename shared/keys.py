@@ -167,11 +167,11 @@ def roster_key(race: RaceRef, digest: str) -> str:
     return f"{race.prefix}roster/{digest}.json"
 
 
-def collection_id(race: RaceRef) -> str:
-    """The race's face collection, unambiguous for every pair of ids.
+def collection_id(env: str, race: RaceRef) -> str:
+    """The race's face collection in an environment (dev, prod), unambiguous for every pair of ids.
 
     A hash tells `a-b`+`c` from `a`+`b-c`; the readable part is for the person who lists collections.
-    Rekognition allows 255 of [a-zA-Z0-9_.-]; this is at most 11 + 64 + 1 + 64 + 1 + 16.
+    Rekognition allows 255 of [a-zA-Z0-9_.-]; beside the environment's name this is at most 10 + 64 + 1 + 64 + 1 + 16.
     """
     digest = hashlib.sha256(race.partition.encode()).hexdigest()[:16]
-    return f"snaprace-{race.organizer_id}-{race.event_id}-{digest}"
+    return f"snaprace-{env}-{race.organizer_id}-{race.event_id}-{digest}"

@@ -263,7 +263,9 @@ class StageStack(cdk.Stack):
             case "derived":
                 return f"arn:{cdk.Aws.PARTITION}:s3:::{naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID)}/*"
             case "collections":
-                return self.format_arn(service="rekognition", resource="collection", resource_name=f"{naming.PREFIX}-*")
+                return self.format_arn(
+                    service="rekognition", resource="collection", resource_name=naming.stack(env, "*")
+                )
             case "any":
                 return "*"
 

@@ -237,7 +237,7 @@ def world(rekognition: Rekognition | None = None) -> Iterator[World]:
         double = rekognition or Rekognition()
         vision = _client("rekognition")
         vision.meta.events.register_first("before-send.rekognition.*", double.answer)
-        gallery, faces = Gallery(Table(_client("dynamodb"), TABLE)), Faces(vision)
+        gallery, faces = Gallery(Table(_client("dynamodb"), TABLE)), Faces(vision, "dev")
         try:
             yield World(gallery, faces, Api(gallery, faces, Links(_client("s3"), BUCKET)), double)
         finally:

@@ -250,8 +250,9 @@ def with_links(matches: Iterable[FoundMatch], neighbours: dict[str, Identity]) -
 class Collections:
     """Rekognition's face collections: one per race, made on first use."""
 
-    def __init__(self, client: RekognitionClient) -> None:
+    def __init__(self, client: RekognitionClient, env: str) -> None:
         self._client = client
+        self._env = env
 
     def index(self, race: RaceRef, photo_id: str, image: ImageRef) -> tuple[Face, ...]:
         """Put a photo's faces into the race's collection; the same photo again gives the same faces.
@@ -266,7 +267,7 @@ class Collections:
 
     def _index(self, race: RaceRef, photo_id: str, image: ImageRef) -> tuple[Face, ...]:
         response = self._client.index_faces(
-            CollectionId=keys.collection_id(race),
+            CollectionId=keys.collection_id(self._env, race),
             Image={"S3Object": {"Bucket": image.bucket, "Name": image.key}},
             ExternalImageId=photo_id,
             QualityFilter="AUTO",
@@ -277,14 +278,14 @@ class Collections:
 
     def _create(self, race: RaceRef) -> None:
         try:
-            self._client.create_collection(CollectionId=keys.collection_id(race))
+            self._client.create_collection(CollectionId=keys.collection_id(self._env, race))
         except self._client.exceptions.ResourceAlreadyExistsException:
             return
 
     def matches(self, race: RaceRef, photo_id: str, face_id: str) -> list[FoundMatch]:
         """The faces of other photos that match this one, at Rekognition's own threshold."""
         response = self._client.search_faces(
-            CollectionId=keys.collection_id(race), FaceId=face_id, FaceMatchThreshold=80.0, MaxFaces=4096
+            CollectionId=keys.collection_id(self._env, race), FaceId=face_id, FaceMatchThreshold=80.0, MaxFaces=4096
         )
         return [
             FoundMatch(
@@ -302,7 +303,7 @@ class Collections:
         if not wanted:
             return
         try:
-            self._client.delete_faces(CollectionId=keys.collection_id(race), FaceIds=wanted)
+            self._client.delete_faces(CollectionId=keys.collection_id(self._env, race), FaceIds=wanted)
         except self._client.exceptions.ResourceNotFoundException:
             return
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 class Config:
     """What the stack tells both functions."""
 
+    env: str
     table: str
     bus: str
     queue_url: str
@@ -17,4 +18,9 @@ class Config:
     @classmethod
     def from_environment(cls) -> Config:
         """Read it; a missing variable raises KeyError with its name."""
-        return cls(table=os.environ["TABLE_NAME"], bus=os.environ["BUS_NAME"], queue_url=os.environ["QUEUE_URL"])
+        return cls(
+            env=os.environ["SNAPRACE_ENV"],
+            table=os.environ["TABLE_NAME"],
+            bus=os.environ["BUS_NAME"],
+            queue_url=os.environ["QUEUE_URL"],
+        )

@@ -182,7 +182,7 @@ def _indexer() -> Indexer:
     config = Config.from_environment()
     return Indexer(
         index=FaceIndex(Table(aws.client("dynamodb"), config.table)),
-        collections=Collections(aws.client("rekognition")),
+        collections=Collections(aws.client("rekognition"), config.env),
         bus=EventBus(aws.client("events"), config.bus),
         queue=OwnQueue(aws.client("sqs"), config.queue_url),
     )

@@ -162,8 +162,9 @@ class Match(NamedTuple):
 class Faces:
     """Rekognition, for a selfie that nobody keeps."""
 
-    def __init__(self, client: RekognitionClient) -> None:
+    def __init__(self, client: RekognitionClient, env: str) -> None:
         self._client = client
+        self._env = env
 
     def areas(self, image: bytes) -> list[float]:
         """The size of each face in the picture as a fraction of it, the largest first. Raises RequestRefused."""
@@ -176,7 +177,7 @@ class Faces:
         try:
             response = _asked(
                 self._client.search_faces_by_image,
-                CollectionId=collection_id(ref),
+                CollectionId=collection_id(self._env, ref),
                 Image={"Bytes": image},
                 FaceMatchThreshold=threshold,
                 MaxFaces=MAX_MATCHES,

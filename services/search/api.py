@@ -184,7 +184,7 @@ def _api() -> Api:
     config = Config.from_environment()
     return Api(
         Gallery(Table(aws.client("dynamodb", IMPATIENT), config.table)),
-        Faces(aws.client("rekognition", IMPATIENT)),
+        Faces(aws.client("rekognition", IMPATIENT), config.env),
         Links(aws.client("s3"), config.derived_bucket),
     )
 

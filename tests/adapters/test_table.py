@@ -64,7 +64,10 @@ def test_a_transaction_is_all_or_nothing(table: Table) -> None:
 
 
 JSON = st.recursive(
-    st.text() | st.integers(-(10**15), 10**15) | st.floats(-1e9, 1e9).map(lambda number: round(number, 6)) | st.booleans(),
+    st.text()
+    | st.integers(-(10**15), 10**15)
+    | st.floats(-1e9, 1e9).map(lambda number: round(number, 6))
+    | st.booleans(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1), inner, max_size=3),
 )
 

@@ -78,7 +78,7 @@ class Pipeline:
             ),
             "index": Indexer(
                 index=FaceIndex(self.faces_table),
-                collections=Collections(rekognition),
+                collections=Collections(rekognition, "dev"),
                 bus=bus,
                 queue=self._queue("index"),
             ),

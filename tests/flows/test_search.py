@@ -118,6 +118,7 @@ def _deliver(*events: DomainEvent) -> dict[str, Any]:
 
 def _functions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABLE_NAME", TABLE)
+    monkeypatch.setenv("SNAPRACE_ENV", "dev")
     monkeypatch.setenv("DERIVED_BUCKET", BUCKET)
     for cached in (gallery._gallery, gallery._telemetry, api._api, api._telemetry):
         cached.cache_clear()

@@ -167,7 +167,7 @@ def _resource(card: Stage, function: Function, on: str) -> str:
         "photo-bucket": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}",
         "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
         "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}/*",
-        "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-*",
+        "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-dev-*",
         "any": "*",
     }[on]
 

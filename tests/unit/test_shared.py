@@ -48,12 +48,13 @@ def test_what_has_nothing_to_do_with_us_is_left_alone(key: str) -> None:
 @given(IDS, IDS, IDS, IDS)
 def test_collections_of_different_races_never_share_a_name(a: str, b: str, c: str, d: str) -> None:
     one, other = RaceRef(a, b), RaceRef(c, d)
-    assert (keys.collection_id(one) == keys.collection_id(other)) == (one == other)
+    assert (keys.collection_id("dev", one) == keys.collection_id("dev", other)) == (one == other)
     assert RaceRef.from_partition(one.partition) == one
 
 
 def test_a_b_and_c_is_not_a_and_b_c() -> None:
-    assert keys.collection_id(RaceRef("a-b", "c")) != keys.collection_id(RaceRef("a", "b-c"))
+    assert keys.collection_id("dev", RaceRef("a-b", "c")) != keys.collection_id("dev", RaceRef("a", "b-c"))
+    assert keys.collection_id("dev", RaceRef("a", "b")) != keys.collection_id("prod", RaceRef("a", "b"))
 
 
 def test_sequencers_are_padded_on_the_right() -> None:
