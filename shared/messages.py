@@ -10,6 +10,7 @@ import msgspec
 from shared import events
 from shared.errors import InvalidMessage
 from shared.events import Envelope, Meta
+from shared.keys import RaceRef
 
 
 class ObjectCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,16 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     meta: Meta
     name: str
     body: dict[str, Any]
+
+    @classmethod
+    def about(cls, race: RaceRef, name: str, meta: Meta, **body: str | None) -> Note:
+        """A note about a race, with what else it has to say."""
+        return cls(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
+
+    @property
+    def race(self) -> RaceRef:
+        """The race that a note made by `about` is about."""
+        return RaceRef(self.body["organizer_id"], self.body["event_id"])
 
     def to_json(self) -> str:
         """The message body."""

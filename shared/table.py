@@ -14,6 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from shared.errors import TemporaryFailure
+from shared.keys import is_newer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -55,6 +56,16 @@ class Table:
         return self._conditional(
             self._client.put_item, {"TableName": self.name, "Item": to_item(item)}, condition or _NONE
         )
+
+    def put_newest(self, item: Item) -> None:
+        """Write the item unless the one that is there has the same or a later `revision` (an S3 sequencer)."""
+        while True:
+            held = self.get(item["PK"], item["SK"])
+            if held and not is_newer(item["revision"], than=held["revision"]):
+                return
+            unchanged = Condition("revision = :held", values={":held": held["revision"]}) if held else ABSENT
+            if self.put(item, unchanged):
+                return
 
     def update(self, pk: str, sk: str, expression: str, condition: Condition) -> bool:
         """Apply an UpdateExpression, whose names and values come with the condition; False when that fails."""

@@ -18,7 +18,7 @@ import msgspec
 from services.faces.domain import Bibs, Link, Match
 from shared import keys
 from shared.events import Box, Face, ImageRef, MatchedRunner
-from shared.keys import RaceRef, is_newer
+from shared.keys import RaceRef
 from shared.table import ABSENT, Condition, Item, Table
 
 if TYPE_CHECKING:
@@ -109,13 +109,7 @@ class FaceIndex:
 
     def configure(self, race: RaceRef, settings: Settings) -> None:
         """Keep the settings unless newer ones are known."""
-        while True:
-            held = self._table.get(race.partition, _RACE)
-            if held and not is_newer(settings.revision, than=held["revision"]):
-                return
-            condition = Condition("revision = :held", values={":held": held["revision"]}) if held else ABSENT
-            if self._table.put(_item(race.partition, _RACE, settings), condition):
-                return
+        self._table.put_newest(_item(race.partition, _RACE, settings))
 
     def save(self, race: RaceRef, photo: Indexed, previous: Indexed | None) -> bool:
         """Write the photo if it still is `previous`; False when somebody else was first. Every write counts up."""

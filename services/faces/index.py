@@ -51,11 +51,11 @@ class Indexer:
                 self._settle(event.race, event.photo_id, functools.partial(_leave, event), message.meta)
             case Envelope(data=RaceConfigured() as event):
                 self._index.configure(event.race, Settings(faces=event.settings.faces, revision=event.revision))
-                self._queue.send(_review_race(event.race, message.meta))
+                self._queue.send(Note.about(event.race, REVIEW_RACE, message.meta))
             case Note(name="review-race"):
                 self._review_page(message)
             case Note(name="review-photo", body=body):
-                self._settle(_race_of(body), body["photo_id"], _only_if_there, message.meta)
+                self._settle(message.race, body["photo_id"], _only_if_there, message.meta)
             case _:
                 raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
 
@@ -109,14 +109,14 @@ class Indexer:
             self._collections.forget(race, {face.face_id for face in ours.faces})
 
     def _review_page(self, note: Note) -> None:
-        race = _race_of(note.body)
+        race = note.race
         settings = self._index.settings(race)
         page = list(itertools.islice(self._index.photos(race, after=note.body.get("after")), PAGE))
         wanted = settings.faces if settings else None
         changed = [photo for photo in page if photo.withdrawn is None and photo.enabled != wanted]
-        self._queue.send_all(_note(REVIEW_PHOTO, race, note.meta, photo_id=photo.photo_id) for photo in changed)
+        self._queue.send_all(Note.about(race, REVIEW_PHOTO, note.meta, photo_id=photo.photo_id) for photo in changed)
         if len(page) == PAGE:
-            self._queue.send(_review_race(race, note.meta, after=page[-1].photo_id))
+            self._queue.send(Note.about(race, REVIEW_RACE, note.meta, after=page[-1].photo_id))
 
 
 def _arrive(event: PhotoIngested, held: Indexed | None) -> Indexed | None:
@@ -158,18 +158,6 @@ def _faces_indexed(race: RaceRef, photo: Indexed) -> FacesIndexed:
         enabled=bool(photo.enabled),
         revision=photo.revision,
     )
-
-
-def _review_race(race: RaceRef, meta: Meta, after: str | None = None) -> Note:
-    return _note(REVIEW_RACE, race, meta, after=after)
-
-
-def _note(name: str, race: RaceRef, meta: Meta, **body: str | None) -> Note:
-    return Note(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
-
-
-def _race_of(body: dict[str, Any]) -> RaceRef:
-    return RaceRef(body["organizer_id"], body["event_id"])
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import msgspec
 from services.ocr.domain import Bibs, Word
 from shared.errors import TemporaryFailure
 from shared.events import Box, ImageRef, ObjectRef
-from shared.keys import RaceRef, is_newer
+from shared.keys import RaceRef
 from shared.race import RaceSettings, bibs_of_roster, digest
 from shared.table import ABSENT, Condition, Table
 
@@ -88,20 +88,11 @@ class Photos:
 
     def configure(self, race: RaceRef, settings: RaceSettings, revision: str) -> None:
         """Keep the settings unless newer ones are known."""
-        self._keep_newest(race, _RACE, {"settings": settings, "revision": revision})
+        self._table.put_newest({"PK": race.partition, "SK": _RACE, "settings": settings, "revision": revision})
 
     def import_roster(self, race: RaceRef, roster: ObjectRef, revision: str) -> None:
         """Keep the roster's claim check unless a newer one is known."""
-        self._keep_newest(race, _ROSTER, {"roster": roster, "revision": revision})
-
-    def _keep_newest(self, race: RaceRef, sk: str, attributes: dict[str, Any]) -> None:
-        while True:
-            held = self._table.get(race.partition, sk)
-            if held and not is_newer(attributes["revision"], than=held["revision"]):
-                return
-            condition = Condition("revision = :held", values={":held": held["revision"]}) if held else ABSENT
-            if self._table.put({"PK": race.partition, "SK": sk, **attributes}, condition):
-                return
+        self._table.put_newest({"PK": race.partition, "SK": _ROSTER, "roster": roster, "revision": revision})
 
 
 def _facts(items: dict[str, Any]) -> RaceFacts:

@@ -65,14 +65,14 @@ class Reader:
                 self._withdraw(event)
             case Envelope(data=RaceConfigured() as event):
                 self._photos.configure(event.race, event.settings, event.revision)
-                self._queue.send(_reread_race(event.race, message.meta))
+                self._queue.send(Note.about(event.race, REREAD_RACE, message.meta))
             case Envelope(data=RosterImported() as event):
                 self._photos.import_roster(event.race, event.roster, event.revision)
-                self._queue.send(_reread_race(event.race, message.meta))
+                self._queue.send(Note.about(event.race, REREAD_RACE, message.meta))
             case Note(name="reread-race"):
                 self._reread_page(message)
             case Note(name="reread-photo", body=body):
-                self._settle(_race_of(body), body["photo_id"], _only_if_there, message.meta)
+                self._settle(message.race, body["photo_id"], _only_if_there, message.meta)
             case _:
                 raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
 
@@ -125,13 +125,13 @@ class Reader:
         return msgspec.structs.replace(photo, bibs=bibs, revision=photo.revision + 1)
 
     def _reread_page(self, note: Note) -> None:
-        race = _race_of(note.body)
+        race = note.race
         facts = self._photos.facts(race)
         page = list(itertools.islice(self._photos.photos(race, after=note.body.get("after")), PAGE))
         changed = [photo for photo in page if photo.withdrawn is None and self._read(photo, facts) != photo]
-        self._queue.send_all(_note(REREAD_PHOTO, race, note.meta, photo_id=photo.photo_id) for photo in changed)
+        self._queue.send_all(Note.about(race, REREAD_PHOTO, note.meta, photo_id=photo.photo_id) for photo in changed)
         if len(page) == PAGE:
-            self._queue.send(_reread_race(race, note.meta, after=page[-1].photo_id))
+            self._queue.send(Note.about(race, REREAD_RACE, note.meta, after=page[-1].photo_id))
 
     def _withdraw(self, event: PhotoWithdrawn) -> None:
         for _ in range(ATTEMPTS):
@@ -164,18 +164,6 @@ def _bibs_read(race: RaceRef, photo: Photo, bibs: Bibs) -> BibsRead:
         suggestions=bibs.suggestions,
         revision=photo.revision,
     )
-
-
-def _reread_race(race: RaceRef, meta: Meta, after: str | None = None) -> Note:
-    return _note(REREAD_RACE, race, meta, after=after)
-
-
-def _note(name: str, race: RaceRef, meta: Meta, **body: str | None) -> Note:
-    return Note(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
-
-
-def _race_of(body: dict[str, Any]) -> RaceRef:
-    return RaceRef(body["organizer_id"], body["event_id"])
 
 
 @functools.cache
