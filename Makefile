@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKS := requirements/build.lock requirements/all.lock
 
+# npm's "latest" of the CDK's command line (3.0.0) is older than the assemblies of today.
+CDK := 2.1148.1
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -45,6 +48,11 @@ check: setup ## Lint, types and import rules only
 .PHONY: browser
 browser: setup # A real browser for the page tests: the system's Chromium, else Debian's, else Playwright's own
 	@$(BIN)/python -m tests.browser
+
+.PHONY: cdk
+cdk: setup ## Run the CDK's command line: make cdk ARGS="deploy snaprace-dev-ocr"
+	@$(BIN)/python -m ops.layers --for-aws
+	@$(BIN)/python jsii_node.py aws-cdk@$(CDK) $(ARGS)
 
 .PHONY: lock
 lock: ## Make the lock files anew from pyproject.toml and requirements/*.in

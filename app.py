@@ -57,5 +57,8 @@ if __name__ == "__main__":
     # cdk.json adds the argument: what `cdk deploy` ships is built for Lambda, what runs here for this machine.
     layers = "aws" if "--for-aws" in sys.argv[1:] else "local"
     app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")), layers=layers)
-    build(app)
+    try:
+        build(app)
+    except ValueError as error:  # of a context that there is not
+        sys.exit(str(error))
     app.synth()

