@@ -21,8 +21,9 @@ demo: setup ## Run a whole race on this machine and serve its page until Ctrl-C
 
 .PHONY: setup
 setup: $(STAMP) ## Install everything into .venv (both other commands do this first)
+	@$(BIN)/python -m ops.layers
 
-$(STAMP): $(LOCKS) pyproject.toml requirements/lambda-base.lock requirements/lambda-pictures.lock ops/layers.py
+$(STAMP): $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "SnapRace needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 setup" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,7 +32,6 @@ $(STAMP): $(LOCKS) pyproject.toml requirements/lambda-base.lock requirements/lam
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation \
 		-r requirements/all.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m ops.layers
 	@touch $(STAMP)
 
 .PHONY: test
