@@ -1,7 +1,6 @@
 """The whole product on one machine: starts, supervises and stops the embedded AWS, the vision server and the door.
 
     with runtime.start(home, Ports(), report, keep=False) as running:
-        running.running.use()            # boto3 of this process now speaks to the embedded AWS
         print(running.front_door)
         running.wait()                   # until Ctrl-C, SIGTERM, or a part dies
 
@@ -112,12 +111,6 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             "SNAPRACE_ENV": ENVIRONMENT,
             "NO_PROXY": "127.0.0.1,localhost",
         }
-
-    def use(self) -> None:
-        """Make boto3 of this process speak to this runtime, whatever AWS settings it was started with."""
-        settings = self._with_own_settings(os.environ)
-        os.environ.clear()
-        os.environ.update(settings)
 
     def client(self, service: str) -> Any:
         """A boto3 client for the embedded AWS, independent of this process's environment."""

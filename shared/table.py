@@ -5,6 +5,7 @@ Reads are strongly consistent: a handler decides by what it reads, and a stale r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -88,12 +89,7 @@ class Table:
         }
         if after is not None:
             request["ExclusiveStartKey"] = _key(pk, after)
-        while True:
-            response = self._client.query(**request)
-            yield from map(from_item, response["Items"])
-            if "LastEvaluatedKey" not in response:
-                return
-            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+        yield from self._pages(request)
 
     def between(self, pk: str, low: str, high: str, *, descending: bool = False, page: int = 100) -> Iterator[Item]:
         """Items whose SK is from `low` through `high`, read `page` at a time as they are asked for."""
@@ -107,6 +103,9 @@ class Table:
             "ScanIndexForward": not descending,
             "Limit": page,
         }
+        yield from self._pages(request)
+
+    def _pages(self, request: dict[str, Any]) -> Iterator[Item]:
         while True:
             response = self._client.query(**request)
             yield from map(from_item, response["Items"])
@@ -155,24 +154,28 @@ class Table:
 
     def write(self, puts: Sequence[Item] = (), deletes: Sequence[Key] = (), condition: Condition | None = None) -> bool:
         """All in one transaction (at most 100 items); `condition` is on the first put. False when it failed."""
-        actions: list[Any] = [{"Put": {"TableName": self.name, "Item": to_item(item)}} for item in puts]
-        actions += [{"Delete": {"TableName": self.name, "Key": _key(pk, sk)}} for pk, sk in deletes]
-        if condition is not None:
-            actions[0]["Put"].update(_condition_arguments(condition))
-        try:
-            self._client.transact_write_items(TransactItems=actions)
-        except self._client.exceptions.TransactionCanceledException as error:
-            reasons = [reason.get("Code", "") for reason in error.response.get("CancellationReasons", [])]
-            if "ConditionalCheckFailed" in reasons:
-                return False
-            raise TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(reasons)}.") from error
-        return True
+        conditions = itertools.chain([condition or _NONE], itertools.repeat(_NONE))
+        cancelled = self._transact(list(zip(puts, conditions, strict=False)), deletes)
+        if cancelled is None:
+            return True
+        if "ConditionalCheckFailed" in cancelled:
+            return False
+        raise _cancellation(cancelled)
 
     def write_guarded(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = ()) -> bool:
         """All in one transaction (at most 100 items), each put under its own condition.
 
         False when a condition did not hold or another transaction was at the same items: read again, decide again.
         """
+        cancelled = self._transact(puts, deletes)
+        if cancelled is None:
+            return True
+        if cancelled <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+            return False
+        raise _cancellation(cancelled)
+
+    def _transact(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key]) -> set[str] | None:
+        """Write all or nothing; why it was cancelled, as DynamoDB's codes, or None when it was not."""
         actions: list[Any] = [
             {"Put": {"TableName": self.name, "Item": to_item(item), **_condition_arguments(condition)}}
             for item, condition in puts
@@ -181,11 +184,8 @@ class Table:
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
-            reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
-            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-                return False
-            raise TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(sorted(reasons))}.") from error
-        return True
+            return {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
+        return None
 
     def _conditional(self, call: Any, request: dict[str, Any], condition: Condition) -> bool:
         try:
@@ -198,6 +198,10 @@ class Table:
 
 
 _NONE = Condition("")
+
+
+def _cancellation(reasons: set[str]) -> TemporaryFailure:
+    return TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(sorted(reasons))}.")
 
 
 def _condition_arguments(condition: Condition) -> dict[str, Any]:

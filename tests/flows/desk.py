@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,6 +160,27 @@ class Desk:
         ]
         answer = module.handler({"Records": records}, CONTEXT)
         return sorted(int(failure["itemIdentifier"]) for failure in answer["batchItemFailures"])
+
+    def deliver_dying(self, stage: str, told: Sequence[dict[str, Any] | str], moment: str, dies_at: int | None) -> int:
+        """Hand over messages one by one, dying `moment` ("before", "after") a call; what failed comes once more.
+
+        `dies_at` counts the calls of the whole story from 1 (None or 0: never). Returns how many calls were made.
+        """
+        made = 0
+
+        def step(_operation: str) -> None:
+            nonlocal made
+            made += 1
+            if made == dies_at:
+                raise Crash
+
+        for message in told:
+            setattr(self, f"{moment}_call", step)
+            failed = self.deliver(stage, message)
+            setattr(self, f"{moment}_call", None)
+            if failed:
+                assert self.deliver(stage, message) == []
+        return made
 
     def work_off_notes(self, stage: str) -> int:
         """Deliver what the stage left itself, until there is nothing more; how many notes that were."""

@@ -319,20 +319,7 @@ def test_crash_anywhere(race_desk: Desk, moment: str) -> None:
         fresh(race_desk)
         race_desk.deliver("ingest", configured)
         race_desk.work_off_notes("ingest")
-        made = 0
-
-        def step(_operation: str) -> None:
-            nonlocal made
-            made += 1
-            if made == dies_at:
-                raise Crash
-
-        for message in told:
-            setattr(race_desk, f"{moment}_call", step)
-            failed = race_desk.deliver("ingest", message)
-            setattr(race_desk, f"{moment}_call", None)
-            if failed:
-                assert race_desk.deliver("ingest", message) == []
+        made = race_desk.deliver_dying("ingest", told, moment, dies_at)
         assert race_desk.derived(RACE) == pictures_on_show(race_desk)
         return (settled(race_desk, RACE), believed(race_desk.heard())), made
 

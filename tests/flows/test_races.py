@@ -15,7 +15,7 @@ from services.races.stage import STAGE
 from shared.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.keys import RaceRef
 from shared.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
-from tests.flows.desk import DERIVED, Crash, Desk, calls, latest
+from tests.flows.desk import DERIVED, Desk, calls, latest
 
 RACE = RaceRef("org", "race")
 RACE_KEY, ROSTER_KEY = "org/race/race.json", "org/race/roster.csv"
@@ -189,20 +189,7 @@ def test_crash_anywhere(desk: Desk, moment: str) -> None:
 
     def run(dies_at: int) -> tuple[Any, int]:
         forget(desk)
-        made = 0
-
-        def step(_operation: str) -> None:
-            nonlocal made
-            made += 1
-            if made == dies_at:
-                raise Crash
-
-        for message in told:
-            setattr(desk, f"{moment}_call", step)
-            failed = desk.deliver("races", message)
-            setattr(desk, f"{moment}_call", None)
-            if failed:
-                assert desk.deliver("races", message) == []
+        made = desk.deliver_dying("races", told, moment, dies_at)
         return outcome(desk), made
 
     expected, total = run(0)
