@@ -38,6 +38,7 @@ def main() -> None:
     _register_missing_types()
     _honour_rule_dead_letter_queues()
     _bound_workers(max(2, os.cpu_count() or 1))
+    _wait_for_late_logs()
     asyncio.run(_serve(arguments.port))
 
 
@@ -271,6 +272,22 @@ def _bound_workers(most: int) -> None:
         return min(int(asked(*arguments)), most)
 
     lambda_svc._sqs_esm_concurrency = bounded
+
+
+def _wait_for_late_logs() -> None:
+    """Give an invocation's log line longer to come through the pipe than the emulator does (50 ms).
+
+    On a busy machine a late line would go to the worker's next invocation, and be lost after its last. A function
+    that logged is not waited for; ours all log.
+    """
+    from ministack.core.lambda_runtime import Worker
+
+    drain = Worker._drain_stderr_bounded
+
+    def patient(worker: Any, first_line_wait: float = 0.25, idle_confirm: float = 0.005, hard_cap: float = 0.5) -> str:
+        return str(drain(worker, first_line_wait, idle_confirm, hard_cap))
+
+    Worker._drain_stderr_bounded = patient
 
 
 def _end_workers() -> None:
