@@ -1,15 +1,12 @@
-"""How well the real engines see the drawn race: python -m bench.drawn_race [--folder FOLDER] [--photos N].
+"""How well the real engines see the drawn race: snaprace bench drawn-race.
 
-Draws the race (or takes the one that `--folder` holds), finds every face and reads every bib with the vision
-server's own engines, and prints JSON: faces found and missed, distances within and between people, selfies,
-bibs read. Some three minutes on one core; `--photos 12` looks at twelve photos spread over the race.
+Draws the race (or takes one already drawn), finds every face and reads every bib with the vision server's own
+engines, and says: faces found and missed, distances within and between people, selfies, bibs read. Some three
+minutes on one core; `--photos 12` looks at twelve photos spread over the race.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -45,23 +42,15 @@ class Seen:
     misread: list[str] = field(default_factory=list)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.drawn_race", description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, help="a race already drawn (default: draw one and measure that, too)")
-    parser.add_argument("--photos", type=int, default=0, help="look at so many only (default: all)")
-    arguments = parser.parse_args()
+def run(folder: Path | None, photos: int) -> dict[str, Any]:
+    """Measure the race in `folder`, or one that is drawn for it; `photos` of it, 0 for all."""
+    if folder is not None:
+        return measure(folder, photos)
     with tempfile.TemporaryDirectory() as made:
-        report: dict[str, Any] = {}
-        folder = arguments.folder
-        if folder is None:
-            folder = Path(made)
-            started = time.process_time()
-            draw_race(folder)
-            report["drawing_cpu_seconds"] = round(time.process_time() - started, 1)
-        report |= measure(folder, arguments.photos)
-    json.dump(report, sys.stdout, ensure_ascii=False, indent=1)
-    sys.stdout.write("\n")
+        started = time.process_time()
+        draw_race(Path(made))
+        drawing = round(time.process_time() - started, 1)
+        return {"drawing_cpu_seconds": drawing, **measure(Path(made), photos)}
 
 
 def measure(folder: Path, limit: int) -> dict[str, Any]:
@@ -187,7 +176,3 @@ def _bibs(seen: Seen) -> dict[str, Any]:
         "unread": seen.unread,
         "somebody_elses": seen.misread,
     }
-
-
-if __name__ == "__main__":
-    main()

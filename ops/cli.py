@@ -20,7 +20,7 @@ GROUPS = (
     ("Organizer", ("race create", "roster import")),
     ("Photographer", ("upload",)),
     ("Runner", ("find",)),
-    ("Operator", ("status", "vision serve")),
+    ("Operator", ("status", "vision serve", "bench")),
 )
 
 
@@ -191,6 +191,18 @@ def vision() -> None:
 def vision_serve(options: tuple[str, ...]) -> None:
     """Serve Rekognition's protocol: snaprace vision serve --data DIR --port N (see --help)."""
     os.execv(sys.executable, [sys.executable, "-m", "vision", *options])  # noqa: S606 - our own program
+
+
+@cli.command(
+    "bench",
+    short_help="Measure accuracy and speed.",
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def bench(options: tuple[str, ...]) -> None:
+    """Measure what SnapRace claims: snaprace bench NAME --json (see --help)."""
+    os.execv(sys.executable, [sys.executable, "-m", "bench", *options])  # noqa: S606 - our own program
 
 
 # --- organizer ----------------------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+"""`snaprace bench`: one command for each claim. A bench is a module here with a `run` that returns what it measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class CannotMeasure(click.ClickException):
+    """Why nothing was measured, as one sentence."""
+
+
+@click.group(name="snaprace bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def bench() -> None:
+    """Measure what SnapRace claims. Ratios are against a reference taken in the same run: machines are noisy."""
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line, for programs.")
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@bench.command(short_help="How well bibs and faces are recognised in real pictures.")
+@click.option(
+    "--data", type=_folder, required=True, metavar="DIR", help="Folder with bibs/ and faces/ and their truth."
+)
+@_json
+def accuracy(data: Path, as_json: bool) -> None:
+    """Read bibs and search faces in labelled pictures, and score both.
+
+    \b
+    snaprace bench accuracy --data ~/labelled --json
+    """
+    from bench.accuracy import run
+
+    _print(run(data), as_json)
+
+
+@bench.command(short_help="How well the engines see the drawn race of the demo.")
+@click.option(
+    "--folder", type=_folder, metavar="DIR", help="A race already drawn (default: draw one, and measure that)."
+)
+@click.option(
+    "--photos", type=click.IntRange(min=0), default=0, metavar="N", help="Look at so many only (default: all)."
+)
+@_json
+def drawn_race(folder: Path | None, photos: int, as_json: bool) -> None:
+    """Find every face and read every bib of the drawn race.
+
+    \b
+    snaprace bench drawn-race --photos 12 --json
+    """
+    from bench.drawn_race import run
+
+    _print(run(folder, photos), as_json)
+
+
+def _print(report: dict[str, Any], as_json: bool) -> None:
+    json.dump(report, sys.stdout, ensure_ascii=False, indent=None if as_json else 1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    bench(prog_name="snaprace bench")
