@@ -190,7 +190,8 @@ def vision() -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def vision_serve(options: tuple[str, ...]) -> None:
     """Serve Rekognition's protocol: snaprace vision serve --data DIR --port N (see --help)."""
-    os.execv(sys.executable, [sys.executable, "-m", "vision", *options])  # noqa: S606 - our own program
+    called = {**os.environ, "VISION_CALLED_AS": "snaprace vision serve"}
+    os.execve(sys.executable, [sys.executable, "-m", "vision", *options], called)  # noqa: S606 - our own program
 
 
 @cli.command(

@@ -11,10 +11,15 @@ ServiceError
 ├── InvalidS3ObjectException
 ├── ResourceNotFoundException
 ├── ResourceAlreadyExistsException
-├── ThrottlingException             the queue is full: try again
-└── InternalServerError             our fault: try again
+├── ProvisionedThroughputExceededException  above the operation's rate: try again
+├── ThrottlingException             too much is waiting: try again
+├── InternalServerError             our fault: try again
+├── MissingAuthenticationTokenException     not signed
+├── IncompleteSignatureException    the signature's header lacks a part
+├── UnrecognizedClientException     no such access key
+└── InvalidSignatureException       signed with another secret, for another request, or too long ago
 
-The classes themselves carry the HTTP status.
+The classes themselves carry the HTTP status, which is Rekognition's.
 """
 
 from __future__ import annotations
@@ -71,6 +76,10 @@ class ResourceAlreadyExistsException(ServiceError):
     """There is a collection of this name."""
 
 
+class ProvisionedThroughputExceededException(ServiceError):
+    """More calls than the operation's rate allows. SDKs try again by themselves."""
+
+
 class ThrottlingException(ServiceError):
     """Too much work is waiting. SDKs try again by themselves."""
 
@@ -81,6 +90,22 @@ class InternalServerError(ServiceError):
     """We failed; the same request may well succeed."""
 
     status = 500
+
+
+class MissingAuthenticationTokenException(ServiceError):
+    """The request is not signed, and this server asks for signatures."""
+
+
+class IncompleteSignatureException(ServiceError):
+    """The request's signature cannot be read."""
+
+
+class UnrecognizedClientException(ServiceError):
+    """Signed with an access key that this server does not know."""
+
+
+class InvalidSignatureException(ServiceError):
+    """The signature is not of this request and its access key's secret, or not of these 15 minutes."""
 
 
 _BY_CODE: dict[str, type[ServiceError]] = {kind.__name__: kind for kind in ServiceError.__subclasses__()}

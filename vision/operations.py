@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import numpy as np
 
@@ -29,6 +30,8 @@ MAX_FACES_IN_IMAGE = 100
 DEFAULT_MATCHES = 80
 """Rekognition's default MaxFaces in SearchFaces and SearchFacesByImage."""
 MAX_PAGE = 4096
+MAX_FETCHES = 8
+"""Objects fetched from S3 at the same time, of up to 15 MB each."""
 
 Operation = Callable[[Json], Awaitable[Json]]
 
@@ -44,6 +47,7 @@ class Rekognition:
         self._pool = pool
         self._store = store
         self._objects = objects
+        self._fetches = anyio.CapacityLimiter(MAX_FETCHES)
 
     async def perform(self, operation: str, request: Json) -> Json:
         """The operation's answer. Raises ServiceError."""
@@ -212,7 +216,12 @@ class Rekognition:
         if "Bucket" not in where or "Name" not in where:
             raise InvalidParameterException("An S3Object has a Bucket and a Name.")
         return await anyio.to_thread.run_sync(
-            self._objects.get, where["Bucket"], where["Name"], where.get("Version"), abandon_on_cancel=True
+            self._objects.get,
+            where["Bucket"],
+            where["Name"],
+            where.get("Version"),
+            abandon_on_cancel=True,
+            limiter=self._fetches,
         )
 
 

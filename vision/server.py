@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import uvicorn
@@ -20,14 +24,20 @@ from starlette.routing import Route
 
 from vision import protocol
 from vision.engine.pool import Pool
-from vision.errors import ImageTooLargeException, InternalServerError, ServiceError
+from vision.errors import ImageTooLargeException, InternalServerError, ServiceError, ThrottlingException
 from vision.objects import S3
 from vision.operations import Rekognition
+from vision.quotas import Quotas
+from vision.signatures import Headers, Signatures
 from vision.store import Store
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request: two pictures of 5 MB (CompareFaces) in base64, and room for the rest."""
 
+MAX_HELD = 16 * MAX_BODY
+"""Bytes of requests that are held at the same time; further ones are throttled."""
+
+T = TypeVar("T")
 log = logging.getLogger("vision")
 
 
@@ -36,27 +46,40 @@ class CannotStart(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`queue` is how many pictures may wait for a worker before further ones are answered with a throttling error."""
+    """`queue` is how many pictures may wait for a worker before further ones are answered with a throttling error.
+
+    `rates`: calls a second, by operation. `keys`: secrets by access key id, if requests must be signed; `unsigned`
+    says that they need not be, also where other machines can send some.
+    """
 
     data: Path
     host: str
     port: int
     workers: int
     queue: int
+    rates: Mapping[str, float] = {}
+    keys: Mapping[str, str] | None = None
+    unsigned: bool = False
 
 
 def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT. Raises CannotStart."""
     listener = _listener(settings.host, settings.port)
-    with listener, _sole_owner(settings.data):
-        asyncio.run(_serve(settings, listener))
+    with listener:
+        _check_open_to_others(listener, settings)
+        with _sole_owner(settings.data), contextlib.closing(_store(settings.data)) as store:
+            host, port = listener.getsockname()[:2]
+            print(  # noqa: T201 - for whoever started it
+                f"Serving on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C stops it.", file=sys.stderr
+            )
+            asyncio.run(_serve(settings, listener, store))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, store: Store) -> None:
     pool = Pool(settings.workers, settings.queue)
     server = uvicorn.Server(
         uvicorn.Config(
-            application(pool, settings.data),
+            application(pool, store, settings),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -76,19 +99,20 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     await server.serve(sockets=[listener])
 
 
-def application(pool: Pool, data: Path) -> Starlette:
+def application(pool: Pool, store: Store, settings: Settings) -> Starlette:
     """The web application; the workers start with it."""
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        store = Store(data)
         pool.start()
         protocol.service()
         app.state.pool = pool
         app.state.rekognition = Rekognition(pool, store, S3())
+        app.state.quotas = Quotas(settings.rates)
+        app.state.signatures = Signatures(settings.keys) if settings.keys else None
+        app.state.bodies = _Bodies()
         yield
         pool.stop()
-        store.close()
 
     return Starlette(
         routes=[Route("/", _operation, methods=["POST"]), Route("/health", _health, methods=["GET"])], lifespan=life
@@ -96,12 +120,9 @@ def application(pool: Pool, data: Path) -> Starlette:
 
 
 async def _operation(request: Request) -> Response:
-    rekognition: Rekognition = request.app.state.rekognition
     operation = request.headers.get("x-amz-target", "")
     try:
-        name = protocol.operation_named(operation)
-        given = protocol.read(name, await _body(request))
-        return _response(200, protocol.answer(await rekognition.perform(name, given)))
+        return _response(200, await _answer(request, operation))
     except ServiceError as error:
         return _refusal(error)
     except asyncio.CancelledError:  # uvicorn has waited long enough: a last answer instead of a cut connection
@@ -111,6 +132,39 @@ async def _operation(request: Request) -> Response:
     except Exception:  # whatever it was, the client is told in the way that it understands
         log.exception("%s failed", operation)
         return _refusal(InternalServerError("The server failed on this request. Try again."))
+
+
+async def _answer(request: Request, operation: str) -> bytes:
+    """Who asks comes first, so that nobody else costs a signed client's quota, or memory for a body."""
+    state = request.app.state
+    signatures: Signatures | None = state.signatures
+    headers: Headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+    claim = signatures.claim(headers) if signatures else None
+    name = protocol.operation_named(operation)
+    with state.bodies.one() as body:
+        async for chunk in request.stream():
+            body.add(chunk)
+        if signatures and claim:
+            signatures.check(claim, f"/?{request.url.query}", headers, body.content)
+        state.quotas.admit(name)
+        given = protocol.read(name, body.content)
+    return protocol.answer(await _unless_gone(request, state.rekognition.perform(name, given)))
+
+
+async def _unless_gone(request: Request, work: Coroutine[None, None, T]) -> T:
+    """What `work` comes to; it is given up when the client closes the connection. Raises ClientDisconnect."""
+    answer = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # after the body, the next that comes is that nothing will
+    gone.add_done_callback(lambda _: answer.cancel())
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if gone.done() and not gone.cancelled():
+            raise ClientDisconnect from None
+        answer.cancel()
+        raise
+    finally:
+        gone.cancel()
 
 
 async def _health(request: Request) -> Response:
@@ -133,13 +187,37 @@ async def _health(request: Request) -> Response:
     )
 
 
-async def _body(request: Request) -> bytes:
-    chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > MAX_BODY:
+class _Body:
+    """One request's body as it comes in."""
+
+    def __init__(self, bodies: _Bodies) -> None:
+        self.content = bytearray()
+        self._bodies = bodies
+
+    def add(self, chunk: bytes) -> None:
+        """Raises ImageTooLargeException, or ThrottlingException when all bodies together are too many bytes."""
+        if len(self.content) + len(chunk) > MAX_BODY:
             raise ImageTooLargeException(f"The request has more than {MAX_BODY:,} bytes.")
-    return bytes(chunks)
+        if self._bodies.held + len(chunk) > MAX_HELD:
+            raise ThrottlingException("Too many large requests at the same time. Try again.")
+        self._bodies.held += len(chunk)
+        self.content += chunk
+
+
+class _Bodies:
+    """How many bytes of requests are held now."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[_Body]:
+        """A new body, held for as long as the context lasts."""
+        body = _Body(self)
+        try:
+            yield body
+        finally:
+            self.held -= len(body.content)
 
 
 def _refusal(error: ServiceError) -> Response:
@@ -172,12 +250,33 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _check_open_to_others(listener: socket.socket, settings: Settings) -> None:
+    address = ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+    if not (address.is_loopback or settings.keys or settings.unsigned):
+        raise CannotStart(
+            f"On {settings.host} other machines can send requests: give --keys FILE, so that they must be signed, or "
+            "--unsigned if something before the server checks them."
+        )
+
+
+def _store(data: Path) -> Store:
+    try:
+        return Store(data)
+    except sqlite3.Error as error:
+        raise CannotStart(
+            f"Cannot use the collections in {data} ({error}); put back a copy of collections.sqlite, or give another "
+            "--data."
+        ) from error
+
+
 @contextlib.contextmanager
 def _sole_owner(data: Path) -> Iterator[None]:
     """Hold the data folder for this process alone; the lock ends with the process, however it ends."""
     try:
         data.mkdir(parents=True, exist_ok=True)
         lock = (data / "lock").open("w")
+    except FileExistsError as error:
+        raise CannotStart(f"{data} is a file, not a folder; give another --data.") from error
     except OSError as error:
         raise CannotStart(f"Cannot write to the data folder {data} ({error.strerror}); give another --data.") from error
     with lock:

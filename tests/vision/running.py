@@ -28,7 +28,9 @@ _model = get_session().get_service_model("rekognition")
 class Server:
     """`python -m vision` on a free port, keeping its collections in `data`."""
 
-    def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *options: str, environment: dict[str, str] | None = None, ready: bool = True
+    ) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -37,14 +39,14 @@ class Server:
             cwd=ROOT,
             env={**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", **(environment or {})},
         )
-        self.until_ready()
+        self.until_ready(workers=int(ready))
 
     def until_ready(self, workers: int = 1) -> None:
         """Wait until so many workers are ready."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "the server ended"
-            if self.health().get("workers_ready", 0) >= workers:
+            if self.health().get("workers_ready", -1) >= workers:
                 return
             time.sleep(0.05)
         raise AssertionError(f"the server was not ready after {START_SECONDS} s: {self.health()}")
@@ -59,15 +61,16 @@ class Server:
         except OSError:
             return {}
 
-    def client(self) -> Any:
+    def client(self, key: str = "test", secret: str = "test", token: str | None = None, **config: Any) -> Any:  # noqa: S107 - opens nothing
         """A boto3 client that does not retry, and that checks each answer against botocore's service model."""
         client = boto3.client(
             "rekognition",
             endpoint_url=self.url,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={}),
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(**{"retries": {"total_max_attempts": 1}, "read_timeout": 120, "proxies": {}, **config}),
         )
         client.meta.events.register("before-parse.rekognition.*", _check_answer)
         return client

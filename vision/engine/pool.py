@@ -22,7 +22,7 @@ START_SECONDS = 120.0
 _MAX_RESTART_DELAY = 10.0  # seconds between tries to start a worker that fails to start
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
-_Waiting = tuple[Job, asyncio.Future[Reply]]
+_Answer = asyncio.Future[Reply]
 
 log = logging.getLogger("vision")
 
@@ -43,7 +43,9 @@ class Pool:
         self.ready = 0
         self.busy = 0
         self.restarts = 0
-        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(capacity)
+        self._capacity = capacity
+        self._waiting: dict[_Answer, Job] = {}
+        self._turns: asyncio.Queue[_Answer] = asyncio.Queue()  # whose turn it is; some may not wait any more
         self._processes: set[Process] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
@@ -51,7 +53,7 @@ class Pool:
     @property
     def waiting(self) -> int:
         """Jobs that no worker has taken yet."""
-        return self._waiting.qsize()
+        return len(self._waiting)
 
     def start(self) -> None:
         """Start the workers; they take jobs as soon as each has loaded its models."""
@@ -61,12 +63,15 @@ class Pool:
         """The worker's reply. Raises ServiceError: Throttling when the queue is full, or what the worker found."""
         if self._closed:
             raise InternalServerError("The server is stopping.")
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        if self.waiting >= self._capacity:
+            raise ThrottlingException(f"{self.waiting} images are waiting already. Try again.")
+        future: _Answer = asyncio.get_running_loop().create_future()
+        self._waiting[future] = job
+        self._turns.put_nowait(future)
         try:
-            self._waiting.put_nowait((job, future))
-        except asyncio.QueueFull as error:
-            raise ThrottlingException(f"{self.waiting} images are waiting already. Try again.") from error
-        reply = await future
+            reply = await future
+        finally:
+            self._waiting.pop(future, None)  # still there if whoever asked has gone: then nobody looks at it
         if isinstance(reply, Failed):
             raise errors.of_code(reply.code, reply.message)
         return reply
@@ -79,8 +84,7 @@ class Pool:
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        while not self._waiting.empty():
-            _, future = self._waiting.get_nowait()
+        for future in self._waiting:
             _fail(future, "The server is stopping.")
 
     async def _keep_a_worker(self) -> None:
@@ -114,7 +118,7 @@ class Pool:
         ended = asyncio.create_task(process.wait())
         try:
             while True:
-                taken = asyncio.create_task(self._waiting.get())
+                taken = asyncio.create_task(self._turns.get())
                 try:
                     await asyncio.wait({taken, ended}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -124,13 +128,14 @@ class Pool:
                             await taken
                 if not taken.done() or taken.cancelled():
                     raise WorkerDied(f"ended with code {process.returncode} while idle")
-                await self._do(process, *taken.result())
+                future = taken.result()
+                job = self._waiting.pop(future, None)
+                if job is not None:
+                    await self._do(process, job, future)
         finally:
             ended.cancel()
 
-    async def _do(self, process: Process, job: Job, future: asyncio.Future[Reply]) -> None:
-        if future.done():  # nobody waits for it any more
-            return
+    async def _do(self, process: Process, job: Job, future: _Answer) -> None:
         began = time.perf_counter()
         self.busy += 1
         try:
@@ -177,6 +182,6 @@ async def _receive(process: Process, seconds: float) -> Reply:
         raise WorkerDied(f"said nothing for {seconds:.0f} s") from error
 
 
-def _fail(future: asyncio.Future[Reply], message: str) -> None:
+def _fail(future: _Answer, message: str) -> None:
     if not future.done():
         future.set_result(Failed(code=InternalServerError.__name__, message=message))
