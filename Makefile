@@ -38,6 +38,10 @@ $(STAMP): $(LOCKS) pyproject.toml
 test: setup check browser ## Run every check and every test
 	@$(BIN)/pytest -n 2 --dist loadfile
 
+.PHONY: soak
+soak: setup ## Run the long tests: 50 kills of the vision server under load, 10,000 strange pictures
+	@$(BIN)/pytest -m soak
+
 .PHONY: check
 check: setup ## Lint, types and import rules only
 	@$(BIN)/ruff check .

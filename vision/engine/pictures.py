@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import io
+import struct
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from vision.errors import ImageTooLargeException, InvalidImageFormatException, InvalidParameterException, ServiceError
 
 MAX_PIXELS = 50_000_000
 """More are refused before anything is decoded: a file of 20 KB can hold a gigabyte of pixels."""
+MAX_DECODING_BYTES = 160_000_000
+"""Memory that decoding may take, as `_decoding_bytes` foretells it: 32 megapixels of PNG, 26 of a progressive JPEG in
+full colour. With what the engine itself needs, a worker then stays 512 MB within what it has when it starts."""
+MAX_SCANS = 200
+"""A progressive JPEG of any encoder has some ten; one of 100,000 keeps a worker busy for minutes."""
+MAX_RATIO = 25
+"""Longest side to shortest: once reduced to WORKING_SIDE, a longer strip is too thin to show anything."""
 MIN_SIDE = 80
 """Rekognition's smallest width and height."""
 WORKING_SIDE = 2048
 """Larger pictures are reduced to this longest side; nothing here sees more in more pixels."""
 
 _FORMATS = ("JPEG", "PNG")  # Pillow would try some forty decoders
+_JPEG = ("JPEG", "MPO")  # what Pillow calls a JPEG that more pictures follow; only the first one is looked at
+_START_OF_SCAN = 0xDA
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,6 +51,7 @@ def decode(content: bytes) -> Pixels:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _check_size(image.size)
+            _check_cost(image, content)
             return _upright(image)
     except ServiceError:
         raise
@@ -54,10 +67,54 @@ def _check_size(size: tuple[int, int]) -> None:
         raise InvalidParameterException(
             f"The image has {width} x {height} pixels; both must be {MIN_SIDE} pixels or more."
         )
+    if max(size) > MAX_RATIO * min(size):
+        raise InvalidParameterException(
+            f"The image has {width} x {height} pixels; one side may be at most {MAX_RATIO} times the other."
+        )
+
+
+def _check_cost(image: Image.Image, content: bytes) -> None:
+    if image.format in _JPEG and content.count(bytes((0xFF, _START_OF_SCAN))) > MAX_SCANS:
+        raise InvalidImageFormatException(f"The JPEG has more than {MAX_SCANS} scans.")
+    if _decoding_bytes(image, content) > MAX_DECODING_BYTES:
+        raise ImageTooLargeException(
+            f"The image has {image.width} x {image.height} pixels, which is too large for a PNG or a progressive JPEG. "
+            "Send it smaller, or as a baseline JPEG."
+        )
+
+
+def _decoding_bytes(image: Image.Image, content: bytes) -> int:
+    """About how much memory it takes to decode the file, before any of it is decoded."""
+    pixels = image.width * image.height
+    if image.format not in _JPEG:
+        return 5 * pixels  # Pillow holds 1 byte or 4 of each; the costliest conversion needs both
+    if _is_interleaved(content):
+        return 0  # read row by row, and reduced on the way
+    # libjpeg collects the coefficients of all scans, at 2 bytes each; components may be subsampled.
+    layers = [(across, down) for _, across, down, _ in cast(JpegImageFile, image).layer]
+    finest = max(across for across, _ in layers) * max(down for _, down in layers)
+    return 2 * pixels * sum(across * down for across, down in layers) // finest
+
+
+def _is_interleaved(content: bytes) -> bool:
+    """Whether a JPEG is baseline with all its components in one scan; False also where that cannot be told."""
+    place, frame = 2, 0
+    try:
+        while True:
+            mark, kind, length = struct.unpack_from(">BBH", content, place)
+            if mark != 0xFF:
+                return False
+            if kind in (0xC0, 0xC1):
+                frame = content[place + 9]
+            if kind == _START_OF_SCAN:
+                return frame > 0 and content[place + 4] == frame
+            place += 2 + length
+    except (struct.error, IndexError):
+        return False
 
 
 def _upright(image: Image.Image) -> Pixels:
-    turn = _UPRIGHT.get(_orientation(image)) if image.format == "JPEG" else None
+    turn = _UPRIGHT.get(_orientation(image)) if image.format in _JPEG else None
     longest = max(image.size)
     if longest > WORKING_SIDE:
         scale = WORKING_SIDE / longest
@@ -78,8 +135,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits of grey; converting would clip everything above 255
-        return Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode.startswith("I"):  # 16 bits of grey; converting alone would clip everything above 255
+        return image.point(lambda level: level * (1 / 256)).convert("L")
     if image.mode in ("RGB", "RGBA", "L", "LA"):
         image.load()
         return image
