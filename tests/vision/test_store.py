@@ -16,7 +16,7 @@ import pytest
 from tests.vision.running import ROOT
 from vision.engine.messages import Box, Face
 from vision.engine.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
-from vision.index import FaceIndex, Vectors
+from vision.index import Vectors
 from vision.store import Store
 
 WRITER = """
@@ -69,33 +69,6 @@ def test_similarity_falls_with_distance_and_is_80_at_the_best_distance() -> None
     for distance in (0.1, 0.3, BEST_DISTANCE, 0.5):
         assert distance_at(similarity(distance)) == pytest.approx(distance)
     assert distance_at(0) == 2
-
-
-def test_the_index_finds_exactly_what_comparing_with_every_face_finds() -> None:
-    chance = random.Random(7)
-    index, faces = FaceIndex(), dict[int, Vectors]()
-    people = unit_vectors(40, seed=1)
-    for key in range(1, 1500):
-        near = people[chance.randrange(40)] + chance.uniform(0.01, 0.06) * np.random.default_rng(key).normal(size=128)
-        faces[key] = (near / np.linalg.norm(near)).astype(np.float32)
-        index.add([key], faces[key][None])
-        if chance.random() < 0.3:
-            gone = chance.choice(list(faces))
-            index.remove([gone])
-            del faces[gone]
-    assert len(index) == len(faces) < 1200
-    for _ in range(60):
-        searched = chance.choice(list(faces))
-        threshold, limit = chance.choice([0, 20, 80, 99]), chance.choice([1, 5, 4096])
-        every = sorted(
-            (float(np.linalg.norm(faces[searched].astype(np.float64) - vector)), key)
-            for key, vector in faces.items()
-            if key != searched
-        )
-        expected = [key for distance, key in every if similarity(distance) >= threshold][:limit]
-        found = index.search(index.vector(searched), threshold, limit, leave_out=searched)
-        assert [match.key for match in found] == expected
-        assert all(match.similarity >= threshold for match in found)
 
 
 def test_a_deleted_face_leaves_no_bytes_in_any_file(tmp_path: Path) -> None:
