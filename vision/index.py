@@ -59,6 +59,11 @@ class FaceIndex:
         return sum(block.count for block in self._blocks)
 
     @property
+    def newest(self) -> int:
+        """The highest key, 0 when there is none."""
+        return self._blocks[-1].last if self._blocks else 0
+
+    @property
     def blocks(self) -> int:
         """How many blocks of memory it has taken."""
         return len(self._blocks)

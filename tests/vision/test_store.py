@@ -8,7 +8,9 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,6 +108,55 @@ def test_indexing_at_the_same_moment_keeps_each_face_once(tmp_path: Path) -> Non
         store.close()
 
     asyncio.run(index())
+
+
+def test_while_a_collection_is_read_other_requests_go_on_and_changes_to_it_count(tmp_path: Path) -> None:
+    vectors = unit_vectors(12_000, seed=9)  # read in several parts
+    ids: list[str] = []
+    answered: list[str] = []
+
+    async def write() -> None:
+        store = Store(tmp_path)
+        await store.create("race", {})
+        await store.create("other", {})
+        for start in range(0, len(vectors), 1000):
+            photo = b"photo %d" % start
+            stored = await store.index("race", photo, "", [face(each) for each in vectors[start : start + 1000]])
+            ids.extend(each.face_id for each in stored)
+        store.close()
+
+    async def read() -> None:
+        store = Store(tmp_path)
+        gone = [0, 10, 4_999, 5_000, 11_000, 11_999]
+
+        async def note(what: str, answer: Awaitable[Any]) -> Any:
+            result = await answer
+            answered.append(what)
+            return result
+
+        first, _, _, added, _ = await asyncio.gather(
+            note("search", store.search("race", vectors[500].tobytes(), 0, 4096)),
+            note("remove", store.remove("race", [ids[place] for place in gone])),
+            note("other", store.search("other", vectors[0].tobytes(), 0, 10)),
+            note("index", store.index("race", b"new photo", "", [face(unit_vectors(1, seed=10)[0])])),
+            note("remove", store.remove("race", [ids[7]])),
+        )
+        assert answered[-1] == "search"
+        everyone = np.concatenate([vectors, unit_vectors(1, seed=10)])
+        kept = [place for place in range(len(everyone)) if place not in {*gone, 7}]
+        every_id = [*ids, added[0].face_id]
+        for place in (500, 11_998, 12_000):
+            distances = np.linalg.norm(everyone[kept].astype(np.float64) - everyone[place], axis=1)
+            nearest = [every_id[kept[each]] for each in np.argsort(distances, kind="stable")[:4096]]
+            found = await store.search("race", everyone[place].tobytes(), 0, 4096)
+            assert [match.face.face_id for match in found] == nearest
+            if place == 500:
+                assert found == first
+        assert (await store.describe("race")).faces == len(kept)
+        store.close()
+
+    asyncio.run(write())
+    asyncio.run(read())
 
 
 def test_kill_9_while_writing_loses_no_acknowledged_face(tmp_path: Path) -> None:
