@@ -66,6 +66,8 @@ lock: ## Make the lock files anew from pyproject.toml and requirements/*.in
 			--generate-hashes --no-header --no-annotate -o requirements/$$name.lock; done
 	@build/lock-venv/bin/uv pip compile pyproject.toml --extra dev --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements/all.lock
+	@build/lock-venv/bin/uv pip compile requirements/vision.in --quiet --universal --python-version 3.11 \
+		--constraint requirements/all.lock --generate-hashes --no-header --no-annotate -o requirements/vision.lock
 
 .PHONY: clean
 clean: ## Remove what was built and what the local runtime kept (not .venv)

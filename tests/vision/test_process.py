@@ -92,6 +92,34 @@ def test_a_worker_that_dies_is_replaced_and_only_its_request_fails(server: Serve
     assert code_of(lambda: server.client().detect_faces(Image={"Bytes": jpeg(nobody())})) == ""
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads what processes hold open in /proc")
+def test_the_engine_keeps_no_log_of_its_use_for_others(server: Server, rekognition: Any) -> None:
+    rekognition.detect_text(Image={"Bytes": jpeg(nobody())})
+    for worker in server.workers():
+        held = [str(each.readlink()) for each in Path(f"/proc/{worker}/fd").iterdir()]
+        assert not [path for path in held if "onnxruntime" in path and ".db" in path]
+
+
+def test_a_picture_whose_client_has_gone_is_not_looked_at(server: Server) -> None:
+    server.until_ready(workers=2)
+    workers, image = server.workers(), {"Bytes": jpeg(nobody())}
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(2) as callers:
+            answers = [callers.submit(code_of, lambda: server.client().detect_faces(Image=image)) for _ in range(2)]
+            assert until(lambda: server.health()["workers_busy"] == 2)
+            with pytest.raises(BotoCoreError):
+                server.client(read_timeout=0.3).detect_faces(Image=image)
+            assert until(lambda: server.health()["queue"] == 0)
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
+            assert [answer.result() for answer in answers] == ["", ""]
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+
+
 def test_a_full_queue_throttles_at_once_and_a_signal_stops_everything(
     started: Callable[..., Server], slow_picture: bytes
 ) -> None:

@@ -2,3 +2,8 @@
 
 The front imports only `messages`, `similarity` and `pool`; the models are loaded in the workers.
 """
+
+import os
+
+# onnxruntime's own builds tell Microsoft of their use, unless told before they are loaded that they must not.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
