@@ -50,14 +50,9 @@ class Rekognition:
         self._fetches = anyio.CapacityLimiter(MAX_FETCHES)
 
     async def perform(self, operation: str, request: Json) -> Json:
-        """The operation's answer. Raises ServiceError."""
-        method = _METHODS.get(operation)
-        if method is None:
-            raise UnknownOperationException(
-                f"This server does not offer {operation}. It offers {', '.join(sorted(_METHODS))}."
-            )
+        """The answer of one of OPERATIONS. Raises ServiceError."""
         self.requests[operation] += 1
-        return await method(self, request)
+        return await _METHODS[operation](self, request)
 
     async def detect_text(self, request: Json) -> Json:
         """The lines and words in a picture."""
@@ -244,6 +239,14 @@ OPERATIONS = (
 _METHODS: dict[str, Callable[[Rekognition, Json], Awaitable[Json]]] = {
     name: getattr(Rekognition, re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()) for name in OPERATIONS
 }
+
+
+def check_offered(operation: str) -> None:
+    """Raises UnknownOperationException for an operation that Rekognition has and this server has not."""
+    if operation not in _METHODS:
+        raise UnknownOperationException(
+            f"This server does not offer {operation}. It offers {', '.join(sorted(_METHODS))}."
+        )
 
 
 def _largest(faces: list[Face], where: str) -> Face:

@@ -26,7 +26,7 @@ from vision import protocol
 from vision.engine.pool import Pool
 from vision.errors import ImageTooLargeException, InternalServerError, ServiceError, ThrottlingException
 from vision.objects import S3
-from vision.operations import Rekognition
+from vision.operations import Rekognition, check_offered
 from vision.quotas import Quotas
 from vision.signatures import Headers, Signatures
 from vision.store import Store
@@ -68,10 +68,6 @@ def serve(settings: Settings) -> None:
     with listener:
         _check_open_to_others(listener, settings)
         with _sole_owner(settings.data), contextlib.closing(_store(settings.data)) as store:
-            host, port = listener.getsockname()[:2]
-            print(  # noqa: T201 - for whoever started it
-                f"Serving on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C stops it.", file=sys.stderr
-            )
             asyncio.run(_serve(settings, listener, store))
 
 
@@ -96,6 +92,9 @@ async def _serve(settings: Settings, listener: socket.socket, store: Store) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    host, port = listener.getsockname()[:2]
+    where = f"[{host}]" if ":" in host else host
+    print(f"Serving on http://{where}:{port}; Ctrl-C stops it.", file=sys.stderr)  # noqa: T201 - for who started it
     await server.serve(sockets=[listener])
 
 
@@ -141,6 +140,7 @@ async def _answer(request: Request, operation: str) -> bytes:
     headers: Headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
     claim = signatures.claim(headers) if signatures else None
     name = protocol.operation_named(operation)
+    check_offered(name)
     with state.bodies.one() as body:
         async for chunk in request.stream():
             body.add(chunk)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -81,6 +82,14 @@ class Clients:
             thread.join(30)
             assert not thread.is_alive()
         assert not self._wrong, self._wrong
+
+    def until_indexed(self, photos: int, seconds: float = 30.0) -> None:
+        """Wait until so many more photos were acknowledged."""
+        wanted = self.acknowledged.get("IndexFaces", 0) + photos
+        deadline = time.monotonic() + seconds
+        while self.acknowledged.get("IndexFaces", 0) < wanted:
+            assert time.monotonic() < deadline and not self._wrong, self._wrong
+            time.sleep(0.01)
 
     def check(self, server: Server) -> None:
         """What is kept is what was acknowledged. Then, what was under way is known too."""

@@ -25,10 +25,12 @@ def kill_again_and_again(data: Path, kills: int, seed: int) -> Clients:
         clients.prepare(server)
         for number in range(kills):
             # Some die while their workers still load models, when only collections change; most under full load.
-            server.until_ready(workers=number % 4 != 1)
+            loading = number % 4 == 1
+            server.until_ready(workers=0 if loading else 1)
             workers = server.workers()
             with clients.working_on(server):
-                time.sleep(dice.uniform(0.05, 1.5))
+                clients.until_indexed(0 if loading else dice.randrange(5))
+                time.sleep(dice.uniform(0, 0.3))
                 server.process.kill()
                 server.process.wait()
             deadline = time.monotonic() + END_OF_WORKERS
@@ -56,4 +58,4 @@ def test_nothing_acknowledged_is_lost_in_50_kills(tmp_path: Path, capsys: pytest
     clients = kill_again_and_again(tmp_path / "data", kills=50, seed=2)
     with capsys.disabled():
         print(f"\n50 kills; acknowledged: {clients.acknowledged}")  # noqa: T201 - what the soak is run for
-    assert min(clients.acknowledged.values()) >= 50
+    assert min(clients.acknowledged.values()) >= 25

@@ -1,0 +1,221 @@
+"""Every error that the service model lists for an operation we offer: provoked here by a real client, or not possible
+with a reason. And every operation that we do not offer.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+
+from tests.vision.drawing import jpeg, nobody
+from tests.vision.running import Server
+from tests.vision.strange import picture
+from vision.operations import OPERATIONS
+
+Call = Callable[[Any, dict[str, Any]], Any]
+MODEL = get_session().get_service_model("rekognition")
+FACE = "00000000-0000-4000-8000-000000000000"
+LAWN = {"Bytes": jpeg(nobody())}
+
+# How each operation is asked, in the collection "errors"; those that look at pictures, with one.
+LOOKING: dict[str, Call] = {
+    "CompareFaces": lambda client, image: client.compare_faces(SourceImage=image, TargetImage=LAWN),
+    "DetectFaces": lambda client, image: client.detect_faces(Image=image),
+    "DetectText": lambda client, image: client.detect_text(Image=image),
+    "IndexFaces": lambda client, image: client.index_faces(CollectionId="errors", Image=image),
+    "SearchFacesByImage": lambda client, image: client.search_faces_by_image(CollectionId="errors", Image=image),
+}
+KEEPING: dict[str, Call] = {
+    "CreateCollection": lambda client, _: client.create_collection(CollectionId="new"),
+    "DeleteCollection": lambda client, _: client.delete_collection(CollectionId="errors"),
+    "DeleteFaces": lambda client, _: client.delete_faces(CollectionId="errors", FaceIds=[FACE]),
+    "DescribeCollection": lambda client, _: client.describe_collection(CollectionId="errors"),
+    "ListCollections": lambda client, _: client.list_collections(),
+    "ListFaces": lambda client, _: client.list_faces(CollectionId="errors"),
+    "SearchFaces": lambda client, _: client.search_faces(CollectionId="errors", FaceId=FACE),
+}
+ASKED = LOOKING | KEEPING
+BY_IMAGE = {
+    "InvalidS3ObjectException": {"S3Object": {"Bucket": "photos", "Name": "none.jpg"}},
+    "ImageTooLargeException": {"Bytes": picture("decompression bomb", 1)},
+    "InvalidImageFormatException": {"Bytes": b"this is no picture"},
+    "InvalidParameterException": {"Bytes": picture("tiny", 1)},
+}
+ELSEWHERE = {  # provoked with a request of its own, below
+    ("SearchFaces", "InvalidParameterException"),
+    ("CreateCollection", "ResourceAlreadyExistsException"),
+    ("ListCollections", "InvalidPaginationTokenException"),
+    ("ListFaces", "InvalidPaginationTokenException"),
+}
+MISSING = {  # provoked by a collection that is not there
+    (operation, "ResourceNotFoundException")
+    for operation in ASKED
+    if "CollectionId" in MODEL.operation_model(operation).input_shape.members
+} - {("CreateCollection", "ResourceNotFoundException")}
+
+NOT_POSSIBLE: dict[str, tuple[set[str], str]] = {
+    "AccessDeniedException": (set(ASKED), "there is no IAM here: a client is known or not, see test_signatures.py"),
+    "ServiceQuotaExceededException": (
+        {"CreateCollection", "IndexFaces"},
+        "a collection may have as many faces as fit on the disk",
+    ),
+    "ThrottlingException": (set(KEEPING), "only pictures wait in a queue; a rate has an error of its own"),
+    "InvalidParameterException": (
+        set(KEEPING) - {"SearchFaces"},
+        "whatever could be wrong breaks a constraint of the model, which is a ValidationException",
+    ),
+    "ResourceNotFoundException": ({"ListCollections"}, "it names no resource"),
+}
+
+
+def refusal(call: Callable[[], Any]) -> tuple[str, int]:
+    """The error's code and HTTP status; ("", 200) for an answer."""
+    try:
+        call()
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return "", 200
+
+
+def provoked() -> set[tuple[str, str]]:
+    return (
+        {(operation, error) for operation in LOOKING for error in BY_IMAGE}
+        | {(operation, "ThrottlingException") for operation in LOOKING}
+        | {
+            (operation, error)
+            for operation in ASKED
+            for error in ("InternalServerError", "ProvisionedThroughputExceededException")
+        }
+        | MISSING
+        | ELSEWHERE
+    )
+
+
+def test_every_error_of_the_model_is_provoked_or_has_a_reason_why_not() -> None:
+    listed = {(name, error.name) for name in OPERATIONS for error in MODEL.operation_model(name).error_shapes}
+    excused = {(operation, error) for error, (operations, _) in NOT_POSSIBLE.items() for operation in operations}
+    assert set(ASKED) == set(OPERATIONS)
+    assert not provoked() & excused
+    assert listed == provoked() | excused
+
+
+@pytest.fixture(scope="module")
+def errors(rekognition: Any) -> Iterator[Any]:
+    rekognition.create_collection(CollectionId="errors")
+    yield rekognition
+    rekognition.delete_collection(CollectionId="errors")
+
+
+@pytest.mark.parametrize("error", BY_IMAGE)
+@pytest.mark.parametrize("operation", LOOKING)
+def test_a_picture_that_is_refused(errors: Any, operation: str, error: str) -> None:
+    assert refusal(lambda: LOOKING[operation](errors, BY_IMAGE[error])) == (error, 400)
+
+
+@pytest.mark.parametrize("operation", sorted(name for name, _ in MISSING))
+def test_a_collection_that_is_not_there(server: Server, operation: str) -> None:
+    client = server.client()
+    client.meta.events.register(
+        "provide-client-params.rekognition.*", lambda params, **_: {**params, "CollectionId": "none"}
+    )
+    assert refusal(lambda: ASKED[operation](client, LAWN)) == ("ResourceNotFoundException", 400)
+
+
+@pytest.mark.parametrize(("operation", "error"), sorted(ELSEWHERE))
+def test_an_error_of_one_operation(errors: Any, operation: str, error: str) -> None:
+    call = {
+        "SearchFaces": lambda: KEEPING["SearchFaces"](errors, LAWN),
+        "CreateCollection": lambda: errors.create_collection(CollectionId="errors"),
+        "ListCollections": lambda: errors.list_collections(NextToken="page two"),
+        "ListFaces": lambda: errors.list_faces(CollectionId="errors", NextToken="page two"),
+    }[operation]
+    assert refusal(call) == (error, 400)
+
+
+@pytest.mark.parametrize("operation", KEEPING)
+def test_a_constraint_of_the_model(errors: Any, server: Server, operation: str) -> None:
+    """Before the client's own check would find it: a name with a slash, or a page of -1."""
+    client = server.client(parameter_validation=False)
+    wrong = {"MaxResults": -1} if operation == "ListCollections" else {"CollectionId": "a/b"}
+    client.meta.events.register("provide-client-params.rekognition.*", lambda params, **_: {**params, **wrong})
+    assert refusal(lambda: KEEPING[operation](client, LAWN)) == ("ValidationException", 400)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(*options: str, **more: Any) -> Server:
+        servers.append(Server(tmp_path / "data", "--workers", "1", *options, **more))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
+
+
+def test_every_operation_above_its_rate(alone: Callable[..., Server]) -> None:
+    server = alone(*(word for name in OPERATIONS for word in ("--rate", f"{name}=0.001")), ready=False)
+    client = server.client()
+    for operation in (
+        "CreateCollection",
+        "ListCollections",
+        *set(OPERATIONS) - {"CreateCollection", "ListCollections"},
+    ):
+        calls = [lambda name=operation: refusal(lambda: ASKED[name](client, {"Bytes": b"x" * 200})) for _ in range(2)]
+        first, second = (call() for call in calls)
+        assert first[0] != "ProvisionedThroughputExceededException"
+        assert second == ("ProvisionedThroughputExceededException", 400)
+
+
+def test_a_full_queue_then_the_end_of_the_server(alone: Callable[..., Server]) -> None:
+    """The worker is stopped: five pictures fill the queue, each further one is throttled; then the server ends."""
+    server = alone("--queue", str(len(LOOKING) - 1))
+    server.client().create_collection(CollectionId="errors")
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGSTOP)
+    with ThreadPoolExecutor(len(LOOKING)) as callers:
+        waiting = {callers.submit(refusal, lambda name=name: LOOKING[name](server.client(), LAWN)) for name in LOOKING}
+        deadline = time.monotonic() + 20
+        while (health := server.health())["queue"] + health["workers_busy"] < len(LOOKING):
+            assert time.monotonic() < deadline, health
+            time.sleep(0.02)
+        for name in LOOKING:
+            assert refusal(lambda name=name: LOOKING[name](server.client(), LAWN)) == ("ThrottlingException", 500)
+        assert server.stop() == 0
+        assert [answer.result() for answer in waiting] == [("InternalServerError", 500)] * len(LOOKING)
+
+
+def test_a_database_that_broke(alone: Callable[..., Server]) -> None:
+    server = alone(ready=False)
+    server.client().create_collection(CollectionId="errors")
+    with sqlite3.connect(server.data / "collections.sqlite") as database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if not table.startswith("sqlite_"):
+                database.execute(f"DROP TABLE {table}")
+    client = server.client()
+    for operation in KEEPING:
+        assert refusal(lambda name=operation: KEEPING[name](client, LAWN)) == ("InternalServerError", 500), operation
+    assert server.health()
+
+
+@pytest.mark.parametrize("operation", sorted(set(MODEL.operation_names) - set(OPERATIONS)))
+def test_an_operation_that_we_do_not_have(server: Server, operation: str) -> None:
+    client = server.client(parameter_validation=False)
+    method = next(name for name, api in client.meta.method_to_api_mapping.items() if api == operation)
+    with pytest.raises(ClientError, match=operation) as refused:
+        getattr(client, method)()
+    assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
