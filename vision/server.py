@@ -23,19 +23,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vision import protocol
+from vision.bodies import Bodies
 from vision.engine.pool import Pool
-from vision.errors import ImageTooLargeException, InternalServerError, ServiceError, ThrottlingException
+from vision.errors import InternalServerError, ServiceError
 from vision.objects import S3
 from vision.operations import Rekognition, check_offered
 from vision.quotas import Quotas
 from vision.signatures import Headers, Signatures
 from vision.store import Store
-
-MAX_BODY = 16 * 1024 * 1024
-"""Bytes of a request: two pictures of 5 MB (CompareFaces) in base64, and room for the rest."""
-
-MAX_HELD = 16 * MAX_BODY
-"""Bytes of requests that are held at the same time; further ones are throttled."""
 
 T = TypeVar("T")
 log = logging.getLogger("vision")
@@ -109,7 +104,7 @@ def application(pool: Pool, store: Store, settings: Settings) -> Starlette:
         app.state.rekognition = Rekognition(pool, store, S3())
         app.state.quotas = Quotas(settings.rates)
         app.state.signatures = Signatures(settings.keys) if settings.keys else None
-        app.state.bodies = _Bodies()
+        app.state.bodies = Bodies()
         yield
         pool.stop()
 
@@ -141,7 +136,7 @@ async def _answer(request: Request, operation: str) -> bytes:
     claim = signatures.claim(headers) if signatures else None
     name = protocol.operation_named(operation)
     check_offered(name)
-    with state.bodies.one() as body:
+    with state.bodies.receive() as body:
         async for chunk in request.stream():
             body.add(chunk)
         if signatures and claim:
@@ -185,39 +180,6 @@ async def _health(request: Request) -> Response:
         },
         status_code=200 if ready else 503,
     )
-
-
-class _Body:
-    """One request's body as it comes in."""
-
-    def __init__(self, bodies: _Bodies) -> None:
-        self.content = bytearray()
-        self._bodies = bodies
-
-    def add(self, chunk: bytes) -> None:
-        """Raises ImageTooLargeException, or ThrottlingException when all bodies together are too many bytes."""
-        if len(self.content) + len(chunk) > MAX_BODY:
-            raise ImageTooLargeException(f"The request has more than {MAX_BODY:,} bytes.")
-        if self._bodies.held + len(chunk) > MAX_HELD:
-            raise ThrottlingException("Too many large requests at the same time. Try again.")
-        self._bodies.held += len(chunk)
-        self.content += chunk
-
-
-class _Bodies:
-    """How many bytes of requests are held now."""
-
-    def __init__(self) -> None:
-        self.held = 0
-
-    @contextlib.contextmanager
-    def one(self) -> Iterator[_Body]:
-        """A new body, held for as long as the context lasts."""
-        body = _Body(self)
-        try:
-            yield body
-        finally:
-            self.held -= len(body.content)
 
 
 def _refusal(error: ServiceError) -> Response:

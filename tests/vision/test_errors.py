@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from tests.vision.drawing import jpeg, nobody
 from tests.vision.running import Server
+from vision.bodies import Bodies
+from vision.errors import ImageTooLargeException, ThrottlingException
 
 UNKNOWN_FACE = "00000000-0000-4000-8000-000000000000"
 LAWN = {"Bytes": jpeg(nobody())}
@@ -147,3 +149,18 @@ def test_a_body_without_end_is_cut_off(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
     assert json.load(refused.value)["__type"] == "ImageTooLargeException"
+
+
+def test_bodies_together_are_bounded_and_make_room_when_they_are_done_with() -> None:
+    bodies = Bodies(one=10, together=15)
+    with bodies.receive() as first:
+        first.add(b"12345")
+        first.add(b"67890")
+        with pytest.raises(ImageTooLargeException), bodies.receive() as second:
+            second.add(b"12345678901")
+        with bodies.receive() as third:
+            third.add(b"12345")
+            with pytest.raises(ThrottlingException):
+                third.add(b"6")
+        assert bodies.held == 10
+    assert bodies.held == 0

@@ -32,6 +32,22 @@ def turned(orientation: int, back: Image.Transpose) -> bytes:
     return jpeg(scene().transpose(back), exif=exif)
 
 
+def several() -> bytes:
+    """What some phones save: a JPEG that further pictures follow, here stored turned."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = io.BytesIO()
+    scene().transpose(Image.Transpose.ROTATE_90).save(
+        content, "MPO", save_all=True, append_images=[nobody(560, 300)], exif=exif
+    )
+    return content.getvalue()
+
+
+def in_several_scans() -> bytes:
+    """A progressive JPEG in full colour resolution that would take 160 MB and more to decode."""
+    return jpeg(nobody(5300, 5100), subsampling=0, progressive=True)
+
+
 def sixteen_bits() -> bytes:
     return png(Image.fromarray(np.asarray(scene().convert("L")).astype(np.uint16) * 257))
 
@@ -68,6 +84,7 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "JPEG turned left": lambda: turned(6, Image.Transpose.ROTATE_90),
     "JPEG turned right": lambda: turned(8, Image.Transpose.ROTATE_270),
     "JPEG upside down": lambda: turned(3, Image.Transpose.ROTATE_180),
+    "several in one JPEG": several,
     "JPEG mirrored": lambda: turned(2, Image.Transpose.FLIP_LEFT_RIGHT),
     "palette PNG": lambda: png(scene().quantize(128)),
     "16-bit PNG": sixteen_bits,
@@ -85,6 +102,9 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "WebP": (lambda: _as(scene(), "WEBP"), "InvalidImageFormatException"),
     "TIFF": (lambda: _as(scene(), "TIFF"), "InvalidImageFormatException"),
     "decompression bomb": (bomb, "ImageTooLargeException"),
+    "large progressive JPEG": (in_several_scans, "ImageTooLargeException"),
+    "large PNG": (lambda: bomb(5700, 5700), "ImageTooLargeException"),
+    "a strip": (lambda: jpeg(nobody(2026, 81)), "InvalidParameterException"),
     "more than 5 MB": (lambda: jpeg(scene()) + bytes(5 * 1024 * 1024), "ImageTooLargeException"),
     "79 pixels high": (lambda: jpeg(nobody(200, 79)), "InvalidParameterException"),
 }
@@ -113,6 +133,20 @@ def test_any_other_content_has_a_typed_answer(rekognition: Any, server: Server, 
     assert refused.value.response["Error"]["Code"] == code
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert server.workers() == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: jpeg(nobody(5300, 5100), subsampling=0),
+        lambda: jpeg(nobody(5000, 5100), subsampling=0, progressive=True),
+        lambda: jpeg(nobody(7000, 7100), subsampling=2, progressive=True),
+        lambda: jpeg(nobody(2025, 81)),
+    ],
+    ids=["baseline", "progressive", "progressive of half the colour resolution", "strip"],
+)
+def test_a_large_picture_that_costs_little_to_decode_is_seen(rekognition: Any, content: Callable[[], bytes]) -> None:
+    assert rekognition.detect_faces(Image={"Bytes": content()})["FaceDetails"] == []
 
 
 def test_a_picture_in_s3_is_fetched_signed_by_path(rekognition: Any, objects: Objects) -> None:
