@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,29 @@ def drawn_race(folder: Path | None, photos: int, as_json: bool) -> None:
     from bench.drawn_race import run
 
     _print(run(folder, photos), as_json)
+
+
+@bench.command(short_help="How fast collections of 10,000 to a million faces are searched, and whether exactly.")
+@click.option(
+    "--faces",
+    type=click.IntRange(min=200),
+    multiple=True,
+    metavar="N",
+    help="Size to measure; may be repeated (default: 10,000, 100,000 and 1,000,000).",
+)
+@click.option("--queries", type=click.IntRange(min=10), default=200, metavar="N", help="Searches at each size.")
+@_json
+def search(faces: tuple[int, ...], queries: int, as_json: bool) -> None:
+    """Search drawn embeddings, and compare time and answers with a full scan. Some minutes and 4 GB for a million.
+
+    \b
+    snaprace bench search --json
+    snaprace bench search --faces 10000 --faces 100000
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded: one thread against one thread
+    from bench.search import SIZES, run
+
+    _print(run(faces or SIZES, queries), as_json)
 
 
 def _print(report: dict[str, Any], as_json: bool) -> None:
