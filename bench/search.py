@@ -166,7 +166,7 @@ def _through_http(data: Path, known: Sequence[str], queries: int) -> dict[str, A
         waits, loaded = list[Seconds](), threading.Event()
 
         def others() -> None:
-            while not loaded.is_set():
+            while not loaded.wait(0.02):
                 waits.append(_timed(client.list_collections)[1])
 
         other = threading.Thread(target=others)
