@@ -102,18 +102,22 @@ def test_it_says_where_it_listens_warns_of_open_keys_and_hides_them_from_workers
     keys.write_text("AKRACE secret\n")
     keys.chmod(0o644)
     command = [sys.executable, "-m", "vision", *HERE, "--port", str(port), "--keys", str(keys), "--workers", "1"]
-    with subprocess.Popen(
+    server = subprocess.Popen(
         command, cwd=tmp_path, env=_environment({KEYS_VARIABLE: "AKOTHER another"}), stderr=subprocess.PIPE, text=True
-    ) as server:
+    )
+    try:
         assert server.stderr
         assert f"chmod 600 {keys}" in server.stderr.readline()
         assert server.stderr.readline() == f"Serving on http://127.0.0.1:{port}; Ctrl-C stops it.\n"
         if Path("/proc/self/environ").exists():
-            environment = _environment_of_a_child(server.pid)
+            environment = _environment_of_a_worker(server.pid)
             assert b"OMP_NUM_THREADS=1" in environment
             assert b"another" not in environment
         server.send_signal(signal.SIGINT)
         assert server.wait(timeout=20) == 0
+    finally:
+        server.kill()
+        server.communicate()
 
 
 def test_the_page_names_exactly_the_options_that_there_are() -> None:
@@ -130,10 +134,11 @@ def test_the_page_names_exactly_the_options_that_there_are() -> None:
             assert str(action.default) in row.split("|")[-2]
 
 
-def _environment_of_a_child(pid: int, seconds: float = 20.0) -> bytes:
+def _environment_of_a_worker(front: int, seconds: float = 20.0) -> bytes:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        listed = subprocess.run(["pgrep", "-P", str(front)], capture_output=True, text=True, check=False)
+        for child in listed.stdout.split():
             if b"vision.engine.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                 return Path(f"/proc/{child}/environ").read_bytes()
         time.sleep(0.02)
