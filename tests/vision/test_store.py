@@ -68,7 +68,8 @@ def test_similarity_falls_with_distance_and_is_80_at_the_best_distance() -> None
     assert percents == sorted(percents, reverse=True)
     assert 99.9 < percents[0] <= 100
     assert 0 <= percents[-1] < 0.1
-    for distance in (0.1, 0.3, BEST_DISTANCE, 0.5):
+    for away in (-0.2, -0.05, 0.0, 0.15):
+        distance = BEST_DISTANCE + away
         assert distance_at(similarity(distance)) == pytest.approx(distance)
     assert distance_at(0) == 2
 
