@@ -27,25 +27,29 @@ def kill_again_and_again(data: Path, kills: int, seed: int) -> Clients:
             # Some die while their workers still load models, when only collections change; most under full load.
             loading = number % 4 == 1
             server.until_ready(workers=0 if loading else 1)
-            workers = server.workers()
             with clients.working_on(server):
                 clients.until_indexed(0 if loading else dice.randrange(5))
                 time.sleep(dice.uniform(0, 0.3))
-                server.process.kill()
-                server.process.wait()
-            deadline = time.monotonic() + END_OF_WORKERS
-            while any(alive(worker) for worker in workers):
-                assert time.monotonic() < deadline, "a worker outlives its server"
-                time.sleep(0.05)
+                kill(server)
             server = Server(data, "--workers", "1", ready=False)
             clients.check(server)
         server.until_ready()
         clients.check_repeated(server)
         clients.check(server)
     finally:
-        server.process.kill()
-        server.process.wait()
+        kill(server)  # at rest, for once
     return clients
+
+
+def kill(server: Server) -> None:
+    """End the front and nothing else, and wait until its workers have ended by themselves."""
+    workers = server.workers()
+    server.process.kill()
+    server.process.wait()
+    deadline = time.monotonic() + END_OF_WORKERS
+    while any(alive(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlives its server"
+        time.sleep(0.05)
 
 
 def test_nothing_acknowledged_is_lost_in_a_few_kills(tmp_path: Path) -> None:
