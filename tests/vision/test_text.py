@@ -74,6 +74,33 @@ def test_tilted_text_has_a_tilted_polygon(rekognition: Any) -> None:
     assert second["Y"] > first["Y"] + 0.02  # turned clockwise: it runs downwards
 
 
+def test_a_number_at_the_edge_of_the_picture_may_go_on_beyond_it(rekognition: Any) -> None:
+    photo = nobody(900, 600)
+    card = bib("20417", 200)
+    photo.paste(card, (120, 250))
+    photo.paste(card, (780, 250))  # of which "20" or "204" is left
+    found = rekognition.detect_text(Image={"Bytes": jpeg(photo)}, Filters={"WordFilter": {"MinConfidence": 0}})
+    sure = {each["DetectedText"]: each["Confidence"] for each in found["TextDetections"] if each["Type"] == "WORD"}
+    assert sure.pop("20417") > 90
+    assert sure
+    assert max(sure.values()) <= 50
+
+
+def test_text_that_runs_downwards_starts_at_its_top(rekognition: Any) -> None:
+    photo = words(("60321", 60, (60, 60)), size=(300, 180)).transpose(Image.Transpose.ROTATE_270)
+    found = rekognition.detect_text(Image={"Bytes": jpeg(photo)})["TextDetections"]
+    (word,) = [each for each in found if each["Type"] == "WORD"]
+    assert word["DetectedText"] == "60321"
+    first, second = word["Geometry"]["Polygon"][:2]
+    assert second["Y"] > first["Y"] + 0.3
+
+
+def test_lines_are_answered_row_by_row(rekognition: Any) -> None:
+    rows = [("111", 40, (420, 60)), ("222", 40, (60, 64)), ("333", 40, (240, 58)), ("444", 40, (60, 200))]
+    found = rekognition.detect_text(Image={"Bytes": jpeg(words(*rows, size=(600, 300)))})["TextDetections"]
+    assert texts(found, "LINE") == ["222", "333", "111", "444"]
+
+
 def test_nothing_to_read(rekognition: Any) -> None:
     assert rekognition.detect_text(Image={"Bytes": jpeg(nobody())})["TextDetections"] == []
 

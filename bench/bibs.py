@@ -1,0 +1,147 @@
+"""How well bibs are read in labelled race photos: a part of snaprace bench accuracy.
+
+A photo goes through the vision server's engine and DetectText's defaults, and its words through the ocr stage's own
+rules with the settings below. A reading counts if it equals a number of the photo exactly, leading zeros aside;
+numbers that the labels miss (`also_visible`) are right when read, and cost nothing when not. `f1_with_roster` is the
+same with a roster of all photos' numbers and OTHERS more.
+
+Time: the processor's time, decoding left out, on one thread; and in the same run that of a plain pass, which is one
+call of rapidocr with its defaults (but without its classifier of upside-down lines).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rapidocr import RapidOCR
+
+from bench.labelled import f1, pixels, rows, share
+from services.ocr.domain import Word, read_bibs
+from shared.bibs import BibRules, canonical
+from shared.events import Box
+from shared.race import RaceSettings
+from vision import detections
+from vision.engine.messages import Line
+from vision.engine.text import TextReader
+
+RACE = RaceSettings(name="Labelled photos", date="2012-01-01", bib_rules=BibRules(min_digits=3, max_digits=5))
+"""What a race's organizer would set: how long its numbers are. Everything else is the product's default."""
+OTHERS = 500
+"""Runners in the roster who are in no photo; their numbers are as long as the others', and drawn with a fixed seed."""
+
+_PLAIN_SCORE = 0.9  # from which the plain pass's words count, of 0 to 1
+
+
+class Photo(NamedTuple):
+    """The numbers to be read in a photo, and others that may be."""
+
+    numbers: frozenset[str]
+    also_visible: frozenset[str] = frozenset()
+
+
+class Score(NamedTuple):
+    """How readings compare with labels."""
+
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Their harmonic mean."""
+        return f1(self.precision, self.recall)
+
+
+def run(data: Path) -> dict[str, Any]:
+    """Measure with the photos in `data`. Raises CannotMeasure, with what is missing there."""
+    photos = {
+        row["filename"]: Photo(_numbers(row["numbers"]), _numbers(row["also_visible"]))
+        for row in rows(data / "ground_truth.csv")
+    }
+    reader, plain = TextReader(), PlainPass()
+    roster = roster_of(photos.values())
+    free, checked, plainly = {}, {}, {}
+    seconds = plain_seconds = 0.0
+    for name in sorted(photos):
+        photo = pixels(data / name)
+        began = time.process_time()
+        words = list(_words(reader.read(photo)))
+        seconds += time.process_time() - began
+        free[name] = frozenset(reading.bib for reading in read_bibs(words, RACE, None).readings)
+        checked[name] = frozenset(reading.bib for reading in read_bibs(words, RACE, roster).readings)
+        began = time.process_time()
+        plainly[name] = plain.numbers(photo)
+        plain_seconds += time.process_time() - began
+    found, with_roster, by_plain = (score(photos, readings) for readings in (free, checked, plainly))
+    return {
+        "precision": found.precision,
+        "recall": found.recall,
+        "f1": found.f1,
+        "f1_with_roster": with_roster.f1,
+        "photos": len(photos),
+        "numbers": sum(len(photo.numbers) for photo in photos.values()),
+        "plain_f1": by_plain.f1,
+        "seconds_per_photo": round(seconds / max(len(photos), 1), 3),
+        "plain_seconds_per_photo": round(plain_seconds / max(len(photos), 1), 3),
+        "time_ratio": round(seconds / plain_seconds, 2) if plain_seconds else None,
+    }
+
+
+def score(photos: Mapping[str, Photo], readings: Mapping[str, frozenset[str]]) -> Score:
+    """The share of the readings that are right, and of the numbers that were read."""
+    read = sum(len(found) for found in readings.values())
+    right = sum(len(readings[name] & (photo.numbers | photo.also_visible)) for name, photo in photos.items())
+    recalled = sum(len(readings[name] & photo.numbers) for name, photo in photos.items())
+    return Score(share(right, read), share(recalled, sum(len(photo.numbers) for photo in photos.values())))
+
+
+def roster_of(photos: Iterable[Photo]) -> frozenset[str]:
+    """All numbers of the photos, and OTHERS more of the same lengths."""
+    true = sorted(frozenset().union(*(photo.numbers | photo.also_visible for photo in photos)))
+    if not true:
+        return frozenset()
+    draw = random.Random(2012)  # noqa: S311 - the same every time, and nobody's secret
+    others: set[str] = set()
+    while len(others) < OTHERS:
+        length = len(draw.choice(true))
+        number = str(draw.randrange(10 ** (length - 1), 10**length))
+        if number not in true:
+            others.add(number)
+    return frozenset(true) | others
+
+
+class PlainPass:
+    """The reference: the library as it comes, with one thread."""
+
+    def __init__(self) -> None:
+        self._ocr = RapidOCR(
+            params={
+                "Global.use_cls": False,
+                "Global.log_level": "critical",
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+
+    def numbers(self, photo: Any) -> frozenset[str]:
+        """The numbers that it is sure of, by the same rule of lengths."""
+        found: Any = self._ocr(np.ascontiguousarray(photo[:, :, ::-1]))
+        lines = zip(found.txts or (), found.scores or (), strict=True)
+        words = [word for line, sure in lines if sure >= _PLAIN_SCORE for word in line.split()]
+        return frozenset(bib for word in words if (bib := RACE.bib_rules.admits(word)) is not None)
+
+
+def _words(lines: Iterable[Line]) -> Iterable[Word]:
+    for found in detections.of_lines(lines, {}):
+        if found["Type"] == "WORD":
+            place = found["Geometry"]["BoundingBox"]
+            box = Box(left=place["Left"], top=place["Top"], width=place["Width"], height=place["Height"])
+            yield Word(text=found["DetectedText"], confidence=found["Confidence"], box=box)
+
+
+def _numbers(cell: str) -> frozenset[str]:
+    return frozenset(bib for number in cell.split() if (bib := canonical(number)) is not None)

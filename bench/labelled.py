@@ -1,0 +1,42 @@
+"""The labelled pictures that benches measure on: reading them, and saying what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from vision.engine.pictures import Pixels, decode
+from vision.errors import ServiceError
+
+
+class CannotMeasure(click.ClickException):
+    """Why nothing was measured, as one sentence."""
+
+
+def rows(table: Path) -> Iterator[dict[str, str]]:
+    """The lines of a CSV file with a header. Raises CannotMeasure."""
+    if not table.is_file():
+        raise CannotMeasure(f"{table} is missing; --data names a folder with labelled pictures in bibs/ and faces/.")
+    with table.open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+def pixels(path: Path) -> Pixels:
+    """The picture as the vision server's workers decode it. Raises CannotMeasure."""
+    try:
+        return decode(path.read_bytes())
+    except (OSError, ServiceError) as error:
+        raise CannotMeasure(f"{path} cannot be used: {error}") from error
+
+
+def share(part: int, whole: int) -> float:
+    """A share with four decimals; 0 of nothing."""
+    return round(part / whole, 4) if whole else 0.0
+
+
+def f1(precision: float, recall: float) -> float:
+    """Their harmonic mean, with four decimals."""
+    return round(2 * precision * recall / (precision + recall), 4) if precision + recall else 0.0
