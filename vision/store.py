@@ -23,7 +23,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 import numpy as np
 
-from vision.engine.messages import Box, Face
+from vision.engine.messages import EMBEDDING, Box, Face
 from vision.errors import (
     InvalidPaginationTokenException,
     InvalidParameterException,
@@ -63,12 +63,18 @@ CREATE TABLE IF NOT EXISTS face (
 CREATE INDEX IF NOT EXISTS face_of_image ON face(image);
 CREATE INDEX IF NOT EXISTS face_of_collection ON face(collection);
 """
+_NOT_GONE = "instr(name, '/') = 0"  # no name may hold a slash; that of a deleted collection does
 _FACE = "SELECT face.id, face_id, box, confidence, image_id, external_id FROM face JOIN image ON image.id = face.image"
 _LOAD_AT_ONCE = 5_000  # faces: some 15 ms, as long as a search in a million
+_ERASE_AT_ONCE = 2_000  # faces, or images
 _MAX_VARIABLES = 500  # in one SQL statement; SQLite's own limit is higher
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class CannotOpen(Exception):
+    """Why the collections in a folder cannot be used, as a sentence."""
 
 
 class StoredFace(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +104,10 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """All collections in the folder `data`. Await every method; each runs in the store's own thread."""
+    """All collections in the folder `data`. Await every method; each runs in the store's own thread.
+
+    Raises CannotOpen for a folder whose collections this server cannot read.
+    """
 
     def __init__(self, data: Path) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -114,8 +123,16 @@ class Store:
         await self._do(self._kept.create, name, tags)
 
     async def delete(self, name: str) -> None:
-        """Delete a collection and its faces. Raises ResourceNotFoundException."""
-        await self._do(self._kept.delete, name)
+        """Delete a collection and its faces. Raises ResourceNotFoundException.
+
+        It is gone for everyone at once; its faces are erased in parts, so that a million hold nobody else up.
+        """
+        await self._do(self._kept.retire, name)
+        await asyncio.shield(self._erase())
+
+    async def _erase(self) -> None:
+        while await self._do(self._kept.erase_some):
+            pass
 
     async def describe(self, name: str) -> Collection:
         """The collection. Raises ResourceNotFoundException."""
@@ -161,14 +178,33 @@ class _Collections:
     """What the store's thread does."""
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.executescript(
-            # FULL: a commit that has returned survives a power cut. secure_delete: a deleted face leaves no bytes.
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-            "PRAGMA secure_delete = ON;" + _SCHEMA
-        )
         self._indexes: dict[int, FaceIndex] = {}
         self._whole: set[int] = set()  # collections of which all faces are in memory
+        self._database = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._database.executescript(
+                # FULL: a commit that has returned survives a power cut. secure_delete: a deleted face leaves no bytes.
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                "PRAGMA secure_delete = ON;" + _SCHEMA
+            )
+            self._check_embedding(path)
+        except (sqlite3.Error, CannotOpen) as error:
+            self._database.close()
+            if isinstance(error, CannotOpen):
+                raise
+            raise CannotOpen(f"{path} cannot be used ({error}); give another --data, or move it away.") from error
+        while self.erase_some():  # what a server that was killed had left to erase
+            pass
+
+    def _check_embedding(self, path: Path) -> None:
+        """Vectors of different networks cannot be compared: the file says which one its faces are of."""
+        (kept,) = self._one("PRAGMA user_version")
+        if kept != EMBEDDING and self._one("SELECT 1 FROM face LIMIT 1"):
+            raise CannotOpen(
+                f"The faces in {path} were indexed by another version of this server, whose vectors mean something "
+                "else; give another --data, and index the pictures there."
+            )
+        self._database.execute(f"PRAGMA user_version = {EMBEDDING}")
 
     def close(self) -> None:
         self._database.close()
@@ -181,16 +217,31 @@ class _Collections:
         except sqlite3.IntegrityError as error:
             raise ResourceAlreadyExistsException(f"The collection id: {name} already exists") from error
 
-    def delete(self, name: str) -> None:
+    def retire(self, name: str) -> None:
+        """Delete the collection for everyone; `erase_some` does the rest."""
         collection = self._id(name)
-        with _Transaction(self._database):
-            # Children first: cheaper than the cascade, which looks up each row.
-            self._database.execute("DELETE FROM face WHERE collection = ?", (collection,))
-            self._database.execute("DELETE FROM image WHERE collection = ?", (collection,))
-            self._database.execute("DELETE FROM collection WHERE id = ?", (collection,))
+        self._database.execute("UPDATE collection SET name = ? WHERE id = ?", (f"{name}/{collection}", collection))
         self._indexes.pop(collection, None)
         self._whole.discard(collection)
+
+    def erase_some(self) -> bool:
+        """Erase the next faces of a collection that was deleted; whether there may be more."""
+        gone = self._one(f"SELECT id FROM collection WHERE NOT {_NOT_GONE}")  # noqa: S608 - ours
+        if gone is None:
+            return False
+        with _Transaction(self._database):
+            # Faces before their images: cheaper than the cascade, which looks up each row.
+            for table in ("face", "image"):
+                erased = self._database.execute(
+                    f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE collection = ? LIMIT ?)",  # noqa: S608 - ours
+                    (*gone, _ERASE_AT_ONCE),
+                ).rowcount
+                if erased:
+                    break
+            else:
+                self._database.execute("DELETE FROM collection WHERE id = ?", gone)
         self._erase_log()
+        return True
 
     def describe(self, name: str) -> Collection:
         collection = self._id(name)
@@ -203,7 +254,8 @@ class _Collections:
 
     def names(self, after: str, limit: int) -> list[str]:
         rows = self._database.execute(
-            "SELECT name FROM collection WHERE name > ? ORDER BY name LIMIT ?", (after, limit)
+            f"SELECT name FROM collection WHERE name > ? AND {_NOT_GONE} ORDER BY name LIMIT ?",  # noqa: S608 - ours
+            (after, limit),
         )
         return [name for (name,) in rows]
 

@@ -6,9 +6,11 @@ import asyncio
 import math
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ import numpy as np
 import pytest
 
 from tests.vision.running import ROOT
+from vision import store as store_module
 from vision.engine.messages import Box, Face
 from vision.engine.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
 from vision.index import Vectors
-from vision.store import Store
+from vision.store import CannotOpen, Store
 
 WRITER = """
 import asyncio, sys
@@ -109,6 +112,70 @@ def test_indexing_at_the_same_moment_keeps_each_face_once(tmp_path: Path) -> Non
         store.close()
 
     asyncio.run(index())
+
+
+def test_a_deleted_collection_is_gone_at_once_and_erased_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vision.store._ERASE_AT_ONCE", 3)
+    store = Store(tmp_path)
+    vectors = unit_vectors(10, seed=1)
+
+    async def delete_and_look() -> tuple[list[str], int, int]:
+        for name in ("race", "other"):
+            await store.create(name, {})
+            await store.index(name, b"photo", "photo", [face(vector, place) for place, vector in enumerate(vectors)])
+        deleting = asyncio.create_task(store.delete("race"))
+        await asyncio.sleep(0)
+        names = await store.names("", 10)  # goes in between
+        await store.create("race", {})  # so does a new one of the same name
+        early = rows(tmp_path, "face")
+        await deleting
+        return names, early, rows(tmp_path, "face")
+
+    names, early, late = asyncio.run(delete_and_look())
+    store.close()
+    assert names == ["other"]
+    assert 10 < early < 20, "it was being erased"
+    assert late == 10
+
+
+def test_a_server_killed_while_erasing_goes_on_when_it_starts(tmp_path: Path) -> None:
+    kept = store_module._Collections(tmp_path / "collections.sqlite")
+    kept.create("race", {})
+    kept.index("race", b"photo", "photo", [face(vector) for vector in unit_vectors(1, seed=1)])
+    kept.retire("race")  # and no more
+    kept.close()
+    assert rows(tmp_path, "face") == 1
+    Store(tmp_path).close()
+    assert [rows(tmp_path, table) for table in ("face", "image", "collection")] == [0, 0, 0]
+
+
+def test_faces_of_another_network_are_refused_and_left_as_they_are(tmp_path: Path) -> None:
+    async def fill(store: Store) -> None:
+        await store.create("race", {})
+        await store.index("race", b"photo", "photo", [face(unit_vectors(1, seed=1)[0])])
+
+    store = Store(tmp_path)
+    asyncio.run(fill(store))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "collections.sqlite")) as database:
+        database.execute("PRAGMA user_version = 0")  # as before networks were told apart
+    with pytest.raises(CannotOpen, match="another --data"):
+        Store(tmp_path)
+    assert rows(tmp_path, "face") == 1
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "collections.sqlite").write_bytes(b"once upon a time " * 100)
+    with pytest.raises(CannotOpen, match="another --data"):
+        Store(tmp_path)
+
+
+def rows(data: Path, table: str) -> int:
+    with closing(sqlite3.connect(data / "collections.sqlite")) as database:
+        (count,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
+    return int(count)
 
 
 def test_while_a_collection_is_read_other_requests_go_on_and_changes_to_it_count(tmp_path: Path) -> None:

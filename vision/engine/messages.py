@@ -14,6 +14,8 @@ QualityBar = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
 Reason = Literal["EXTREME_POSE", "LOW_BRIGHTNESS", "LOW_SHARPNESS", "LOW_CONFIDENCE", "SMALL_BOUNDING_BOX"]
 
 VECTOR_LENGTH = 128
+EMBEDDING = 2
+"""Which network the vectors are of: 2 is SFace, 1 was dlib's. Those of different ones cannot be compared."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
