@@ -28,8 +28,8 @@ def kill_again_and_again(data: Path, kills: int, seed: int) -> Clients:
             loading = number % 4 == 1
             server.until_ready(workers=0 if loading else 1)
             with clients.working_on(server):
-                clients.until_indexed(0 if loading else dice.randrange(5))
-                time.sleep(dice.uniform(0, 0.3))
+                clients.until_indexed(0 if loading else dice.randrange(1, 5))
+                time.sleep(dice.uniform(0, 1))
                 kill(server)
             server = Server(data, "--workers", "1", ready=False)
             clients.check(server)
