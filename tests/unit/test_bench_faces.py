@@ -51,7 +51,8 @@ def test_a_portrait_without_a_face_misses_all_its_pairs() -> None:
 def test_a_face_is_found_where_its_middle_and_the_labels_lie_in_each_other() -> None:
     assert count_found([square(0, 0)], [square(4, 4)]) == 1
     assert count_found([square(0, 0)], [square(6, 0)]) == 0
-    assert count_found([square(0, 0)], [square(0, 0, 100)]) == 0, "a picture is no face"
+    assert count_found([square(0, 0)], [square(0, 0, 100)]) == 0, "a crowd is no face"
+    assert count_found([square(0, 0)], [square(1, 1, 2)]) == 0, "an eye is no face"
 
 
 def test_one_found_face_counts_for_one_label() -> None:
