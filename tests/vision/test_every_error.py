@@ -27,22 +27,22 @@ MODEL = get_session().get_service_model("rekognition")
 FACE = "00000000-0000-4000-8000-000000000000"
 LAWN = {"Bytes": jpeg(nobody())}
 
-# How each operation is asked, in the collection "errors"; those that look at pictures, with one.
+# How each operation is asked, in the collection "every-error"; those that look at pictures, with one.
 LOOKING: dict[str, Call] = {
     "CompareFaces": lambda client, image: client.compare_faces(SourceImage=image, TargetImage=LAWN),
     "DetectFaces": lambda client, image: client.detect_faces(Image=image),
     "DetectText": lambda client, image: client.detect_text(Image=image),
-    "IndexFaces": lambda client, image: client.index_faces(CollectionId="errors", Image=image),
-    "SearchFacesByImage": lambda client, image: client.search_faces_by_image(CollectionId="errors", Image=image),
+    "IndexFaces": lambda client, image: client.index_faces(CollectionId="every-error", Image=image),
+    "SearchFacesByImage": lambda client, image: client.search_faces_by_image(CollectionId="every-error", Image=image),
 }
 KEEPING: dict[str, Call] = {
     "CreateCollection": lambda client, _: client.create_collection(CollectionId="new"),
-    "DeleteCollection": lambda client, _: client.delete_collection(CollectionId="errors"),
-    "DeleteFaces": lambda client, _: client.delete_faces(CollectionId="errors", FaceIds=[FACE]),
-    "DescribeCollection": lambda client, _: client.describe_collection(CollectionId="errors"),
+    "DeleteCollection": lambda client, _: client.delete_collection(CollectionId="every-error"),
+    "DeleteFaces": lambda client, _: client.delete_faces(CollectionId="every-error", FaceIds=[FACE]),
+    "DescribeCollection": lambda client, _: client.describe_collection(CollectionId="every-error"),
     "ListCollections": lambda client, _: client.list_collections(),
-    "ListFaces": lambda client, _: client.list_faces(CollectionId="errors"),
-    "SearchFaces": lambda client, _: client.search_faces(CollectionId="errors", FaceId=FACE),
+    "ListFaces": lambda client, _: client.list_faces(CollectionId="every-error"),
+    "SearchFaces": lambda client, _: client.search_faces(CollectionId="every-error", FaceId=FACE),
 }
 ASKED = LOOKING | KEEPING
 BY_IMAGE = {
@@ -111,9 +111,9 @@ def test_every_error_of_the_model_is_provoked_or_has_a_reason_why_not() -> None:
 
 @pytest.fixture(scope="module")
 def errors(rekognition: Any) -> Iterator[Any]:
-    rekognition.create_collection(CollectionId="errors")
+    rekognition.create_collection(CollectionId="every-error")
     yield rekognition
-    rekognition.delete_collection(CollectionId="errors")
+    rekognition.delete_collection(CollectionId="every-error")
 
 
 @pytest.mark.parametrize("error", BY_IMAGE)
@@ -135,9 +135,9 @@ def test_a_collection_that_is_not_there(server: Server, operation: str) -> None:
 def test_an_error_of_one_operation(errors: Any, operation: str, error: str) -> None:
     call = {
         "SearchFaces": lambda: KEEPING["SearchFaces"](errors, LAWN),
-        "CreateCollection": lambda: errors.create_collection(CollectionId="errors"),
+        "CreateCollection": lambda: errors.create_collection(CollectionId="every-error"),
         "ListCollections": lambda: errors.list_collections(NextToken="page two"),
-        "ListFaces": lambda: errors.list_faces(CollectionId="errors", NextToken="page two"),
+        "ListFaces": lambda: errors.list_faces(CollectionId="every-error", NextToken="page two"),
     }[operation]
     assert refusal(call) == (error, 400)
 
@@ -182,7 +182,7 @@ def test_every_operation_above_its_rate(alone: Callable[..., Server]) -> None:
 def test_a_full_queue_then_the_end_of_the_server(alone: Callable[..., Server]) -> None:
     """The worker is stopped: five pictures fill the queue, each further one is throttled; then the server ends."""
     server = alone("--queue", str(len(LOOKING) - 1))
-    server.client().create_collection(CollectionId="errors")
+    server.client().create_collection(CollectionId="every-error")
     (worker,) = server.workers()
     os.kill(worker, signal.SIGSTOP)
     with ThreadPoolExecutor(len(LOOKING)) as callers:
@@ -199,7 +199,7 @@ def test_a_full_queue_then_the_end_of_the_server(alone: Callable[..., Server]) -
 
 def test_a_database_that_broke(alone: Callable[..., Server]) -> None:
     server = alone(ready=False)
-    server.client().create_collection(CollectionId="errors")
+    server.client().create_collection(CollectionId="every-error")
     with sqlite3.connect(server.data / "collections.sqlite") as database:
         database.execute("PRAGMA foreign_keys = OFF")
         for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
