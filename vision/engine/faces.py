@@ -53,6 +53,8 @@ class _Bar(msgspec.Struct, frozen=True):
     yaw: float
 
 
+# Of 138 labelled runners in 105 race photos AUTO keeps 137, MEDIUM 135 and HIGH 93; of the 234 other faces that are
+# found there, mostly people further away, 197, 135 and 36.
 _BARS: dict[QualityBar, _Bar] = {
     "NONE": _Bar(confidence=0, sharpness=0, brightness=0, width=0, yaw=180),
     "LOW": _Bar(confidence=78, sharpness=8, brightness=8, width=0.005, yaw=75),
