@@ -57,7 +57,7 @@ def _outfit(
     return Outfit(shirt, trim, shorts, shoes, sleeves="sleeves" in extra, tights="tights" in extra)
 
 
-# The faces were chosen from 1,500 seeds so that all are far apart for dlib's network (see bench/drawn_race.py);
+# The faces were chosen from 3,000 seeds so that all are far apart for the vision server (see bench/drawn_race.py);
 # change a seed, or how a face is drawn, and measure again. No bib is a part of another, so that a half-hidden one
 # never reads as somebody else's.
 ROSTER: tuple[Person, ...] = (
@@ -71,11 +71,11 @@ ROSTER: tuple[Person, ...] = (
     Person("A605", "Owen Gallagher", 1851, _outfit(_WHITE, _RED, _RED, _BLUE, "sleeves")),
     Person("3054", "Clara Fischer", 1848, _outfit(_NAVY, _MINT, _GREY, _GREEN)),
     Person("F930", "정서연", 287, _outfit(_SKY, _PINK, _BLACK, _ORANGE, "tights")),
-    Person("46", "강도윤", 570, _outfit(_GREEN, _YELLOW, _BLACK, _WHITE, "sleeves")),
+    Person("46", "강도윤", 1019, _outfit(_GREEN, _YELLOW, _BLACK, _WHITE, "sleeves")),
     Person("6340", "Joseph Mensah", 2020, _outfit(_BLACK, _ORANGE, _BLACK, _RED)),
     Person("30571", "Emma Lindqvist", 2948, _outfit(_PURPLE, _MINT, _BLACK, _YELLOW)),
     Person("8126", "Meera Nair", 2757, _outfit(_RED, _YELLOW, _NAVY, _MINT, "sleeves")),
-    Person("A2750", "Fiona Byrne", 2341, _outfit(_SKY, _NAVY, _NAVY, _YELLOW)),
+    Person("A2750", "Fiona Byrne", 1068, _outfit(_SKY, _NAVY, _NAVY, _YELLOW)),
     Person("509", "Samuel Adeyemi", 76, _outfit(_WHITE, _GREEN, _GREEN, _ORANGE, "sleeves")),
     Person("24138", "Andre Silva", 2518, _outfit(_YELLOW, _GREEN, _BLUE, _RED)),
     Person("F318", "윤미경", 2013, _outfit(_TEAL, _WHITE, _BLACK, _PINK, "sleeves")),
