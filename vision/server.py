@@ -9,7 +9,6 @@ import ipaddress
 import logging
 import signal
 import socket
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
@@ -30,7 +29,7 @@ from vision.objects import S3
 from vision.operations import Rekognition, check_offered
 from vision.quotas import Quotas
 from vision.signatures import Headers, Signatures
-from vision.store import Store
+from vision.store import CannotOpen, Store
 
 T = TypeVar("T")
 log = logging.getLogger("vision")
@@ -224,11 +223,8 @@ def _check_open_to_others(listener: socket.socket, settings: Settings) -> None:
 def _store(data: Path) -> Store:
     try:
         return Store(data)
-    except sqlite3.Error as error:
-        raise CannotStart(
-            f"Cannot use the collections in {data} ({error}); put back a copy of collections.sqlite, or give another "
-            "--data."
-        ) from error
+    except CannotOpen as error:
+        raise CannotStart(str(error)) from error
 
 
 @contextlib.contextmanager
