@@ -192,7 +192,9 @@ class _Collections:
             self._database.close()
             if isinstance(error, CannotOpen):
                 raise
-            raise CannotOpen(f"Cannot use {path} ({error}); put back a copy of it, or give another --data.") from error
+            raise CannotOpen(
+                f"Cannot use the collections in {path} ({error}); put back a copy of it, or give another --data."
+            ) from error
         while self.erase_some():  # what a server that was killed had left to erase
             pass
 

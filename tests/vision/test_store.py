@@ -118,26 +118,33 @@ def test_a_deleted_collection_is_gone_at_once_and_erased_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vision.store._ERASE_AT_ONCE", 3)
-    store = Store(tmp_path)
+    kept = store_module._Collections(tmp_path / "collections.sqlite")
     vectors = unit_vectors(10, seed=1)
+    for name in ("race", "other"):
+        kept.create(name, {})
+        kept.index(name, b"photo", "photo", [face(vector, place) for place, vector in enumerate(vectors)])
+    kept.retire("race")
+    assert kept.names("", 10) == ["other"]
+    kept.create("race", {})  # a new one of the same name, while the old one is being erased
+    left = []
+    while kept.erase_some():
+        left.append(rows(tmp_path, "face") - 10)
+    assert left == [7, 4, 1, 0, 0, 0], "then its image, then itself"
+    assert kept.describe("race").faces == 0
+    assert kept.describe("other").faces == 10
+    kept.close()
 
-    async def delete_and_look() -> tuple[list[str], int, int]:
-        for name in ("race", "other"):
-            await store.create(name, {})
-            await store.index(name, b"photo", "photo", [face(vector, place) for place, vector in enumerate(vectors)])
-        deleting = asyncio.create_task(store.delete("race"))
-        await asyncio.sleep(0)
-        names = await store.names("", 10)  # goes in between
-        await store.create("race", {})  # so does a new one of the same name
-        early = rows(tmp_path, "face")
-        await deleting
-        return names, early, rows(tmp_path, "face")
 
-    names, early, late = asyncio.run(delete_and_look())
+def test_deleting_a_collection_ends_when_all_of_it_is_erased(tmp_path: Path) -> None:
+    async def fill_and_delete(store: Store) -> None:
+        await store.create("race", {})
+        await store.index("race", b"photo", "photo", [face(unit_vectors(1, seed=1)[0])])
+        await store.delete("race")
+
+    store = Store(tmp_path)
+    asyncio.run(fill_and_delete(store))
+    assert [rows(tmp_path, table) for table in ("face", "image", "collection")] == [0, 0, 0]
     store.close()
-    assert names == ["other"]
-    assert 10 < early < 20, "it was being erased"
-    assert late == 10
 
 
 def test_a_server_killed_while_erasing_goes_on_when_it_starts(tmp_path: Path) -> None:
