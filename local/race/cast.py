@@ -61,25 +61,25 @@ def _outfit(
 # change a seed, or how a face is drawn, and measure again. No bib is a part of another, so that a half-hidden one
 # never reads as somebody else's.
 ROSTER: tuple[Person, ...] = (
-    Person("2187", "Amara Okafor", 331, _outfit(_YELLOW, _PURPLE, _BLACK, _PINK)),
-    Person("A123", "Marco Bianchi", 729, _outfit(_RED, _WHITE, _BLACK, _YELLOW)),
-    Person("731", "Rafaela Costa", 602, _outfit(_MINT, _NAVY, _NAVY, _ORANGE, "sleeves")),
-    Person("F77", "김하늘", 2605, _outfit(_PINK, _WHITE, _GREY, _MINT, "tights")),
-    Person("12964", "이준호", 2346, _outfit(_BLUE, _YELLOW, _BLACK, _RED, "sleeves")),
+    Person("2187", "Amara Okafor", 2895, _outfit(_YELLOW, _PURPLE, _BLACK, _PINK)),
+    Person("A123", "Marco Bianchi", 2581, _outfit(_RED, _WHITE, _BLACK, _YELLOW)),
+    Person("731", "Rafaela Costa", 1969, _outfit(_MINT, _NAVY, _NAVY, _ORANGE, "sleeves")),
+    Person("F77", "김하늘", 2503, _outfit(_PINK, _WHITE, _GREY, _MINT, "tights")),
+    Person("12964", "이준호", 2947, _outfit(_BLUE, _YELLOW, _BLACK, _RED, "sleeves")),
     Person("88", "박소연", 2134, _outfit(_ORANGE, _NAVY, _NAVY, _SKY)),
-    Person("5219", "Daniel Haddad", 2154, _outfit(_TEAL, _ORANGE, _BLACK, _YELLOW, "sleeves")),
-    Person("A605", "Owen Gallagher", 1851, _outfit(_WHITE, _RED, _RED, _BLUE, "sleeves")),
-    Person("3054", "Clara Fischer", 1848, _outfit(_NAVY, _MINT, _GREY, _GREEN)),
-    Person("F930", "정서연", 287, _outfit(_SKY, _PINK, _BLACK, _ORANGE, "tights")),
-    Person("46", "강도윤", 1019, _outfit(_GREEN, _YELLOW, _BLACK, _WHITE, "sleeves")),
-    Person("6340", "Joseph Mensah", 2020, _outfit(_BLACK, _ORANGE, _BLACK, _RED)),
-    Person("30571", "Emma Lindqvist", 2948, _outfit(_PURPLE, _MINT, _BLACK, _YELLOW)),
+    Person("5219", "Daniel Haddad", 1800, _outfit(_TEAL, _ORANGE, _BLACK, _YELLOW, "sleeves")),
+    Person("A605", "Owen Gallagher", 2781, _outfit(_WHITE, _RED, _RED, _BLUE, "sleeves")),
+    Person("3054", "Clara Fischer", 376, _outfit(_NAVY, _MINT, _GREY, _GREEN)),
+    Person("F930", "정서연", 1848, _outfit(_SKY, _PINK, _BLACK, _ORANGE, "tights")),
+    Person("46", "강도윤", 1394, _outfit(_GREEN, _YELLOW, _BLACK, _WHITE, "sleeves")),
+    Person("6340", "Joseph Mensah", 2798, _outfit(_BLACK, _ORANGE, _BLACK, _RED)),
+    Person("30571", "Emma Lindqvist", 2605, _outfit(_PURPLE, _MINT, _BLACK, _YELLOW)),
     Person("8126", "Meera Nair", 2757, _outfit(_RED, _YELLOW, _NAVY, _MINT, "sleeves")),
-    Person("A2750", "Fiona Byrne", 1068, _outfit(_SKY, _NAVY, _NAVY, _YELLOW)),
-    Person("509", "Samuel Adeyemi", 76, _outfit(_WHITE, _GREEN, _GREEN, _ORANGE, "sleeves")),
-    Person("24138", "Andre Silva", 2518, _outfit(_YELLOW, _GREEN, _BLUE, _RED)),
-    Person("F318", "윤미경", 2013, _outfit(_TEAL, _WHITE, _BLACK, _PINK, "sleeves")),
+    Person("A2750", "Fiona Byrne", 882, _outfit(_SKY, _NAVY, _NAVY, _YELLOW)),
+    Person("509", "Samuel Adeyemi", 2116, _outfit(_WHITE, _GREEN, _GREEN, _ORANGE, "sleeves")),
+    Person("24138", "Andre Silva", 2935, _outfit(_YELLOW, _GREEN, _BLUE, _RED)),
+    Person("F318", "윤미경", 1238, _outfit(_TEAL, _WHITE, _BLACK, _PINK, "sleeves")),
 )
 
 # His bib looks like any other, but the organizer's list does not have it.
-STRANGER = Person("66041", "", 1108, _outfit(_GREY, _YELLOW, _BLACK, _ORANGE))
+STRANGER = Person("66041", "", 598, _outfit(_GREY, _YELLOW, _BLACK, _ORANGE))
