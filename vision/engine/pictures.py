@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import struct
+import sys
 from typing import cast
 
 import numpy as np
@@ -16,8 +18,10 @@ from vision.errors import ImageTooLargeException, InvalidImageFormatException, I
 MAX_PIXELS = 50_000_000
 """More are refused before anything is decoded: a file of 20 KB can hold a gigabyte of pixels."""
 MAX_DECODING_BYTES = 160_000_000
-"""Memory that decoding may take, as `_decoding_bytes` foretells it: 32 megapixels of PNG, 26 of a progressive JPEG in
-full colour. With what the engine itself needs, a worker then stays 512 MB within what it has when it starts."""
+"""Memory that decoding may take, as `_decoding_bytes` foretells it: 32 megapixels of PNG, 17 of a see-through one, 26
+of a progressive JPEG in full colour. Memory for the engine itself comes on top, but not at the same time."""
+_MUCH = 30_000_000
+"""Bytes to decode from which memory is given back to the system before and after."""
 MAX_SCANS = 200
 """A progressive JPEG of any encoder has some ten; one of 100,000 keeps a worker busy for minutes."""
 MAX_RATIO = 25
@@ -51,8 +55,16 @@ def decode(content: bytes) -> Pixels:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _check_size(image.size)
-            _check_cost(image, content)
-            return _upright(image)
+            cost = _decoding_bytes(image, content)
+            _check_cost(image, content, cost)
+            if cost < _MUCH:
+                return _upright(image)
+            _give_memory_back()
+            try:
+                return _upright(image)
+            finally:
+                image.close()
+                _give_memory_back()
     except ServiceError:
         raise
     except Exception as error:
@@ -73,10 +85,10 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _check_cost(image: Image.Image, content: bytes) -> None:
+def _check_cost(image: Image.Image, content: bytes, cost: int) -> None:
     if image.format in _JPEG and content.count(bytes((0xFF, _START_OF_SCAN))) > MAX_SCANS:
         raise InvalidImageFormatException(f"The JPEG has more than {MAX_SCANS} scans.")
-    if _decoding_bytes(image, content) > MAX_DECODING_BYTES:
+    if cost > MAX_DECODING_BYTES:
         raise ImageTooLargeException(
             f"The image has {image.width} x {image.height} pixels, which is too large for a PNG or a progressive JPEG. "
             "Send it smaller, or as a baseline JPEG."
@@ -87,7 +99,8 @@ def _decoding_bytes(image: Image.Image, content: bytes) -> int:
     """About how much memory it takes to decode the file, before any of it is decoded."""
     pixels = image.width * image.height
     if image.format not in _JPEG:
-        return 5 * pixels  # Pillow holds 1 byte or 4 of each; the costliest conversion needs both
+        # Pillow holds 1 byte or 4 of each, and converting needs both; what is see-through is once more multiplied out.
+        return pixels * (9 if image.mode in ("RGBA", "LA") or "transparency" in image.info else 5)
     if _is_interleaved(content):
         return 0  # read row by row, and reduced on the way
     # libjpeg collects the coefficients of all scans, at 2 bytes each; components may be subsampled.
@@ -150,6 +163,14 @@ def _without_alpha(image: Image.Image) -> Image.Image:
     paper = Image.new("RGB", image.size, _WHITE)
     paper.paste(image, mask=image.getchannel("A"))
     return paper
+
+
+def _give_memory_back() -> None:
+    """Let glibc return to the system what is free; it would keep it, and the next large picture's come on top."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries than glibc have none, and need none
+        if trim is not None:
+            trim(0)
 
 
 def blank(side: int) -> Pixels:

@@ -17,6 +17,9 @@ from vision.engine.messages import Faces, Failed, FindFaces, Job, Message, ReadT
 from vision.engine.text import TextReader
 from vision.errors import InternalServerError, ServiceError
 
+WARMING_SIDE = 1280
+"""Pixels: as large as a photo, so that most of the memory that a worker ever takes is taken before it says Ready."""
+
 
 def main() -> None:
     """Load the models, say Ready, then answer jobs until the front is gone."""
@@ -36,7 +39,7 @@ class Engine:
     def __init__(self) -> None:
         self._text = TextReader()
         self._faces = FaceFinder()
-        blank = pictures.blank(pictures.MIN_SIDE)
+        blank = pictures.blank(WARMING_SIDE)
         self._text.read(blank)
         self._faces.find(blank, "NONE", 1)
 
