@@ -60,16 +60,17 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 def test_health_counts_requests_and_the_time_that_workers_were_busy(server: Server, rekognition: Any) -> None:
+    server.until_ready(workers=2)
     before = server.health()
     began = time.perf_counter()
-    rekognition.detect_faces(Image={"Bytes": jpeg(nobody(400, 300))})
+    rekognition.detect_text(Image={"Bytes": jpeg(nobody(400, 300))})
     took = time.perf_counter() - began
     rekognition.list_collections()
     after = server.health()
     assert after["status"] == "ready"
     assert after["workers"] == after["workers_ready"] == 2
     assert after["queue"] == 0
-    assert after["requests"]["DetectFaces"] == before["requests"].get("DetectFaces", 0) + 1
+    assert after["requests"]["DetectText"] == before["requests"].get("DetectText", 0) + 1
     assert after["requests"]["ListCollections"] == before["requests"].get("ListCollections", 0) + 1
     assert 0.25 * took < after["engine_seconds"] - before["engine_seconds"] <= took
 
