@@ -28,7 +28,7 @@ MAX_ENLARGEMENT = 2.0
 """Small pictures are enlarged towards the first of DETECTION_SIDES, by this at most."""
 SAME_PLACE = 0.3
 """Two boxes that share this part of the smaller one hold the same line."""
-CUTS = ((0.1, 0.1, 0.0), (0.3, 0.3, 0.0), (0.6, 0.0, 0.0), (0.0, 0.6, 0.0), (0.3, 0.3, 0.15), (0.6, 0.6, 0.0))
+CUTS = ((0.1, 0.1, 0.0), (0.6, 0.0, 0.0), (0.0, 0.6, 0.0), (0.3, 0.3, 0.15), (0.6, 0.6, 0.0))
 """How much wider than its box a number is read again: before it, after it, above and below, in heights of the box."""
 AT_THE_EDGE = 0.15
 """A number whose box ends so near the picture's left or right edge, in heights of the box, may go on beyond it."""
