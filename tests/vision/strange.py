@@ -215,6 +215,13 @@ def _strip(dice: random.Random) -> bytes:
     return png(scene) if max(size) > 65_000 or dice.random() < 0.5 else jpeg(scene)
 
 
+def _page(dice: random.Random) -> bytes:
+    """Small print from edge to edge."""
+    height, size = dice.randrange(10, 16), (dice.randrange(1200, 2100), dice.randrange(1200, 2100))
+    line = "1234567890 marathon runner " * 40
+    return jpeg(words(*((line, height, (2, top)) for top in range(0, size[1], height + 6)), size=size))
+
+
 def _tiny(dice: random.Random) -> bytes:
     return dice.choice([jpeg, png])(nobody(dice.choice([1, 2, 40, 79, 80]), dice.choice([1, 3, 79, 80])))
 
@@ -261,6 +268,7 @@ KINDS: dict[str, Draw] = {
     "decompression bomb": _bomb,
     "large": _large,
     "strip": _strip,
+    "page of small print": _page,
     "tiny": _tiny,
     "many scans": _many_scans,
 }

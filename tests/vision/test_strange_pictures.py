@@ -23,7 +23,7 @@ from tests.vision.strange import KINDS, picture
 MAX_GROWTH = 512 * 1024
 """KB that a process of the server may ever have more than when it started."""
 REFUSALS = {"InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException"}
-COSTLY = {"large", "strip", "swollen metadata"}
+COSTLY = {"large", "strip", "swollen metadata", "page of small print"}
 """Kinds that take seconds to draw or to look at: the soak sees a tenth as many of them."""
 SOAK = 10_000
 
@@ -39,6 +39,7 @@ ALWAYS_SEEN = {
     "1-bit",
     "palette",
     "see-through",
+    "page of small print",
 }
 ALWAYS_REFUSED = {
     "truncated": {"InvalidImageFormatException"},

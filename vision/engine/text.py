@@ -5,8 +5,8 @@ Numbers matter most in a race, so each of them is read again in wider cuts of th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import cv2
@@ -33,6 +33,11 @@ CUTS = ((0.1, 0.1, 0.0), (0.6, 0.0, 0.0), (0.0, 0.6, 0.0), (0.3, 0.3, 0.15), (0.
 AT_THE_EDGE = 0.15
 """A number whose box ends so near the picture's left or right edge, in heights of the box, may go on beyond it."""
 
+MOST_READ = 60_000
+"""Pixels of all lines of a picture together that are read, each scaled to the recogniser's height, the tallest first.
+
+It is some 6 s of one core. A page of small print has more; DetectText answers 100 words at most.
+"""
 MOST_READ_AGAIN = 40
 """Numbers in one picture that are read again, the tallest first: it bounds the time that a page of figures takes."""
 
@@ -74,6 +79,7 @@ class TextReader:
                 "Det.limit_type": "max",
                 "Det.limit_side_len": max(DETECTION_SIDES),
                 "Rec.rec_img_shape": _STRIP,
+                "Rec.rec_batch_num": 1,  # more at once would all be padded to the longest, and take so much more memory
             }
         )
 
@@ -82,7 +88,7 @@ class TextReader:
         longest = max(pixels.shape[:2])
         enlargement = min(MAX_ENLARGEMENT, max(1.0, DETECTION_SIDES[0] / longest))
         picture = _scaled(pixels[:, :, ::-1], enlargement)  # the engine's order is BGR
-        boxes = _in_reading_order(self._boxes(picture))
+        boxes = _in_reading_order(_affordable(self._boxes(picture)))
         lines = [
             _words(box, characters)
             for box, characters in zip(boxes, self._recognised([_cut(picture, box) for box in boxes]), strict=True)
@@ -159,7 +165,7 @@ def _words(box: Box, characters: Sequence[_Character]) -> list[_Found]:
     """What stands between spaces in the strip that was cut out of `box`; a word alone has the whole box."""
     half = _half_character(box, len(characters))
     words = []
-    for blank, group in groupby(characters, key=lambda each: each.text.isspace()):
+    for blank, group in itertools.groupby(characters, key=lambda each: each.text.isspace()):
         own = list(group)
         if not blank:
             place = _between(box, own[0].place - half, own[-1].place + half)
@@ -255,6 +261,13 @@ def _shared(box: Box, other: Box) -> float:
     low, high = np.maximum(box.min(axis=0), other.min(axis=0)), np.minimum(box.max(axis=0), other.max(axis=0))
     smaller = min(np.prod(np.ptp(box, axis=0)), np.prod(np.ptp(other, axis=0)))
     return float(np.prod(np.clip(high - low, 0, None)) / max(smaller, 1.0))
+
+
+def _affordable(boxes: Sequence[Box]) -> list[Box]:
+    """The tallest lines that MOST_READ allows to read."""
+    tallest = sorted(boxes, key=_height, reverse=True)
+    read = itertools.accumulate(max(_STRIP[1] * _width(box) / max(_height(box), 1.0), _STRIP[2]) for box in tallest)
+    return [box for box, total in zip(tallest, read, strict=True) if total <= MOST_READ]
 
 
 def _in_reading_order(boxes: Sequence[Box]) -> list[Box]:
