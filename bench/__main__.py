@@ -11,10 +11,6 @@ from typing import Any
 import click
 
 
-class CannotMeasure(click.ClickException):
-    """Why nothing was measured, as one sentence."""
-
-
 @click.group(name="snaprace bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def bench() -> None:
     """Measure what SnapRace claims. Ratios are against a reference taken in the same run: machines are noisy."""

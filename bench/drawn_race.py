@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.labelled import CannotMeasure
 from local.race import draw_race
 from local.race.cast import ROSTER
 from local.race.photo import heads
@@ -43,8 +44,10 @@ class Seen:
 
 
 def run(folder: Path | None, photos: int) -> dict[str, Any]:
-    """Measure the race in `folder`, or one that is drawn for it; `photos` of it, 0 for all."""
+    """Measure the race in `folder`, or one that is drawn for it; `photos` of it, 0 for all. Raises CannotMeasure."""
     if folder is not None:
+        if not (folder / "race.json").is_file():
+            raise CannotMeasure(f"{folder} holds no drawn race; draw one there with: python -m local.race {folder}")
         return measure(folder, photos)
     with tempfile.TemporaryDirectory() as made:
         started = time.process_time()

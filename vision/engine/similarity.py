@@ -24,7 +24,7 @@ def similarity(distance: float) -> float:
 
 def distance_at(percent: float) -> float:
     """The largest distance whose similarity is at least `percent`; the inverse of `similarity`."""
-    if percent <= 0:
+    if percent <= _LEAST:  # below what any two vectors have
         return 2.0
-    share = min(max(percent, _LEAST), 100 - _LEAST) / 100
+    share = min(percent, 100 - _LEAST) / 100
     return min(max(_MIDDLE + _WIDTH * math.log(1 / share - 1), 0.0), 2.0)
