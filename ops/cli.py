@@ -407,7 +407,11 @@ def _ports(port: int, aws_port: int, vision_port: int) -> Any:
 
 def main() -> None:
     """Entry point: every failure is one sentence on stderr and exit code 1; Ctrl-C is 130, SIGTERM 143."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # also where a shell that started us in the background ignores the first
+        signal.signal(number, _interrupt)
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as leaving:
