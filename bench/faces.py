@@ -74,6 +74,8 @@ def _runners(folder: Path, finder: FaceFinder) -> dict[str, Any]:
     for row in rows(folder / "boxes.csv"):
         runners.setdefault(row["filename"], []).append(_runner(row, folder / "boxes.csv"))
     photos = sorted({row["filename"] for row in rows(folder / "ground_truth.csv")} | set(runners))
+    if not photos:
+        raise CannotMeasure(f"{folder / 'ground_truth.csv'} names no photo.")
     plain = PlainPass()
     found_runners = found = wrong = 0
     seconds = plain_seconds = 0.0

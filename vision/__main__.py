@@ -30,6 +30,7 @@ CALLED_VARIABLE = "VISION_CALLED_AS"
 
 def main() -> int:
     """The exit code: 0 after a stop, 1 when the server could not start, 2 for options that make no sense."""
+    os.umask(0o077)  # collections hold faces: nobody else on this machine is to read them
     given = parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
@@ -41,7 +42,7 @@ def main() -> int:
                 workers=given.workers,
                 queue=given.queue or WAITING_PER_WORKER * given.workers,
                 rates=_rates(given.quotas, given.rate),
-                keys=_keys(given.keys),
+                keys=_keys(given.keys, given.unsigned),
                 unsigned=given.unsigned,
             )
         )
@@ -122,9 +123,11 @@ def _rates(region: str | None, given: list[tuple[str, float]]) -> dict[str, floa
     return {**(REGIONS[region] if region else {}), **dict(given)}
 
 
-def _keys(file: Path | None) -> Mapping[str, str] | None:
+def _keys(file: Path | None, unsigned: bool) -> Mapping[str, str] | None:
     """The keys of the file or the variable, which the workers then do not inherit. Raises CannotStart."""
     variable = os.environ.pop(KEYS_VARIABLE, None)
+    if variable is not None and unsigned:
+        raise CannotStart(f"{KEYS_VARIABLE} asks for signed requests and --unsigned for none; leave one of them out.")
     try:
         if file is not None:
             if stat.S_IMODE(file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 import uuid
 from collections.abc import Callable
@@ -61,7 +62,8 @@ def answer(output: Json) -> bytes:
 
 def refusal(error: ServiceError) -> bytes:
     """The body of an error."""
-    return json.dumps({"__type": error.code, "Code": error.code, "Message": str(error)}, ensure_ascii=False).encode()
+    # In ASCII: a message may quote half of a surrogate pair, which has no form in UTF-8.
+    return json.dumps({"__type": error.code, "Code": error.code, "Message": str(error)}).encode()
 
 
 def request_id() -> str:
@@ -131,7 +133,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _number(shape: Any, value: Any, path: str) -> float:
     whole = shape.type_name in ("integer", "long")
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not _is_finite(value):
         raise SerializationException(f"{path} must be a {'whole ' if whole else ''}number.")
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and value < low:
@@ -139,6 +141,13 @@ def _number(shape: Any, value: Any, path: str) -> float:
     if high is not None and value > high:
         raise _violation(path, value, f"Member must have value less than or equal to {high}")
     return value
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _boolean(_shape: Any, value: Any, path: str) -> bool:

@@ -74,6 +74,14 @@ def test_a_missing_picture_is_refused_by_its_name(tmp_path: Path) -> None:
         run(tmp_path)
 
 
+def test_tables_without_rows_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bibs").mkdir()
+    for name in ("boxes.csv", "ground_truth.csv"):
+        (tmp_path / "bibs" / name).write_text("filename\n")
+    with pytest.raises(CannotMeasure, match="names no photo"):
+        run(tmp_path)
+
+
 def test_boxes_without_numbers_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bibs").mkdir()
     (tmp_path / "bibs" / "boxes.csv").write_text("filename,face_c0\na.jpg,left\n")

@@ -88,6 +88,12 @@ def test_keys_in_the_variable_are_checked_too(tmp_path: Path) -> None:
     assert "secret-alone" not in ended.stderr
 
 
+def test_keys_in_the_variable_and_unsigned_contradict_each_other(tmp_path: Path) -> None:
+    ended = _run([sys.executable, "-m", "vision", "--port", "0", *HERE, "--unsigned"], tmp_path, {KEYS_VARIABLE: "A B"})
+    assert ended.returncode == 1
+    assert "leave one of them out" in ended.stderr
+
+
 def test_help_is_that_of_the_command_as_it_was_typed(tmp_path: Path) -> None:
     ended = _run([*SNAPRACE, "--help"], tmp_path)
     assert ended.returncode == 0
@@ -113,6 +119,9 @@ def test_it_says_where_it_listens_warns_of_open_keys_and_hides_them_from_workers
             environment = _environment_of_a_worker(server.pid)
             assert b"OMP_NUM_THREADS=1" in environment
             assert b"another" not in environment
+        made = {path: path.stat().st_mode for path in (tmp_path / HERE[1]).rglob("*")}
+        assert made
+        assert not {path: mode for path, mode in made.items() if mode & 0o077}, "faces are for nobody else to read"
         server.send_signal(signal.SIGINT)
         assert server.wait(timeout=20) == 0
     finally:

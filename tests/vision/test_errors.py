@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.error
 import urllib.request
@@ -116,6 +117,12 @@ def test_refusals_have_the_code_that_rekognition_gives(rekognition: Any, name: s
     assert refused.value.response["ResponseMetadata"]["RequestId"]
 
 
+def _region(width: bytes) -> bytes:
+    image = base64.b64encode(LAWN["Bytes"])
+    box = b'{"Left": 0, "Top": 0, "Width": ' + width + b', "Height": 1}'
+    return b'{"Image": {"Bytes": "' + image + b'"}, "Filters": {"RegionsOfInterest": [{"BoundingBox": ' + box + b"}]}}"
+
+
 @pytest.mark.parametrize(
     ("target", "body", "code"),
     [
@@ -125,6 +132,10 @@ def test_refusals_have_the_code_that_rekognition_gives(rekognition: Any, name: s
         ("RekognitionService.ListCollections", b'{"MaxResults": "2"}', "SerializationException"),
         ("RekognitionService.ListCollections", b'{"MaxResults": true}', "SerializationException"),
         ("RekognitionService.ListCollections", b'{"MaxResults": -1}', "ValidationException"),
+        ("RekognitionService.CreateCollection", b'{"CollectionId": "\\ud800"}', "ValidationException"),
+        ("RekognitionService.DetectText", _region(b"1" + b"0" * 400), "SerializationException"),
+        ("RekognitionService.DetectText", _region(b"Infinity"), "SerializationException"),
+        ("RekognitionService.DetectText", _region(b"-1"), "InvalidParameterException"),
         ("RekognitionService.DetectText", b'{"Image": {"Bytes": "%%%"}}', "SerializationException"),
         ("RekognitionService.DetectText", b"{}", "ValidationException"),
         ("RekognitionService.DetectText", b'{"Image": {"Bytes": ""}}', "ValidationException"),

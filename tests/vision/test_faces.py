@@ -199,6 +199,15 @@ def test_compare_faces_tells_the_match_from_the_others(rekognition: Any, three: 
     assert every["UnmatchedFaces"] == []
 
 
+def test_the_same_picture_is_alike_at_the_highest_threshold(rekognition: Any, collection: str, anna: bytes) -> None:
+    image = {"Bytes": anna}
+    same = rekognition.compare_faces(SourceImage=image, TargetImage=image, SimilarityThreshold=100)
+    assert [match["Similarity"] for match in same["FaceMatches"]] == [100]
+    rekognition.index_faces(CollectionId=collection, Image=image)
+    found = rekognition.search_faces_by_image(CollectionId=collection, Image=image, FaceMatchThreshold=100)
+    assert [match["Similarity"] for match in found["FaceMatches"]] == [100]
+
+
 def test_list_faces_pages_through_all_faces_once(rekognition: Any, group: dict[str, Any]) -> None:
     listed: list[str] = []
     request: dict[str, Any] = {"CollectionId": "group", "MaxResults": 2}

@@ -101,6 +101,21 @@ def test_lines_are_answered_row_by_row(rekognition: Any) -> None:
     assert texts(found, "LINE") == ["222", "333", "111", "444"]
 
 
+def test_a_word_is_in_a_region_if_more_than_half_of_it_is(rekognition: Any) -> None:
+    board = jpeg(words(("1234567", 60, (100, 60)), size=(500, 200)))
+
+    def kept(left: float, width: float) -> list[str]:
+        region = {"BoundingBox": {"Left": left, "Top": 0.0, "Width": width, "Height": 1.0}}
+        found = rekognition.detect_text(Image={"Bytes": board}, Filters={"RegionsOfInterest": [region]})
+        return texts(found["TextDetections"], "WORD")
+
+    (word,) = [each for each in rekognition.detect_text(Image={"Bytes": board})["TextDetections"] if "ParentId" in each]
+    box = word["Geometry"]["BoundingBox"]
+    assert kept(0.0, box["Left"] + 0.65 * box["Width"]) == ["1234567"]
+    assert kept(0.0, box["Left"] + 0.35 * box["Width"]) == []
+    assert kept(box["Left"] + 0.4 * box["Width"], 0.2 * box["Width"]) == [], "its middle alone does not count"
+
+
 def test_nothing_to_read(rekognition: Any) -> None:
     assert rekognition.detect_text(Image={"Bytes": jpeg(nobody())})["TextDetections"] == []
 

@@ -11,6 +11,8 @@ import time
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
+import msgspec
+
 from vision import errors
 from vision.engine.messages import HEADER_BYTES, Failed, Job, Reply, frame, length_in, reply_in
 from vision.errors import InternalServerError, ThrottlingException
@@ -91,7 +93,12 @@ class Pool:
         """Run one worker after another, for as long as the pool is open."""
         failures = 0
         while True:
-            process = await _started()
+            try:
+                process = await _started()
+            except OSError as reason:  # no memory, no file, no process left; somebody may give some back
+                log.error("Cannot start a vision worker (%s); trying again.", reason.strerror)
+                await asyncio.sleep(_MAX_RESTART_DELAY)
+                continue
             self._processes.add(process)
             try:
                 await _receive(process, START_SECONDS)
@@ -178,6 +185,8 @@ async def _receive(process: Process, seconds: float) -> Reply:
             return reply_in(await process.stdout.readexactly(length_in(header)))
     except asyncio.IncompleteReadError as error:
         raise WorkerDied("ended") from error
+    except msgspec.DecodeError as error:
+        raise WorkerDied("said something that is no reply") from error
     except TimeoutError as error:
         raise WorkerDied(f"said nothing for {seconds:.0f} s") from error
 

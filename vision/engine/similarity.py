@@ -18,7 +18,13 @@ _LEAST = 1e-9
 
 
 def similarity(distance: float) -> float:
-    """Percent for a Euclidean distance of two embeddings (0 to 2): falls steadily, and is 80 at BEST_DISTANCE."""
+    """Percent for a Euclidean distance of two embeddings (0 to 2).
+
+    It falls steadily from 100 for the same vector, which is all that a threshold of 100 asks for, and is 80 at
+    BEST_DISTANCE.
+    """
+    if distance == 0:
+        return 100.0
     return 100.0 / (1.0 + math.exp((distance - _MIDDLE) / _WIDTH))
 
 

@@ -52,7 +52,7 @@ _CALIBRATION = math.log(0.80) / math.log(AGREEMENT_AT_80)
 _LEAST_CERTAINTY = 0.5  # of a line on average; what is below is taken for no text
 _STRIP = [3, 48, 160]  # channels, height and least width of what the recogniser takes; its own 320 is mostly padding
 
-Box = NDArray[np.float64]
+Quad = NDArray[np.float64]
 """Four corners in pixels, clockwise from the text's start, as 4 x 2."""
 
 
@@ -69,7 +69,7 @@ class _Found(NamedTuple):
 
     text: str
     certainties: Sequence[float]
-    box: Box
+    box: Quad
 
 
 class TextReader:
@@ -106,9 +106,9 @@ class TextReader:
         size = np.array([picture.shape[1], picture.shape[0]], dtype=np.float64)
         return [_line([again.get(id(word), word) for word in words], size) for words in lines if words]
 
-    def _boxes(self, picture: Pixels) -> list[Box]:
+    def _boxes(self, picture: Pixels) -> list[Quad]:
         """Where lines of text stand, each once."""
-        boxes: list[Box] = []
+        boxes: list[Quad] = []
         longest = max(picture.shape[:2])
         for number, side in enumerate(DETECTION_SIDES):
             if number and side >= longest:
@@ -170,7 +170,7 @@ def _characters(text: str, columns: Any) -> list[_Character]:
     return characters
 
 
-def _words(box: Box, characters: Sequence[_Character]) -> list[_Found]:
+def _words(box: Quad, characters: Sequence[_Character]) -> list[_Found]:
     """What stands between spaces in the strip that was cut out of `box`; a word alone has the whole box."""
     half = _half_character(box, len(characters))
     words = []
@@ -182,7 +182,7 @@ def _words(box: Box, characters: Sequence[_Character]) -> list[_Found]:
     return [words[0]._replace(box=box)] if len(words) == 1 else words
 
 
-def _half_character(box: Box, characters: int) -> float:
+def _half_character(box: Quad, characters: int) -> float:
     """Half a character's width as a share of the box: an even share of it, but never wider than the box is high."""
     return min(1 / max(characters, 1), _height(box) / max(_width(box), 1.0)) / 2
 
@@ -202,7 +202,7 @@ def _line(words: Sequence[_Found], size: NDArray[np.float64]) -> Line:
     )
 
 
-def _corners(box: Box, size: NDArray[np.float64]) -> tuple[Point, Point, Point, Point]:
+def _corners(box: Quad, size: NDArray[np.float64]) -> tuple[Point, Point, Point, Point]:
     a, b, c, d = (Point(float(x), float(y)) for x, y in np.clip(box / size, 0.0, 1.0))
     return a, b, c, d
 
@@ -217,7 +217,7 @@ def _scaled(picture: Pixels, scale: float) -> Pixels:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how), dtype=np.uint8)
 
 
-def _cut(picture: Pixels, box: Box) -> Pixels:
+def _cut(picture: Pixels, box: Quad) -> Pixels:
     """What is in the box, turned upright; beyond the picture's edge its last pixels go on."""
     width, height = max(round(_width(box)), 4), max(round(_height(box)), 4)
     upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
@@ -226,27 +226,27 @@ def _cut(picture: Pixels, box: Box) -> Pixels:
     return np.asarray(cut, dtype=np.uint8)
 
 
-def _along_the_text(box: Box) -> Box:
+def _along_the_text(box: Quad) -> Quad:
     """A tall box holds text that runs downwards: it starts at its upper right corner."""
     return np.roll(box, -1, axis=0) if _height(box) >= 1.5 * _width(box) else box
 
 
-def _width(box: Box) -> float:
+def _width(box: Quad) -> float:
     return float(max(np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[2] - box[3])))
 
 
-def _height(box: Box) -> float:
+def _height(box: Quad) -> float:
     return float(max(np.linalg.norm(box[3] - box[0]), np.linalg.norm(box[2] - box[1])))
 
 
-def _between(box: Box, start: float, end: float) -> Box:
+def _between(box: Quad, start: float, end: float) -> Quad:
     """The part of the box from `start` to `end`, 0 being its start and 1 its end."""
     start, end = max(start, 0.0), min(end, 1.0)
     top, bottom = box[1] - box[0], box[2] - box[3]
     return np.stack([box[0] + start * top, box[0] + end * top, box[3] + end * bottom, box[3] + start * bottom])
 
 
-def _widened(box: Box, before: float, after: float, beside: float) -> Box:
+def _widened(box: Quad, before: float, after: float, beside: float) -> Quad:
     """The box with so many of its heights more at its start, at its end, and above and below."""
     height = _height(box)
     along, down = (
@@ -261,27 +261,27 @@ def _of_length(way: NDArray[np.float64], length: float) -> NDArray[np.float64]:
     return way / (float(np.linalg.norm(way)) or 1.0) * length
 
 
-def _apart(box: Box, other: Box) -> float:
+def _apart(box: Quad, other: Quad) -> float:
     return float(np.linalg.norm(box.mean(axis=0) - other.mean(axis=0)))
 
 
-def _shared(box: Box, other: Box) -> float:
+def _shared(box: Quad, other: Quad) -> float:
     """How much of the smaller box lies in the other, both taken as upright."""
     low, high = np.maximum(box.min(axis=0), other.min(axis=0)), np.minimum(box.max(axis=0), other.max(axis=0))
     smaller = min(np.prod(np.ptp(box, axis=0)), np.prod(np.ptp(other, axis=0)))
     return float(np.prod(np.clip(high - low, 0, None)) / max(smaller, 1.0))
 
 
-def _affordable(boxes: Sequence[Box]) -> list[Box]:
+def _affordable(boxes: Sequence[Quad]) -> list[Quad]:
     """The tallest lines that MOST_READ allows to read."""
     tallest = sorted(boxes, key=_height, reverse=True)
     read = itertools.accumulate(max(_STRIP[1] * _width(box) / max(_height(box), 1.0), _STRIP[2]) for box in tallest)
     return [box for box, total in zip(tallest, read, strict=True) if total <= MOST_READ]
 
 
-def _in_reading_order(boxes: Sequence[Box]) -> list[Box]:
+def _in_reading_order(boxes: Sequence[Quad]) -> list[Quad]:
     """Row by row, each from left to right; what begins within half a row's height of its first belongs to the row."""
-    rows: list[list[Box]] = []
+    rows: list[list[Quad]] = []
     for box in sorted(boxes, key=lambda each: float(each[:, 1].mean())):
         if rows and box[:, 1].mean() - rows[-1][0][:, 1].mean() < _height(rows[-1][0]) / 2:
             rows[-1].append(box)
