@@ -162,6 +162,11 @@ class Pool:
         if not future.done():
             future.set_result(reply)
 
+    @property
+    def full(self) -> bool:
+        """Whether a further job would be refused."""
+        return self.waiting >= self._capacity
+
 
 async def _started() -> Process:
     root = str(Path(__file__).parents[2])
