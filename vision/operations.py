@@ -5,20 +5,25 @@ Every operation is a method of `Rekognition` named as in the API, but in snake_c
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import anyio
-import anyio.to_thread
 import numpy as np
 
 from vision import detections
 from vision.engine.messages import Box, Face, Faces, FindFaces, Job, Point, QualityBar, ReadText, Text
 from vision.engine.pool import Pool
 from vision.engine.similarity import DEFAULT_THRESHOLD, similarity
-from vision.errors import InvalidParameterException, ResourceNotFoundException, UnknownOperationException
+from vision.errors import (
+    InvalidParameterException,
+    ResourceNotFoundException,
+    ThrottlingException,
+    UnknownOperationException,
+)
 from vision.objects import ObjectStore
 from vision.protocol import Json
 from vision.store import Found, Store, StoredFace, after_key, after_name
@@ -31,7 +36,7 @@ DEFAULT_MATCHES = 80
 """Rekognition's default MaxFaces in SearchFaces and SearchFacesByImage."""
 MAX_PAGE = 4096
 MAX_FETCHES = 8
-"""Objects fetched from S3 at the same time, of up to 15 MB each."""
+"""Objects fetched from S3 at the same time, of up to 15 MB each; also those whose client has gone meanwhile."""
 
 Operation = Callable[[Json], Awaitable[Json]]
 
@@ -47,7 +52,7 @@ class Rekognition:
         self._pool = pool
         self._store = store
         self._objects = objects
-        self._fetches = anyio.CapacityLimiter(MAX_FETCHES)
+        self._fetches = ThreadPoolExecutor(MAX_FETCHES, thread_name_prefix="fetch")
 
     async def perform(self, operation: str, request: Json) -> Json:
         """The answer of one of OPERATIONS. Raises ServiceError."""
@@ -210,14 +215,15 @@ class Rekognition:
             return content
         if "Bucket" not in where or "Name" not in where:
             raise InvalidParameterException("An S3Object has a Bucket and a Name.")
-        return await anyio.to_thread.run_sync(
-            self._objects.get,
-            where["Bucket"],
-            where["Name"],
-            where.get("Version"),
-            abandon_on_cancel=True,
-            limiter=self._fetches,
+        return await asyncio.get_running_loop().run_in_executor(
+            self._fetches, self._fetch, where["Bucket"], where["Name"], where.get("Version")
         )
+
+    def _fetch(self, bucket: str, name: str, version: str | None) -> bytes:
+        """The object's content, unless there is no place for it. Blocks for the network."""
+        if self._pool.full:
+            raise ThrottlingException(f"{self._pool.waiting} images are waiting already. Try again.")
+        return self._objects.get(bucket, name, version)
 
 
 OPERATIONS = (
