@@ -3,6 +3,7 @@
 One thread owns the database and the indexes and does one thing at a time, so there is nothing to lock and a face
 that is acknowledged is found by the next search. A change is on the disk before it is acknowledged. A collection is
 read into memory when it is first searched, some thousand faces at a time, so that other requests go on meanwhile.
+No more than MAX_CALLS wait for the thread; further ones are refused at once.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -29,11 +31,14 @@ from vision.errors import (
     InvalidParameterException,
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
+    ThrottlingException,
 )
 from vision.index import FaceIndex, Match, Vectors
 
 SAME_FACE = 0.5
 """Overlap from which two boxes in the same image are the same face."""
+MAX_CALLS = 64
+"""Calls at work or waiting for the store's thread; the longest, a search with 4,096 matches, takes some 80 ms of it."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS collection (
@@ -106,12 +111,16 @@ class Found(msgspec.Struct, frozen=True):
 class Store:
     """All collections in the folder `data`. Await every method; each runs in the store's own thread.
 
-    Raises CannotOpen for a folder whose collections this server cannot read.
+    A call that is cancelled before the thread has begun it is not done; one that it has begun, and any deletion of a
+    collection, is done whole.
+    Raises CannotOpen for a folder whose collections this server cannot read, and from each method
+    ThrottlingException while MAX_CALLS others are not yet answered.
     """
 
     def __init__(self, data: Path) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._kept = self._thread.submit(_Collections, data / "collections.sqlite").result()
+        self._calls = 0
 
     def close(self) -> None:
         """Close the database."""
@@ -127,12 +136,13 @@ class Store:
 
         It is gone for everyone at once; its faces are erased in parts, so that a million hold nobody else up.
         """
-        await self._do(self._kept.retire, name)
-        await asyncio.shield(self._erase())
+        await asyncio.shield(self._delete(name))  # to the last face, also for a client that goes away
 
-    async def _erase(self) -> None:
-        while await self._do(self._kept.erase_some):
-            pass
+    async def _delete(self, name: str) -> None:
+        with self._place():
+            await self._in_thread(self._kept.retire, name)
+            while await self._in_thread(self._kept.erase_some):
+                pass
 
     async def describe(self, name: str) -> Collection:
         """The collection. Raises ResourceNotFoundException."""
@@ -164,14 +174,28 @@ class Store:
 
     async def _loaded(self, call: Callable[P, R | None], *args: P.args, **kwargs: P.kwargs) -> R:
         """What the call answers once the collection is in memory; until then it answers None and loads some faces."""
-        while (answer := await self._do(call, *args, **kwargs)) is None:
-            pass
-        return answer
+        with self._place():
+            while (answer := await self._in_thread(call, *args, **kwargs)) is None:
+                pass
+            return answer
 
     async def _do(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        # Shielded: a client that goes away does not leave a change half told.
-        loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._thread, partial(call, *args, **kwargs)))
+        with self._place():
+            return await self._in_thread(call, *args, **kwargs)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the MAX_CALLS places, which a call of several parts keeps until its last."""
+        if self._calls >= MAX_CALLS:
+            raise ThrottlingException(f"{self._calls} calls are at work on collections already. Try again.")
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+
+    async def _in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *args, **kwargs))
 
 
 class _Collections:
@@ -433,7 +457,7 @@ def after_name(token: str) -> str:
 
 def after_key(token: str) -> int:
     """The place in a list of faces that a NextToken stands for. Raises InvalidPaginationTokenException."""
-    if not token.isdecimal():
+    if not re.fullmatch(r"\d{1,18}", token, re.ASCII):  # 19 can be more than SQLite counts to
         raise InvalidPaginationTokenException("The NextToken is none of this server's.")
     return int(token)
 

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.vision.drawing import jpeg, nobody
 from tests.vision.running import Server
 from tests.vision.strange import picture
 from vision.operations import OPERATIONS
+from vision.store import MAX_CALLS
 
 Call = Callable[[Any, dict[str, Any]], Any]
 MODEL = get_session().get_service_model("rekognition")
@@ -69,7 +71,6 @@ NOT_POSSIBLE: dict[str, tuple[set[str], str]] = {
         {"CreateCollection", "IndexFaces"},
         "a collection may have as many faces as fit on the disk",
     ),
-    "ThrottlingException": (set(KEEPING), "only pictures wait in a queue; a rate has an error of its own"),
     "InvalidParameterException": (
         set(KEEPING) - {"SearchFaces"},
         "whatever could be wrong breaks a constraint of the model, which is a ValidationException",
@@ -90,11 +91,10 @@ def refusal(call: Callable[[], Any]) -> tuple[str, int]:
 def provoked() -> set[tuple[str, str]]:
     return (
         {(operation, error) for operation in LOOKING for error in BY_IMAGE}
-        | {(operation, "ThrottlingException") for operation in LOOKING}
         | {
             (operation, error)
             for operation in ASKED
-            for error in ("InternalServerError", "ProvisionedThroughputExceededException")
+            for error in ("InternalServerError", "ProvisionedThroughputExceededException", "ThrottlingException")
         }
         | MISSING
         | ELSEWHERE
@@ -195,6 +195,28 @@ def test_a_full_queue_then_the_end_of_the_server(alone: Callable[..., Server]) -
             assert refusal(lambda name=name: LOOKING[name](server.client(), LAWN)) == ("ThrottlingException", 500)
         assert server.stop() == 0
         assert [answer.result() for answer in waiting] == [("InternalServerError", 500)] * len(LOOKING)
+
+
+def test_as_many_calls_as_may_wait_for_the_collections(alone: Callable[..., Server]) -> None:
+    """The database is locked, which stops the first call: all further ones wait, or are throttled; none is lost."""
+    server = alone(ready=False)
+    client = server.client(max_pool_connections=MAX_CALLS)
+    database = sqlite3.connect(server.data / "collections.sqlite", isolation_level=None)
+    with closing(database), ThreadPoolExecutor(MAX_CALLS) as callers:
+        database.execute("BEGIN IMMEDIATE")
+        names = sorted(f"waits-{number}" for number in range(MAX_CALLS))
+        waiting = [
+            callers.submit(refusal, lambda name=name: client.create_collection(CollectionId=name)) for name in names
+        ]
+        deadline = time.monotonic() + 20
+        while server.health()["requests"].get("CreateCollection", 0) < MAX_CALLS:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        for name in KEEPING:
+            assert refusal(lambda name=name: KEEPING[name](client, LAWN)) == ("ThrottlingException", 500), name
+        database.execute("ROLLBACK")
+        assert [answer.result() for answer in waiting] == [("", 200)] * MAX_CALLS
+    assert client.list_collections()["CollectionIds"] == names
 
 
 def test_a_database_that_broke(alone: Callable[..., Server]) -> None:

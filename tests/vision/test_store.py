@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
@@ -21,8 +22,9 @@ from tests.vision.running import ROOT
 from vision import store as store_module
 from vision.engine.messages import Box, Face
 from vision.engine.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
+from vision.errors import InvalidPaginationTokenException, ThrottlingException
 from vision.index import Vectors
-from vision.store import CannotOpen, Store
+from vision.store import MAX_CALLS, CannotOpen, Store, after_key
 
 WRITER = """
 import asyncio, sys
@@ -145,6 +147,71 @@ def test_deleting_a_collection_ends_when_all_of_it_is_erased(tmp_path: Path) -> 
     asyncio.run(fill_and_delete(store))
     assert [rows(tmp_path, table) for table in ("face", "image", "collection")] == [0, 0, 0]
     store.close()
+
+
+def test_above_so_many_calls_all_are_refused_and_those_of_clients_that_left_are_not_done(tmp_path: Path) -> None:
+    async def crowd() -> None:
+        store = Store(tmp_path)
+        at_work = keep_busy(store)
+        leaving = [asyncio.create_task(store.create(f"left-{number}", {})) for number in range(MAX_CALLS - 1)]
+        staying = asyncio.create_task(store.create("stayed", {}))
+        await asyncio.sleep(0)
+        for call in (store.names("", 100), store.delete("race"), store.search_face("race", "face", 80, 10)):
+            with pytest.raises(ThrottlingException, match=f"{MAX_CALLS} calls"):
+                await call
+        for each in leaving:
+            each.cancel()
+        await asyncio.wait(leaving)
+        last = asyncio.create_task(store.names("", 100))
+        await asyncio.sleep(0)
+        at_work.set()
+        await staying
+        assert await last == ["stayed"]
+        store.close()
+
+    asyncio.run(crowd())
+
+
+def test_a_collection_is_erased_whole_though_its_client_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def delete_and_leave() -> None:
+        store = Store(tmp_path)
+        await store.create("race", {})
+        await store.index("race", b"photo", "", [face(vector) for vector in unit_vectors(10, seed=1)])
+        at_work = keep_busy(store)
+        deleting = asyncio.create_task(store.delete("race"))
+        await asyncio.sleep(0)
+        deleting.cancel()
+        await asyncio.wait([deleting])
+        at_work.set()
+        for _ in range(20):  # each after another part
+            assert await store.names("", 10) in (["race"], [])
+        store.close()
+
+    monkeypatch.setattr("vision.store._ERASE_AT_ONCE", 3)
+    asyncio.run(delete_and_leave())
+    assert [rows(tmp_path, table) for table in ("face", "image", "collection")] == [0, 0, 0]
+
+
+def keep_busy(store: Store) -> threading.Event:
+    """Give the store's thread work that lasts until the event is set."""
+    done = threading.Event()
+    store._thread.submit(done.wait)
+    return done
+
+
+@pytest.mark.parametrize("token", ["", "-1", "1.0", "1\n", "٣", "9" * 19, "9" * 30])
+def test_a_token_that_no_list_of_faces_gave_is_refused(token: str) -> None:
+    with pytest.raises(InvalidPaginationTokenException):
+        after_key(token)
+
+
+def test_the_largest_token_is_a_place_after_all_faces(tmp_path: Path) -> None:
+    kept = store_module._Collections(tmp_path / "collections.sqlite")
+    kept.create("race", {})
+    assert kept.faces("race", after_key("9" * 18), 10, None) == []
+    kept.close()
 
 
 def test_a_server_killed_while_erasing_goes_on_when_it_starts(tmp_path: Path) -> None:
