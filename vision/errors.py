@@ -13,13 +13,14 @@ ServiceError
 ├── ResourceAlreadyExistsException
 ├── ProvisionedThroughputExceededException  above the operation's rate: try again
 ├── ThrottlingException             too much is waiting: try again
+├── RequestTimeoutException         the body did not come in time: try again
 ├── InternalServerError             our fault: try again
 ├── MissingAuthenticationTokenException     not signed
 ├── IncompleteSignatureException    the signature's header lacks a part
 ├── UnrecognizedClientException     no such access key
 └── InvalidSignatureException       signed with another secret, for another request, or too long ago
 
-The classes themselves carry the HTTP status, which is Rekognition's.
+The classes themselves carry the HTTP status, which is Rekognition's, or that of AWS's common errors.
 """
 
 from __future__ import annotations
@@ -84,6 +85,12 @@ class ThrottlingException(ServiceError):
     """Too much work is waiting. SDKs try again by themselves."""
 
     status = 500
+
+
+class RequestTimeoutException(ServiceError):
+    """The request's body took too long to come. SDKs try again by themselves."""
+
+    status = 408
 
 
 class InternalServerError(ServiceError):

@@ -4,32 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import ipaddress
 import logging
+import math
+import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import uvicorn
+from botocore.model import Shape
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vision import protocol
-from vision.bodies import Bodies
+from vision.bodies import MAX_BODY, MAX_WITHOUT_PICTURE, Bodies, Body
 from vision.engine.pool import Pool
-from vision.errors import InternalServerError, ServiceError
+from vision.errors import (
+    InternalServerError,
+    MissingAuthenticationTokenException,
+    RequestTimeoutException,
+    ServiceError,
+)
 from vision.objects import S3
 from vision.operations import Rekognition, check_offered
 from vision.quotas import Quotas
 from vision.signatures import Headers, Signatures
 from vision.store import CannotOpen, Store
+
+REQUEST_SECONDS = 10.0
+"""For a request's header, from the connection or the last answer on; who sends none only keeps a file open."""
+BODY_SECONDS = 30.0
+"""For a request's body: 16 MB at 5 Mbit/s. What has come is held in memory, which others may need."""
+MAX_FILES = 8192
+"""File descriptors that the server asks the system for, one for each connection; many systems begin with 256."""
+_NO_FILE_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_SAY_AGAIN_SECONDS = 60.0
 
 T = TypeVar("T")
 log = logging.getLogger("vision")
@@ -67,15 +88,7 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, store: Store) -> None:
     pool = Pool(settings.workers, settings.queue)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(pool, store, settings),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    server = front(application(pool, store, settings))
 
     def stop() -> None:
         pool.stop()
@@ -84,12 +97,90 @@ async def _serve(settings: Settings, listener: socket.socket, store: Store) -> N
     # Ours in place of uvicorn's, which would first wait for the pictures that are being looked at.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(SeldomSaid())
+    raise_file_limit()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     host, port = listener.getsockname()[:2]
     where = f"[{host}]" if ":" in host else host
     print(f"Serving on http://{where}:{port}; Ctrl-C stops it.", file=sys.stderr)  # noqa: T201 - for who started it
     await server.serve(sockets=[listener])
+
+
+def front(app: Starlette) -> uvicorn.Server:
+    """What takes connections and reads HTTP for the application."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+class Connection(H11Protocol):
+    """Uvicorn's, but closed when no request's whole header has come in REQUEST_SECONDS.
+
+    Uvicorn itself waits without end for the first one, and for a later one as soon as its first byte is there.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._await_request()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, before uvicorn reads it if it is there already."""
+        self._await_request()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        super().connection_lost(exc)
+        if self._deadline:
+            self._deadline.cancel()
+
+    def _await_request(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._close_if_still, self.cycle)
+
+    def _close_if_still(self, last: object) -> None:
+        """Close the connection if the last request is still the same; None for the time before the first."""
+        if self.cycle is last:
+            self.transport.close()
+
+
+class SeldomSaid:
+    """Handles the event loop's errors as ever, but says only once a minute that no file is left for a connection.
+
+    Asyncio reports this one for each try to take a connection, thousands of times a second.
+    """
+
+    def __init__(self) -> None:
+        self._said = -math.inf
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what the context says."""
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in _NO_FILE_LEFT):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - self._said >= _SAY_AGAIN_SECONDS:
+            self._said = time.monotonic()
+            log.error("Cannot take more connections (%s); if it lasts, allow more with ulimit -n.", error.strerror)
+
+
+def raise_file_limit() -> None:
+    """Let the process open as many files as it may without asking anybody, up to MAX_FILES."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def application(pool: Pool, store: Store, settings: Settings) -> Starlette:
@@ -104,6 +195,7 @@ def application(pool: Pool, store: Store, settings: Settings) -> Starlette:
         app.state.quotas = Quotas(settings.rates)
         app.state.signatures = Signatures(settings.keys) if settings.keys else None
         app.state.bodies = Bodies()
+        app.state.refuses_pages = not (settings.keys or settings.unsigned)
         yield
         pool.stop()
 
@@ -135,14 +227,52 @@ async def _answer(request: Request, operation: str) -> bytes:
     claim = signatures.claim(headers) if signatures else None
     name = protocol.operation_named(operation)
     check_offered(name)
-    with state.bodies.receive() as body:
-        async for chunk in request.stream():
-            body.add(chunk)
+    if state.refuses_pages:
+        _check_no_page(request)
+    with state.bodies.receive(_most_bytes(name), _peer(request)) as body:
+        await _receive(request, body)
         if signatures and claim:
             signatures.check(claim, f"/?{request.url.query}", headers, body.content)
         state.quotas.admit(name)
         given = protocol.read(name, body.content)
     return protocol.answer(await _unless_gone(request, state.rekognition.perform(name, given)))
+
+
+def _check_no_page(request: Request) -> None:
+    """Refuse what a web page sends; the header Origin is a browser's, which puts it into every POST.
+
+    Any page could ask a server on the reader's machine once its own name leads to 127.0.0.1 (DNS rebinding).
+    """
+    if "origin" in request.headers:
+        raise MissingAuthenticationTokenException(
+            "A server without keys answers no web pages: start it with --keys FILE and sign requests."
+        )
+
+
+@cache
+def _most_bytes(operation: str) -> int:
+    shape = protocol.service().operation_model(operation).input_shape
+    return MAX_BODY if shape and _holds_blob(shape) else MAX_WITHOUT_PICTURE
+
+
+def _holds_blob(shape: Shape) -> bool:
+    members: Mapping[str, Shape] = getattr(shape, "members", {})
+    return shape.type_name == "blob" or any(_holds_blob(member) for member in members.values())
+
+
+def _peer(request: Request) -> str | None:
+    """Whom to count the body's bytes for; nobody, if it comes from this machine."""
+    address = request.client.host if request.client else "::1"
+    return None if ipaddress.ip_address(address.partition("%")[0]).is_loopback else address
+
+
+async def _receive(request: Request, body: Body) -> None:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body.add(chunk)
+    except TimeoutError as error:
+        raise RequestTimeoutException(f"The request's body did not come within {BODY_SECONDS:g} s.") from error
 
 
 async def _unless_gone(request: Request, work: Coroutine[None, None, T]) -> T:
@@ -184,6 +314,8 @@ async def _health(request: Request) -> Response:
 def _refusal(error: ServiceError) -> Response:
     response = _response(error.status, protocol.refusal(error))
     response.headers["x-amzn-errortype"] = error.code
+    if isinstance(error, RequestTimeoutException):
+        response.headers["connection"] = "close"  # the rest of the body is still to come, or never will
     return response
 
 

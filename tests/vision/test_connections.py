@@ -1,0 +1,173 @@
+"""Clients that say too little, too slowly or too much, and browsers.
+
+The server runs in this process, so that its limits can be short, and without workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import http.client
+import json
+import logging
+import resource
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import vision.server
+from vision.bodies import MAX_WITHOUT_PICTURE, Bodies
+from vision.engine.pool import Pool
+from vision.errors import ThrottlingException
+from vision.server import SeldomSaid, Settings, application, front, raise_file_limit
+from vision.store import Store
+
+LIST = "RekognitionService.ListCollections"
+DETECT = "RekognitionService.DetectText"
+HALF_A_HEADER = b"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: race\r\n\r\n"
+
+Start = Callable[..., int]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a server with such settings; its port."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(**settings: object) -> int:
+            data = Path(tempfile.mkdtemp(dir=tmp_path))
+            store = stack.enter_context(contextlib.closing(Store(data)))
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port = int(listener.getsockname()[1])
+            base = {"data": data, "host": "127.0.0.1", "port": port, "workers": 0, "queue": 0}
+            server = front(application(Pool(0, 0), store, Settings(**{**base, **settings})))  # type: ignore[arg-type]
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(setattr, server, "should_exit", True)
+            return port
+
+        yield serve
+
+
+def ask(port: int, target: str, body: bytes = b"{}", **headers: str) -> tuple[int, str]:
+    """The answer's status, and the error's code if it is one."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("POST", "/", body, {"X-Amz-Target": target, **headers})
+        answer = connection.getresponse()
+        return answer.status, json.load(answer).get("__type", "")
+
+
+def rest(line: socket.socket) -> bytes:
+    """What comes until the server closes the connection."""
+    return b"".join(iter(lambda: line.recv(65536), b""))
+
+
+@pytest.mark.parametrize("said", [b"", HALF_A_HEADER])
+def test_who_asks_nothing_is_cut_off(start: Start, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr(vision.server, "REQUEST_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
+        line.sendall(said)
+        assert rest(line) == b""
+
+
+def test_who_begins_a_second_request_and_never_ends_it_is_cut_off(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vision.server, "REQUEST_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
+        line.sendall(HEALTH)
+        assert line.recv(65536).startswith(b"HTTP/1.1 503")
+        line.sendall(HALF_A_HEADER)  # uvicorn's own timer ends here
+        assert b"HTTP" not in rest(line)
+
+
+def test_who_asks_again_in_time_is_answered_and_may_take_long_for_a_body(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vision.server, "REQUEST_SECONDS", 0.4)
+    begun = f"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-Target: {LIST}\r\nContent-Length: 2\r\n\r\n{{".encode()
+    with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
+        line.sendall(HEALTH + begun)
+        time.sleep(0.8)
+        line.sendall(b"}" + HEALTH)
+        answers = rest(line)
+    assert answers.count(b"HTTP/1.1 503") == 2
+    assert answers.count(b"HTTP/1.1 200") == 1
+
+
+def test_a_body_that_does_not_come_is_given_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vision.server, "BODY_SECONDS", 0.3)
+    begun = f"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-Target: {DETECT}\r\nContent-Length: 1000\r\n\r\n{{".encode()
+    with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
+        line.sendall(begun)
+        answer = rest(line)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer
+    assert b'"__type": "RequestTimeoutException"' in answer
+
+
+def test_a_web_page_is_answered_only_where_a_signature_or_somebody_else_checks_it(start: Start) -> None:
+    page = {"Origin": "http://rebound.example:4567"}
+    alone = start()
+    assert ask(alone, LIST) == (200, "")
+    assert ask(alone, LIST, **page) == (400, "MissingAuthenticationTokenException")
+    assert ask(start(unsigned=True), LIST, **page) == (200, "")
+    assert (
+        ask(start(keys={"AKRACE": "secret"}), LIST, Authorization="other", **page)[1] == "IncompleteSignatureException"
+    )
+
+
+def test_a_body_is_as_long_as_its_operation_needs(start: Start) -> None:
+    port = start()
+    allowed = b"{}".ljust(MAX_WITHOUT_PICTURE)
+    assert ask(port, LIST, allowed) == (200, "")
+    assert ask(port, LIST, allowed + b" ") == (400, "ImageTooLargeException")
+    assert ask(port, DETECT, allowed + b" ") == (400, "ValidationException")  # read, and no Image in it
+
+
+def test_one_peer_may_hold_half_and_this_machine_everything() -> None:
+    bodies = Bodies(one=10, together=20)
+    with bodies.receive(peer="192.0.2.1") as first, bodies.receive(peer="192.0.2.1") as second:
+        first.add(bytes(10))
+        with pytest.raises(ThrottlingException):
+            second.add(b"1")
+        with bodies.receive(peer="192.0.2.2") as other:
+            other.add(bytes(10))
+        with bodies.receive(peer="192.0.2.1") as third, pytest.raises(ThrottlingException):
+            third.add(b"1")
+    with bodies.receive() as one, bodies.receive() as two:
+        one.add(bytes(10))
+        two.add(bytes(10))
+    with bodies.receive(peer="192.0.2.1") as again:
+        again.add(bytes(10))
+
+
+def test_that_no_connection_can_be_taken_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(SeldomSaid())
+    no_files = OSError(errno.EMFILE, "Too many open files")
+    with caplog.at_level(logging.ERROR), contextlib.closing(loop):
+        for _ in range(100):
+            loop.call_exception_handler({"message": "socket.accept() out of system resource", "exception": no_files})
+        for _ in range(2):
+            loop.call_exception_handler({"message": "something else", "exception": ValueError()})
+    assert [record.name for record in caplog.records] == ["vision", "asyncio", "asyncio"]
+
+
+def test_the_server_may_open_as_many_files_as_the_system_lets_it() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        raise_file_limit()
+        most = vision.server.MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, vision.server.MAX_FILES)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
