@@ -195,9 +195,9 @@ def test_a_collection_is_erased_whole_though_its_client_has_left(
 
 
 def keep_busy(store: Store) -> threading.Event:
-    """Give the store's thread work that lasts until the event is set."""
+    """Give the store's thread work that lasts until the event is set, or until a test that hangs has failed."""
     done = threading.Event()
-    store._thread.submit(done.wait)
+    store._thread.submit(done.wait, 20)
     return done
 
 
