@@ -48,7 +48,9 @@ REQUEST_SECONDS = 10.0
 BODY_SECONDS = 30.0
 """For a request's body: 16 MB at 5 Mbit/s. What has come is held in memory, which others may need."""
 MAX_FILES = 8192
-"""File descriptors that the server asks the system for, one for each connection; many systems begin with 256."""
+"""File descriptors that the server asks the system for; many begin with 256. Connections may use half of them."""
+MAX_ACCEPTED = 128
+"""Connections that wait to be taken, and that are taken at once before any can be refused."""
 _NO_FILE_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _SAY_AGAIN_SECONDS = 60.0
 
@@ -113,6 +115,7 @@ def front(app: Starlette) -> uvicorn.Server:
         uvicorn.Config(
             app,
             http=Connection,
+            backlog=MAX_ACCEPTED,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -122,17 +125,21 @@ def front(app: Starlette) -> uvicorn.Server:
 
 
 class Connection(H11Protocol):
-    """Uvicorn's, but closed when no request's whole header has come in REQUEST_SECONDS.
+    """Uvicorn's, but closed when no request's whole header has come in REQUEST_SECONDS, or there are too many.
 
-    Uvicorn itself waits without end for the first one, and for a later one as soon as its first byte is there.
+    Uvicorn itself waits without end for the first one, and for a later one as soon as its first byte is there. Asyncio
+    would try all the time to take connections that there are no files for.
     """
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Begin to wait for the first request, if there is room for the connection."""
         super().connection_made(transport)
-        self._await_request()
+        if len(self.connections) > _most_connections():
+            transport.abort()
+        else:
+            self._await_request()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request, before uvicorn reads it if it is there already."""
@@ -173,6 +180,12 @@ class SeldomSaid:
         elif time.monotonic() - self._said >= _SAY_AGAIN_SECONDS:
             self._said = time.monotonic()
             log.error("Cannot take more connections (%s); if it lasts, allow more with ulimit -n.", error.strerror)
+
+
+def _most_connections() -> int:
+    """Half of the files that the process may have open: a worker or the database may need one, too."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (MAX_FILES if files == resource.RLIM_INFINITY else files) // 2
 
 
 def raise_file_limit() -> None:

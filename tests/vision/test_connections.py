@@ -17,11 +17,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import vision.server
+from tests.vision.running import Server
 from vision.bodies import MAX_WITHOUT_PICTURE, Bodies
 from vision.engine.pool import Pool
 from vision.errors import ThrottlingException
@@ -148,6 +150,23 @@ def test_one_peer_may_hold_half_and_this_machine_everything() -> None:
         two.add(bytes(10))
     with bodies.receive(peer="192.0.2.1") as again:
         again.add(bytes(10))
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="changes a limit of another process")
+def test_connections_use_half_of_the_files_and_no_more(server: Server) -> None:
+    process = server.process.pid
+    usual = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (400, usual[1]))
+    try:
+        with contextlib.ExitStack() as stack:
+            connect = partial(socket.create_connection, ("127.0.0.1", server.port), timeout=5)
+            first, *_, last = [stack.enter_context(connect()) for _ in range(210)]
+            with contextlib.suppress(ConnectionResetError):
+                assert last.recv(1) == b""
+            first.sendall(HEALTH)
+            assert first.recv(65536).startswith(b"HTTP/1.1 200")
+    finally:
+        resource.prlimit(process, resource.RLIMIT_NOFILE, usual)
 
 
 def test_that_no_connection_can_be_taken_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
