@@ -200,9 +200,9 @@ def test_a_full_queue_then_the_end_of_the_server(alone: Callable[..., Server]) -
 def test_as_many_calls_as_may_wait_for_the_collections(alone: Callable[..., Server]) -> None:
     """The database is locked, which stops the first call: all further ones wait, or are throttled; none is lost."""
     server = alone(ready=False)
-    client = server.client(max_pool_connections=MAX_CALLS)
+    client = server.client(max_pool_connections=MAX_CALLS, read_timeout=20)
     database = sqlite3.connect(server.data / "collections.sqlite", isolation_level=None)
-    with closing(database), ThreadPoolExecutor(MAX_CALLS) as callers:
+    with ThreadPoolExecutor(MAX_CALLS) as callers, closing(database):
         database.execute("BEGIN IMMEDIATE")
         names = sorted(f"waits-{number}" for number in range(MAX_CALLS))
         waiting = [
