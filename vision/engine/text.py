@@ -40,6 +40,10 @@ for their photos.
 AT_THE_EDGE = 0.15
 """A number whose box ends so near the picture's left or right edge, in heights of the box, may go on beyond it."""
 
+LONGEST = 50.0
+"""A line that is longer than so many of its heights, some hundred characters, is read in parts: the memory that reading
+takes grows with the length.
+"""
 MOST_READ = 60_000
 """Pixels of all lines of a picture together that are read, each scaled to the recogniser's height, the tallest first.
 
@@ -116,7 +120,8 @@ class TextReader:
             scale = min(1.0, side / longest)
             found: Any = self._ocr(_scaled(picture, scale), use_det=True, use_cls=False, use_rec=False)
             corners = found.boxes if found.boxes is not None else ()
-            seen = [_along_the_text(np.asarray(each, dtype=np.float64) / scale) for each in corners]
+            lines = [_along_the_text(np.asarray(each, dtype=np.float64) / scale) for each in corners]
+            seen = [part for line in lines for part in _parts(line)]
             boxes += [box for box in seen if not any(_shared(box, other) > SAME_PLACE for other in boxes)]
         return boxes
 
@@ -229,6 +234,12 @@ def _cut(picture: Pixels, box: Quad) -> Pixels:
 def _along_the_text(box: Quad) -> Quad:
     """A tall box holds text that runs downwards: it starts at its upper right corner."""
     return np.roll(box, -1, axis=0) if _height(box) >= 1.5 * _width(box) else box
+
+
+def _parts(box: Quad) -> list[Quad]:
+    """The box, or what it is cut into if it is longer than LONGEST."""
+    count = max(1, math.ceil(_width(box) / (LONGEST * max(_height(box), 1.0))))
+    return [_between(box, number / count, (number + 1) / count) for number in range(count)]
 
 
 def _width(box: Quad) -> float:
