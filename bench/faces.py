@@ -30,7 +30,7 @@ from vision.engine.embedding import Embedder, upright
 from vision.engine.face_models import load_detector
 from vision.engine.faces import DETECTION_THRESHOLD, SMALLEST_FACE, FaceFinder
 from vision.engine.messages import Face
-from vision.engine.pictures import Pixels
+from vision.engine.pictures import Pixels, resized
 from vision.engine.similarity import DEFAULT_THRESHOLD
 from vision.index import FaceIndex, Vectors
 
@@ -159,13 +159,12 @@ class PlainPass:
     def look(self, pixels: Pixels) -> int:
         """Find and embed; how many faces there were that the server would not call too small."""
         scale = PLAIN_SIDE / max(pixels.shape[:2])
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        resized = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how), dtype=np.uint8)
-        self._detector.setInputSize((resized.shape[1], resized.shape[0]))
-        rows = self._detector.detect(cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))[1]
+        seen = resized(pixels, scale)
+        self._detector.setInputSize((seen.shape[1], seen.shape[0]))
+        rows = self._detector.detect(cv2.cvtColor(seen, cv2.COLOR_RGB2BGR))[1]
         faces = [row for row in ([] if rows is None else rows) if max(row[2:4]) >= SMALLEST_FACE * PLAIN_SIDE]
         for row in faces:
-            self._embedder.embedding(upright(resized, row[4:14].reshape(5, 2).astype(np.float64)))
+            self._embedder.embedding(upright(seen, row[4:14].reshape(5, 2).astype(np.float64)))
         return len(faces)
 
 

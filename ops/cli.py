@@ -407,10 +407,8 @@ def _ports(port: int, aws_port: int, vision_port: int) -> Any:
 
 def main() -> None:
     """Entry point: every failure is one sentence on stderr and exit code 1; Ctrl-C is 130, SIGTERM 143."""
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # also where a shell that started us in the background ignores the first
+    # Ctrl-C, too: a shell that starts us in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
         cli.main(standalone_mode=False)

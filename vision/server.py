@@ -276,7 +276,12 @@ def _holds_blob(shape: Shape) -> bool:
 def _peer(request: Request) -> str | None:
     """Whom to count the body's bytes for; nobody, if it comes from this machine."""
     address = request.client.host if request.client else "::1"
-    return None if ipaddress.ip_address(address.partition("%")[0]).is_loopback else address
+    return None if _is_loopback(address) else address
+
+
+def _is_loopback(address: str) -> bool:
+    """Whether only this machine reaches the address; one of IPv6 may name an interface behind a percent sign."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 async def _receive(request: Request, body: Body) -> None:
@@ -357,8 +362,7 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 def _check_open_to_others(listener: socket.socket, settings: Settings) -> None:
-    address = ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
-    if not (address.is_loopback or settings.keys or settings.unsigned):
+    if not (_is_loopback(listener.getsockname()[0]) or settings.keys or settings.unsigned):
         raise CannotStart(
             f"On {settings.host} other machines can send requests: give --keys FILE, so that they must be signed, or "
             "--unsigned if something before the server checks them."

@@ -212,10 +212,8 @@ class _Collections:
                 "PRAGMA secure_delete = ON;" + _SCHEMA
             )
             self._check_embedding(path)
-        except (sqlite3.Error, CannotOpen) as error:
-            self._database.close()
-            if isinstance(error, CannotOpen):
-                raise
+        except sqlite3.Error as error:
+            self.close()
             raise CannotOpen(
                 f"Cannot use the collections in {path} ({error}); put back a copy of it, or give another --data."
             ) from error
@@ -226,6 +224,7 @@ class _Collections:
         """Vectors of different networks cannot be compared: the file says which one its faces are of."""
         (kept,) = self._one("PRAGMA user_version")
         if kept != EMBEDDING and self._one("SELECT 1 FROM face LIMIT 1"):
+            self.close()
             raise CannotOpen(
                 f"The faces in {path} were indexed by another version of this server, whose vectors mean something "
                 "else; give another --data, and index the pictures there."

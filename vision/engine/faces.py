@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vision.engine.embedding import Embedder, Places, upright
 from vision.engine.face_models import load_detector
 from vision.engine.messages import Box, Face, Point, QualityBar, Reason
-from vision.engine.pictures import Pixels
+from vision.engine.pictures import Pixels, resized
 
 SEARCH_SIDES = (1280, 320)
 """A picture is searched at these longest sides. The detector knows faces of about 10 to 300 pixels: the first is for a
@@ -99,15 +99,10 @@ class FaceFinder:
 
     def _search_at(self, pixels: Pixels, side: int) -> list[_Found]:
         scale = min(side / max(pixels.shape[:2]), MAX_ENLARGEMENT)
-        resized = _resized(pixels, scale)
-        self._detector.setInputSize((resized.shape[1], resized.shape[0]))
-        _, rows = self._detector.detect(cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
+        seen = resized(pixels, scale)
+        self._detector.setInputSize((seen.shape[1], seen.shape[0]))
+        _, rows = self._detector.detect(cv2.cvtColor(seen, cv2.COLOR_RGB2BGR))
         return [] if rows is None else [_found(row, scale) for row in rows]
-
-
-def _resized(pixels: Pixels, scale: float) -> Pixels:
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how), dtype=np.uint8)
 
 
 def _found(row: NDArray[np.float32], scale: float) -> _Found:

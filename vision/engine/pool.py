@@ -57,6 +57,11 @@ class Pool:
         """Jobs that no worker has taken yet."""
         return len(self._waiting)
 
+    @property
+    def full(self) -> bool:
+        """Whether a further job would be refused."""
+        return self.waiting >= self._capacity
+
     def start(self) -> None:
         """Start the workers; they take jobs as soon as each has loaded its models."""
         self._tasks = [asyncio.create_task(self._keep_a_worker()) for _ in range(self.size)]
@@ -65,7 +70,7 @@ class Pool:
         """The worker's reply. Raises ServiceError: Throttling when the queue is full, or what the worker found."""
         if self._closed:
             raise InternalServerError("The server is stopping.")
-        if self.waiting >= self._capacity:
+        if self.full:
             raise ThrottlingException(f"{self.waiting} images are waiting already. Try again.")
         future: _Answer = asyncio.get_running_loop().create_future()
         self._waiting[future] = job
@@ -161,11 +166,6 @@ class Pool:
             self.busy_seconds += time.perf_counter() - began
         if not future.done():
             future.set_result(reply)
-
-    @property
-    def full(self) -> bool:
-        """Whether a further job would be refused."""
-        return self.waiting >= self._capacity
 
 
 async def _started() -> Process:
