@@ -12,6 +12,7 @@ so neither order nor repetition of deliveries matters.
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -213,12 +214,30 @@ class FacesIndexed(DomainEvent, frozen=True, kw_only=True):
 Status = Literal["confirmed", "inferred", "doubtful"]
 
 
+EvidenceKind = Literal["reading", "suggestion", "match", "organizer"]
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason for, or against, a runner being in a photo.
+
+    `reading` and `suggestion`: the bib as it was read in this photo, `score` the confidence. `match`: her face matches
+    one of `photo_id`, which wears `bib` there, `score` the similarity. `organizer`: a person said so. Scores are
+    percentages. `weight` is what it counts in the vote, 0 to 1; a `bib` other than the runner's speaks against her.
+    """
+
+    kind: EvidenceKind
+    bib: str
+    score: float
+    weight: float
+    photo_id: str | None = None
+
+
 class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):
     """A runner in a photo and how that is known.
 
-    `confirmed`: her bib is read here and nothing contradicts it; `inferred`: her face matches faces with that
-    bib; `doubtful`: the evidence is weak or contradicts itself. `read` says whether the bib was read in this
-    very photo; `confidence` is a percentage.
+    `confirmed`: her bib is read here, or an organizer says so, and nothing contradicts it; `inferred`: her face matches
+    faces with that bib; `doubtful`: the evidence is weak or contradicts itself. `read` says whether the bib was read in
+    this very photo; `confidence` is a percentage; `evidence` is the weightiest, heaviest first.
     """
 
     bib: str
@@ -227,6 +246,7 @@ class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):
     read: bool
     face_id: str | None = None
     box: Box | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 class PhotoMatched(DomainEvent, frozen=True, kw_only=True):
@@ -243,6 +263,39 @@ class PhotoMatched(DomainEvent, frozen=True, kw_only=True):
     revision: int
 
 
+# --- review -----------------------------------------------------------------------------------------
+
+
+class BibCorrected(DomainEvent, frozen=True, kw_only=True):
+    """An organizer said who is, or is not, in a photo. It outranks all evidence; of two about one bib the later holds.
+
+    `here`: whether the runner with this bib is in the photo. `box` is her face, for it to be told from the others in
+    the photo; None where she is known by her bib alone. `revision` orders what is said about one photo.
+    """
+
+    STAGE: ClassVar[str] = "review"
+    photo_id: str
+    bib: str
+    here: bool
+    box: Box | None = None
+    revision: int
+
+
+class MatchCut(DomainEvent, frozen=True, kw_only=True):
+    """An organizer said that a face in one photo and a face in another are, or after all are not, different people.
+
+    Faces are named by their boxes, which stay when a photo is looked at again; `cut` False takes the cut back.
+    """
+
+    STAGE: ClassVar[str] = "review"
+    photo_id: str
+    box: Box
+    other_photo_id: str
+    other_box: Box
+    cut: bool = True
+    revision: int
+
+
 EVENTS: tuple[type[DomainEvent], ...] = (
     RaceConfigured,
     RaceRejected,
@@ -254,18 +307,25 @@ EVENTS: tuple[type[DomainEvent], ...] = (
     BibsRead,
     FacesIndexed,
     PhotoMatched,
+    BibCorrected,
+    MatchCut,
 )
 _BY_NAME = {event.__name__: event for event in EVENTS}
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an event comes from: `correlation_id` names the upload or request it all began with."""
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where an event comes from: `correlation_id` names the upload or request it all began with.
+
+    `replay` names the replay that made a stage say again what it had said before. The archive leaves such events out,
+    and whoever tells people of events does not tell them twice.
+    """
 
     id: str
     version: int
     correlation_id: str
     causation_id: str
     occurred_at: str
+    replay: str | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -298,8 +358,20 @@ def event_id(event: DomainEvent) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-def caused(event: DomainEvent, by: Meta) -> Envelope:
-    """Wrap what a stage says because it heard `by`. Times come from the cause, never from a clock."""
+def next_revision(held: int, by: Meta) -> int:
+    """The revision of what `by` changed: later than the one `held` (0 for none), and no earlier than the cause, in ms.
+
+    A plain count would begin anew when a table was lost and rebuilt from the archive, and consumers, who keep the
+    highest revision they heard, would then take new words for old ones.
+    """
+    return max(held + 1, round(datetime.fromisoformat(by.occurred_at).timestamp() * 1000))
+
+
+def caused(event: DomainEvent, by: Meta, *, news: bool = True) -> Envelope:
+    """Wrap what a stage says because it heard `by`. Times come from the cause, never from a clock.
+
+    `news` is False where nothing changed and the event only repeats what was said: if `by` is of a replay, so is it.
+    """
     return Envelope(
         meta=Meta(
             id=event_id(event),
@@ -307,6 +379,7 @@ def caused(event: DomainEvent, by: Meta) -> Envelope:
             correlation_id=by.correlation_id,
             causation_id=by.id,
             occurred_at=by.occurred_at,
+            replay=None if news else by.replay,
         ),
         data=event,
     )

@@ -66,6 +66,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode({"snaprace-note": self.name, "meta": self.meta, "body": self.body}).decode()
 
 
+replace = msgspec.structs.replace
 Message = Envelope | ObjectCreated | ObjectDeleted | Note
 
 
@@ -85,7 +86,10 @@ def parse(body: str) -> Message:
             return _s3_notification(raw, detail_type, detail)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidMessage("malformed_message", f"The message lacks what it must have: {error}.") from None
-    return events.parse(detail_type, detail)
+    envelope = events.parse(detail_type, detail)
+    if replay := raw.get("replay-name"):
+        return replace(envelope, meta=replace(envelope.meta, replay=str(replay)))
+    return envelope
 
 
 def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, Any]) -> ObjectCreated | ObjectDeleted:
@@ -94,7 +98,14 @@ def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, An
     key, sequencer = str(target["key"]), str(target["sequencer"])
     # The upload starts the story: its key and sequencer name it, however often S3 tells us about it.
     story = f"{key}@{sequencer}"
-    meta = Meta(id=story, version=1, correlation_id=story, causation_id=str(raw["id"]), occurred_at=at)
+    meta = Meta(
+        id=story,
+        version=1,
+        correlation_id=story,
+        causation_id=str(raw["id"]),
+        occurred_at=at,
+        replay=raw.get("replay-name"),
+    )
     if detail_type == "Object Created":
         return ObjectCreated(
             meta=meta,

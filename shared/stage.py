@@ -54,7 +54,8 @@ class Function:
     """One Lambda function of a stage: `services/<stage>/<name>.py` has its `handler`.
 
     It is fed by a queue (`hears` and/or `uploads`) or by the stage's REST API (`serves`), never by both.
-    `concurrency` bounds how many batches of `batch` messages are worked on at once.
+    `concurrency` bounds how many batches of `batch` messages are worked on at once; a batch that is not full is waited
+    for `window_s` seconds (0 to 300), where working on many messages together saves requests.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Function:
     memory_mb: int = 512
     timeout_s: int = 60
     batch: int = 10
+    window_s: int = 0
     concurrency: int = 10
 
     @property

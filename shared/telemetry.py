@@ -28,6 +28,18 @@ class Span:
         self._logger.append_keys(correlation_id=meta.correlation_id, causation_id=meta.causation_id)
 
 
+class Attempt:
+    """A batch being worked on as one."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def give_up(self, error: Exception) -> None:
+        """Say that its messages are now handled one by one, and why."""
+        self._telemetry.uncount_handled()
+        self._telemetry.logger.warning("batch taken apart", reason=type(error).__name__, error=str(error))
+
+
 class Telemetry:
     """The logs and metrics of one function. Make it once and keep it."""
 
@@ -50,22 +62,29 @@ class Telemetry:
         finally:
             self.logger.remove_keys(["message_id", "receive_count", "correlation_id", "causation_id"])
 
+    def uncount_handled(self) -> None:
+        """Forget what was counted as handled in this invocation."""
+        self._handled = 0
+
     def count_failures(self, failed: int) -> None:
         """Remember how many messages of this invocation go back to the queue."""
         self._failed += failed
 
     @contextmanager
-    def invocation(self, context: Any) -> Iterator[None]:
-        """Around a batch: afterwards one metrics line, with the AWS calls made as its property `api_calls`."""
+    def invocation(self, context: Any, *, handled: int = 0) -> Iterator[Attempt]:
+        """Around a batch: afterwards one metrics line, with the AWS calls made as its property `api_calls`.
+
+        `handled` messages are counted beforehand, where they are not handled one by one.
+        """
         # Imported here because only queue functions pay for it.
         from aws_embedded_metrics.config import get_config
         from aws_embedded_metrics.logger.metrics_logger_factory import create_metrics_logger
 
         get_config().environment = "lambda"  # the library would otherwise ask the network where it runs
         aws.calls.clear()
-        self._handled = self._failed = 0
+        self._handled, self._failed = handled, 0
         try:
-            yield
+            yield Attempt(self)
         finally:
             metrics = create_metrics_logger()
             metrics.set_namespace(NAMESPACE)

@@ -113,16 +113,20 @@ class PlatformStack(cdk.Stack):
         )
 
     def _bus_and_archives(self, photos: s3.IBucket) -> None:
-        """The bus of the domain events, and what can be replayed. A replayed event is never archived again."""
+        """The bus of the domain events, and what can be replayed.
+
+        A replayed event is never archived again, nor is what a stage only repeats because it heard one.
+        """
         name = self._environment.name
         bus = events.EventBus(self, "Bus", event_bus_name=naming.bus(name))
         first_time_only = {"replay-name": [{"exists": False}]}
+        no_repetition = {"detail": {"meta": {"replay": [{"exists": False}]}}}
         events.CfnArchive(
             self,
             "EventsArchive",
             archive_name=naming.events_archive(name),
             source_arn=bus.event_bus_arn,
-            event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only},
+            event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only, **no_repetition},
             retention_days=self._environment.archive_days,
         )
         default_bus = self.format_arn(service="events", resource="event-bus", resource_name="default")

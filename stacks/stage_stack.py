@@ -100,14 +100,14 @@ class StageStack(cdk.Stack):
     # --- what it hears ----------------------------------------------------------------------------------
 
     def _queue(self, function: Function) -> sqs.Queue:
-        """The function's queue. Visibility is six times the timeout, as AWS asks of queues that feed functions."""
+        """The function's queue. AWS asks for a visibility of six times the timeout, and the window besides."""
         env, stage, name = self._environment.name, self.STAGE.name, function.name
         dlq = self._dead_letter_queue(f"{_title(name)}Dlq", naming.dead_letter_queue(env, stage, name))
         return sqs.Queue(
             self,
             f"{_title(name)}Queue",
             queue_name=naming.queue(env, stage, name),
-            visibility_timeout=cdk.Duration.seconds(6 * function.timeout_s),
+            visibility_timeout=cdk.Duration.seconds(6 * function.timeout_s + function.window_s),
             retention_period=KEPT_IN_DLQ,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -203,6 +203,7 @@ class StageStack(cdk.Stack):
                 sources.SqsEventSource(
                     self.queues[card.name],
                     batch_size=card.batch,
+                    max_batching_window=cdk.Duration.seconds(card.window_s) if card.window_s else None,
                     max_concurrency=card.concurrency,
                     report_batch_item_failures=True,
                 )

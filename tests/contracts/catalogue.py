@@ -33,7 +33,7 @@ def catalogue() -> str:
 
 
 def _row(event: type[DomainEvent]) -> str:
-    said = [card.name for card in all_cards() if event in card.says]
+    said = [card.name for card in all_cards() if event in card.says] or ["an operator, for an organizer"]
     heard = [
         f"{card.name}.{function.name}" for card in all_cards() for function in card.functions if event in function.hears
     ]

@@ -10,13 +10,16 @@ from pathlib import Path
 
 from shared import events
 from shared.events import (
+    BibCorrected,
     BibsRead,
     Box,
     DomainEvent,
     Envelope,
+    Evidence,
     Face,
     FacesIndexed,
     ImageRef,
+    MatchCut,
     MatchedRunner,
     Meta,
     ObjectRef,
@@ -38,6 +41,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 _RACE = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
 _PHOTO = "0123456789abcdef0123456789abcdef"
+_OTHER_PHOTO = "fedcba9876543210fedcba9876543210"
 _KEY = "hanriver/seoul-2026/raw_photos/김 철수+1 100%.jpg"
 _SEQUENCER = "0062E99A88DC407460"
 _BOX = Box(left=0.25, top=0.4, width=0.05, height=0.03)
@@ -121,12 +125,21 @@ EXAMPLES: tuple[DomainEvent, ...] = (
                 read=True,
                 face_id="5d1f3a52-0000-4000-8000-000000000000",
                 box=_BOX,
+                evidence=(Evidence(kind="reading", bib="A1042", score=97.5, weight=0.975, photo_id=_PHOTO),),
             ),
-            MatchedRunner(bib="77", status="inferred", confidence=81.0, read=False),
+            MatchedRunner(
+                bib="77",
+                status="inferred",
+                confidence=81.0,
+                read=False,
+                evidence=(Evidence(kind="match", bib="77", score=96.4, weight=0.81, photo_id=_OTHER_PHOTO),),
+            ),
         ),
         complete=True,
         revision=3,
     ),
+    BibCorrected(**_RACE, photo_id=_PHOTO, bib="77", here=True, box=_BOX, revision=1761355425000),
+    MatchCut(**_RACE, photo_id=_PHOTO, box=_BOX, other_photo_id=_OTHER_PHOTO, other_box=_BOX, revision=1761355425000),
 )
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from shared import events, messages
 from shared.errors import InvalidMessage
-from shared.events import EVENTS, DomainEvent, Envelope, event_id
+from shared.events import EVENTS, BibCorrected, DomainEvent, Envelope, MatchCut, event_id
 from tests.contracts.cards import ROOT, all_cards
 from tests.contracts.catalogue import catalogue
 from tests.contracts.examples import EXAMPLES, golden_file, on_the_bus
 
 # Heard by nobody yet: what review and insight will hear. Remove a name when its stage lands.
 NOT_HEARD_YET = {"RaceRejected", "RosterRejected", "PhotoRejected"}
+# Said by `snaprace correct` alone, until the review stage lands and says them as well.
+SAID_BY_OPERATORS = {BibCorrected, MatchCut}
 
 
 def test_every_event_has_an_example() -> None:
@@ -73,8 +75,8 @@ def test_what_is_no_message_is_refused(body: str) -> None:
 def test_what_is_heard_is_said_by_somebody_and_what_is_said_is_heard() -> None:
     said = {event for card in all_cards() for event in card.says}
     heard = {event for card in all_cards() for event in card.hears}
-    assert heard <= said
-    assert said == set(EVENTS)
+    assert heard <= said | SAID_BY_OPERATORS
+    assert said == set(EVENTS) - SAID_BY_OPERATORS
     assert {event.__name__ for event in said - heard} == NOT_HEARD_YET
 
 

@@ -6,18 +6,19 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import aws
+from shared import aws, messages
 from shared.bus import EventBus
 from shared.errors import PublishFailed
-from shared.events import Envelope, Meta, PhotoWithdrawn, caused
+from shared.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
 from shared.messages import Message, Note
 from shared.queue import OwnQueue
 from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.worker import handle_batch, handle_together
 from tests.contracts.examples import EXAMPLES, on_the_bus
 
 CONTEXT = SimpleNamespace(
@@ -136,3 +137,62 @@ def test_a_note_that_was_not_taken_fails_loudly() -> None:
 
     with pytest.raises(PublishFailed, match="1 of 2"):
         OwnQueue(Queue(), "url").send_all([Note(meta=META, name="n", body={})] * 2)  # type: ignore[arg-type]
+
+
+class TestTogether:
+    @staticmethod
+    def run(bodies: list[str], handle: Any) -> list[str]:
+        event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
+        answer = handle_together(event, CONTEXT, handle=handle, telemetry=TELEMETRY)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def test_all_messages_are_handled_at_once(self) -> None:
+        seen: list[int] = []
+        assert self.run([GOOD] * 4, lambda found: seen.append(len(found))) == []
+        assert seen == [4]
+
+    def test_when_that_fails_each_is_handled_alone_and_just_the_bad_come_back(self) -> None:
+        bad = json.dumps(on_the_bus(EXAMPLES[1]))
+        seen: list[int] = []
+
+        def handle(found: Any) -> None:
+            seen.append(len(found))
+            if any(type(message.data) is type(EXAMPLES[1]) for message in found):
+                raise OSError("the network is down")
+
+        assert self.run([GOOD, bad, GOOD, "{"], handle) == ["m1", "m3"]
+        assert seen == [1, 1, 1]
+
+    def test_the_metrics_count_each_message_once(self, capsys: pytest.CaptureFixture[str]) -> None:
+        tries: list[int] = []
+
+        def handle(found: Any) -> None:
+            tries.append(len(found))
+            if len(found) > 1:
+                raise OSError("together it does not work")
+
+        assert self.run([GOOD, GOOD], handle) == []
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+        assert sum(line["MessagesHandled"] for line in lines) == 2
+
+
+def test_what_only_repeats_what_was_said_is_marked_when_it_is_of_a_replay() -> None:
+    replayed = msgspec.structs.replace(META, replay="again")
+    assert caused(EXAMPLES[0], META).meta.replay is None
+    assert caused(EXAMPLES[0], META, news=False).meta.replay is None
+    assert caused(EXAMPLES[0], replayed).meta.replay is None
+    assert caused(EXAMPLES[0], replayed, news=False).meta.replay == "again"
+    assert '"replay"' not in caused(EXAMPLES[0], META).detail()
+
+
+def test_a_replayed_message_says_which_replay_it_is_of() -> None:
+    body = {**on_the_bus(EXAMPLES[0]), "replay-name": "again"}
+    message = messages.parse(json.dumps(body))
+    assert isinstance(message, Envelope) and message.meta.replay == "again"
+
+
+def test_a_revision_grows_and_is_not_older_than_its_cause() -> None:
+    cause = msgspec.structs.replace(META, occurred_at="1970-01-01T00:00:07Z")
+    assert next_revision(0, cause) == 7000
+    assert next_revision(6999, cause) == 7000
+    assert next_revision(7000, cause) == 7001
