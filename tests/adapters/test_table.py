@@ -45,6 +45,15 @@ def test_a_query_reads_all_pages_in_order_and_resumes(table: Table) -> None:
     assert len(list(table.query("p"))) == 10
 
 
+def test_only_the_attributes_asked_for_are_sent_also_those_with_reserved_names(table: Table) -> None:
+    table.put_all({"PK": "p", "SK": f"{n:03}", "state": n, "words": {"n": n}} for n in range(120))
+    assert list(table.query("p", "00", only=("SK", "state")))[7] == {"SK": "007", "state": 7}
+    assert list(table.query("p", only=("gone",))) == [{}] * 120
+    found = table.batch_get((("p", f"{n:03}") for n in range(120)), only=("state",))
+    assert sorted(item["state"] for item in found) == list(range(120))
+    assert {name for item in found for name in item} == {"state"}
+
+
 def test_batches_of_any_size(table: Table) -> None:
     table.put_all({"PK": "p", "SK": f"{n:03}"} for n in range(120))
     keys = [("p", f"{n:03}") for n in range(130)]
