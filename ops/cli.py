@@ -382,21 +382,25 @@ def find(organizer: str | None, event: str | None, bib: str | None, selfie: Path
 # --- operator -----------------------------------------------------------------------------------------
 
 
-@cli.command(short_help="Show where every upload stands.")
+@cli.command(short_help="Show where every upload stands, and what is stuck and why.")
 @_race_options()
+@click.option("--all", "every_upload", is_flag=True, help="List every upload, too.")
 @_json
-def status(organizer: str | None, event: str | None, as_json: bool) -> None:
-    """Show where every upload of a race stands, the rejected ones with their reason, and the dead letters.
+def status(organizer: str | None, event: str | None, every_upload: bool, as_json: bool) -> None:
+    """Show where every upload of a race stands: what waits and for which step, what was rejected or given up and why.
+
+    With --json there is also state_hash: two runs that came to the same photos, runners and rejections have the same.
 
     \b
     snaprace status
-    snaprace status --organizer hanriver --event seoul-2026 --json
+    snaprace status --organizer hanriver --event seoul-2026 --json --all
     """
     from ops.show import show_status
     from ops.status import status as ask
 
     target = _target()
-    show_status(ask(target, _the_race(target, organizer, event)), as_json=as_json)
+    found = ask(target, _the_race(target, organizer, event), hashed=as_json)
+    show_status(found, as_json=as_json, every_upload=every_upload)
 
 
 def _ports(port: int, aws_port: int, vision_port: int) -> Any:

@@ -26,11 +26,12 @@ import msgspec
 
 from local import runtime
 from local.runtime import Running
+from ops.backlog import backlog
 from ops.errors import Failed
 from ops.find import SearchApi
 from ops.races import create_race, import_roster, read_file, read_roster
 from ops.score import Found, Score, Truth, score_bibs, score_people
-from ops.status import Status, backlog, status
+from ops.status import Status, status
 from ops.target import Target, of_runtime
 from ops.upload import key_of, photos_in, upload
 from shared import naming

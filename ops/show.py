@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -199,36 +200,62 @@ def show_photos(photos: Sequence[FoundPhoto], *, as_json: bool) -> None:
     console.print(f"{counted(len(photos), 'photo')}; the links work for 15 minutes.")
 
 
-def show_status(found: Status, *, as_json: bool) -> None:
-    """A race's uploads, the rejected ones with why."""
+def show_status(found: Status, *, as_json: bool, every_upload: bool) -> None:
+    """A race's uploads: how many stand where, what waits and why, what was rejected and why."""
     if as_json:
-        print(_status_json(found))
+        print(_status_json(found, every_upload=every_upload))
         return
     counts = found.counts
     table = Table(title=f"{found.organizer_id}/{found.event_id}", title_justify="left", show_header=False)
     table.add_column(style="bold", justify="right")
     table.add_column()
-    table.add_row(str(len(found.uploads)), "uploads")
+    table.add_row(f"{len(found.uploads):,}", "uploads")
     for state in ("waiting", "in progress", "searchable", "rejected", "dead-lettered"):
         if counts[state] or state in ("searchable", "rejected"):
-            table.add_row(str(counts[state]), _STATES[state])
+            table.add_row(f"{counts[state]:,}", _STATES[state])
     if found.duplicates:
-        table.add_row(str(found.duplicates), "of them copies of others")
+        table.add_row(f"{found.duplicates:,}", "of them copies of others")
+    if found.unmatched:
+        table.add_row(f"{found.unmatched:,}", "will have their faces compared with all others when the race goes quiet")
     answers.print(table)
+    _show_stuck(found)
+    if every_upload:
+        for upload_ in found.uploads:
+            answers.print(f"{upload_.state:<13} {upload_.filename}", upload_.why, style="dim", markup=False)
     rejected = [upload for upload in found.uploads if upload.state == "rejected"]
-    for upload_ in rejected[:_REASONS_SHOWN]:
-        answers.print(f"rejected {upload_.key.rsplit('/', 1)[-1]}: {upload_.message}", markup=False)
-    if len(rejected) > _REASONS_SHOWN:
-        answers.print(f"… and {len(rejected) - _REASONS_SHOWN} more; --json has them all.")
+    for upload_ in rejected[: None if every_upload else _REASONS_SHOWN]:
+        answers.print(f"rejected {upload_.filename}: {upload_.message}", markup=False)
+    if len(rejected) > _REASONS_SHOWN and not every_upload:
+        answers.print(f"… and {len(rejected) - _REASONS_SHOWN:,} more; --all has them all.")
     for letters in found.dead_letters:
         answers.print(f"[bold red]{counted(letters.messages, 'dead letter')}[/] in {letters.queue}")
 
 
+def _show_stuck(found: Status) -> None:
+    now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
+    if oldest is not None:
+        answers.print(Text.assemble("Oldest waiting: ", (oldest.filename, "bold"), f", {_age(oldest.age(now))}"))
+    for stuck in found.stuck:
+        first = stuck.uploads[0]
+        example = f"{'the oldest is ' if len(stuck.uploads) > 1 else ''}{first.filename}, {_age(first.age(now))}"
+        answers.print(f"{counted(len(stuck.uploads), 'upload')} {stuck.why}; {example}", markup=False)
+
+
+def _age(seconds: float | None) -> str:
+    """How long ago something was uploaded: 40 s, 12 min, 3.5 h, 2.0 days."""
+    if seconds is None:
+        return "not heard of yet"
+    for size, unit, until in ((1, "s", 90), (60, "min", 90 * 60)):
+        if seconds < until:
+            return f"uploaded {seconds / size:.0f} {unit} ago"
+    return f"uploaded {seconds / 3600:.1f} h ago" if seconds < 48 * 3600 else f"uploaded {seconds / 86400:.1f} days ago"
+
+
 _status_json = as_json
 _STATES = {
-    "waiting": "wait for their race to be created (snaprace race create)",
+    "waiting": "waiting for their race",
     "in progress": "in progress",
     "searchable": "searchable",
     "rejected": "rejected, each with its reason",
-    "dead-lettered": "given up on: see docs/runbooks/dead-letters.md",
+    "dead-lettered": "given up on: see snaprace dlq",
 }

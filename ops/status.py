@@ -1,52 +1,94 @@
-"""Where every upload stands, asked of the tables and queues that the stages keep."""
+"""Where every upload stands and what it waits for, asked of the tables and queues that the stages keep."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
+from ops.backlog import DeadLetters, dead_letters, subjects
+from ops.state_hash import SHOWN, StateHash
 from ops.target import Target
 from ops.upload import uploaded
-from shared import messages, naming
-from shared.errors import InvalidMessage
-from shared.events import Envelope
 from shared.keys import RaceRef
-from shared.messages import Note
+from shared.table import Item
 
 State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
-_PEEK_SECONDS = 30  # for so long, at most, a dead letter that is being looked at is hidden from others
-_MAX_PEEKED = 1_000  # of a queue: with more dead letters than that, their number matters, not their names
+Step = Literal["race", "ingest", "ocr", "faces", "identity", "gallery"]
+
+WAITS_FOR: dict[Step, str] = {
+    "race": "waiting for the race to be created (snaprace race create)",
+    "ingest": "not taken in yet (ingest)",
+    "ocr": "bibs not read yet (ocr)",
+    "faces": "faces not looked for yet (faces)",
+    "identity": "bibs and faces looked for, but not yet worked out who is there (faces)",
+    "gallery": "worked out who is there, but not yet in the gallery (search)",
+}
+"""What is still to be done for an upload."""
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """One raw photo's state; `reason` and `message` where it was rejected."""
+    """One raw photo's state; `reason` and `message` where it was rejected.
+
+    `uploaded_at` is ISO 8601; `waits_for` are the steps that are still to be done; `dead_letters` are the queues in
+    which something about it was given up, also where it is searchable all the same.
+    """
 
     key: str
     state: State
     photo_id: str | None = None
+    uploaded_at: str | None = None
     reason: str | None = None
     message: str | None = None
+    waits_for: tuple[Step, ...] = ()
+    dead_letters: tuple[str, ...] = ()
+
+    @property
+    def filename(self) -> str:
+        """The key's last part."""
+        return self.key.rsplit("/", 1)[-1]
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will happen to it by itself."""
+        return self.state in ("searchable", "rejected", "dead-lettered")
+
+    @property
+    def why(self) -> str:
+        """Why it is not searchable, in a few words; "" where it is, or was rejected."""
+        steps = ", ".join(WAITS_FOR[step] for step in self.waits_for)
+        return f"given up in {', '.join(self.dead_letters)}: {steps}" if self.state == "dead-lettered" else steps
+
+    def age(self, now: datetime) -> float | None:
+        """Seconds since it was uploaded."""
+        return (now - datetime.fromisoformat(self.uploaded_at)).total_seconds() if self.uploaded_at else None
 
 
-class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead-letter queue that is not empty."""
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """Uploads that are not searchable for the same reason; `uploads` are the oldest first."""
 
-    queue: str
-    messages: int
+    why: str
+    uploads: tuple[Upload, ...]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """A race's uploads, and the dead letters of the whole environment."""
+    """A race's uploads, and the dead letters of the whole environment.
+
+    `unmatched` counts photos whose faces are compared with the others' when the race goes quiet; `at` is when it was
+    asked, ISO 8601; `state_hash` is None unless it was asked for.
+    """
 
     organizer_id: str
     event_id: str
+    at: str
     uploads: tuple[Upload, ...]
     dead_letters: tuple[DeadLetters, ...]
+    unmatched: int = 0
+    state_hash: str | None = None
 
     @property
     def counts(self) -> Counter[State]:
@@ -56,7 +98,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settled(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return not {"in progress", "waiting"} & set(self.counts)
+        return all(upload.done for upload in self.uploads)
 
     @property
     def duplicates(self) -> int:
@@ -64,124 +106,173 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         photos = [upload.photo_id for upload in self.uploads if upload.photo_id and upload.state != "rejected"]
         return len(photos) - len(set(photos))
 
+    @property
+    def oldest_waiting(self) -> Upload | None:
+        """The upload that has waited longest of those that are not done."""
+        return min((upload for upload in self.uploads if not upload.done), key=_seniority, default=None)
 
-def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None) -> Status:
-    """Ask for the state of all uploads (or of `keys`): what S3 holds, and what became of it."""
-    records = {item["key"]: item for item in target.table("ingest").query(race.partition, "KEY#")}
+    @property
+    def stuck(self) -> tuple[Stuck, ...]:
+        """What is not searchable yet and why; the reason that the most uploads have comes first."""
+        groups: dict[str, list[Upload]] = defaultdict(list)
+        for upload in self.uploads:
+            if upload.why:
+                groups[upload.why].append(upload)
+        ranked = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+        return tuple(Stuck(why=why, uploads=tuple(sorted(uploads, key=_seniority))) for why, uploads in ranked)
+
+
+def _seniority(upload: Upload) -> tuple[str, str]:
+    return upload.uploaded_at or "9", upload.key  # one that nobody has dated is as good as new
+
+
+def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *, hashed: bool = False) -> Status:
+    """Ask for the state of all uploads (or of `keys`): what S3 holds, and what became of it.
+
+    `hashed` asks for the state hash, too, for which the whole gallery is read.
+    """
+    wanted = ("key", "state", "photo_id", "at", "reason", "message")
+    records = {item["key"]: item for item in target.table("ingest").query(race.partition, "KEY#", only=wanted)}
+    dates = {key: record["at"] for key, record in records.items() if "at" in record}
     if keys is None:
+        there = uploaded(target, race)
+        dates = {key: found.at for key, found in there.items()} | dates
         # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
-        misplaced = {key for key, record in records.items() if record["state"] == "rejected"}
-        keys = frozenset(uploaded(target, race)) | misplaced
-    gallery = target.table("search").query(race.partition, "PHOTO#")
-    searchable = {item["photo_id"] for item in gallery if item.get("searchable")}
-    dead_letters = _dead_letters(target)
-    dead = _dead(target, [letters.queue for letters in dead_letters])
+        keys = frozenset(there) | {key for key, record in records.items() if record["state"] == "rejected"}
+    state = StateHash() if hashed else None
+    searchable = set()
+    shown = SHOWN if hashed else ("photo_id",)
+    for photo in target.table("search").query(race.partition, "PHOTO#", only=("searchable", *shown)):
+        if photo.get("searchable"):
+            searchable.add(photo["photo_id"])
+        if state and photo.get("keys"):
+            state.photo(photo)
+    if state:
+        for key in sorted(key for key, record in records.items() if record["state"] == "rejected"):
+            state.rejection(key, records[key]["reason"])
+    letters = dead_letters(target)
+    dead = subjects(target, (each.queue for each in letters))
+    unfinished = {records[key]["photo_id"] for key in keys & records.keys() if "photo_id" in records[key]} - searchable
+    missing = _missing_steps(target, race, unfinished)
     return Status(
         organizer_id=race.organizer_id,
         event_id=race.event_id,
-        uploads=tuple(_upload(key, records.get(key), searchable, dead) for key in sorted(keys)),
-        dead_letters=dead_letters,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        uploads=tuple(
+            _upload(key, dates.get(key), records.get(key, {}), searchable, missing, dead) for key in sorted(keys)
+        ),
+        dead_letters=letters,
+        unmatched=unmatched(target, race),
+        state_hash=state.hexdigest() if state else None,
     )
 
 
-def _upload(key: str, record: dict[str, Any] | None, searchable: set[str], dead: set[str]) -> Upload:
-    record = record or {}
+def _upload(
+    key: str,
+    uploaded_at: str | None,
+    record: Item,
+    searchable: set[str],
+    missing: Mapping[str, tuple[Step, ...]],
+    dead: Mapping[str, tuple[str, ...]],
+) -> Upload:
     photo_id = record.get("photo_id")
+    queues = tuple(sorted({*dead.get(key, ()), *dead.get(photo_id or "", ())}))
+    waits_for: tuple[Step, ...] = ()
     state: State = "in progress"
     if record.get("state") == "rejected":
         state = "rejected"
     elif photo_id in searchable:
         state = "searchable"
-    elif key in dead or photo_id in dead:
-        state = "dead-lettered"
     elif record.get("state") == "waiting":
-        state = "waiting"
-    return Upload(key=key, state=state, photo_id=photo_id, reason=record.get("reason"), message=record.get("message"))
-
-
-def backlog(target: Target) -> int:
-    """How many messages the stages have in work or waiting for them now, all races together."""
-    return sum(depth for url, depth in _depths(target) if not url.endswith("-dlq"))
-
-
-def _dead_letters(target: Target) -> tuple[DeadLetters, ...]:
-    return tuple(
-        DeadLetters(queue=url.rsplit("/", 1)[-1], messages=depth) for url, depth in _depths(target, "-dlq") if depth
+        state, waits_for = "waiting", ("race",)
+    else:
+        waits_for = missing.get(photo_id, ()) if photo_id else ("ingest",)
+    if queues and waits_for:
+        state = "dead-lettered"
+    return Upload(
+        key=key,
+        state=state,
+        photo_id=photo_id,
+        uploaded_at=uploaded_at,
+        reason=record.get("reason"),
+        message=record.get("message"),
+        waits_for=waits_for,
+        dead_letters=queues,
     )
 
 
-def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:
-    """The environment's queues, by URL, with the messages that can be received or were and are not yet deleted."""
-    client = target.client("sqs")
-    pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=naming.stack(target.env, ""))
-    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith(suffix)):
-        attributes = client.get_queue_attributes(
-            QueueUrl=url,
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        yield url, sum(map(int, attributes.values()))
+def _missing_steps(target: Target, race: RaceRef, photo_ids: Iterable[str]) -> dict[str, tuple[Step, ...]]:
+    """What is still to be done for photos that are taken in and not searchable: photo id → steps."""
+    photos = sorted(photo_ids)
+
+    def known(stage: str, prefix: str, *only: str) -> dict[str, Item]:
+        keys = [(race.partition, prefix + photo_id) for photo_id in photos]
+        return {item["photo_id"]: item for item in target.table(stage).batch_get(keys, only=("photo_id", *only))}
+
+    read = known("ocr", "PHOTO#", "revision")
+    indexed = known("faces", "INDEXED#", "enabled")
+    heard = known("faces", "IDENTITY#", "bibs_revision", "faces_revision", "complete")
+    return {
+        photo_id: missing_steps(read.get(photo_id, {}), indexed.get(photo_id, {}), heard.get(photo_id, {}))
+        for photo_id in photos
+    }
 
 
-def _dead(target: Target, queues: list[str]) -> set[str]:
-    """The keys and photo_ids that dead letters are about."""
-    client = target.client("sqs")
-    about: set[str] = set()
-    for queue in queues:
-        url = client.get_queue_url(QueueName=queue)["QueueUrl"]
-        for letter in _peek(client, url):
-            about.update(_about(letter["Body"]))
-    return about
+def missing_steps(read: Item, indexed: Item, heard: Item) -> tuple[Step, ...]:
+    """What is still to be done for a photo, by its items (empty where there is none) of ocr, of index, of identity."""
+    steps: list[Step] = []
+    if not heard.get("bibs_revision") and not read.get("revision"):
+        steps.append("ocr")
+    if not heard.get("faces_revision") and indexed.get("enabled") is None:
+        steps.append("faces")
+    if steps:
+        return tuple(steps)
+    return ("gallery",) if heard.get("complete") else ("identity",)
 
 
-def _peek(client: Any, url: str) -> Iterable[dict[str, Any]]:
-    """A queue's messages. They are hidden from others while this looks for the next ones, and then put back."""
-    taken: dict[str, dict[str, Any]] = {}
-    try:
-        while len(taken) < _MAX_PEEKED:
-            answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_PEEK_SECONDS)
-            fresh = {letter["MessageId"]: letter for letter in answer.get("Messages", ())}
-            if not fresh.keys() - taken.keys():
-                break
-            taken |= fresh
-    finally:
-        for letter in taken.values():
-            with contextlib.suppress(client.exceptions.MessageNotInflight):
-                client.change_message_visibility(
-                    QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"], VisibilityTimeout=0
-                )
-    return taken.values()
+def unmatched(target: Target, race: RaceRef) -> int:
+    """How many photos have faces that will be compared with the others' when the race goes quiet."""
+    return sum(1 for _ in target.table("faces").query(race.partition, "NEW#", only=("SK",)))
 
 
-def _about(body: str) -> Iterator[str]:
-    """What a message is about: the upload it began with (its correlation id is `key@sequencer`), and its photo."""
-    try:
-        message = messages.parse(body)
-    except InvalidMessage:
-        return
-    yield message.meta.correlation_id.rpartition("@")[0]
-    match message:
-        case Envelope(data=data) if photo_id := getattr(data, "photo_id", None):
-            yield photo_id
-        case Note(body={"photo_id": str(photo_id)}):
-            yield photo_id
+# --- for programs -------------------------------------------------------------------------------------
 
 
-def as_json(found: Status) -> str:
-    """The status for programs."""
-    return json.dumps(
-        {
-            "organizer_id": found.organizer_id,
-            "event_id": found.event_id,
-            "uploads": len(found.uploads),
-            "counts": dict(sorted(found.counts.items())),
-            "duplicates": found.duplicates,
-            "rejected": [
-                {"key": upload.key, "reason": upload.reason, "message": upload.message}
-                for upload in found.uploads
-                if upload.state == "rejected"
-            ],
-            "dead_letters": {letters.queue: letters.messages for letters in found.dead_letters},
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+def as_json(found: Status, *, every_upload: bool = False) -> str:
+    """The status for programs; with `every_upload` each one's own."""
+    now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
+    told: dict[str, Any] = {
+        "organizer_id": found.organizer_id,
+        "event_id": found.event_id,
+        "at": found.at,
+        "uploads": len(found.uploads),
+        "counts": dict(sorted(found.counts.items())),
+        "duplicates": found.duplicates,
+        "unmatched": found.unmatched,
+        "oldest_waiting": {**_waiting(oldest), "seconds": oldest.age(now)} if oldest else None,
+        "stuck": [
+            {"why": stuck.why, "uploads": len(stuck.uploads), "oldest": _waiting(stuck.uploads[0])}
+            for stuck in found.stuck
+        ],
+        "rejected": [
+            {"key": upload.key, "reason": upload.reason, "message": upload.message}
+            for upload in found.uploads
+            if upload.state == "rejected"
+        ],
+        "dead_letters": {letters.queue: letters.messages for letters in found.dead_letters},
+        "state_hash": found.state_hash,
+    }
+    if every_upload:
+        told["all"] = [{**msgspec.to_builtins(upload), "why": upload.why} for upload in found.uploads]
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def _waiting(upload: Upload) -> dict[str, Any]:
+    return {
+        "key": upload.key,
+        "photo_id": upload.photo_id,
+        "state": upload.state,
+        "uploaded_at": upload.uploaded_at,
+        "waits_for": list(upload.waits_for),
+        "dead_letters": list(upload.dead_letters),
+    }

@@ -79,14 +79,28 @@ def key_of(race: RaceRef, path: Path) -> str:
     return f"{race.prefix}{RAW_PHOTOS}/{path.name}"
 
 
-def uploaded(target: Target, race: RaceRef) -> dict[str, str]:
-    """The raw photos that are there: key → ETag."""
+class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A raw photo that is there: its ETag, when it came (ISO 8601), its size in bytes."""
+
+    etag: str
+    at: str
+    size: int
+
+
+def uploaded(target: Target, race: RaceRef) -> dict[str, Uploaded]:
+    """The raw photos that are there, by key."""
     pages = (
         target.client("s3")
         .get_paginator("list_objects_v2")
         .paginate(Bucket=target.photo_bucket, Prefix=f"{race.prefix}{RAW_PHOTOS}/")
     )
-    return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
+    return {
+        item["Key"]: Uploaded(
+            etag=item["ETag"].strip('"'), at=item["LastModified"].isoformat(timespec="seconds"), size=item["Size"]
+        )
+        for page in pages
+        for item in page.get("Contents", ())
+    }
 
 
 def upload(
@@ -108,7 +122,7 @@ def upload(
     def send(path: Path) -> bool:
         key = _checked(key_of(race, path))
         with path.open("rb") as body:
-            if key in there and there[key] == _digest(body, "md5").hex():
+            if key in there and there[key].etag == _digest(body, "md5").hex():
                 return False
             client.put_object(
                 Bucket=target.photo_bucket,

@@ -79,9 +79,7 @@ class Table:
             self._client.delete_item, {"TableName": self.name, "Key": _key(pk, sk)}, condition or _NONE
         )
 
-    def query(
-        self, pk: str, prefix: str = "", *, after: str | None = None, only: Sequence[str] = ()
-    ) -> Iterator[Item]:
+    def query(self, pk: str, prefix: str = "", *, after: str | None = None, only: Sequence[str] = ()) -> Iterator[Item]:
         """All items of a partition whose SK begins with `prefix`, in SK order; `after` an SK resumes there.
 
         `only` names the attributes to send, all if empty: what is read costs the same, what travels is less.
@@ -126,9 +124,8 @@ class Table:
         attempts_left = 10
         while wanted:
             chunk, wanted = wanted[:_MAX_BATCH_GET], wanted[_MAX_BATCH_GET:]
-            response: Any = self._client.batch_get_item(
-                RequestItems={self.name: {"Keys": chunk, "ConsistentRead": True, **_projection(only)}}
-            )
+            request: Any = {"Keys": chunk, "ConsistentRead": True, **_projection(only)}
+            response: Any = self._client.batch_get_item(RequestItems={self.name: request})
             found.extend(map(from_item, response["Responses"].get(self.name, [])))
             unprocessed = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if unprocessed:

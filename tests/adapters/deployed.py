@@ -35,7 +35,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
         target = choose("auto", ENV)
         for bucket in (target.photo_bucket, DERIVED):
             target.client("s3").create_bucket(Bucket=bucket)
-        for stage in ("races", "ingest", "search"):
+        for stage in ("races", "ingest", "ocr", "faces", "search"):
             create_table(stage)
         for queue in (naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")):
             target.client("sqs").create_queue(QueueName=queue)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ops.status import as_json, backlog, status
+from ops.backlog import backlog
+from ops.status import as_json, status
 from ops.target import Target
 from shared import naming
 from shared.events import BibsRead, Meta, caused
@@ -78,6 +81,164 @@ def test_each_upload_is_where_the_stages_say(target: Target) -> None:
     assert told["rejected"] == [
         {"key": PREFIX + "none.jpg", "reason": "not_an_image", "message": "The file is not a picture."}
     ]
+
+
+def test_what_is_not_done_says_which_step_it_waits_for(target: Target) -> None:
+    uploaded(target, "just arrived.jpg")
+    uploaded(target, "no race.jpg", state="waiting")
+    for photo in ("nothing", "bibs", "faces", "both", "told", "done"):
+        uploaded(target, f"{photo}.jpg", state="ingested", photo_id=photo)
+    for photo in ("bibs", "both"):
+        put("ocr", f"PHOTO#{photo}", photo_id=photo, revision=1, words=[])
+    put("ocr", "PHOTO#nothing", photo_id="nothing", revision=0, words=[])  # read, but the race's rules are not known
+    for photo in ("faces", "both"):
+        put("faces", f"INDEXED#{photo}", photo_id=photo, enabled=False, faces=[])
+    put("faces", "INDEXED#nothing", photo_id="nothing", faces=[])
+    put("faces", "IDENTITY#told", photo_id="told", bibs_revision=1, faces_revision=1, complete=True)
+    searchable("done")
+    found = status(target, RACE)
+    assert {upload.filename: upload.waits_for for upload in found.uploads} == {
+        "just arrived.jpg": ("ingest",),
+        "no race.jpg": ("race",),
+        "nothing.jpg": ("ocr", "faces"),
+        "bibs.jpg": ("faces",),
+        "faces.jpg": ("ocr",),
+        "both.jpg": ("identity",),
+        "told.jpg": ("gallery",),
+        "done.jpg": (),
+    }
+
+
+def test_what_is_stuck_is_grouped_by_reason_with_the_oldest_first(target: Target) -> None:
+    uploaded(target, "second.jpg", state="ingested", photo_id="p2", at="2026-10-25T09:00:00Z")
+    uploaded(target, "first.jpg", state="ingested", photo_id="p1", at="2026-10-25T08:00:00Z")
+    uploaded(target, "oldest, but done.jpg", state="ingested", photo_id="p3", at="2026-10-25T07:00:00Z")
+    uploaded(target, "older, but given up.jpg", state="ingested", photo_id="p4", at="2026-10-25T07:30:00Z")
+    searchable("p3")
+    dlq = naming.dead_letter_queue(ENV, "ocr", "read")
+    send(target, dlq, notification(target, PREFIX + "older, but given up.jpg"))
+    found = status(target, RACE)
+    assert [(len(stuck.uploads), stuck.uploads[0].filename) for stuck in found.stuck] == [
+        (2, "first.jpg"),
+        (1, "older, but given up.jpg"),
+    ]
+    assert found.stuck[1].why.startswith(f"given up in {dlq}: bibs not read yet")
+    assert found.oldest_waiting is not None
+    assert found.oldest_waiting.filename == "first.jpg"
+    told = json.loads(as_json(found, every_upload=True))
+    assert told["oldest_waiting"]["key"] == PREFIX + "first.jpg"
+    assert told["oldest_waiting"]["seconds"] > 0
+    assert told["stuck"][0]["uploads"] == 2
+    assert [upload["state"] for upload in told["all"]].count("in progress") == 2
+
+
+def test_an_upload_nobody_has_heard_of_is_as_old_as_s3_says(target: Target) -> None:
+    uploaded(target, "just arrived.jpg")
+    found = status(target, RACE)
+    assert found.oldest_waiting is not None
+    age = found.oldest_waiting.age(datetime.fromisoformat(found.at))
+    assert age is not None
+    assert -2 <= age < 60 * 60
+
+
+def test_photos_that_are_matched_when_the_race_goes_quiet_are_counted(target: Target) -> None:
+    put("faces", "NEW#0000000001000#p1")
+    put("faces", "NEW#0000000002000#p2")
+    assert status(target, RACE).unmatched == 2
+
+
+def test_a_letter_about_a_photo_that_is_searchable_is_told_but_it_stays_searchable(target: Target) -> None:
+    key = uploaded(target, "done.jpg", state="ingested", photo_id="p1")
+    searchable("p1")
+    dlq = naming.dead_letter_queue(ENV, "ocr", "read")
+    send(target, dlq, notification(target, key))
+    (upload,) = status(target, RACE).uploads
+    assert (upload.state, upload.dead_letters) == ("searchable", (dlq,))
+
+
+# --- the state hash -----------------------------------------------------------------------------------
+
+
+def runner(**changed: Any) -> dict[str, Any]:
+    reasons = [
+        {"kind": "reading", "bib": "42", "score": 97.5, "weight": 0.975, "photo_id": "p1"},
+        {"kind": "match", "bib": "42", "score": 99.0, "weight": 0.9, "photo_id": "p2"},
+    ]
+    return {"bib": "42", "status": "confirmed", "confidence": 97.5, "read": True, "evidence": reasons} | changed
+
+
+def because(**changed: Any) -> dict[str, Any]:
+    """The same evidence, but for its first reason."""
+    first, *others = runner()["evidence"]
+    return {"evidence": [first | changed, *others]}
+
+
+def gallery_photo(**changed: Any) -> dict[str, Any]:
+    seen = {"photo_id": "p1", "searchable": True, "keys": [PREFIX + "a.jpg"], "runners": [runner()]}
+    memory = {"ingest_revision": 3, "match_revision": 5, "photo_revision": 3, "placeholder": "data:…"}
+    return seen | memory | changed
+
+
+def hash_of(target: Target, photo: dict[str, Any] | None, reason: str = "truncated", **rejected: Any) -> str | None:
+    for stage in ("search", "ingest"):
+        table = target.table(stage)
+        table.delete_all((item["PK"], item["SK"]) for item in table.query(RACE.partition))
+    if photo:
+        put("search", f"PHOTO#{photo['photo_id']}", **photo)
+    key = PREFIX + "bad.jpg"
+    put("ingest", f"KEY#{key}", **{"key": key, "state": "rejected", "reason": reason, "message": "…"} | rejected)
+    return status(target, RACE, hashed=True).state_hash
+
+
+def test_the_state_hash_forgets_the_way_to_the_state(target: Target) -> None:
+    first = hash_of(target, gallery_photo())
+    assert first is not None
+    assert len(first) == 64
+    assert int(first, 16)
+    counters = {"ingest_revision": 1_790_000_000_000, "match_revision": 9, "photo_revision": 7, "withdrawn_revision": 2}
+    assert hash_of(target, gallery_photo(**counters), sequencer="FF", at="2027-01-01T00:00:00Z") == first
+    other_faces = [runner(face_id="f-2", box={"left": 0.2})]
+    assert hash_of(target, gallery_photo(runners=other_faces)) == first
+    assert hash_of(target, gallery_photo(runners=[runner(evidence=runner()["evidence"][::-1])])) == first
+    assert status(target, RACE).state_hash is None, "it is worked out only where it is asked for"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"photo_id": "p9"},
+        {"keys": [PREFIX + "a.jpg", PREFIX + "copy.jpg"]},
+        {"runners": []},
+        {"runners": [runner(), runner(bib="7")]},
+        {"runners": [runner(bib="43")]},
+        {"runners": [runner(status="inferred")]},
+        {"runners": [runner(confidence=97.4)]},
+        {"runners": [runner(read=False)]},
+        {"runners": [runner(evidence=runner()["evidence"][:1])]},
+        {"runners": [runner(**because(kind="suggestion"))]},
+        {"runners": [runner(**because(score=97.4))]},
+        {"runners": [runner(**because(weight=0.5))]},
+        {"runners": [runner(**because(photo_id="p3"))]},
+        None,
+    ],
+)
+def test_what_users_see_changes_the_state_hash(target: Target, changed: dict[str, Any] | None) -> None:
+    assert hash_of(target, gallery_photo()) != hash_of(target, None if changed is None else gallery_photo(**changed))
+
+
+def test_a_rejection_and_its_reason_are_part_of_the_state(target: Target) -> None:
+    hashes = [
+        hash_of(target, None),
+        hash_of(target, None, reason="empty"),
+        hash_of(target, None, key=PREFIX + "other.jpg"),
+        hash_of(target, None, state="withdrawn"),
+    ]
+    assert len(set(hashes)) == 4
+
+
+def test_a_withdrawn_photo_is_no_part_of_the_state(target: Target) -> None:
+    tombstone = {"photo_id": "p1", "searchable": False, "keys": [], "withdrawn_revision": 4}
+    assert hash_of(target, tombstone) == hash_of(target, None)
 
 
 def test_misplaced_uploads_are_told_of_and_race_files_are_no_uploads(target: Target) -> None:
