@@ -17,6 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ def main() -> None:
     _configure(arguments.port, arguments.data.resolve(), keep=arguments.keep)
     _register_missing_types()
     _honour_rule_dead_letter_queues()
+    _archive_uploads()
+    _replay_for_chosen_rules_only()
     _bound_workers(max(2, os.cpu_count() or 1))
     _wait_for_late_logs()
     asyncio.run(_serve(arguments.port))
@@ -260,6 +263,38 @@ def _honour_rule_dead_letter_queues() -> None:
             }
 
     eventbridge._invoke_target = invoke_or_bury
+
+
+def _archive_uploads() -> None:
+    """What S3 tells on the default bus goes into that bus's archives, as all events do, and at a time in seconds."""
+    from ministack.services import eventbridge
+
+    dispatch = eventbridge._dispatch_event
+
+    def dispatch_and_archive(event: Properties, view: Any = None) -> None:
+        if event.get("Source") != "aws.s3" or "ReplayName" in event:
+            dispatch(event, view)
+            return
+        event = {**event, "Time": int(datetime.fromisoformat(event["Time"]).timestamp())}
+        dispatch(event, view)
+        eventbridge._archive_event(event)
+
+    eventbridge._dispatch_event = dispatch_and_archive
+
+
+def _replay_for_chosen_rules_only() -> None:
+    """A replay reaches the rules that its FilterArns name, and no others; without them all."""
+    from ministack.services import eventbridge
+
+    invoke_target = eventbridge._invoke_target
+
+    def invoke_if_chosen(target: Properties, event: Properties, rule: Properties, view: Any = None) -> None:
+        replay = eventbridge._replays[event["ReplayName"]] if "ReplayName" in event else None
+        chosen = replay["Destination"].get("FilterArns") if replay else None
+        if not chosen or rule["Arn"] in chosen:
+            invoke_target(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_if_chosen
 
 
 def _bound_workers(most: int) -> None:

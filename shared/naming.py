@@ -68,6 +68,21 @@ def events_archive(env: str) -> str:
     return f"{PREFIX}-{env}-events"
 
 
+def replay_prefix(env: str) -> str:
+    """How the names of our replays begin: their events are collected, not delivered."""
+    return f"{PREFIX}-{env}-replay-"
+
+
+def replay_queue(env: str) -> str:
+    """Where a replay's events are collected, to be chosen from before any function hears them."""
+    return f"{PREFIX}-{env}-replay"
+
+
+def replay_rule(env: str) -> str:
+    """The rule, one on each bus, that collects a replay's events."""
+    return f"{PREFIX}-{env}-replay"
+
+
 def api_url_parameter(env: str, stage: str) -> str:
     """SSM parameter with the base URL of a stage's REST API."""
     return f"/{PREFIX}/{env}/{stage}/api-url"

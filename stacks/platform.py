@@ -5,10 +5,12 @@ from __future__ import annotations
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from shared import naming
@@ -28,7 +30,8 @@ class PlatformStack(cdk.Stack):
         logs = self._access_log_bucket()
         photos = self._photo_bucket(logs)
         self._derived_bucket(logs)
-        self._bus_and_archives(photos)
+        bus = self._bus_and_archives(photos)
+        self._replay_collector(bus, photos)
         self._alarm_topic()
         self._api_gateway_logs()
 
@@ -112,7 +115,7 @@ class PlatformStack(cdk.Stack):
             removal_policy=self._environment.removal_policy,
         )
 
-    def _bus_and_archives(self, photos: s3.IBucket) -> None:
+    def _bus_and_archives(self, photos: s3.IBucket) -> events.EventBus:
         """The bus of the domain events, and what can be replayed.
 
         A replayed event is never archived again, nor is what a stage only repeats because it heard one.
@@ -142,6 +145,44 @@ class PlatformStack(cdk.Stack):
             },
             retention_days=self._environment.archive_days,
         )
+        return bus
+
+    def _replay_collector(self, bus: events.IEventBus, photos: s3.IBucket) -> None:
+        """A queue in which `snaprace replay` collects what an archive gives back, to choose from it.
+
+        EventBridge can neither count nor choose: a replay for a stage's own rules would bring it all there is. Nothing
+        is lost with this queue, as it all is in the archives.
+        """
+        name = self._environment.name
+        queue = sqs.Queue(
+            self,
+            "ReplayQueue",
+            queue_name=naming.replay_queue(name),
+            visibility_timeout=cdk.Duration.minutes(2),
+            retention_period=cdk.Duration.days(1),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        acknowledge(
+            queue, {"AwsSolutions-SQS3": "The command that asked for a replay collects it, and can ask for it again."}
+        )
+        uploads = events.EventPattern(source=["aws.s3"], detail={"bucket": {"name": [photos.bucket_name]}})
+        said = events.EventPattern(source=events.Match.prefix(SOURCE_PREFIX))
+        for what, on, pattern in (("Uploads", None, uploads), ("Events", bus, said)):
+            rule = events.Rule(
+                self,
+                f"Replayed{what}",
+                rule_name=naming.replay_rule(name),
+                description=f"Collects what a replay gives back: {what.lower()}",
+                event_bus=on,
+                event_pattern=pattern,
+                targets=[targets.SqsQueue(queue)],
+            )
+            resource = rule.node.default_child
+            assert isinstance(resource, events.CfnRule)  # noqa: S101 - what CDK makes of a Rule
+            # As a property, because EventPattern does not know the field that only replays have.
+            resource.add_property_override("EventPattern.replay-name", [{"prefix": naming.replay_prefix(name)}])
 
     def _alarm_topic(self) -> None:
         key = kms.Key(

@@ -1,5 +1,6 @@
 import pytest
 
+from shared import naming
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, tls_only
 
@@ -58,6 +59,46 @@ def test_archives_never_take_in_a_replay(platform: Template) -> None:
     for archive in archives.values():
         assert archive["EventPattern"]["replay-name"] == [{"exists": False}]
         assert archive["RetentionDays"] > 0
+    (events,) = (each for each in archives.values() if each["ArchiveName"] == "snaprace-dev-events")
+    assert events["EventPattern"]["detail"]["meta"]["replay"] == [{"exists": False}], "nor what is only repeated"
+
+
+def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platform: Template) -> None:
+    ((queue_id, queue),) = platform.of_type("AWS::SQS::Queue").items()
+    assert queue["QueueName"] == naming.replay_queue("dev")
+    assert queue["SqsManagedSseEnabled"] is True
+    assert tls_only(platform.statements("AWS::SQS::QueuePolicy", queue_id, "Queues"))
+    rules = {
+        rule.get("EventBusName", "default") == "default": rule
+        for rule in platform.of_type("AWS::Events::Rule").values()
+    }
+    assert len(rules) == 2
+    for rule in rules.values():
+        assert rule["Name"] == naming.replay_rule("dev"), "the command finds the rule by its name"
+        assert rule["EventPattern"]["replay-name"] == [{"prefix": naming.replay_prefix("dev")}]
+        (target,) = rule["Targets"]
+        assert platform.text(target["Arn"]) == f"AWS::SQS::Queue {naming.replay_queue('dev')}"
+    uploads, said = rules[True]["EventPattern"], rules[False]["EventPattern"]
+    assert uploads["source"] == ["aws.s3"]
+    (bucket,) = uploads["detail"]["bucket"]["name"]
+    assert platform.of_type("AWS::S3::Bucket")[bucket["Ref"]] == _bucket(
+        platform, "snaprace-dev-photos-${AWS::AccountId}"
+    )
+    assert said["source"] == [{"prefix": "snaprace."}]
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_archived_events_go_no_later_than_a_deleted_photo_itself(env: str, request: pytest.FixtureRequest) -> None:
+    """As docs/privacy.md promises."""
+    platform: Template = request.getfixturevalue(env)["platform"]
+    photos = _bucket(platform, f"snaprace-{env}-photos-${{AWS::AccountId}}")
+    kept = [
+        rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        for rule in photos["LifecycleConfiguration"]["Rules"]
+        if "NoncurrentVersionExpiration" in rule
+    ]
+    for archive in platform.of_type("AWS::Events::Archive").values():
+        assert 0 < archive["RetentionDays"] <= min(kept)
 
 
 def test_the_alarm_topic_is_encrypted_speaks_tls_only_and_hears_alarms(platform: Template) -> None:
