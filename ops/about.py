@@ -1,0 +1,80 @@
+"""What a message is about: for a person to recognize it, and to tell which messages are about the same thing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shared import messages
+from shared.errors import InvalidKey, InvalidMessage
+from shared.events import Envelope, RaceConfigured, RosterImported
+from shared.keys import RaceRef, near_race, parse_key
+from shared.messages import Message, Note, ObjectCreated, ObjectDeleted
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """`what` it is, e.g. PhotoIngested; the race; the upload's key and the photo's id as far as it says them.
+
+    `key` is that of the upload it all began with where the message names no other. `subjects` are what has to be
+    handled again where handling this failed: photo ids, keys, or for what concerns a whole race, the race's events.
+    """
+
+    what: str
+    race: RaceRef | None = None
+    key: str | None = None
+    photo_id: str | None = None
+    subjects: frozenset[str] = frozenset()
+
+
+def about_of(body: str) -> About:
+    """What a message is about, by its body; one that cannot be read is about nothing."""
+    try:
+        return about(messages.parse(body))
+    except InvalidMessage:
+        return About(what="not readable")
+
+
+def about(message: Message) -> About:
+    """What a message is about."""
+    story = message.meta.correlation_id.rpartition("@")[0] or None
+    match message:
+        case ObjectCreated():
+            return _about_upload("Object Created", message.key)
+        case ObjectDeleted():
+            return _about_upload("Object Deleted", message.key)
+        case Note():
+            return _about_note(message, story)
+        case Envelope(data=data):
+            named = {getattr(data, name, None) for name in ("photo_id", "other_photo_id", "key")} - {None}
+            return About(
+                what=message.detail_type,
+                race=data.race,
+                key=getattr(data, "key", story),
+                photo_id=getattr(data, "photo_id", None),
+                subjects=frozenset(map(str, named or {f"{message.detail_type} {data.race}"})),
+            )
+
+
+def _about_upload(what: str, key: str) -> About:
+    return About(what=what, race=race_of(key), key=key, subjects=frozenset({key}))
+
+
+def _about_note(note: Note, story: str | None) -> About:
+    """Notes are about one upload, one photo, or a page of a race's photos: work that the race's events began."""
+    key, photo_id = note.body.get("key"), note.body.get("photo_id")
+    race = note.race if "event_id" in note.body else race_of(key or "")
+    subjects = {subject for subject in (key, photo_id) if subject}
+    return About(
+        what=note.name,
+        race=race,
+        key=key or story,
+        photo_id=photo_id,
+        subjects=frozenset(subjects or {f"{event.__name__} {race}" for event in (RaceConfigured, RosterImported)}),
+    )
+
+
+def race_of(key: str) -> RaceRef | None:
+    """The race that a key belongs to, or for one that is nearly a photo's, most likely does."""
+    try:
+        return parse_key(key).race
+    except InvalidKey:
+        return near_race(key)

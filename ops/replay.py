@@ -1,0 +1,360 @@
+"""Replay: what the archives hold goes once more to one stage, and to no other. The same on AWS and locally.
+
+EventBridge's own replay can neither count nor choose. So it is asked to replay for one rule alone, which collects the
+events in a queue of the platform; here they are taken into a file, counted and chosen from, and then sent to the
+functions' queues. They carry `replay-name`, by which handlers tell them from news (shared/messages.py).
+
+Nothing of it harms by repetition. What an interrupted replay left in the queue is thrown away by the next one: names of
+replays are ordered by time, and every event carries its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ops import sqs
+from ops.about import About, about
+from ops.cards import queued_functions
+from ops.errors import Failed
+from ops.target import Target
+from shared import messages, naming
+from shared.errors import InvalidMessage
+from shared.events import Envelope
+from shared.keys import RaceRef
+from shared.messages import Message, ObjectCreated, ObjectDeleted
+from shared.stage import Function, Uploads
+
+ARCHIVED_AFTER_MINUTES = 10
+"""EventBridge on AWS: an event may take so long until it is in the archive."""
+
+_UNDER_WAY = ("STARTING", "RUNNING")
+_DONE = "COMPLETED"
+_HIDDEN_SECONDS = 60
+_WAIT_SECONDS = 1  # for the first message of a request
+_SETTLE_SECONDS = {True: 0.0, False: 20.0}  # local or not: so long nothing may come any more before it was all
+
+
+class Window(NamedTuple):
+    """From when to when, both included."""
+
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to replay: for functions of one stage, the archived events of a time and perhaps of one race."""
+
+    stage: str
+    functions: tuple[Function, ...]
+    window: Window
+    race: RaceRef | None = None
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """The archives with what these functions hear."""
+        uploads = any(function.uploads for function in self.functions)
+        said = any(function.hears for function in self.functions)
+        return (*((_UPLOADS,) if uploads else ()), *((_EVENTS,) if said else ()))
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One of the two archives: its name, and the bus whose events it keeps, by environment."""
+
+    kind: str
+    name: Callable[[str], str]
+    bus: Callable[[str], str]
+
+
+_UPLOADS = Archive("uploads", naming.uploads_archive, lambda _env: "default")
+_EVENTS = Archive("events", naming.events_archive, naming.bus)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """An archived event that functions of the stage hear; its body is in the spool, at `place`."""
+
+    at: datetime
+    about: About
+    functions: tuple[str, ...]
+    place: int
+
+
+@dataclass
+class Spool:
+    """The collected events: their bodies in a file, the rest in memory; each event once, however often it came."""
+
+    path: Path
+    events: list[Collected] = field(default_factory=list)
+    unreadable: int = 0
+    _known: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def take(self, plan: Plan, body: str) -> None:
+        """Keep the event if a function of the plan hears it, and it is of the plan's time and race."""
+        try:
+            message = messages.parse(body)
+        except InvalidMessage:
+            self.unreadable += 1
+            return
+        functions = tuple(function.name for function in plan.functions if hears(function, message))
+        identity = _identity(message)
+        if not functions or identity in self._known:
+            return
+        at, concerns = datetime.fromisoformat(json.loads(body)["time"]), about(message)
+        if not plan.window.begin <= at <= plan.window.end or plan.race not in (None, concerns.race):
+            return
+        self._known.add(identity)
+        with self.path.open("ab") as file:
+            place = file.tell()
+            file.write(body.replace("\n", " ").encode() + b"\n")
+        self.events.append(Collected(at, concerns, functions, place))
+
+    def bodies(self, chosen: Sequence[Collected]) -> Iterator[str]:
+        """The bodies of events, one after the other."""
+        with self.path.open("rb") as file:
+            for event in chosen:
+                file.seek(event.place)
+                yield file.readline().decode().rstrip("\n")
+
+
+def hears(function: Function, message: Message) -> bool:
+    """Whether the function's rules, by its card, would bring it this message."""
+    match message:
+        case Envelope(data=data):
+            return isinstance(data, function.hears)
+        case ObjectCreated(key=key):
+            return bool(function.uploads and function.uploads.created and _fits(function.uploads, key))
+        case ObjectDeleted(key=key):
+            return bool(function.uploads and function.uploads.deleted and _fits(function.uploads, key))
+        case _:
+            return False
+
+
+def _fits(uploads: Uploads, key: str) -> bool:
+    if not (uploads.suffixes or uploads.except_suffixes):
+        return True
+    return key.endswith(uploads.suffixes) or bool(uploads.except_suffixes and not key.endswith(uploads.except_suffixes))
+
+
+def _identity(message: Message) -> tuple[Any, ...]:
+    """What is the same in every delivery of one event, and in no other event."""
+    match message:
+        case ObjectCreated(key=key, sequencer=sequencer, version_id=version):
+            return "created", key, sequencer, version
+        case ObjectDeleted(key=key, sequencer=sequencer, erased_version=version):
+            return "deleted", key, sequencer, version
+        case _:
+            return (message.meta.id,)
+
+
+# --- when ---------------------------------------------------------------------------------------------
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time; without a zone it is this machine's. Raises Failed."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise Failed(f"'{text}' is no time. Write it like 2026-10-25T09:00 or 2026-10-25T09:00+09:00.") from None
+
+
+def plan(
+    target: Target,
+    stage: str,
+    function: str | None = None,
+    *,
+    begin: datetime | None = None,
+    end: datetime | None = None,
+    race: RaceRef | None = None,
+    now: datetime,
+) -> Plan:
+    """What to replay; without `begin` from the archives' own begin, without `end` until now. Raises Failed."""
+    made = Plan(stage, queued_functions(stage, function), Window(now, now), race)
+    if not made.archives:
+        raise Failed(f"The stage '{stage}' hears nothing that is archived.")
+    oldest = min(_describe(target, archive)["CreationTime"] for archive in made.archives)
+    # Events are dated by the second, archives more exactly.
+    window = Window((begin or oldest).astimezone(UTC).replace(microsecond=0), min(end or now, now).astimezone(UTC))
+    if window.begin >= window.end:
+        raise Failed("--from must be earlier than --to, and in the past.")
+    return Plan(stage, made.functions, window, race)
+
+
+def _describe(target: Target, archive: Archive) -> Any:
+    return target.client("events").describe_archive(ArchiveName=archive.name(target.env))
+
+
+# --- collecting ---------------------------------------------------------------------------------------
+
+
+def collect(
+    target: Target,
+    wanted: Plan,
+    spool: Spool,
+    *,
+    progress: Callable[[int], None] = lambda _received: None,
+    settle_s: float | None = None,
+) -> None:
+    """Have the archives replayed into the platform's queue and take what the plan wants into the spool.
+
+    Whatever interrupts it, the replays at EventBridge are cancelled. Raises Failed when EventBridge gives up, or when
+    another `snaprace replay` has begun meanwhile: there is one queue, and the last one has it.
+    """
+    client = target.client("events")
+    prefix = naming.replay_prefix(target.env)
+    batch = f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    for name in _under_way(client, prefix):
+        _cancel(client, name)
+    started = []
+    try:
+        for archive in wanted.archives:
+            name = f"{batch}-{archive.kind}"
+            started.append(name)
+            _start(target, archive, name, wanted.window)
+        settle_s = _SETTLE_SECONDS[target.local is not None] if settle_s is None else settle_s
+        _drain(target, batch, started, wanted, spool, progress, settle_s)
+    except BaseException:
+        for name in started:
+            _cancel(client, name)
+        raise
+
+
+def _under_way(client: Any, prefix: str) -> Iterator[str]:
+    request: dict[str, Any] = {"NamePrefix": prefix}
+    while True:
+        answer = client.list_replays(**request)
+        yield from (each["ReplayName"] for each in answer["Replays"] if each["State"] in _UNDER_WAY)
+        if "NextToken" not in answer:
+            return
+        request["NextToken"] = answer["NextToken"]
+
+
+def _cancel(client: Any, name: str) -> None:
+    """Cancel a replay, if it can be: one that is over, or has not begun, needs it not."""
+    from botocore.exceptions import ClientError
+
+    with contextlib.suppress(ClientError):
+        client.cancel_replay(ReplayName=name)
+
+
+def _start(target: Target, archive: Archive, name: str, window: Window) -> None:
+    client = target.client("events")
+    described = _describe(target, archive)
+    rule = client.describe_rule(Name=naming.replay_rule(target.env), EventBusName=archive.bus(target.env))
+    client.start_replay(
+        ReplayName=name,
+        EventSourceArn=described["ArchiveArn"],
+        EventStartTime=window.begin,
+        EventEndTime=window.end,
+        Destination={"Arn": described["EventSourceArn"], "FilterArns": [rule["Arn"]]},
+    )
+
+
+def _drain(
+    target: Target,
+    batch: str,
+    started: Sequence[str],
+    wanted: Plan,
+    spool: Spool,
+    progress: Callable[[int], None],
+    settle_s: float,
+) -> None:
+    """Empty the queue until all replays have ended and nothing has come for a while."""
+    client = target.client("sqs")
+    url = sqs.url_of(client, naming.replay_queue(target.env))
+    received, quiet_since = 0, time.monotonic()
+    while True:
+        over = _over(target, started)  # asked before the queue, or the last events could come in between
+        collected = sqs.receive(client, url, hidden_s=_HIDDEN_SECONDS, wait_s=0 if over else _WAIT_SECONDS)
+        if not collected:
+            if over and time.monotonic() - quiet_since >= settle_s:
+                return
+            continue
+        quiet_since = time.monotonic()
+        names = [_replay_name(message["Body"]) for message in collected]
+        if any(name > batch and name not in started for name in names):
+            sqs.release(client, url, collected)
+            raise Failed("Another snaprace replay has begun meanwhile; nothing was sent. Run this one again after it.")
+        for name, message in zip(names, collected, strict=True):
+            if name in started:
+                spool.take(wanted, message["Body"])
+                received += 1
+        sqs.delete(client, url, collected)
+        progress(received)
+
+
+def _over(target: Target, started: Sequence[str]) -> bool:
+    states = {}
+    for name in started:
+        replay = target.client("events").describe_replay(ReplayName=name)
+        states[name] = replay["State"]
+        if replay["State"] not in (*_UNDER_WAY, _DONE):
+            why = replay.get("StateReason") or f"it is {replay['State'].lower()}"
+            raise Failed(f"EventBridge did not replay the archive ({why.rstrip('.')}); nothing was sent. Try again.")
+    return set(states.values()) == {_DONE}
+
+
+def _replay_name(body: str) -> str:
+    """The name of the replay that a collected event is of; "", older than all, for what is no event."""
+    try:
+        return str(json.loads(body)["replay-name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+# --- sending ------------------------------------------------------------------------------------------
+
+
+def deliveries(chosen: Sequence[Collected]) -> dict[str, int]:
+    """How many events each function would get."""
+    counts: dict[str, int] = {}
+    for event in chosen:
+        for function in event.functions:
+            counts[function] = counts.get(function, 0) + 1
+    return counts
+
+
+def send(
+    target: Target,
+    wanted: Plan,
+    spool: Spool,
+    chosen: Sequence[Collected],
+    *,
+    rate: float,
+    progress: Callable[[int], None] = lambda _sent: None,
+) -> None:
+    """Send events to the queues of the functions that hear them, `rate` a second, in the order they happened."""
+    client = target.client("sqs")
+    urls = {
+        function.name: sqs.url_of(client, naming.queue(target.env, wanted.stage, function.name))
+        for function in wanted.functions
+    }
+    waiting: dict[str, list[sqs.Message]] = {name: [] for name in urls}
+    pace = sqs.Pace(rate)
+    sent = 0
+
+    def flush(name: str) -> None:
+        nonlocal sent
+        if batch := waiting[name]:
+            sqs.send(client, urls[name], batch)
+            sent += len(batch)
+            waiting[name] = []
+            progress(sent)
+            pace.after(len(batch))
+
+    ordered = sorted(chosen, key=lambda event: event.at)
+    for event, body in zip(ordered, spool.bodies(ordered), strict=True):
+        for name in event.functions:
+            waiting[name].append({"Body": body})
+            if len(waiting[name]) == sqs.MOST_AT_ONCE:
+                flush(name)
+    for name in urls:
+        flush(name)

@@ -1,0 +1,134 @@
+"""SQS as the operator's commands use it: look into a queue, and move messages without losing one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ops.errors import Failed
+
+Message = dict[str, Any]
+"""A message as ReceiveMessage gives it, with all its attributes."""
+
+MOST_AT_ONCE = 10
+MAX_BYTES = 256_000  # of a request; SQS takes 1 MiB since 2025, and the older 256 KiB everywhere
+
+_PEEK_SECONDS = 30  # for so long, at most, a message that is being looked at is hidden from others
+MOST_PEEKED = 1_000  # of a queue: with more messages than that, their number matters, not each of them
+_ATTEMPTS = 5
+_KINDS = ("", "NotVisible", "Delayed")
+
+
+def url_of(client: Any, name: str) -> str:
+    """The queue's URL."""
+    return str(client.get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def name_of(place: str) -> str:
+    """The queue's name, which its URL and its ARN end with."""
+    return place.replace(":", "/").rsplit("/", 1)[-1]
+
+
+def depth(client: Any, url: str) -> int:
+    """How many messages are waiting, delayed or being worked on, as SQS counts them: approximately."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in _KINDS]
+    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(map(int, attributes.values()))
+
+
+def receive(client: Any, url: str, *, hidden_s: int, wait_s: int = 0) -> list[Message]:
+    """Up to ten messages, hidden from others for `hidden_s` seconds; waits `wait_s` seconds for the first."""
+    answer = client.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=MOST_AT_ONCE,
+        VisibilityTimeout=hidden_s,
+        WaitTimeSeconds=wait_s,
+        MessageSystemAttributeNames=["All"],
+        MessageAttributeNames=["All"],
+    )
+    return list(answer.get("Messages", ()))
+
+
+def release(client: Any, url: str, messages: Sequence[Message]) -> None:
+    """Let others receive the messages at once."""
+    for message in messages:
+        with contextlib.suppress(client.exceptions.MessageNotInflight):
+            client.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+
+
+def peek(client: Any, url: str) -> list[Message]:
+    """A queue's messages. They are hidden from others while this looks for the next ones, and then put back."""
+    taken: dict[str, Message] = {}
+    try:
+        while len(taken) < MOST_PEEKED:
+            fresh = {message["MessageId"]: message for message in receive(client, url, hidden_s=_PEEK_SECONDS)}
+            if not fresh.keys() - taken.keys():
+                break
+            taken |= fresh
+    finally:
+        release(client, url, list(taken.values()))
+    return list(taken.values())
+
+
+def send(client: Any, url: str, messages: Sequence[Message]) -> None:
+    """Send up to ten messages with the bodies and attributes of these. Raises Failed when SQS goes on refusing one."""
+    entries = [_entry(str(number), message) for number, message in enumerate(messages)]
+    for part in _within_a_request(entries):
+        left = part
+        for attempt in range(_ATTEMPTS):
+            refused = client.send_message_batch(QueueUrl=url, Entries=left).get("Failed", ())
+            again = {failure["Id"] for failure in refused}
+            left = [entry for entry in left if entry["Id"] in again]
+            if not left:
+                break
+            time.sleep(0.1 * 2**attempt)
+        else:
+            why = refused[0].get("Message") or refused[0].get("Code")
+            raise Failed(f"SQS did not take {len(left)} messages for {name_of(url)} ({why}). Try again in a while.")
+
+
+def delete(client: Any, url: str, messages: Sequence[Message]) -> None:
+    """Delete up to ten messages that were received. One that SQS fails to delete comes again, which harms nobody."""
+    if messages:
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)
+        ]
+        client.delete_message_batch(QueueUrl=url, Entries=entries)
+
+
+def _entry(entry_id: str, message: Message) -> dict[str, Any]:
+    entry = {"Id": entry_id, "MessageBody": message["Body"]}
+    if attributes := message.get("MessageAttributes"):
+        entry["MessageAttributes"] = attributes
+    return entry
+
+
+def _within_a_request(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    parts: list[list[dict[str, Any]]] = []
+    size = 0
+    for entry in entries:
+        weight = len(str(entry).encode())
+        if not parts or size + weight > MAX_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(entry)
+        size += weight
+    return parts
+
+
+class Pace:
+    """Keeps to so many messages a second."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._began = time.monotonic()
+        self._sent = 0
+
+    def after(self, sent: int) -> None:
+        """Wait as long as it takes for `sent` more messages to be within the rate."""
+        self._sent += sent
+        ahead = self._began + self._sent / self._rate - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
