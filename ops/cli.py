@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -20,7 +20,7 @@ GROUPS = (
     ("Organizer", ("race create", "roster import")),
     ("Photographer", ("upload",)),
     ("Runner", ("find",)),
-    ("Operator", ("status", "vision serve", "bench")),
+    ("Operator", ("status", "dlq", "redrive", "replay", "vision serve", "bench")),
 )
 
 
@@ -401,6 +401,112 @@ def status(organizer: str | None, event: str | None, every_upload: bool, as_json
     target = _target()
     found = ask(target, _the_race(target, organizer, event), hashed=as_json)
     show_status(found, as_json=as_json, every_upload=every_upload)
+
+
+# --- operator: what failed, and once more -------------------------------------------------------------
+
+_stage = click.option("--stage", metavar="STAGE", required=True, help="races, ingest, ocr, faces, search, …")
+_function = click.option("--function", metavar="F", help="Only one function of the stage, as index of faces.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def _rate(most: int) -> Callable[[Any], Any]:
+    rate = click.FloatRange(min=0, min_open=True)
+    return click.option("--rate", type=rate, default=most, show_default=True, metavar="N", help="Messages a second.")
+
+
+@cli.command(short_help="Show the dead letters: what was given up, and why.")
+@click.option("--stage", metavar="STAGE", help="Only those of a stage.")
+@_json
+def dlq(stage: str | None, as_json: bool) -> None:
+    """Show what is in the dead-letter queues, by the reason it was given up for: the oldest first, with the photo.
+
+    Reasons are read in the functions' logs. Letters stay where they are.
+
+    \b
+    snaprace dlq
+    snaprace dlq --stage ocr --json
+    """
+    from datetime import UTC, datetime
+
+    from ops.dead_letters import letters, with_reasons
+    from ops.show_recovery import show_letters
+
+    target = _target()
+    show_letters(with_reasons(target, letters(target, stage)), datetime.now(UTC), as_json=as_json)
+
+
+@cli.command(short_help="Send dead letters back to where they came from.")
+@_stage
+@_function
+@_rate(10)
+@_yes
+@_json
+def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: bool) -> None:
+    """Send a stage's dead letters back, once what they failed for is mended. Says first how many, and asks.
+
+    Letters of a function go to its queue; events that could not be delivered go to the queue they were for. To repeat
+    it does no harm.
+
+    \b
+    snaprace redrive --stage ocr
+    snaprace redrive --stage faces --function index --rate 5 --yes
+    """
+    from ops.show_recovery import show_redrive
+
+    sys.exit(show_redrive(_target(), stage, function, rate=rate, yes=yes, as_json=as_json))
+
+
+@cli.command(short_help="Let a stage hear once more what the archives hold.")
+@_stage
+@_function
+@click.option("--from", "begin", metavar="TIME", help="ISO 8601; without a zone, this machine's. Default: the oldest.")
+@click.option("--to", "end", metavar="TIME", help="ISO 8601. Default: now.")
+@click.option("--race", metavar="O/E", help="Only events of a race, as hanriver/seoul-2026.")
+@click.option(
+    "--only",
+    type=click.Choice(["failed", "missing", "all"]),
+    default="all",
+    show_default=True,
+    help="failed: about what is dead-lettered or stuck in the stage; missing: of which its table holds nothing.",
+)
+@_rate(50)
+@_yes
+@_json
+def replay(
+    stage: str,
+    function: str | None,
+    begin: str | None,
+    end: str | None,
+    race: str | None,
+    only: Literal["failed", "missing", "all"],
+    rate: float,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Send archived uploads and events to one stage once more: after its table was lost, or a defect was mended.
+
+    Says first how many events, and asks; ends with what changed. What changes nothing is neither archived again nor
+    told to anybody. On AWS an event may take 10 minutes to be in the archive. To repeat it does no harm.
+
+    \b
+    snaprace replay --stage search
+    snaprace replay --stage ocr --race hanriver/seoul-2026 --only missing
+    snaprace replay --stage faces --from 2026-10-25T09:00 --to 2026-10-25T10:00+09:00 --rate 20 --yes
+    """
+    from datetime import UTC, datetime
+
+    from ops.races import race_ref
+    from ops.replay import moment, plan
+    from ops.show_recovery import show_replay
+
+    window = {name: moment(text) for name, text in (("begin", begin), ("end", end)) if text}
+    if race is not None and race.count("/") != 1:
+        raise click.UsageError("--race takes the organizer's and the event's id, as hanriver/seoul-2026.")
+    ref = race_ref(*race.split("/")) if race else None
+    target = _target()
+    planned = plan(target, stage, function, **window, race=ref, now=datetime.now(UTC))
+    sys.exit(show_replay(target, planned, only, rate=rate, yes=yes, as_json=as_json))
 
 
 def _ports(port: int, aws_port: int, vision_port: int) -> Any:

@@ -16,7 +16,6 @@ from typing import Any
 
 from ops import sqs
 from ops.dead_letters import Place, places
-from ops.errors import Failed
 from ops.target import Target
 from shared import naming
 
@@ -133,9 +132,3 @@ def _as_it_was(place: Place, letter: sqs.Message) -> sqs.Message:
     if place.function:
         return letter
     return {name: value for name, value in letter.items() if name != "MessageAttributes"}
-
-
-def check_rate(rate: float) -> None:
-    """Raises Failed for a rate that is no rate."""
-    if rate <= 0:
-        raise Failed("--rate must be more than 0 messages a second.")

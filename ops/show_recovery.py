@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,9 @@ from ops.redrive import Redriven, redrive, waiting
 from ops.replay import ARCHIVED_AFTER_MINUTES, Collected, Plan, Spool, collect, deliveries, send
 from ops.replay_choice import Only, choose
 from ops.show import progress_bars
+from ops.status import unmatched
 from ops.target import Target
+from shared.keys import RaceRef
 
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20
@@ -78,7 +80,8 @@ def _for(age: timedelta) -> str:
 
 
 def show_redrive(target: Target, stage: str, function: str | None, *, rate: float, yes: bool, as_json: bool) -> int:
-    """Move dead letters back; the exit code."""
+    """Move dead letters back; the exit code. Raises UsageError where it would have to ask and cannot."""
+    _must_be_able_to_ask(yes=yes)
     found = waiting(target, stage, function)
     total = sum(each.letters for each in found)
     for each in found:
@@ -109,7 +112,8 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
 
 
 def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: bool, as_json: bool) -> int:
-    """Collect, count, ask, send, wait, and say what changed; the exit code."""
+    """Collect, count, ask, send, wait, and say what changed; the exit code. Raises UsageError as a redrive does."""
+    _must_be_able_to_ask(yes=yes)
     begin, end = (moment.astimezone() for moment in plan.window)
     console.print(f"From {begin:%Y-%m-%d %H:%M:%S %Z} to {end:%Y-%m-%d %H:%M:%S %Z}.")
     recent = datetime.now(UTC) - plan.window.end < timedelta(minutes=ARCHIVED_AFTER_MINUTES)
@@ -170,19 +174,19 @@ def _send(
                 advance(done)
 
             send(target, plan, spool, chosen, rate=rate, progress=progress)
-        _wait_until_quiet(target)
+        _wait_until_quiet(target, races)
     except KeyboardInterrupt:
         console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
         raise
     return changes(before, view(target, races))
 
 
-def _wait_until_quiet(target: Target) -> None:
+def _wait_until_quiet(target: Target, races: Collection[RaceRef]) -> None:
     """Wait until no stage has work: what is sent to one is heard by others in turn."""
     quiet, most = 0, 0
     with _bar("Waiting for the stages", None) as advance:
         while quiet < _QUIET_POLLS:
-            left = backlog(target)
+            left = backlog(target) + sum(unmatched(target, race) for race in races)
             most = max(most, left)
             advance(most - left, most)
             quiet = 0 if left else quiet + 1
@@ -229,13 +233,13 @@ def _them(number: int) -> str:
     return "it" if number == 1 else f"these {number:,}"
 
 
+def _must_be_able_to_ask(*, yes: bool) -> None:
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("There is nobody here to ask: say --yes.")
+
+
 def _agreed(question: str, *, yes: bool) -> bool:
-    """Ask, unless it is agreed already. Raises UsageError where nobody can answer."""
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here: say --yes.")
-    if click.confirm(question, err=True):
+    if yes or click.confirm(question, err=True):
         return True
     console.print("Nothing was sent.")
     return False
