@@ -155,7 +155,7 @@ class World:
             if isinstance(event, RaceConfigured):
                 self.gallery.learn_race(event)
             else:
-                self.gallery.learn_photo(event)
+                self.gallery.learn_photos([event])
 
     def items(self) -> list[Item]:
         found = _client("dynamodb").scan(TableName=TABLE)["Items"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -11,7 +11,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from services.search import domain
-from services.search.domain import Item, Photo, PhotoEvent, Race, Runner
+from services.search.domain import Change, Item, Photo, PhotoEvent, Race, Runner
 from services.search.finding import Entry, Query
 from services.search.selfie import NO_FACE, NOT_AN_IMAGE, TOO_LARGE
 from shared.errors import Conflict, RequestRefused, TemporaryFailure
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
 FIRST_PAUSE_S = 0.02  # doubled after each attempt: 2.5 s in all
+
+_ALWAYS = Condition("")
 
 LINK_LIFETIME_S = 15 * 60
 MAX_MATCHES = 500  # of one face; Rekognition would give 4,096
@@ -61,22 +63,30 @@ class Gallery:
 
         _until_done(attempt, f"race {event.race}")
 
-    def learn_photo(self, event: PhotoEvent) -> None:
-        """Keep what the event says about its photo, and bring the indexes in line, all or nothing."""
+    def learn_photos(self, events: Iterable[PhotoEvent]) -> None:
+        """Keep what the events say about their photos and bring the indexes in line, all or nothing for each photo."""
+        told: dict[tuple[RaceRef, str], list[PhotoEvent]] = {}
+        for event in events:
+            told.setdefault((event.race, event.photo_id), []).append(event)
 
         def attempt() -> bool:
-            held = self.photo(event.race, event.photo_id)
-            before = held or Photo(photo_id=event.photo_id)
-            after = domain.apply(before, event)
-            if after == before:
-                return True
-            old = {item["SK"]: item for item in domain.items(event.race, before)} if held else {}
-            new = domain.items(event.race, after)
-            changed = [item for item in new if old.get(item["SK"]) != item]
-            gone = [(event.race.partition, sk) for sk in old.keys() - {item["SK"] for item in new}]
-            return self._table.write(changed, gone, _still(held))
+            held = self._held(told)
+            changes = [domain.change(ref, held.get((ref, photo)), heard) for (ref, photo), heard in told.items()]
+            written = [self._write(together) for together in domain.transactions(filter(None, changes))]
+            return all(written)
 
-        _until_done(attempt, f"photo {event.photo_id}")
+        _until_done(attempt, f"{len(told)} photos")
+
+    def _held(self, subjects: Iterable[tuple[RaceRef, str]]) -> dict[tuple[RaceRef, str], Photo]:
+        found = self._table.batch_get((ref.partition, domain.photo_sk(photo_id)) for ref, photo_id in subjects)
+        return {(RaceRef.from_partition(item["PK"]), item["photo_id"]): msgspec.convert(item, Photo) for item in found}
+
+    def _write(self, changes: list[Change]) -> bool:
+        puts: list[tuple[Item, Condition]] = []
+        for change in changes:
+            own, *others = change.puts
+            puts += [(own, _still(change.held)), *((item, _ALWAYS) for item in others)]
+        return self._table.write_guarded(puts, [(change.ref.partition, sk) for change in changes for sk in change.gone])
 
     # --- reading
 
@@ -139,17 +149,17 @@ def _still(held: Photo | None) -> Condition:
     )
 
 
-def _until_done(attempt: Any, what: str) -> None:
-    """Read, decide and write again while others write the same item. Raises Conflict, or what the last try did."""
+def _until_done(attempt: Callable[[], bool], what: str) -> None:
+    """Read, decide and write again while others write the same items. Raises Conflict, or what the last try did."""
     for number in range(ATTEMPTS):
         try:
             if attempt():
                 return
-        except TemporaryFailure:  # such as two transactions on one item at the same moment
+        except TemporaryFailure:  # such as a transaction that was throttled
             if number == ATTEMPTS - 1:
                 raise
         time.sleep(FIRST_PAUSE_S * 2**number)
-    raise Conflict(f"The item of {what} was written by others {ATTEMPTS} times over.")
+    raise Conflict(f"Items of {what} were written by others {ATTEMPTS} times over.")
 
 
 class Match(NamedTuple):

@@ -14,7 +14,9 @@ Items of a race (all under `PK = race.partition`):
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -28,7 +30,10 @@ PhotoEvent = PhotoIngested | PhotoWithdrawn | PhotoMatched
 
 RACE_SK = "RACE"
 
-# A transaction takes 100 items: one photo, its old and new place in time, and the old and new bibs.
+# DynamoDB's limits of a transaction are 100 items and 4 MB; what follows measures the second generously.
+MAX_ACTIONS = 100
+MAX_BYTES = 3_000_000
+# One photo must fit: itself, its old and new place in time, and the old and new bibs.
 # DetectText reads 100 words in a picture, so a photo with more runners than this is hardly possible.
 MAX_RUNNERS = 48
 
@@ -118,6 +123,59 @@ def wall_clock(taken_at: str | None) -> str:
 def apply(photo: Photo, event: PhotoEvent) -> Photo:
     """The photo after hearing `event`; an equal one when the event tells nothing new."""
     return _without_what_was_withdrawn(_heard(photo, event))
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What to write of one photo, all or nothing, if it still is `held`.
+
+    `puts` are items, the photo's own first; `gone` are sort keys of items to delete.
+    """
+
+    ref: RaceRef
+    held: Photo | None
+    puts: tuple[Item, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def actions(self) -> int:
+        """How many of a transaction's items this takes."""
+        return len(self.puts) + len(self.gone)
+
+    @property
+    def size(self) -> int:
+        """Bytes, as JSON: never less than DynamoDB counts."""
+        return len(msgspec.json.encode(self.puts)) + sum(map(len, self.gone))
+
+
+def change(ref: RaceRef, held: Photo | None, heard: Sequence[PhotoEvent]) -> Change | None:
+    """What follows from events that are all about one photo; None when they tell nothing new."""
+    before = held or Photo(photo_id=heard[0].photo_id)
+    after = reduce(apply, heard, before)
+    if after == before:
+        return None
+    old = {item["SK"]: item for item in items(ref, before)} if held else {}
+    new = {item["SK"]: item for item in items(ref, after)}
+    return Change(
+        ref=ref,
+        held=held,
+        puts=tuple(item for sk, item in new.items() if old.get(sk) != item),
+        gone=tuple(sk for sk in old if sk not in new),
+    )
+
+
+def transactions(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Put the changes together to transactions, none of them cut in two."""
+    together: list[Change] = []
+    actions = size = 0
+    for one in changes:
+        if together and (actions + one.actions > MAX_ACTIONS or size + one.size > MAX_BYTES):
+            yield together
+            together, actions, size = [], 0, 0
+        together.append(one)
+        actions += one.actions
+        size += one.size
+    if together:
+        yield together
 
 
 def _heard(photo: Photo, event: PhotoEvent) -> Photo:

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from services.search.adapters import Gallery
 from services.search.config import Config
+from services.search.domain import PhotoEvent
 from shared import aws
 from shared.errors import InvalidMessage
 from shared.events import Envelope, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
 from shared.messages import Message
 from shared.table import Table
 from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.worker import handle_together
 
 
-def handle(message: Message) -> None:
-    """Learn what the message says; raises InvalidMessage for one that is none of ours."""
-    match message:
-        case Envelope(data=RaceConfigured() as event):
-            _gallery().learn_race(event)
-        case Envelope(data=PhotoIngested() | PhotoWithdrawn() | PhotoMatched() as event):
-            _gallery().learn_photo(event)
-        case _:
-            raise InvalidMessage("not_ours", "The gallery function does not hear this kind of message.")
+def handle(messages: Sequence[Message]) -> None:
+    """Learn what the messages say; raises InvalidMessage, with nothing learned, when one of them is none of ours."""
+    races: list[RaceConfigured] = []
+    photos: list[PhotoEvent] = []
+    for message in messages:
+        match message:
+            case Envelope(data=RaceConfigured() as event):
+                races.append(event)
+            case Envelope(data=PhotoIngested() | PhotoWithdrawn() | PhotoMatched() as event):
+                photos.append(event)
+            case _:
+                raise InvalidMessage("not_ours", "The gallery function does not hear this kind of message.")
+    for race in races:
+        _gallery().learn_race(race)
+    if photos:
+        _gallery().learn_photos(photos)
 
 
 @functools.cache
@@ -39,4 +48,4 @@ def _gallery() -> Gallery:
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda entry: an SQS batch in, the failed messages out."""
-    return handle_batch(event, context, handle=handle, telemetry=_telemetry())
+    return handle_together(event, context, handle=handle, telemetry=_telemetry())

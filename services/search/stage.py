@@ -13,10 +13,13 @@ STAGE = Stage(
             hears=(RaceConfigured, PhotoIngested, PhotoMatched, PhotoWithdrawn),
             calls=(
                 Call(
-                    actions=("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
+                    actions=("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
                     on="table",
                 ),
             ),
+            batch=50,
+            window_s=5,
+            concurrency=2,
         ),
         Function(
             name="api",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import logging
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.search import api, finding, gallery
+from services.search import api, domain, finding, gallery
 from services.search.adapters import Gallery
+from services.search.domain import PhotoEvent
+from services.search.stage import STAGE
 from shared import aws
-from shared.events import DomainEvent, Meta, PhotoRejected, caused
+from shared.events import DomainEvent, Meta, PhotoRejected, RaceConfigured, caused
 from shared.table import Table
 from tests.gallery_world import (
     BUCKET,
@@ -80,6 +84,55 @@ def test_the_table_is_the_same_after_any_order_and_repetition(deliveries: list[A
         assert shuffled.items() == expected
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(STORY * 2), st.lists(st.integers(1, 6), min_size=len(STORY) * 2))
+def test_the_table_is_the_same_however_deliveries_are_cut_into_batches(deliveries: list[Any], cuts: list[int]) -> None:
+    with world() as told:
+        told.hear(*STORY)
+        expected = told.items()
+    with world() as batched:
+        batched.hear(configured())
+        rest = [event for event in deliveries if not isinstance(event, RaceConfigured)]
+        for size in cuts:
+            batched.gallery.learn_photos(rest[:size])
+            rest = rest[size:]
+        assert batched.items() == expected
+
+
+@pytest.mark.parametrize("moment", ["before-send", "after-call"])
+def test_a_batch_that_dies_at_any_call_is_made_good_by_its_redelivery(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 4. Photos are whole or not there at all, also between the transactions of a batch."""
+    monkeypatch.setattr(domain, "MAX_ACTIONS", 10)  # two photos of four items each
+    few: list[PhotoEvent] = [*map(ingested, range(4)), *(matched(n, runner("42"), runner("7")) for n in range(4))]
+
+    def dies_at(number: int) -> tuple[list[Any], bool]:
+        with world() as made:
+            calls = itertools.count(1)
+
+            def die(**_: Any) -> None:
+                if next(calls) == number:
+                    raise OSError("the function is ended here")
+
+            client = aws.client("dynamodb")
+            client.meta.events.register_last(f"{moment}.dynamodb.*", die)
+            died = False
+            try:
+                Gallery(Table(client, TABLE)).learn_photos(few)
+            except OSError:
+                died = True
+            places = Counter(item["SK"].rsplit("#", 1)[1] for item in made.items())
+            assert set(places.values()) <= {4}
+            made.gallery.learn_photos(few)
+            return made.items(), died
+
+    expected, died = dies_at(0)
+    assert not died
+    assert [dies_at(number) for number in (1, 2, 3)] == [(expected, True)] * 3
+    assert dies_at(4) == (expected, False)
+
+
 def test_two_writers_at_once_lose_nothing() -> None:
     """Another worker writes the same photo between our read and our write; then we read again."""
     with world() as made:
@@ -92,7 +145,7 @@ def test_two_writers_at_once_lose_nothing() -> None:
                 made.hear(meanwhile.pop(0))
 
         client.meta.events.register_first("before-call.dynamodb.TransactWriteItems", interfere)
-        Gallery(Table(client, TABLE)).learn_photo(ingested(1, revision=2, by="Lee"))
+        Gallery(Table(client, TABLE)).learn_photos([ingested(1, revision=2, by="Lee")])
         assert not meanwhile
         found = {item["SK"].split("#PHOTO")[0]: item for item in made.items()}
         assert {"BIB#42", "BIB#7"} <= found.keys()
@@ -114,6 +167,67 @@ def _deliver(*events: DomainEvent) -> dict[str, Any]:
         function_name = "gallery"
 
     return gallery.handler({"Records": records}, Context())
+
+
+CROWD: list[PhotoEvent] = [
+    *map(ingested, range(50)),
+    *(matched(n, runner("42"), runner(str(100 + n))) for n in range(50)),
+]
+
+
+def test_a_batch_is_read_in_one_request_and_written_in_one_for_each_hundred_items(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with world() as made:
+        _functions_of_their_own(monkeypatch)
+        assert _deliver(*CROWD[:50]) == {"batchItemFailures": []}
+        assert aws.calls == {"dynamodb.BatchGetItem": 1, "dynamodb.TransactWriteItems": 1}
+        assert _deliver(*CROWD[50:]) == {"batchItemFailures": []}
+        assert aws.calls == {"dynamodb.BatchGetItem": 1, "dynamodb.TransactWriteItems": 2}
+        assert len(made.photos(bib="42", limit="100")[1]["photos"]) == 50
+        assert _deliver(*CROWD[50:]) == {"batchItemFailures": []}
+        assert aws.calls == {"dynamodb.BatchGetItem": 1}
+
+
+def test_two_batches_at_once_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one batch is between reading and writing, another writes one of its photos; twice in a row."""
+    with world() as made:
+        _functions_of_their_own(monkeypatch)
+        client = aws.client("dynamodb")
+        meanwhile: list[list[PhotoEvent]] = [
+            [withdrawn(7), ingested(7, revision=3, by="Lee")],
+            [matched(7, runner("42"), photo_revision=3)],
+        ]
+
+        def interfere(**_: Any) -> None:
+            if meanwhile:
+                made.gallery.learn_photos(meanwhile.pop(0))
+
+        client.meta.events.register_first("before-call.dynamodb.TransactWriteItems", interfere)
+        Gallery(Table(client, TABLE)).learn_photos(CROWD[:50])
+        assert not meanwhile
+        assert len(ids(made.photos(limit="100")[1])) == 50
+        assert (ids(made.photos(bib="42")[1]), ids(made.photos(photographer="Lee")[1])) == ([7], [7])
+
+
+ACTIONS = {
+    "BatchGetItem": {"dynamodb:BatchGetItem"},
+    "GetItem": {"dynamodb:GetItem"},
+    "PutItem": {"dynamodb:PutItem"},
+    "TransactWriteItems": {"dynamodb:PutItem", "dynamodb:DeleteItem"},
+}
+
+
+def test_the_gallerys_card_allows_what_is_called_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 9, as far as moto shows it: transactions need the actions of what they do."""
+    with world():
+        _functions_of_their_own(monkeypatch)
+        assert _deliver(configured(), ingested(1), matched(1, runner("42"))) == {"batchItemFailures": []}
+        made = set(aws.calls)
+        assert _deliver(withdrawn(1)) == {"batchItemFailures": []}
+    needed = set().union(*(ACTIONS[call.removeprefix("dynamodb.")] for call in made | set(aws.calls)))
+    card = next(function for function in STAGE.functions if function.name == "gallery")
+    assert needed == {action for call in card.calls for action in call.actions}
 
 
 def _functions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

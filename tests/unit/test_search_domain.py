@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.search.domain import MAX_RUNNERS, Item, Photo, PhotoEvent, apply, configured, items, wall_clock
+from services.search import domain
+from services.search.domain import (
+    MAX_ACTIONS,
+    MAX_RUNNERS,
+    Change,
+    Item,
+    Photo,
+    PhotoEvent,
+    apply,
+    change,
+    configured,
+    items,
+    transactions,
+    wall_clock,
+)
 from shared.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
 from tests.gallery_world import RACE, ingested, matched, photo_id, runner, withdrawn
 from tests.gallery_world import configured as race_configured
@@ -92,11 +107,38 @@ def test_a_crowd_still_fits_into_one_transaction_of_100() -> None:
         runners = [runner(str(bib)) for bib in range(first, first + 100)]
         return [ingested(1, at=at, revision=revision), matched(1, *runners, revision=revision)]
 
-    before = heard(crowd(1, 1, "2026-11-08T09:00:00"))
-    after = heard([*crowd(1, 1, "2026-11-08T09:00:00"), *crowd(500, 2, "2026-11-08T10:00:00")])
-    gone = set(sks(before)) - set(sks(after))
-    assert len(gone) + len(after) <= 100
-    assert len(after) == 2 + MAX_RUNNERS
+    before = reduce(apply, crowd(1, 1, "2026-11-08T09:00:00"), Photo(photo_id=photo_id(1)))
+    replaced = change(RACE, before, crowd(500, 2, "2026-11-08T10:00:00"))
+    assert replaced is not None
+    assert replaced.actions <= MAX_ACTIONS
+    assert len(replaced.puts) == 2 + MAX_RUNNERS
+    assert list(transactions([replaced])) == [[replaced]]
+
+
+def test_events_that_tell_nothing_new_change_nothing() -> None:
+    known = reduce(apply, LIVES, Photo(photo_id=photo_id(1)))
+    assert change(RACE, known, LIVES) is None
+
+
+def _change(actions: int, size: int) -> Change:
+    return Change(ref=RACE, held=None, puts=({"SK": "x" * size}, *({},) * (actions - 1)), gone=())
+
+
+SMALL_CHANGES = st.builds(_change, st.sampled_from([1, 2, 40, MAX_ACTIONS]), st.sampled_from([1, 400, 900]))
+
+
+@given(st.lists(SMALL_CHANGES, max_size=60))
+def test_transactions_are_whole_changes_within_dynamodbs_limits(changes: list[Change]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(domain, "MAX_BYTES", 2_000)
+        made = list(transactions(changes))
+    assert [one for together in made for one in together] == changes
+    for together in made:
+        assert sum(one.actions for one in together) <= MAX_ACTIONS
+        assert sum(one.size for one in together) <= 2_000
+    for one, following in pairwise(made):
+        full = sum(c.actions for c in one) + following[0].actions > MAX_ACTIONS
+        assert full or sum(c.size for c in one) + following[0].size > 2_000, "as few as can be in this order"
 
 
 @pytest.mark.parametrize(
