@@ -23,6 +23,8 @@ from typing import Any
 
 HOST = "127.0.0.1"
 
+_WINDOW = "MaximumBatchingWindowInSeconds"
+
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
 """A resource's physical id and its attributes for Fn::GetAtt."""
@@ -40,6 +42,7 @@ def main() -> None:
     _honour_rule_dead_letter_queues()
     _archive_uploads()
     _replay_for_chosen_rules_only()
+    _honour_batching_windows()
     _bound_workers(max(2, os.cpu_count() or 1))
     _wait_for_late_logs()
     asyncio.run(_serve(arguments.port))
@@ -295,6 +298,29 @@ def _replay_for_chosen_rules_only() -> None:
             invoke_target(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_if_chosen
+
+
+def _honour_batching_windows() -> None:
+    """Give out a batch only when it is full or its mapping's window has passed, and of more than ten if asked for."""
+    from ministack.services import lambda_svc, sqs
+
+    receive = sqs._receive_messages_for_esm
+
+    def receive_when_due(queue_url: str, most: int) -> list[Any]:
+        queue = sqs._queues[queue_url]
+        arn = queue["attributes"]["QueueArn"]
+        mappings = [mapping for _account, _region, mapping in lambda_svc._iter_all_esms()]
+        window = max(mapping.get(_WINDOW, 0) for mapping in mappings if mapping.get("EventSourceArn") == arn)
+        now = time.time()
+        visible_since = [since for message in list(queue["messages"]) if (since := message.get("visible_at", 0)) <= now]
+        if len(visible_since) < most and min(visible_since, default=now) + window > now:
+            return []
+        batch: list[Any] = []
+        while len(batch) < most and (more := receive(queue_url, most - len(batch))):
+            batch += more
+        return batch
+
+    sqs._receive_messages_for_esm = receive_when_due
 
 
 def _bound_workers(most: int) -> None:

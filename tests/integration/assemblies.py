@@ -40,32 +40,80 @@ def handler(event, context):
 """
 
 
+_ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}},
+}
+
+
+def _queue(name: str) -> Template:
+    return {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name, "VisibilityTimeout": 120}}
+
+
+def _function(name: str, code: str) -> Template:
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "FunctionName": name,
+            "Runtime": "python3.11",
+            "Handler": "index.handler",
+            "Timeout": 120,
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Code": {"ZipFile": code},
+        },
+    }
+
+
+def _mapping(queue: str, batch: int, window_s: int = 0) -> Template:
+    """The queue with this logical id feeds Function."""
+    return {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]},
+            "FunctionName": {"Ref": "Function"},
+            "BatchSize": batch,
+            "MaximumBatchingWindowInSeconds": window_s,
+        },
+    }
+
+
 def with_a_busy_worker() -> Template:
-    """A queue that feeds a function which is busy for a minute and has started a program of its own."""
-    role = {"Version": "2012-10-17", "Statement": []}
+    """A queue that feeds a function which is busy for a minute and has started a program of its own.
+
+    A second queue feeds it too, but waits five minutes for a full batch.
+    """
     return {
         "Resources": {
-            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "work"}},
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": role}},
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "FunctionName": "sleeper",
-                    "Runtime": "python3.11",
-                    "Handler": "index.handler",
-                    "Timeout": 120,
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Code": {"ZipFile": SLEEPER},
-                },
-            },
-            "Mapping": {
-                "Type": "AWS::Lambda::EventSourceMapping",
-                "Properties": {
-                    "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
-                    "FunctionName": {"Ref": "Function"},
-                    "BatchSize": 1,
-                },
-            },
+            "Queue": _queue("work"),
+            "Patient": _queue("patient"),
+            "Role": _ROLE,
+            "Function": _function("sleeper", SLEEPER),
+            "Mapping": _mapping("Queue", 1),
+            "PatientMapping": _mapping("Patient", 10, window_s=300),
+        }
+    }
+
+
+TELLER = """
+import json, os
+import boto3
+
+def handler(event, context):
+    queue = os.environ["AWS_ENDPOINT_URL"] + "/000000000000/batches"
+    bodies = [record["body"] for record in event["Records"]]
+    boto3.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(bodies))
+"""
+
+
+def with_batches_that_are_told(batch: int, window_s: int) -> Template:
+    """A queue `work` whose batches are told, as JSON lists of their messages' bodies, to a queue `batches`."""
+    return {
+        "Resources": {
+            "Queue": _queue("work"),
+            "Batches": _queue("batches"),
+            "Role": _ROLE,
+            "Function": _function("teller", TELLER),
+            "Mapping": _mapping("Queue", batch, window_s),
         }
     }
 

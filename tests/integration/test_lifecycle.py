@@ -51,8 +51,12 @@ def processes(running: Running) -> list[str]:
     return [row[2] for row in rows if len(row) == 3 and row[0] in groups and not row[1].startswith("Z")]
 
 
+def queue_url(running: Running, queue: str) -> str:
+    return f"{running.aws_url}/000000000000/{queue}"
+
+
 def keep_a_worker_busy(running: Running) -> None:
-    queue = f"{running.aws_url}/000000000000/work"
+    queue = queue_url(running, "work")
     running.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
     until(lambda: any("sleep 300" in command for command in processes(running)))
 
@@ -89,11 +93,14 @@ def test_kill_9_leaves_no_process_and_the_next_start_leaves_its_state_behind(hom
     assert any("starting empty" in text for text in said)
 
 
-def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on(home: Path, small: Path) -> None:
+def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on_or_waiting(
+    home: Path, small: Path
+) -> None:
     ports = free_ports()
     first = runtime.start_detached(home, ports, keep=True, assembly=small)
     first.client("s3").create_bucket(Bucket="mine")
     first.client("s3").put_object(Bucket="mine", Key="사진 +1.jpg", Body=b"content", Metadata={"photographer": "kim"})
+    first.client("sqs").send_message(QueueUrl=queue_url(first, "patient"), MessageBody="for a full batch")
     keep_a_worker_busy(first)
     assert runtime.stop(home) == first
     assert processes(first) == []
@@ -102,6 +109,8 @@ def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on
     found = second.client("s3").get_object(Bucket="mine", Key="사진 +1.jpg")
     assert (found["Body"].read(), found["Metadata"]) == (b"content", {"photographer": "kim"})
     until(lambda: any("sleep 300" in command for command in processes(second)), seconds=5)
+    [waiting] = second.client("sqs").receive_message(QueueUrl=queue_url(second, "patient"))["Messages"]
+    assert waiting["Body"] == "for a full batch"
 
 
 def test_a_second_start_says_who_runs_and_how_to_stop_it(home: Path, small: Path) -> None:
