@@ -20,7 +20,7 @@ GROUPS = (
     ("Organizer", ("race create", "roster import")),
     ("Photographer", ("upload",)),
     ("Runner", ("find",)),
-    ("Operator", ("status", "dlq", "redrive", "replay", "vision serve", "bench")),
+    ("Operator", ("status", "explain", "dlq", "redrive", "replay", "vision serve", "bench")),
 )
 
 
@@ -507,6 +507,37 @@ def replay(
     target = _target()
     planned = plan(target, stage, function, **window, race=ref, now=datetime.now(UTC))
     sys.exit(show_replay(target, planned, only, rate=rate, yes=yes, as_json=as_json))
+
+
+@cli.command("explain", short_help="Show why somebody is, or is not, in a photo.")
+@click.argument("photo", metavar="PHOTO")
+@_race_options()
+@_json
+def explain_photo(photo: str, organizer: str | None, event: str | None, as_json: bool) -> None:
+    """Show who is in a photo and why: what was read, which faces match, what an organizer said, what it waits for.
+
+    PHOTO is a file name, an upload's key or a photo id.
+
+    \b
+    snaprace explain IMG_2300.jpg
+    snaprace explain hanriver/seoul-2026/raw_photos/IMG_2300.jpg --json
+    """
+    from ops.explain import explain, photos_named_in
+    from ops.photo import filenames, find
+    from ops.show import show_explanation
+
+    target, race = _race_of(photo, organizer, event)
+    found = find(target, race, photo)
+    names = filenames(target, race, photos_named_in(found))
+    show_explanation(explain(found, names), as_json=as_json)
+
+
+def _race_of(photo: str, organizer: str | None, event: str | None) -> tuple[Target, RaceRef]:
+    """Where a photo is: the race that its key names, or the one the options name."""
+    from ops.photo import race_of
+
+    target, named = _target(), race_of(photo)
+    return target, _the_race(target, *(named or (organizer, event)))
 
 
 def _ports(port: int, aws_port: int, vision_port: int) -> Any:

@@ -14,8 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,10 +30,10 @@ from ops.errors import Failed
 from ops.find import SearchApi
 from ops.races import create_race, import_roster, read_file, read_roster
 from ops.score import Found, Score, Truth, score_bibs, score_people
-from ops.status import Status, status
+from ops.status import Status, status, unmatched
 from ops.target import Target, of_runtime
 from ops.upload import key_of, photos_in, upload
-from shared import naming
+from ops.work import Work, calls_of, work
 from shared.bibs import BibRules
 from shared.keys import RaceRef
 from shared.race import RaceSettings, Roster
@@ -46,7 +45,7 @@ _DRAW_SECONDS = 300
 # A photo takes seconds; when nothing at all has moved for so long, nothing will.
 _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
-_QUIET_SECONDS = 60
+_SETTLING_SECONDS = 300  # faces are compared once more when nothing has come for 30 s
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,10 @@ class Material:
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the run came to. Times in seconds; `vision_seconds` is the vision workers' working time, divided by them.
 
-    `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered.
+    `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered;
+    `settling_seconds` then pass until the race is quiet and the faces that need it are compared with all others.
+    `api_calls` are those of the functions that photos go through, `calls_per_photo` the ones that cost, per uploaded
+    photo: S3 GET counts uploads that are fetched. `state_hash` as in `snaprace status --json`.
     """
 
     photos: int
@@ -78,7 +80,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     vision_seconds: float
     vision_workers: int
     seconds_before_upload: float
+    settling_seconds: float
     api_calls: dict[str, int]
+    calls_per_photo: dict[str, float]
+    state_hash: str | None
 
     @property
     def complete(self) -> bool:
@@ -202,8 +207,10 @@ def run(
     ended = _wait(target, running, material, observer, check)
     seconds = time.monotonic() - first_upload
     vision = _vision(running)
-    observer.step("Waiting until nothing is in work any more")
-    _wait_until_quiet(target, check)
+    observer.step("Waiting until the race is quiet and all faces are compared")
+    _wait_until_matched(target, check)
+    settling_seconds = time.monotonic() - first_upload - seconds
+    works = [one for one in work(target) if not one.serves]
     observer.step("Asking the product who is in which photo")
     found = list(_answers(target, ended, material.roster)) if material.truth and material.roster else []
     roster = {runner.bib for runner in material.roster.runners} if material.roster else set()
@@ -225,7 +232,10 @@ def run(
         vision_seconds=round((vision["engine_seconds"] - vision_before["engine_seconds"]) / vision["workers"], 1),
         vision_workers=vision["workers"],
         seconds_before_upload=round(first_upload - began, 1),
-        api_calls=_api_calls(target),
+        settling_seconds=round(settling_seconds, 1),
+        api_calls=dict(sorted(calls_of(works).items())),
+        calls_per_photo=calls_per_photo(works, len(material.photos)),
+        state_hash=status(target, RACE, hashed=True).state_hash,
     )
 
 
@@ -264,13 +274,13 @@ def _wait(
         time.sleep(_POLL_SECONDS)
 
 
-def _wait_until_quiet(target: Target, check: Callable[[], None]) -> None:
+def _wait_until_matched(target: Target, check: Callable[[], None]) -> None:
     """A photo can be searched before the last word about its runners is spoken: wait for that, but not for ever."""
-    deadline = time.monotonic() + _QUIET_SECONDS
+    deadline = time.monotonic() + _SETTLING_SECONDS
     quiet = 0
     while quiet < 2 and time.monotonic() < deadline:  # twice: between two queues a message is in neither
         check()
-        quiet = 0 if backlog(target) else quiet + 1
+        quiet = 0 if backlog(target) or unmatched(target, RACE) else quiet + 1
         time.sleep(_POLL_SECONDS)
 
 
@@ -297,16 +307,16 @@ def _answers(target: Target, ended: Status, roster: Roster | None) -> Iterator[F
             yield Found(filenames=filenames, bib=runner.bib, read=read)
 
 
-def _api_calls(target: Target) -> dict[str, int]:
-    """The AWS calls that the functions made, by "service.Operation", from the line each writes when it is done."""
-    client = target.client("logs")
-    calls: Counter[str] = Counter()
-    prefix = f"/aws/lambda/{naming.stack(target.env, '')}"
-    groups = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-    for group in [group["logGroupName"] for page in groups for group in page["logGroups"]]:
-        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group)
-        for event in (event for page in pages for event in page["events"]):
-            if '"api_calls"' in event["message"]:
-                with contextlib.suppress(ValueError):
-                    calls.update(json.loads(event["message"])["api_calls"])
-    return dict(sorted(calls.items()))
+def calls_per_photo(works: Sequence[Work], photos: int) -> dict[str, float]:
+    """The calls that cost, per uploaded photo. A race's own files are not counted among the S3 GETs."""
+    calls = calls_of(works)
+    fetched = sum(one.calls["s3.GetObject"] for one in works if one.function.startswith("ingest-"))
+    counted = {
+        "DetectText": calls["rekognition.DetectText"],
+        "IndexFaces": calls["rekognition.IndexFaces"],
+        "SearchFaces": calls["rekognition.SearchFaces"],
+        "S3 GET": fetched,
+        "DynamoDB": sum(number for call, number in calls.items() if call.startswith("dynamodb.")),
+        "PutEvents": calls["eventbridge.PutEvents"],
+    }
+    return {call: round(number / photos, 2) for call, number in counted.items()}

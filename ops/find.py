@@ -13,6 +13,7 @@ import msgspec
 
 from ops.errors import Failed
 from ops.races import read_file
+from shared.events import Evidence
 from shared.keys import RaceRef
 
 Json = dict[str, Any]
@@ -29,6 +30,12 @@ class FoundRunner(msgspec.Struct, frozen=True, kw_only=True):
     read: bool
 
 
+class KnownRunner(FoundRunner, frozen=True, kw_only=True):
+    """A runner in a photo and how that is known, the weightiest evidence first."""
+
+    evidence: tuple[Evidence, ...] = ()
+
+
 class FoundPhoto(msgspec.Struct, frozen=True, kw_only=True):
     """A found photo, as far as the command line needs it; `similarity` (percent) when found by selfie."""
 
@@ -38,6 +45,12 @@ class FoundPhoto(msgspec.Struct, frozen=True, kw_only=True):
     runners: tuple[FoundRunner, ...]
     preview_url: str
     similarity: float | None = None
+
+
+class OnePhoto(FoundPhoto, frozen=True, kw_only=True):
+    """A photo that was asked for by its id."""
+
+    runners: tuple[KnownRunner, ...]
 
 
 class SearchApi:
@@ -57,6 +70,14 @@ class SearchApi:
             cursor = answer["next_cursor"]
             if cursor is None:
                 return
+
+    def photo(self, race: RaceRef, photo_id: str) -> OnePhoto | None:
+        """One photo with the evidence about who is in it; None where runners are shown no such photo."""
+        path = f"/races/{quote(race.organizer_id)}/{quote(race.event_id)}/photos/{quote(photo_id)}"
+        try:
+            return msgspec.convert(self._ask("GET", path), OnePhoto)
+        except _NotThere:
+            return None
 
     def by_selfie(self, race: RaceRef, selfie: Path) -> Iterator[FoundPhoto]:
         """The photos of a face, best first. Raises Failed with the API's sentence."""
@@ -86,4 +107,9 @@ class SearchApi:
         if response.is_success:
             return dict(answer)
         sentence = answer.get("error", {}).get("message") if isinstance(answer.get("error"), dict) else None
-        raise Failed(sentence or f"The search API answered {response.status_code} without saying why.")
+        refusal = _NotThere if response.status_code == httpx.codes.NOT_FOUND else Failed
+        raise refusal(sentence or f"The search API answered {response.status_code} without saying why.")
+
+
+class _NotThere(Failed):
+    """The search API does not know what was asked for."""

@@ -18,6 +18,7 @@ from local import runtime
 from local.runtime import Ports
 from ops.console import answers, console, counted
 from ops.demo import RACE, Material, Observer, Report, drawing, drawn_material, own_material, run
+from ops.explain import Explanation
 from ops.find import FoundPhoto
 from ops.score import Score
 from ops.status import Status, as_json
@@ -133,8 +134,13 @@ def show_report(report: Report, material: Material) -> None:
         f"{report.seconds:.0f} s",
         f"from the first upload to the last result; vision worked {report.vision_seconds:.0f} s of it",
     )
-    table.add_row(f"{sum(report.api_calls.values()):,}", f"AWS calls, {_per_photo(report)} a photo")
+    table.add_row(f"{report.settling_seconds:.0f} s", "more, until the race was quiet and all faces were compared")
+    table.add_section()
+    table.add_row(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")
+    for call, number in report.calls_per_photo.items():
+        table.add_row(f"{number:.2f}", call)
     console.print(table)
+    console.print(f"state_hash {report.state_hash}")
     for each in report.rejected[:_REASONS_SHOWN]:
         name = str(each["key"]).rsplit("/", 1)[-1]
         expected = material.truth.bad.get(name) if material.truth else each["reason"]
@@ -144,10 +150,6 @@ def show_report(report: Report, material: Material) -> None:
 
 def _parts(score: Score) -> str:
     return f"precision {score.precision:.3f}, recall {score.recall:.3f}"
-
-
-def _per_photo(report: Report) -> str:
-    return f"{sum(report.api_calls.values()) / max(1, report.photos):.0f}"
 
 
 # --- upload, find, status -----------------------------------------------------------------------------
@@ -251,6 +253,35 @@ def _age(seconds: float | None) -> str:
     return f"uploaded {seconds / 3600:.1f} h ago" if seconds < 48 * 3600 else f"uploaded {seconds / 86400:.1f} days ago"
 
 
+def show_explanation(found: Explanation, *, as_json: bool) -> None:
+    """Why somebody is, or is not, in a photo."""
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(found), ensure_ascii=False, indent=2))
+        return
+    answers.print(Text.assemble((found.filename, "bold"), "  ", (found.photo_id or "", "dim")))
+    answers.print(found.summary, markup=False)
+    for upload_ in found.uploads[1:]:
+        answers.print(f"The same picture: {upload_['key'].rsplit('/', 1)[-1]} ({upload_['state']})", markup=False)
+    for title, sentences in (("Waits", found.waits), ("Read", found.read), ("Organizer", found.said)):
+        for number, sentence in enumerate(sentences):
+            answers.print(Text.assemble((f"{title if not number else '':<10}", "dim"), sentence))
+    if found.faces_summary:
+        answers.print(Text.assemble((f"{'Faces':<10}", "dim"), found.faces_summary))
+    for runner in found.runners:
+        where = f"face {runner.face}" if runner.face else "by the bib alone"
+        how_sure = f"{runner.status}, {runner.confidence:.1f}%"
+        answers.print()
+        answers.print(Text.assemble((f"{runner.bib:<10}", "bold"), (how_sure, _COLOURS[runner.status]), f", {where}"))
+        for sentence in runner.because:
+            answers.print(f"          {sentence}", markup=False)
+        for sentence in runner.against:
+            answers.print(Text.assemble(" " * 10, ("Against it: ", "yellow"), sentence))
+    unknown = [str(face.number) for face in found.faces if face.bib is None]
+    if unknown:
+        answers.print(f"\nNobody knows whose face {', '.join(unknown)} is.", markup=False)
+
+
+_COLOURS = {"confirmed": "green", "inferred": "cyan", "doubtful": "yellow"}
 _status_json = as_json
 _STATES = {
     "waiting": "waiting for their race",

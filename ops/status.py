@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -159,7 +160,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
         event_id=race.event_id,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         uploads=tuple(
-            _upload(key, dates.get(key), records.get(key, {}), searchable, missing, dead) for key in sorted(keys)
+            state_of(key, dates.get(key), records.get(key, {}), searchable, missing, dead) for key in sorted(keys)
         ),
         dead_letters=letters,
         unmatched=unmatched(target, race),
@@ -167,14 +168,19 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
     )
 
 
-def _upload(
+def state_of(
     key: str,
     uploaded_at: str | None,
     record: Item,
-    searchable: set[str],
+    searchable: AbstractSet[str],
     missing: Mapping[str, tuple[Step, ...]],
     dead: Mapping[str, tuple[str, ...]],
 ) -> Upload:
+    """An upload's state, by its record of ingest (empty where there is none).
+
+    `searchable` are photo ids, `missing` the steps to be done by photo id, `dead` the queues in which letters about a
+    key or photo id lie.
+    """
     photo_id = record.get("photo_id")
     queues = tuple(sorted({*dead.get(key, ()), *dead.get(photo_id or "", ())}))
     waits_for: tuple[Step, ...] = ()
@@ -231,8 +237,17 @@ def missing_steps(read: Item, indexed: Item, heard: Item) -> tuple[Step, ...]:
 
 
 def unmatched(target: Target, race: RaceRef) -> int:
-    """How many photos have faces that will be compared with the others' when the race goes quiet."""
-    return sum(1 for _ in target.table("faces").query(race.partition, "NEW#", only=("SK",)))
+    """How many photos have faces that will be compared with all others' when the race goes quiet."""
+    return len(to_be_matched(target, race))
+
+
+def to_be_matched(target: Target, race: RaceRef) -> frozenset[str]:
+    """These photos' ids."""
+    table = target.table("faces")
+    kinds = ("NEW#", "EARLY#")  # the second were compared once already because the race did not go quiet
+    return frozenset(
+        item["SK"].rsplit("#", 1)[-1] for kind in kinds for item in table.query(race.partition, kind, only=("SK",))
+    )
 
 
 # --- for programs -------------------------------------------------------------------------------------

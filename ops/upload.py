@@ -87,12 +87,12 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-def uploaded(target: Target, race: RaceRef) -> dict[str, Uploaded]:
-    """The raw photos that are there, by key."""
+def uploaded(target: Target, race: RaceRef, beginning: str | None = None) -> dict[str, Uploaded]:
+    """The raw photos that are there, by key; or what is there whose key begins like this."""
     pages = (
         target.client("s3")
         .get_paginator("list_objects_v2")
-        .paginate(Bucket=target.photo_bucket, Prefix=f"{race.prefix}{RAW_PHOTOS}/")
+        .paginate(Bucket=target.photo_bucket, Prefix=beginning or f"{race.prefix}{RAW_PHOTOS}/")
     )
     return {
         item["Key"]: Uploaded(

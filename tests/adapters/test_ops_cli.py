@@ -21,6 +21,7 @@ from local.runtime import CHECKOUT, Ports, Running
 from ops import cli, races
 from shared import naming
 from tests import gallery_world
+from tests.adapters import photo_world
 from tests.adapters.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, put
 from tests.e2e import page_server
 
@@ -79,7 +80,7 @@ def files(tmp_path: Path) -> None:
 def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -> None:
     page = snaprace("--help")
     assert page.code == 0
-    commands = ["demo", "up", "down", "race create", "roster import", "upload", "find", "status"]
+    commands = ["demo", "up", "down", "race create", "roster import", "upload", "find", "status", "explain"]
     assert len(page.out.splitlines()) < 50
     for name in (*commands, "vision serve"):
         assert f"  {name} " in page.out
@@ -313,6 +314,24 @@ def test_what_the_api_refuses_is_said_in_its_words(
     said = snaprace("find", "--selfie", "me.jpg")
     assert said.code == 1
     assert "face" in said.err
+
+
+def test_an_explanation_is_a_page_for_people_and_json_for_programs(
+    snaprace: Snaprace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with photo_world.photo_world(monkeypatch, tmp_path / "home"):
+        shown = snaprace("explain", "결승 1.jpg")
+        assert (shown.code, shown.err) == (0, "")
+        lines = shown.out.splitlines()
+        assert lines[0] == f"결승 1.jpg  {photo_world.PHOTO}"
+        assert "42        confirmed, 97.5%, face 1" in lines
+        assert lines[-1] == "Nobody knows whose face 3 is."
+        by_key = snaprace("explain", photo_world.key_of(1), "--json")
+        assert json.loads(by_key.out)["photo_id"] == photo_world.PHOTO
+        unknown = snaprace("explain", "gone.jpg")
+        assert (unknown.code, unknown.out) == (1, "")
+        assert unknown.err.startswith(f"There is no photo 'gone.jpg' in the race {photo_world.RACE}.")
+        assert len(unknown.err.splitlines()) == 1
 
 
 # --- as a process of its own ----------------------------------------------------------------------------

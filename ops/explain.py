@@ -1,0 +1,209 @@
+"""Why somebody is, or is not, in a photo, in sentences for a person. Pure: what is known comes from ops.photo."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ops.console import counted
+from ops.find import KnownRunner
+from ops.photo import Photo
+from shared.events import Box, Evidence
+
+_NAMED = 3  # photos that a sentence names; the evidence has them all
+SAME_FACE = 0.3  # intersection over union from which two boxes are of one face
+
+
+class WhyHere(msgspec.Struct, frozen=True, kw_only=True):
+    """A runner in the photo; `face` counts from the left from 1, None where she is known by her bib alone."""
+
+    bib: str
+    status: str
+    confidence: float
+    read: bool
+    face: int | None
+    because: tuple[str, ...]
+    against: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+class SeenFace(msgspec.Struct, frozen=True, kw_only=True):
+    """A face; `number` counts from the left from 1, `bib` is whose it is, None where nobody knows."""
+
+    number: int
+    bib: str | None
+    box: Box
+    confidence: float
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is to be said of a photo. `summary` is one sentence; `read`, `said` and `waits` are sentences, too."""
+
+    photo_id: str | None
+    filename: str
+    taken_at: str | None
+    uploads: tuple[dict[str, Any], ...]
+    summary: str
+    read: tuple[str, ...]
+    faces: tuple[SeenFace, ...]
+    faces_summary: str
+    runners: tuple[WhyHere, ...]
+    said: tuple[str, ...]
+    waits: tuple[str, ...]
+
+
+def photos_named_in(photo: Photo) -> frozenset[str]:
+    """The other photos of which an explanation gives the file names."""
+    runners = photo.answer.runners if photo.answer else ()
+    evidence = {each.photo_id for runner in runners for each in runner.evidence if each.photo_id}
+    return frozenset(evidence | {cut.other_photo_id for cut in photo.identified.cuts})
+
+
+def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
+    """Explain a photo; `names` are the file names of `photos_named_in` it, unknown ones are shown by their id."""
+    runners = photo.answer.runners if photo.answer else ()
+    return Explanation(
+        photo_id=photo.photo_id,
+        filename=photo.filename,
+        taken_at=photo.answer.taken_at if photo.answer else None,
+        uploads=tuple({**msgspec.to_builtins(upload), "why": upload.why} for upload in photo.uploads),
+        summary=_summary(photo),
+        read=tuple(_read(photo)),
+        faces=tuple(_faces(photo)),
+        faces_summary=_faces_summary(photo),
+        runners=tuple(_why_here(runner, photo, names) for runner in runners),
+        said=tuple(_said(photo, names)),
+        waits=tuple(_waits(photo)),
+    )
+
+
+def face_at(photo: Photo, box: Box) -> int | None:
+    """The number of the face that a box is of."""
+    overlaps = [(_overlap(face.box, box), number) for number, face in enumerate(photo.identified.faces, start=1)]
+    most, number = max(overlaps, default=(0.0, 0))
+    return number if most >= SAME_FACE else None
+
+
+def _summary(photo: Photo) -> str:
+    upload = photo.uploads[0]
+    match upload.state:
+        case "searchable":
+            return "Searchable: runners find it."
+        case "rejected":
+            return f"Rejected ({upload.reason}): {upload.message}"
+        case "dead-lettered":
+            return "Given up: what is said about it below could not be handled (snaprace dlq)."
+        case "waiting":
+            return "Waiting for its race to be created (snaprace race create)."
+        case "in progress":
+            return "In progress." if upload.waits_for else "Withdrawn: its upload was deleted."
+
+
+def _read(photo: Photo) -> Iterator[str]:
+    if photo.words is None:
+        return
+    yield f"{counted(photo.words, 'word')} read, of which {counted(len(photo.readings), 'bib')}."
+    for reading in photo.readings:
+        roster = "on the roster" if reading.verified else "no roster says whether that bib exists"
+        spelt = "" if reading.text == reading.bib else f" (printed {reading.text})"
+        yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}."
+    for suggestion in photo.suggestions:
+        yield (
+            f"'{suggestion.text}', {suggestion.confidence:.1f}% sure, is no bib of the roster, "
+            f"but one character off {suggestion.bib}."
+        )
+
+
+def _faces(photo: Photo) -> Iterator[SeenFace]:
+    owners = {photo.face_number(runner.bib): runner.bib for runner in photo.identified.runners}
+    for number, face in enumerate(photo.identified.faces, start=1):
+        yield SeenFace(number=number, bib=owners.get(number), box=face.box, confidence=face.confidence)
+
+
+def _faces_summary(photo: Photo) -> str:
+    if photo.faces_on is None:
+        return "not looked for yet" if photo.photo_id else ""
+    if not photo.faces_on:
+        return "switched off for this race: nothing biometric is computed"
+    number = len(photo.identified.faces)
+    return counted(number, "face") + (", counted from the left" if number > 1 else "") if number else "none found"
+
+
+def _why_here(runner: KnownRunner, photo: Photo, names: Mapping[str, str]) -> WhyHere:
+    supporting = [each for each in runner.evidence if each.bib == runner.bib]
+    contrary = [each for each in runner.evidence if each.bib != runner.bib]
+    because = list(_reasons(supporting, names))
+    if runner.read and not any(each.kind == "reading" for each in supporting):
+        because.append("Her bib is read here.")
+    return WhyHere(
+        bib=runner.bib,
+        status=runner.status,
+        confidence=runner.confidence,
+        read=runner.read,
+        face=photo.face_number(runner.bib),
+        because=tuple(because),
+        against=tuple(_reasons(contrary, names)),
+        evidence=runner.evidence,
+    )
+
+
+def _reasons(evidence: Iterable[Evidence], names: Mapping[str, str]) -> Iterator[str]:
+    """One sentence for each reason; matches of the same bib share one."""
+    matches: dict[str, list[Evidence]] = defaultdict(list)
+    for each in evidence:
+        match each.kind:
+            case "organizer":
+                yield f"An organizer says that {each.bib} is here."
+            case "reading":
+                yield f"Bib {each.bib} is read below this face, {each.score:.1f}% sure."
+            case "suggestion":
+                yield f"A number one character off {each.bib} is read below this face, {each.score:.1f}% sure."
+            case "match":
+                matches[each.bib].append(each)
+    for bib, found in matches.items():
+        where = f"another photo, where she wears {bib}" if len(found) == 1 else f"{len(found)} photos with bib {bib}"
+        yield f"This face is also in {where}: {_listed(found, names)}."
+
+
+def _listed(matches: Sequence[Evidence], names: Mapping[str, str]) -> str:
+    best = sorted(matches, key=lambda each: -each.score)
+    listed = [f"{_name(each.photo_id, names)} ({each.score:.1f}% alike)" for each in best[:_NAMED]]
+    return ", ".join(listed) + (f" and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
+
+
+def _said(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
+    for correction in photo.identified.corrections:
+        number = face_at(photo, correction.box) if correction.box else None
+        face = f", face {number}" if number else ""
+        yield f"An organizer said: {correction.bib} is {'' if correction.here else 'not '}in this photo{face}."
+    for cut in photo.identified.cuts:
+        if cut.cut:
+            number = face_at(photo, cut.box)
+            face = f"face {number}" if number else "a face"
+            yield f"An organizer said: {face} here and one in {_name(cut.other_photo_id, names)} are different people."
+
+
+def _waits(photo: Photo) -> Iterator[str]:
+    for upload in photo.uploads:
+        if upload.waits_for and upload.state != "waiting":
+            yield f"{upload.filename}: {upload.why}."
+    for letter in photo.dead_letters:
+        yield f"{letter.what} lies in {letter.place.queue}: {letter.reason}, {letter.error}."
+    if photo.unmatched:
+        yield "Its faces are compared with all others when no photo has come for half a minute."
+
+
+def _name(photo_id: str | None, names: Mapping[str, str]) -> str:
+    return names.get(photo_id or "", photo_id or "?")
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union, 0 to 1."""
+    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    if across <= 0 or down <= 0:
+        return 0.0
+    return across * down / (one.width * one.height + other.width * other.height - across * down)

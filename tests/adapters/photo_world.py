@@ -1,0 +1,103 @@
+"""One race with a photo of three people, as all stages keep it, for the commands that explain and correct photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from ops.dead_letters import places
+from ops.target import Target, choose
+from shared import naming
+from shared.events import Box, Evidence, MatchedRunner
+from tests import gallery_world
+from tests.adapters.deployed import ENV, configure, create_table, put
+from tests.e2e import page_server
+
+RACE = gallery_world.RACE
+PHOTO, OTHER, ALONE = (gallery_world.photo_id(number) for number in (1, 2, 3))
+SEQUENCER = "0A"
+
+
+def key_of(number: int) -> str:
+    """As gallery_world has it."""
+    return f"{RACE.prefix}raw_photos/결승 {number}.jpg"
+
+
+def box(left: float) -> dict[str, float]:
+    return {"left": left, "top": 0.2, "width": 0.1, "height": 0.15}
+
+
+def face(face_id: str, left: float) -> dict[str, Any]:
+    return {"face_id": face_id, "box": box(left), "confidence": 99.0}
+
+
+def runner(bib: str, status: Any, *evidence: Evidence, read: bool = False, face_id: str | None = None) -> MatchedRunner:
+    place = Box(**box(0.1)) if face_id else None
+    return MatchedRunner(
+        bib=bib, status=status, confidence=97.5, read=read, face_id=face_id, box=place, evidence=evidence
+    )
+
+
+READ = Evidence(kind="reading", bib="42", score=97.5, weight=0.975, photo_id=PHOTO)
+ALIKE = Evidence(kind="match", bib="7", score=99.2, weight=0.9, photo_id=OTHER)
+UNLIKE = Evidence(kind="match", bib="9", score=91.0, weight=0.3, photo_id=ALONE)
+RUNNERS = (
+    runner("42", "confirmed", READ, read=True, face_id="f-left"),
+    runner("7", "inferred", ALIKE, UNLIKE, face_id="f-middle"),
+)
+
+
+@contextmanager
+def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
+    """Photo 1 has faces of 42, of 7 (hidden bib) and of a stranger; photo 2 has 7; photo 3 has 9."""
+    monkeypatch.setenv("SNAPRACE_HOME", str(home))
+    with gallery_world.world() as world, page_server.serving(world) as address:
+        target = choose("auto", ENV)
+        for stage in ("races", "ingest", "ocr", "faces"):
+            create_table(stage)
+        target.client("s3").create_bucket(Bucket=target.photo_bucket)
+        for place in places(ENV):
+            target.client("sqs").create_queue(QueueName=place.queue)
+        boto3.client("events").create_event_bus(Name=naming.bus(ENV))
+        boto3.client("ssm").put_parameter(Name=naming.front_door_parameter(ENV), Value=address, Type="String")
+        configure(RACE)
+        world.hear(gallery_world.configured(), *(gallery_world.ingested(number) for number in (1, 2, 3)))
+        world.hear(gallery_world.matched(1, *RUNNERS))
+        for number in (1, 2, 3):
+            ingested(number)
+        ocr(
+            readings=[{"bib": "42", "text": "0042", "confidence": 97.5, "box": box(0.1), "verified": True}],
+            suggestions=[{"bib": "9", "text": "99", "confidence": 88.0, "box": box(0.7)}],
+        )
+        put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=True)
+        identity()
+        identity(OTHER, faces=[face("o-1", 0.3)], runners=[])
+        yield target
+
+
+def ingested(number: int) -> None:
+    """What ingest keeps of one of the photos."""
+    key, photo_id = key_of(number), gallery_world.photo_id(number)
+    record = {"key": key, "state": "ingested", "photo_id": photo_id, "at": "2026-11-08T03:00:00Z"}
+    put("ingest", f"KEY#{key}", RACE, sequencer=SEQUENCER, **record)
+    copies = [{"key": key, "uploaded_at": "2026-11-08T03:00:00Z"}]
+    put("ingest", f"PHOTO#{photo_id}", RACE, photo_id=photo_id, copies=copies)
+
+
+def ocr(readings: list[Any], suggestions: list[Any]) -> None:
+    """What ocr keeps of photo 1."""
+    words = [{"text": "0042"}, {"text": "99"}, {"text": "FINISH"}]
+    bibs = {"readings": readings, "suggestions": suggestions}
+    put("ocr", f"PHOTO#{PHOTO}", RACE, photo_id=PHOTO, revision=1, words=words, bibs=bibs)
+
+
+def identity(photo_id: str = PHOTO, **changed: Any) -> None:
+    """What identity keeps of a photo."""
+    faces = [face("f-right", 0.8), face("f-left", 0.1), face("f-middle", 0.45)]
+    runners = [{"bib": each.bib, "face_id": each.face_id} for each in RUNNERS]
+    item = {"faces": faces, "runners": runners, "bibs_revision": 1, "faces_revision": 1, "complete": True}
+    put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **(item | changed))

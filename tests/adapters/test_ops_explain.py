@@ -1,0 +1,192 @@
+"""Why somebody is, or is not, in a photo: from what the stages keep and the API answers to sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from ops.explain import Explanation, explain, photos_named_in
+from ops.find import KnownRunner
+from ops.photo import Photo, filenames, find, race_of
+from ops.target import Target
+from shared import naming
+from shared.errors import SnapRaceError
+from shared.events import Evidence
+from tests.adapters import photo_world
+from tests.adapters.deployed import ENV, put
+from tests.adapters.photo_world import ALIKE, ALONE, OTHER, PHOTO, RACE, READ, UNLIKE, box, face, identity, key_of
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as target,
+    ):
+        yield target
+
+
+@pytest.fixture
+def target(world: Target) -> Target:
+    """The same race for each test, which may change photo 1."""
+    identity()
+    return world
+
+
+def with_evidence(photo: Photo, *evidence: tuple[Evidence, ...]) -> Photo:
+    """The photo whose answer has this evidence for its runners 42 and 7."""
+    assert photo.answer is not None
+    reasons = dict(zip(("42", "7"), evidence, strict=False))
+    runners = tuple(
+        KnownRunner(
+            bib=each.bib,
+            status=each.status,
+            confidence=each.confidence,
+            read=each.read,
+            evidence=reasons.get(each.bib, ()),
+        )
+        for each in photo.answer.runners
+    )
+    return msgspec.structs.replace(photo, answer=msgspec.structs.replace(photo.answer, runners=runners))
+
+
+def explained(target: Target, name: str = "결승 1.jpg", *evidence: tuple[Evidence, ...]) -> Explanation:
+    photo = find(target, RACE, name)
+    if photo.answer:
+        photo = with_evidence(photo, *(evidence or ((READ,), (ALIKE, UNLIKE))))
+    return explain(photo, filenames(target, RACE, photos_named_in(photo)))
+
+
+@pytest.mark.parametrize("name", [PHOTO, key_of(1), "결승 1.jpg"])
+def test_a_photo_is_known_by_its_id_its_key_and_its_name(target: Target, name: str) -> None:
+    found = explained(target, name)
+    assert (found.photo_id, found.filename) == (PHOTO, "결승 1.jpg")
+    assert found.summary == "Searchable: runners find it."
+
+
+def test_a_key_names_its_race_and_a_name_does_not() -> None:
+    assert race_of(key_of(1)) == RACE
+    assert race_of("결승 1.jpg") is None
+
+
+@pytest.mark.parametrize("name", ["nobody.jpg", "0" * 32, f"{RACE.prefix}raw_photos/결승 1.jp"])
+def test_a_photo_that_is_not_there_is_said_in_one_sentence(target: Target, name: str) -> None:
+    with pytest.raises(SnapRaceError, match="There is no photo"):
+        find(target, RACE, name)
+
+
+def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) -> None:
+    read, hidden = explained(target).runners
+    assert (read.bib, read.status, read.face) == ("42", "confirmed", 1)
+    assert read.because == ("Bib 42 is read below this face, 97.5% sure.",)
+    assert read.against == ()
+    assert (hidden.bib, hidden.status, hidden.face) == ("7", "inferred", 2)
+    assert hidden.because == ("This face is also in another photo, where she wears 7: 결승 2.jpg (99.2% alike).",)
+    assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg (91.0% alike).",)
+
+
+def test_many_matches_are_one_sentence_the_best_first(target: Target) -> None:
+    many = tuple(
+        Evidence(kind="match", bib="7", score=90.0 + number, weight=0.5, photo_id=f"{number:032x}")
+        for number in range(2, 7)
+    )
+    _, hidden = explained(target, "결승 1.jpg", (READ,), many).runners
+    (sentence,) = hidden.because
+    assert sentence.startswith("This face is also in 5 photos with bib 7: ")
+    assert sentence.index("96.0%") < sentence.index("95.0%") < sentence.index("and 2 more")
+
+
+def test_a_correction_is_told_as_the_organizers_word(target: Target) -> None:
+    identity(
+        corrections=[
+            {"bib": "42", "here": True, "box": box(0.11), "revision": 5},
+            {"bib": "8", "here": False, "revision": 6},
+        ],
+        cuts=[
+            {"box": box(0.8), "other_photo_id": OTHER, "other_box": box(0.3), "cut": True, "revision": 7},
+            {"box": box(0.1), "other_photo_id": ALONE, "other_box": box(0.3), "cut": False, "revision": 8},
+        ],
+    )
+    word = Evidence(kind="organizer", bib="42", score=100.0, weight=1.0, photo_id=PHOTO)
+    found = explained(target, "결승 1.jpg", (word,))
+    assert found.said == (
+        "An organizer said: 42 is in this photo, face 1.",
+        "An organizer said: 8 is not in this photo.",
+        "An organizer said: face 3 here and one in 결승 2.jpg are different people.",
+    )
+    assert found.runners[0].because == ("An organizer says that 42 is here.", "Her bib is read here.")
+
+
+def test_what_was_read_and_seen_is_listed(target: Target) -> None:
+    found = explained(target)
+    assert found.read == (
+        "3 words read, of which 1 bib.",
+        "Bib 42 (printed 0042), 97.5% sure, on the roster.",
+        "'99', 88.0% sure, is no bib of the roster, but one character off 9.",
+    )
+    assert found.faces_summary == "3 faces, counted from the left"
+    assert [(seen.number, seen.bib, seen.box.left) for seen in found.faces] == [
+        (1, "42", 0.1),
+        (2, "7", 0.45),
+        (3, None, 0.8),
+    ]
+
+
+def test_a_photo_in_progress_says_what_it_waits_for(target: Target) -> None:
+    found = explained(target, "결승 3.jpg")
+    assert found.summary == "In progress."
+    assert found.waits == ("결승 3.jpg: bibs not read yet (ocr), faces not looked for yet (faces).",)
+    assert found.faces_summary == "not looked for yet"
+
+
+def test_faces_that_will_be_compared_once_more_are_told(target: Target) -> None:
+    put("faces", f"EARLY#0000000001000#{OTHER}", RACE)
+    assert "Its faces are compared with all others" in explained(target, "결승 2.jpg").waits[-1]
+    assert explained(target).waits == ()
+
+
+def test_no_faces_and_faces_off_are_different_answers(target: Target) -> None:
+    identity(faces=[], runners=[])
+    assert explained(target).faces_summary == "none found"
+    put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=False)
+    assert "nothing biometric" in explained(target).faces_summary
+    put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=True)
+
+
+def test_an_upload_that_is_no_photo_says_why(target: Target) -> None:
+    key = f"{RACE.prefix}RAW-PHOTOS/misplaced.jpg"
+    put("ingest", f"KEY#{key}", RACE, key=key, state="rejected", reason="key_wrong_folder", message="Wrong folder.")
+    found = explained(target, "misplaced.jpg")
+    assert (found.photo_id, found.summary) == (None, "Rejected (key_wrong_folder): Wrong folder.")
+    assert found.runners == ()
+    just_there = f"{RACE.prefix}raw_photos/new.jpg"
+    target.client("s3").put_object(Bucket=target.photo_bucket, Key=just_there, Body=b"x")
+    assert explained(target, "new.jpg").waits == ("new.jpg: not taken in yet (ingest).",)
+
+
+def test_dead_letters_about_it_are_told_with_their_queue(target: Target) -> None:
+    queue = naming.dead_letter_queue(ENV, "ingest", "intake")
+    client = target.client("sqs")
+    url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+    detail = {"bucket": {"name": "b"}, "object": {"key": key_of(3), "sequencer": "01", "size": 1}}
+    letter = {"id": "n", "time": "2026-10-25T00:00:00Z", "source": "aws.s3", "detail-type": "Object Created"}
+    client.send_message(QueueUrl=url, MessageBody=json.dumps(letter | {"detail": detail}))
+    found = explained(target, "결승 3.jpg")
+    assert found.summary.startswith("Given up")
+    assert any(sentence.startswith(f"Object Created lies in {queue}: ") for sentence in found.waits)
+    assert explained(target).waits == ()
+    client.purge_queue(QueueUrl=url)
+
+
+def test_an_explanation_is_json_too(target: Target) -> None:
+    told = json.loads(msgspec.json.encode(explained(target)))
+    assert told["runners"][1]["evidence"][0]["photo_id"] == OTHER
+    assert told["uploads"][0]["state"] == "searchable"
+
+
+def test_faces_are_counted_from_the_left(target: Target) -> None:
+    identity(faces=[face("b", 0.6), face("a", 0.2)], runners=[{"bib": "42", "face_id": "b"}])
+    assert explained(target).runners[0].face == 2
