@@ -20,7 +20,7 @@ GROUPS = (
     ("Organizer", ("race create", "roster import")),
     ("Photographer", ("upload",)),
     ("Runner", ("find",)),
-    ("Operator", ("status", "explain", "dlq", "redrive", "replay", "vision serve", "bench")),
+    ("Operator", ("status", "explain", "dlq", "redrive", "replay", "cost", "vision serve", "bench")),
 )
 
 
@@ -530,6 +530,27 @@ def explain_photo(photo: str, organizer: str | None, event: str | None, as_json:
     found = find(target, race, photo)
     names = filenames(target, race, photos_named_in(found))
     show_explanation(explain(found, names), as_json=as_json)
+
+
+@cli.command(short_help="Show what 1,000 photos cost, by what was really called.")
+@click.option("--region", default="us-east-1", show_default=True, metavar="R", help="Whose prices to take.")
+@_json
+def cost(region: str, as_json: bool) -> None:
+    """Show what 1,000 photos cost: the calls that the functions made, times the prices of AWS.
+
+    All races of the environment count, as long as the functions' logs are kept. The local runtime makes the same calls
+    as AWS would; only its times are this machine's.
+
+    \b
+    snaprace cost
+    snaprace cost --json
+    """
+    from ops.cost import bill, used
+    from ops.prices import prices_in
+    from ops.show import show_bill
+
+    prices = prices_in(region)
+    show_bill(bill(used(_target()), prices, region), as_json=as_json)
 
 
 def _race_of(photo: str, organizer: str | None, event: str | None) -> tuple[Target, RaceRef]:

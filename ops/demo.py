@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ from ops.score import Found, Score, Truth, score_bibs, score_people
 from ops.status import Status, status, unmatched
 from ops.target import Target, of_runtime
 from ops.upload import key_of, photos_in, upload
-from ops.work import Work, calls_of, work
+from ops.work import calls_of, calls_per_photo, work
 from shared.bibs import BibRules
 from shared.keys import RaceRef
 from shared.race import RaceSettings, Roster
@@ -305,18 +305,3 @@ def _answers(target: Target, ended: Status, roster: Roster | None) -> Iterator[F
             read = any(shown.bib == runner.bib and shown.read for shown in photo.runners)
             filenames = tuple(names.get(photo.photo_id, [photo.filename]))
             yield Found(filenames=filenames, bib=runner.bib, read=read)
-
-
-def calls_per_photo(works: Sequence[Work], photos: int) -> dict[str, float]:
-    """The calls that cost, per uploaded photo. A race's own files are not counted among the S3 GETs."""
-    calls = calls_of(works)
-    fetched = sum(one.calls["s3.GetObject"] for one in works if one.function.startswith("ingest-"))
-    counted = {
-        "DetectText": calls["rekognition.DetectText"],
-        "IndexFaces": calls["rekognition.IndexFaces"],
-        "SearchFaces": calls["rekognition.SearchFaces"],
-        "S3 GET": fetched,
-        "DynamoDB": sum(number for call, number in calls.items() if call.startswith("dynamodb.")),
-        "PutEvents": calls["eventbridge.PutEvents"],
-    }
-    return {call: round(number / photos, 2) for call, number in counted.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
+from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,7 @@ from rich.text import Text
 from local import runtime
 from local.runtime import Ports
 from ops.console import answers, console, counted
+from ops.cost import Bill, as_dict
 from ops.demo import RACE, Material, Observer, Report, drawing, drawn_material, own_material, run
 from ops.explain import Explanation
 from ops.find import FoundPhoto
@@ -279,6 +281,25 @@ def show_explanation(found: Explanation, *, as_json: bool) -> None:
     unknown = [str(face.number) for face in found.faces if face.bib is None]
     if unknown:
         answers.print(f"\nNobody knows whose face {', '.join(unknown)} is.", markup=False)
+
+
+def show_bill(bill: Bill, *, as_json: bool) -> None:
+    """What 1,000 photos cost, with the share of each thing."""
+    if as_json:
+        print(json.dumps(as_dict(bill), ensure_ascii=False, indent=2))
+        return
+    title = f"1,000 photos, by what {counted(bill.photos, 'photo')} took ({bill.region}, prices of {bill.prices_of})"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading, justify in (("", "left"), ("", "left"), ("number", "right"), ("$", "right"), ("share", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for line in bill.lines:
+        share = f"{line.dollars / bill.once:.1%}" if line.when == "once" else "a month"
+        table.add_row(line.service, line.what, f"{line.number:,.3g}", f"{line.dollars:.4f}", share)
+    answers.print(table)
+    calls = ", ".join(f"{call} {number:.2f}" for call, number in bill.calls_per_photo.items())
+    answers.print(f"[bold]${bill.once:.2f}[/] for 1,000 photos, and ${bill.monthly:.2f} for each month they are kept.")
+    answers.print(f"Calls for each uploaded photo: {calls}.")
+    answers.print(f"Left out: {'; '.join(bill.left_out)}.", style="dim")
 
 
 _COLOURS = {"confirmed": "green", "inferred": "cyan", "doubtful": "yellow"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -55,6 +55,21 @@ def work(target: Target, *, timed: bool = False) -> list[Work]:
 def calls_of(works: Iterable[Work]) -> Counter[str]:
     """The AWS calls of several functions together."""
     return sum((one.calls for one in works), Counter())
+
+
+def calls_per_photo(works: Sequence[Work], photos: int) -> dict[str, float]:
+    """The calls that cost, per uploaded photo. A race's own files are not counted among the S3 GETs."""
+    calls = calls_of(works)
+    fetched = sum(one.calls["s3.GetObject"] for one in works if one.function.startswith("ingest-"))
+    counted = {
+        "DetectText": calls["rekognition.DetectText"],
+        "IndexFaces": calls["rekognition.IndexFaces"],
+        "SearchFaces": calls["rekognition.SearchFaces"],
+        "S3 GET": fetched,
+        "DynamoDB": sum(number for call, number in calls.items() if call.startswith("dynamodb.")),
+        "PutEvents": calls["eventbridge.PutEvents"],
+    }
+    return {call: round(number / photos, 2) for call, number in counted.items()}
 
 
 def _count(one: Work, line: str) -> None:

@@ -80,7 +80,7 @@ def files(tmp_path: Path) -> None:
 def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -> None:
     page = snaprace("--help")
     assert page.code == 0
-    commands = ["demo", "up", "down", "race create", "roster import", "upload", "find", "status", "explain"]
+    commands = ["demo", "up", "down", "race create", "roster import", "upload", "find", "status", "explain", "cost"]
     assert len(page.out.splitlines()) < 50
     for name in (*commands, "vision serve"):
         assert f"  {name} " in page.out
@@ -146,6 +146,9 @@ class TestBadInput:
             (f"roster import binary.csv {O_E}", "binary.csv: The roster is not a text file."),
             (f"find --bib 1 {O_E}", f"There is no race {RACE}"),
             ("status", "There is no such race in AWS account 123456789012"),
+            ("cost --region mars-1", "No prices are known for 'mars-1', only for us-east-1."),
+            ("cost", "There are no photos in AWS account 123456789012 in us-east-1 yet."),
+            (f"explain gone.jpg {O_E}", f"There is no race {RACE}"),
             ("--target local status", "No local runtime is running here. Start it with: snaprace up"),
             ("demo --photos nowhere", "There is no folder nowhere."),
             ("demo --photos empty --roster roster.csv", "There are no files in empty."),

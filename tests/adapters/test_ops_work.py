@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from ops.demo import calls_per_photo
 from ops.target import Target
-from ops.work import Work, calls_of, work
+from ops.work import Work, calls_of, calls_per_photo, work
 from shared import naming
 from tests.adapters.deployed import ENV, deployed
 
