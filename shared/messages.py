@@ -52,7 +52,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
 
     @classmethod
-    def about(cls, race: RaceRef, name: str, meta: Meta, **body: str | None) -> Note:
+    def about(cls, race: RaceRef, name: str, meta: Meta, **body: str | int | None) -> Note:
         """A note about a race, with what else it has to say."""
         return cls(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import types
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +17,10 @@ class ResourceNotFoundException(Exception):
 
 
 class ResourceAlreadyExistsException(Exception):
+    pass
+
+
+class InvalidParameterException(Exception):
     pass
 
 
@@ -39,13 +45,15 @@ class FakeRekognition:
     collections: dict[str, dict[str, tuple[str, Seen]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     generation: int = 0
+    step: Callable[[str], None] = lambda _: None
 
     class exceptions:  # noqa: N801 - boto3's name for it
         ResourceNotFoundException = ResourceNotFoundException
         ResourceAlreadyExistsException = ResourceAlreadyExistsException
+        InvalidParameterException = InvalidParameterException
 
     def detect_text(self, Image: Any) -> Any:
-        self.calls.append("DetectText")
+        self._called("DetectText")
         words = self.words_in.get(Image["S3Object"]["Name"], [])
         line = {"DetectedText": " ".join(w for w, _, _ in words), "Type": "LINE", "Confidence": 99.0}
         return {
@@ -59,12 +67,13 @@ class FakeRekognition:
         }
 
     def create_collection(self, CollectionId: str) -> None:
+        self._called("CreateCollection")
         if CollectionId in self.collections:
             raise ResourceAlreadyExistsException
         self.collections[CollectionId] = {}
 
     def index_faces(self, CollectionId: str, Image: Any, ExternalImageId: str, **_: Any) -> Any:
-        self.calls.append("IndexFaces")
+        self._called("IndexFaces")
         collection = self._collection(CollectionId)
         records = []
         for number, seen in enumerate(self.faces_in.get(Image["S3Object"]["Name"], [])):
@@ -75,20 +84,38 @@ class FakeRekognition:
         return {"FaceRecords": records, "UnindexedFaces": []}
 
     def search_faces(self, CollectionId: str, FaceId: str, FaceMatchThreshold: float, MaxFaces: int) -> Any:
-        self.calls.append("SearchFaces")
+        self._called("SearchFaces")
         collection = self._collection(CollectionId)
+        if FaceId not in collection:
+            raise InvalidParameterException
         _, me = collection[FaceId]
-        matches = [
+        matches: list[dict[str, Any]] = [
             {"Face": {"FaceId": other, "ExternalImageId": photo}, "Similarity": similarity}
             for other, (photo, seen) in collection.items()
             if other != FaceId and (similarity := self.similar(me.person, seen.person)) >= FaceMatchThreshold
         ]
+        matches.sort(key=lambda match: match["Similarity"], reverse=True)
         return {"FaceMatches": matches[:MaxFaces]}
 
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_faces"
+        return types.SimpleNamespace(paginate=self._list_faces)
+
+    def _list_faces(self, CollectionId: str, PaginationConfig: Any) -> Any:
+        self._called("ListFaces")
+        faces = [{"FaceId": face, "ExternalImageId": of} for face, (of, _) in self._collection(CollectionId).items()]
+        size = PaginationConfig["PageSize"]
+        return [{"Faces": faces[start : start + size]} for start in range(0, max(1, len(faces)), size)]
+
     def delete_faces(self, CollectionId: str, FaceIds: list[str]) -> None:
+        self._called("DeleteFaces")
         collection = self._collection(CollectionId)
         for face_id in FaceIds:
             collection.pop(face_id, None)
+
+    def _called(self, operation: str) -> None:
+        self.step(operation)
+        self.calls.append(operation)
 
     def _collection(self, name: str) -> dict[str, tuple[str, Seen]]:
         if name not in self.collections:
@@ -105,8 +132,10 @@ class FakeEvents:
     """EventBridge that hands every entry to the test, as the JSON a queue would hold."""
 
     on_entry: Callable[[dict[str, Any]], None]
+    step: Callable[[str], None] = lambda _: None
 
     def put_events(self, Entries: list[dict[str, Any]]) -> Any:
+        self.step("PutEvents")
         for entry in Entries:
             self.on_entry(entry)
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "x"} for _ in Entries]}
@@ -114,14 +143,27 @@ class FakeEvents:
 
 @dataclass
 class FakeQueue:
-    """SQS that hands every message body to the test."""
+    """SQS that hands every message body and its delay (seconds) to the test."""
 
-    on_body: Callable[[str], None]
+    on_body: Callable[[str, int], None]
+    step: Callable[[str], None] = lambda _: None
 
-    def send_message(self, QueueUrl: str, MessageBody: str, **_: Any) -> None:
-        self.on_body(MessageBody)
+    def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:
+        self.step("SendMessage")
+        self.on_body(MessageBody, DelaySeconds)
 
     def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:
+        self.step("SendMessageBatch")
         for entry in Entries:
-            self.on_body(entry["MessageBody"])
+            self.on_body(entry["MessageBody"], 0)
         return {"Successful": Entries}
+
+
+@dataclass
+class FakeRosters:
+    """S3 with nothing but rosters, by key."""
+
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+    def get_object(self, Bucket: str, Key: str) -> Any:
+        return {"Body": io.BytesIO(self.bodies[Key])}

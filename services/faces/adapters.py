@@ -1,30 +1,38 @@
 """Where the faces stage touches AWS: its table and Rekognition's collections.
 
-The table, by who writes it:
-- index:    PK = race, SK = RACE                      whether faces are on
-            PK = race, SK = INDEXED#{photo_id}        the faces put into the collection
-            PK = MATCHES#{photo_id}, SK = {face_id}#{other}   which faces match, kept at both photos
-- identity: PK = race, SK = IDENTITY#{photo_id}       the evidence about a photo and what follows from it;
-            deletes the matches of faces that left
+The table, PK = race, by who writes it:
+- index:    SK = RACE                                 whether faces are on
+            SK = INDEXED#{photo_id}                   the faces put into the collection
+- identity: SK = IDENTITY#{photo_id}                  the evidence about a photo and what follows from it
+            SK = NEW#, EARLY#, HIDDEN#{at}#{photo_id} what is to be matched, and what was: see Rounds
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from services.faces.domain import Bibs, Link, Match
+from services.faces.state import Identity
 from shared import keys
-from shared.events import Box, Face, ImageRef, MatchedRunner
+from shared.events import Box, Face, ImageRef
 from shared.keys import RaceRef
-from shared.table import ABSENT, Condition, Item, Table
+from shared.table import ABSENT, Condition, Item, Key, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 _RACE, _INDEXED, _IDENTITY = "RACE", "INDEXED#", "IDENTITY#"
+_NEW, _EARLY, _HIDDEN = "NEW#", "EARLY#", "HIDDEN#"
+_ALWAYS = Condition("")
+
+# Of one face, the best. Votes of a person's thirty best photos decide as well as those of all, and an item is bounded.
+MAX_MATCHES = 40
+
+Photo = tuple[RaceRef, str]
+"""A photo by its race and id."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,34 +64,6 @@ class FoundMatch(msgspec.Struct, frozen=True, kw_only=True):
     face_id: str
     photo_id: str
     similarity: float
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """The evidence about a photo and what follows from it.
-
-    `evidence` counts changes of anything the outcome depends on, in this photo or in a neighbour: an outcome is only
-    written while the evidence is the one it was computed from. `links_version` counts changes of `links`, `spread`
-    is the version that neighbours have heard of. `leaving` are faces the photo no longer has whose matches are still
-    to be deleted. `revision` counts changes of the outcome, `said` the last that was published. `photo_revision` is
-    the newest ingest revision that evidence came from, `withdrawn` the one that took the photo away.
-    """
-
-    photo_id: str
-    photo_revision: int = 0
-    evidence: int = 0
-    faces: tuple[Face, ...] = ()
-    faces_revision: int = 0
-    bibs: Bibs = Bibs()
-    bibs_revision: int = 0
-    links: dict[str, Link] = {}
-    links_version: int = 0
-    spread: int = 0
-    leaving: tuple[str, ...] = ()
-    runners: tuple[MatchedRunner, ...] = ()
-    complete: bool = False
-    revision: int = 0
-    said: int = 0
-    withdrawn: int | None = None
 
 
 class FaceIndex:
@@ -124,121 +104,89 @@ class FaceIndex:
         for item in self._table.query(race.partition, _INDEXED, after=start):
             yield msgspec.convert(item, Indexed)
 
-    def keep_matches(self, photo_id: str, face_id: str, matches: Iterable[FoundMatch]) -> None:
-        """Keep what a face of the photo matches, at both photos."""
-        items = []
-        for match in matches:
-            items.append(_match_item(photo_id, face_id, match))
-            back = FoundMatch(face_id=face_id, photo_id=photo_id, similarity=match.similarity)
-            items.append(_match_item(match.photo_id, match.face_id, back))
-        self._table.put_all(items)
-
 
 class Identities:
-    """The identity function's part of the table; it reads the matches."""
+    """The identity function's part of the table."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def load(self, race: RaceRef, photo_id: str) -> Identity | None:
-        """The photo's evidence, or None before any came."""
-        item = self._table.get(race.partition, _IDENTITY + photo_id)
-        return msgspec.convert(item, Identity) if item else None
+    def load(self, photos: Iterable[Photo]) -> dict[Photo, Identity]:
+        """The evidence about several photos; unknown ones are left out."""
+        wanted = {(race.partition, _IDENTITY + photo_id): (race, photo_id) for race, photo_id in photos}
+        items = self._table.batch_get(wanted)
+        return {wanted[item["PK"], item["SK"]]: msgspec.convert(item, Identity) for item in items}
 
-    def load_all(self, race: RaceRef, photo_ids: Iterable[str]) -> dict[str, Identity]:
-        """The evidence about several photos, by photo id; unknown ones are left out."""
-        items = self._table.batch_get((race.partition, _IDENTITY + photo_id) for photo_id in photo_ids)
-        return {item["photo_id"]: msgspec.convert(item, Identity) for item in items}
+    def save(self, photos: Sequence[tuple[RaceRef, Identity]], new: Iterable[Photo], at: int) -> bool:
+        """Write photos, all or nothing, if each still is of the version before; False when somebody else was first.
 
-    def save(self, race: RaceRef, identity: Identity, previous: Identity | None) -> bool:
-        """Write new evidence if nobody else did since `previous`; False then."""
-        item = _item(race.partition, _IDENTITY + identity.photo_id, identity)
-        if previous is None:
-            return self._table.put(item, ABSENT)
-        unchanged = Condition(
-            "evidence = :evidence AND revision = :revision AND said = :said AND spread = :spread",
-            values={
-                ":evidence": previous.evidence,
-                ":revision": previous.revision,
-                ":said": previous.said,
-                ":spread": previous.spread,
-            },
-        )
-        return self._table.put(item, unchanged)
+        `new` are those whose faces or links are news to the race; they wait to be matched from `at` (ms) on.
+        """
+        puts = [
+            (_item(race.partition, _IDENTITY + photo.photo_id, photo), _one_before(photo)) for race, photo in photos
+        ]
+        waiting = [(_waiting_item(race, _NEW, at, photo_id), _ALWAYS) for race, photo_id in new]
+        return self._table.write_guarded([*puts, *waiting])
 
-    def bump(self, race: RaceRef, photo_id: str) -> bool:
-        """Note that a neighbour's evidence changed; False when nothing is known of the photo yet."""
-        return self._table.update(
-            race.partition,
-            _IDENTITY + photo_id,
-            "SET evidence = evidence + :one",
-            Condition("attribute_exists(PK)", values={":one": 1}),
-        )
 
-    def save_outcome(self, race: RaceRef, identity: Identity) -> bool:
-        """Write runners, complete and revision if the evidence is still the one they follow from; else False."""
-        return self._table.update(
-            race.partition,
-            _IDENTITY + identity.photo_id,
-            "SET runners = :runners, complete = :complete, revision = :revision",
-            Condition(
-                "evidence = :evidence AND revision = :previous",
-                values={
-                    ":runners": identity.runners,
-                    ":complete": identity.complete,
-                    ":revision": identity.revision,
-                    ":previous": identity.revision - 1,
-                    ":evidence": identity.evidence,
-                },
-            ),
-        )
+class Waiting(NamedTuple):
+    """A photo that waits to be matched with the race's others, since `at` (ms)."""
 
-    def mark_said(self, race: RaceRef, photo_id: str, revision: int) -> None:
-        """Remember that this revision of the outcome was published."""
-        condition = Condition("said < :revision", values={":revision": revision})
-        self._table.update(race.partition, _IDENTITY + photo_id, "SET said = :revision", condition)
+    at: int
+    photo_id: str
 
-    def mark_spread(self, race: RaceRef, photo_id: str, links_version: int) -> None:
-        """Remember that the neighbours heard of this version of the links, and that no old match is left."""
-        condition = Condition(
-            "links_version = :version AND (spread < :version OR size(leaving) > :none)",
-            values={":version": links_version, ":none": 0, ":empty": []},
-        )
-        self._table.update(race.partition, _IDENTITY + photo_id, "SET spread = :version, leaving = :empty", condition)
 
-    def matches(self, photo_id: str) -> dict[str, list[FoundMatch]]:
-        """What the faces of a photo match in others, by face id."""
-        found: dict[str, list[FoundMatch]] = {}
-        for item in self._table.query(f"MATCHES#{photo_id}"):
-            face_id, other = item["SK"].split("#")
-            match = FoundMatch(face_id=other, photo_id=item["photo_id"], similarity=item["similarity"])
-            found.setdefault(face_id, []).append(match)
-        return found
+class Rounds:
+    """Which photos of a race are to be matched with the others when it goes quiet.
 
-    def forget_matches(self, photo_id: str, face_ids: Iterable[str]) -> None:
-        """Delete all matches of these faces of a photo, at both photos."""
-        gone = set(face_ids)
-        if not gone:
-            return
+    PK = race; SK = NEW#{at}#{photo_id} for a photo whose faces or links are news, EARLY#... for one of these that was
+    already searched once because the race did not go quiet, HIDDEN#... for one whose faces were searched in a round.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def oldest(self, race: RaceRef, limit: int) -> list[Waiting]:
+        """New photos, those that wait longest first."""
+        return self._first(race, _NEW, limit)
+
+    def newest(self, race: RaceRef) -> Waiting | None:
+        """The new photo that came last."""
+        return next(iter(self._first(race, _NEW, 1, descending=True)), None)
+
+    def early(self, race: RaceRef, limit: int) -> list[Waiting]:
+        """Photos that were searched once before the race went quiet."""
+        return self._first(race, _EARLY, limit)
+
+    def hidden(self, race: RaceRef) -> Iterator[Waiting]:
+        """Photos with faces that need others, from all rounds, the oldest first."""
+        for item in self._table.query(race.partition, _HIDDEN):
+            yield _waiting(item)
+
+    def put_off(self, race: RaceRef, photos: Sequence[Waiting]) -> None:
+        """Note that new photos were searched once; they still are to be matched when the race goes quiet."""
+        self._table.put_all(_waiting_item(race, _EARLY, each.at, each.photo_id) for each in photos)
+        self._table.delete_all(_waiting_key(race, _NEW, each) for each in photos)
+
+    def hide(self, race: RaceRef, photo_ids: Iterable[str], at: int) -> None:
+        """Remember photos with faces that need others as searched in the round of `at`."""
+        self._table.put_all(_waiting_item(race, _HIDDEN, at, photo_id) for photo_id in photo_ids)
+
+    def close(
+        self, race: RaceRef, *, new: Iterable[Waiting], early: Iterable[Waiting], hidden: Iterable[Waiting]
+    ) -> None:
+        """Forget what a round has dealt with."""
         self._table.delete_all(
-            key
-            for face_id, matches in self.matches(photo_id).items()
-            if face_id in gone
-            for match in matches
-            for key in (
-                (f"MATCHES#{photo_id}", f"{face_id}#{match.face_id}"),
-                (f"MATCHES#{match.photo_id}", f"{match.face_id}#{face_id}"),
-            )
+            [
+                *(_waiting_key(race, _NEW, each) for each in new),
+                *(_waiting_key(race, _EARLY, each) for each in early),
+                *(_waiting_key(race, _HIDDEN, each) for each in hidden),
+            ]
         )
 
-
-def with_links(matches: Iterable[FoundMatch], neighbours: dict[str, Identity]) -> list[Match]:
-    """What the matching faces wear in their own photos."""
-    return [
-        Match(similarity=match.similarity, link=neighbours[match.photo_id].links.get(match.face_id))
-        for match in matches
-        if match.photo_id in neighbours
-    ]
+    def _first(self, race: RaceRef, prefix: str, limit: int, *, descending: bool = False) -> list[Waiting]:
+        found = self._table.between(race.partition, prefix, prefix + "~", descending=descending, page=limit)
+        return [_waiting(item) for item in itertools.islice(found, limit)]
 
 
 class Collections:
@@ -277,10 +225,19 @@ class Collections:
             return
 
     def matches(self, race: RaceRef, photo_id: str, face_id: str) -> list[FoundMatch]:
-        """The faces of other photos that match this one, at Rekognition's own threshold."""
-        response = self._client.search_faces(
-            CollectionId=keys.collection_id(self._env, race), FaceId=face_id, FaceMatchThreshold=80.0, MaxFaces=4096
-        )
+        """The faces of other photos that match this one, at Rekognition's threshold; none for a face that is gone."""
+        try:
+            response = self._client.search_faces(
+                CollectionId=keys.collection_id(self._env, race),
+                FaceId=face_id,
+                FaceMatchThreshold=80.0,
+                MaxFaces=MAX_MATCHES,
+            )
+        except (
+            self._client.exceptions.ResourceNotFoundException,
+            self._client.exceptions.InvalidParameterException,  # how it says that it does not have the face
+        ):
+            return []
         return [
             FoundMatch(
                 face_id=match["Face"]["FaceId"],
@@ -290,6 +247,23 @@ class Collections:
             for match in response["FaceMatches"]
             if match["Face"]["ExternalImageId"] != photo_id
         ]
+
+    def forget_photo(self, race: RaceRef, photo_id: str) -> frozenset[str]:
+        """Take out whatever faces of a photo are in the collection, known or not; which these were.
+
+        Rekognition lists faces by collection only, so this reads all of it: not for every day.
+        """
+        try:
+            pages = self._client.get_paginator("list_faces").paginate(
+                CollectionId=keys.collection_id(self._env, race), PaginationConfig={"PageSize": 4096}
+            )
+            found = frozenset(
+                face["FaceId"] for page in pages for face in page["Faces"] if face.get("ExternalImageId") == photo_id
+            )
+        except self._client.exceptions.ResourceNotFoundException:
+            return frozenset()
+        self.forget(race, found)
+        return found
 
     def forget(self, race: RaceRef, face_ids: Iterable[str]) -> None:
         """Take faces out of the collection; ones that are not in it are no error."""
@@ -316,10 +290,20 @@ def _item(pk: str, sk: str, struct: msgspec.Struct) -> Item:
     return {"PK": pk, "SK": sk, **msgspec.structs.asdict(struct)}
 
 
-def _match_item(photo_id: str, face_id: str, match: FoundMatch) -> Item:
-    return {
-        "PK": f"MATCHES#{photo_id}",
-        "SK": f"{face_id}#{match.face_id}",
-        "photo_id": match.photo_id,
-        "similarity": match.similarity,
-    }
+def _one_before(photo: Identity) -> Condition:
+    if photo.version == 1:
+        return ABSENT
+    return Condition("version = :before", values={":before": photo.version - 1})
+
+
+def _waiting_item(race: RaceRef, prefix: str, at: int, photo_id: str) -> Item:
+    pk, sk = _waiting_key(race, prefix, Waiting(at, photo_id))
+    return {"PK": pk, "SK": sk, "at": at, "photo_id": photo_id}
+
+
+def _waiting_key(race: RaceRef, prefix: str, waiting: Waiting) -> Key:
+    return race.partition, f"{prefix}{waiting.at:015}#{waiting.photo_id}"
+
+
+def _waiting(item: Item) -> Waiting:
+    return Waiting(item["at"], item["photo_id"])

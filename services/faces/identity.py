@@ -1,166 +1,197 @@
-"""The identity function: what is known about a photo, what follows from it, and for whom else it matters.
+"""The identity function: what is known about photos, what follows from it, and for whom else it matters.
 
 How it stays right under any order, repetition and concurrency of deliveries:
-- evidence is kept first, with a counter; the outcome is computed from what is read after that, and written only
-  while the counter still is the one it was computed from, else computed again;
-- a photo whose links change bumps the counters of the photos its faces match and resolves them again;
-- what was kept but not yet said or spread is marked so: a redelivery after a crash finishes it.
+- a batch's photos are read once, changed in memory and written together, each only if it still is what was read; what
+  an outcome was computed from is read once more after the write; else all of it is done again (see work.py);
+- a photo whose bibs or faces change leaves a note for each photo that its faces match: that one is worked out again;
+- save, then publish, then leave notes, then acknowledge. A message that changes nothing may be the second delivery of
+  one that died in between: what it concerns is said again, and the notes are left again.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
-from services.faces.adapters import Identities, Identity, with_links
+from services.faces.adapters import Collections, FoundMatch, Identities, Photo, Rounds
 from services.faces.config import Config
-from services.faces.domain import Bibs, link_bibs, resolve
+from services.faces.rounds import SEARCH_PHOTO, Matchmaker
+from services.faces.state import Identity, concerns, has_lost_faces, learn
+from services.faces.work import Work
 from shared import aws
 from shared.bus import EventBus
 from shared.errors import Conflict, InvalidMessage
-from shared.events import BibsRead, Envelope, Face, FacesIndexed, Meta, PhotoMatched, PhotoWithdrawn, caused
+from shared.events import (
+    BibCorrected,
+    BibsRead,
+    Envelope,
+    FacesIndexed,
+    MatchCut,
+    Meta,
+    PhotoMatched,
+    PhotoWithdrawn,
+    caused,
+)
 from shared.keys import RaceRef
-from shared.messages import Message
+from shared.messages import Message, Note
+from shared.queue import OwnQueue
 from shared.table import Table
 from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.worker import handle_together
 
-ATTEMPTS = 20  # optimistic writes before the message goes back to the queue
-replace = msgspec.structs.replace
+RESOLVE_PHOTO, TIDY_PHOTO = "resolve-photo", "tidy-photo"
+ATTEMPTS = 20  # optimistic writes before the messages go back to the queue
+
+Heard = BibsRead | FacesIndexed | PhotoWithdrawn | BibCorrected | MatchCut
+Clock = Callable[[], int]
+"""Milliseconds. Only for when to look at a race again; nothing that is kept about a photo depends on it."""
 
 
 class Resolver:
-    """What the identity function does with each message."""
+    """What the identity function does with its messages."""
 
-    def __init__(self, identities: Identities, bus: EventBus) -> None:
+    def __init__(
+        self,
+        *,
+        identities: Identities,
+        rounds: Rounds,
+        collections: Collections,
+        bus: EventBus,
+        queue: OwnQueue,
+        clock: Clock = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._identities = identities
+        self._collections = collections
         self._bus = bus
+        self._queue = queue
+        self._clock = clock
+        self._matchmaker = Matchmaker(identities, rounds, queue)
 
-    def handle(self, message: Message) -> None:
-        """Do what the message asks for; raises InvalidMessage for one that is none of ours."""
+    def handle(self, messages: Sequence[Message]) -> None:
+        """Do what the messages ask for; raises InvalidMessage if one is none of ours."""
+        batch = Batch(messages, self._collections)
+        if batch.photos:
+            self._settle(batch)
+        for note in batch.looks.values():
+            self._matchmaker.look(note)
+
+    def _settle(self, batch: Batch) -> None:
+        news: set[Photo] = set()
+        for _ in range(ATTEMPTS):
+            work = Work(self._identities)
+            batch.apply(work)
+            at = self._clock()
+            held = work.commit(at, first=batch.photos)
+            # Also of a commit that did not hold: part of it may be written, and then is no news to the next attempt.
+            news |= work.revised
+            if held:
+                self._say(work, batch, news)
+                self._leave_notes(work, batch, at)
+                return
+        raise Conflict(f"Photos of {len(batch.photos)} messages were written by others {ATTEMPTS} times over.")
+
+    def _say(self, work: Work, batch: Batch, news: set[Photo]) -> None:
+        self._bus.publish(
+            caused(_photo_matched(photo[0], work.get(photo)), meta, news=photo in news)
+            for photo, meta in batch.photos.items()
+            if _has_something_to_say(work.get(photo))
+        )
+
+    def _leave_notes(self, work: Work, batch: Batch, at: int) -> None:
+        """For the photos that this batch matters for, and for the race's next round."""
+        to_resolve = batch.others_concerned(work)
+        self._queue.send_all(
+            Note.about(race, RESOLVE_PHOTO, meta, photo_id=photo_id) for (race, photo_id), meta in to_resolve.items()
+        )
+        # Only now may a photo forget what its lost faces matched: whom they concerned is told.
+        self._queue.send_all(
+            Note.about(race, TIDY_PHOTO, meta, photo_id=photo_id)
+            for (race, photo_id), meta in batch.told.items()
+            if has_lost_faces(work.get((race, photo_id)))
+        )
+        for race, meta in {race: meta for (race, _), meta in batch.told.items()}.items():
+            self._matchmaker.call(race, at, meta)
+
+
+class Batch:
+    """The messages of one invocation, sorted by what is to be done with them."""
+
+    def __init__(self, messages: Sequence[Message], collections: Collections) -> None:
+        self.photos: dict[Photo, Meta] = {}
+        """Whom the messages are about, with the cause of what follows for them."""
+        self.told: dict[Photo, Meta] = {}
+        """Those that something was told about; the others are only to be looked at again."""
+        self.looks: dict[RaceRef, Note] = {}
+        """Races to look at, each by its latest note."""
+        self._heard: list[tuple[Photo, Heard]] = []
+        self._to_search: dict[Photo, bool] = {}
+        self._to_tidy: set[Photo] = set()
+        self._find = functools.cache(collections.matches)  # asked at most once, however often the write is retried
+        self._found: dict[Photo, dict[str, list[FoundMatch]]] = {}
+        for message in messages:
+            self._sort(message)
+
+    def _sort(self, message: Message) -> None:
         match message:
-            case Envelope(data=BibsRead() as event):
-                self._learn(event.race, event.photo_id, functools.partial(_with_bibs, event), message.meta)
-            case Envelope(data=FacesIndexed() as event):
-                self._learn(event.race, event.photo_id, functools.partial(_with_faces, event), message.meta)
-            case Envelope(data=PhotoWithdrawn() as event):
-                self._learn(event.race, event.photo_id, functools.partial(_without, event), message.meta)
+            case Envelope(data=BibsRead() | FacesIndexed() | PhotoWithdrawn() | BibCorrected() | MatchCut() as event):
+                for photo_id in concerns(event):
+                    photo = (event.race, photo_id)
+                    self._heard.append((photo, event))
+                    self.photos[photo] = self.told[photo] = message.meta
+            case Note(name="resolve-photo" | "tidy-photo" | "search-photo" as name, body=body):
+                photo = (message.race, body["photo_id"])
+                self.photos.setdefault(photo, message.meta)
+                if name == TIDY_PHOTO:
+                    self._to_tidy.add(photo)
+                if name == SEARCH_PHOTO:
+                    self._to_search[photo] = self._to_search.get(photo, False) or body["all_faces"]
+            case Note(name="match-race"):
+                latest = self.looks.get(message.race, message)
+                self.looks[message.race] = max(latest, message, key=lambda note: int(note.body["at"]))
             case _:
                 raise InvalidMessage("not_ours", "The identity function does not hear this kind of message.")
 
-    def _learn(self, race: RaceRef, photo_id: str, learn: Callable[[Identity], Identity], meta: Meta) -> None:
-        """Keep evidence, resolve the photo and those it matters for, say what came of it."""
-        identity = self._keep(race, photo_id, learn)
-        settled = [self._settle(race, photo_id)]
-        if identity.spread < identity.links_version or identity.leaving:
-            matches = self._identities.matches(photo_id)
-            neighbours = sorted({match.photo_id for found in matches.values() for match in found})
-            settled += [self._settle(race, other) for other in neighbours if self._identities.bump(race, other)]
-        self._say(race, [each for each in settled if each and each.said < each.revision], meta)
-        self._identities.forget_matches(photo_id, identity.leaving)
-        if identity.spread < identity.links_version or identity.leaving:
-            self._identities.mark_spread(race, photo_id, identity.links_version)
+    def apply(self, work: Work) -> None:
+        """Do it all in memory: learn, search, and work out who is in each of the photos."""
+        work.load(self.photos)
+        for photo, event in self._heard:
+            work.put(photo[0], learn(event, photo[1], work.get(photo)))
+        for photo, all_faces in self._to_search.items():
+            self._search(work, photo, all_faces=all_faces)
+        work.load_neighbours(self.photos)
+        for photo, meta in self.photos.items():
+            work.tidy(photo, own_faces=photo in self._to_tidy)
+            work.conclude(photo, meta)
 
-    def _keep(self, race: RaceRef, photo_id: str, learn: Callable[[Identity], Identity]) -> Identity:
-        for _ in range(ATTEMPTS):
-            held = self._identities.load(race, photo_id)
-            learned = learn(held or Identity(photo_id=photo_id))
-            if learned == held:
-                return held
-            links = link_bibs(learned.bibs, learned.faces)
-            if links != learned.links:
-                learned = replace(learned, links=links, links_version=learned.links_version + 1)
-            learned = replace(learned, evidence=learned.evidence + 1)
-            if self._identities.save(race, learned, held):
-                return learned
-        raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
+    def _search(self, work: Work, photo: Photo, *, all_faces: bool) -> None:
+        race, photo_id = photo
+        identity = work.get(photo)
+        wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
+        found = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
+        work.load((race, match.photo_id) for matches in found.values() for match in matches)
+        for face_id, matches in found.items():
+            for match in matches:
+                work.match(race, (photo_id, face_id), (match.photo_id, match.face_id), match.similarity)
+        self._found[photo] = found
 
-    def _settle(self, race: RaceRef, photo_id: str) -> Identity | None:
-        """Compute the photo's outcome by all evidence and keep it; None for a photo that is gone."""
-        for _ in range(ATTEMPTS):
-            identity = self._identities.load(race, photo_id)
-            if identity is None or identity.withdrawn is not None:
-                return None
-            outcome = self._outcome(race, identity)
-            if outcome == identity:
-                return identity
-            outcome = replace(outcome, revision=identity.revision + 1)
-            if self._identities.save_outcome(race, outcome):
-                return outcome
-        raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
-
-    def _outcome(self, race: RaceRef, identity: Identity) -> Identity:
-        matches = self._identities.matches(identity.photo_id) if identity.faces else {}
-        neighbours = self._identities.load_all(race, {m.photo_id for found in matches.values() for m in found})
-        voters = {face_id: with_links(found, neighbours) for face_id, found in matches.items()}
-        return replace(
-            identity,
-            runners=resolve(identity.bibs, identity.faces, voters),
-            complete=identity.bibs_revision > 0 and identity.faces_revision > 0,
-        )
-
-    def _say(self, race: RaceRef, unsaid: list[Identity], meta: Meta) -> None:
-        self._bus.publish(caused(_photo_matched(race, identity), meta) for identity in unsaid)
-        for identity in unsaid:
-            self._identities.mark_said(race, identity.photo_id, identity.revision)
+    def others_concerned(self, work: Work) -> dict[Photo, Meta]:
+        """Photos that must be worked out again: those that match one that was told something, or a bib found now."""
+        concerned: dict[Photo, Meta] = {}
+        for (race, photo_id), meta in self.told.items():
+            others = sorted(work.get((race, photo_id)).neighbours)
+            concerned |= {(race, other): meta for other in others}
+        for (race, photo_id), found in self._found.items():
+            links = work.get((race, photo_id)).links
+            others = sorted({match.photo_id for face_id in found.keys() & links.keys() for match in found[face_id]})
+            concerned |= {(race, other): self.photos[race, photo_id] for other in others}
+        return concerned
 
 
-def _with_bibs(event: BibsRead, held: Identity) -> Identity:
-    if _is_of_the_past(event.photo_revision, held) or event.revision <= held.bibs_revision:
-        return held
-    return replace(
-        held,
-        bibs=Bibs(readings=event.readings, suggestions=event.suggestions),
-        bibs_revision=event.revision,
-        photo_revision=max(held.photo_revision, event.photo_revision),
-        withdrawn=None,
-    )
-
-
-def _with_faces(event: FacesIndexed, held: Identity) -> Identity:
-    if _is_of_the_past(event.photo_revision, held):
-        # Found while the photo was being withdrawn: nobody will need what they match.
-        return replace(held, leaving=_leaving(held, event.faces))
-    if event.revision <= held.faces_revision:
-        return held
-    staying = {face.face_id for face in event.faces}
-    return replace(
-        held,
-        faces=event.faces,
-        faces_revision=event.revision,
-        leaving=_leaving(held, [face for face in held.faces if face.face_id not in staying]),
-        photo_revision=max(held.photo_revision, event.photo_revision),
-        withdrawn=None,
-    )
-
-
-def _without(event: PhotoWithdrawn, held: Identity) -> Identity:
-    if _is_of_the_past(event.revision, held) or held.photo_revision > event.revision:
-        return held
-    return Identity(
-        photo_id=held.photo_id,
-        photo_revision=held.photo_revision,
-        evidence=held.evidence,
-        links=held.links,
-        links_version=held.links_version,
-        spread=held.spread,
-        leaving=_leaving(held, held.faces),
-        revision=held.revision,
-        said=held.said,
-        withdrawn=event.revision,
-    )
-
-
-def _is_of_the_past(ingest_revision: int, held: Identity) -> bool:
-    """Whether something is about the picture as it was before it was withdrawn."""
-    return held.withdrawn is not None and ingest_revision <= held.withdrawn
-
-
-def _leaving(held: Identity, faces: Iterable[Face]) -> tuple[str, ...]:
-    return tuple(sorted({*held.leaving, *(face.face_id for face in faces)}))
+def _has_something_to_say(photo: Identity) -> bool:
+    """Whether the picture is here; a correction may be known before it, or stay after it."""
+    return photo.withdrawn is None and photo.photo_revision > 0
 
 
 def _photo_matched(race: RaceRef, identity: Identity) -> PhotoMatched:
@@ -183,9 +214,16 @@ def _telemetry() -> Telemetry:
 @functools.cache
 def _resolver() -> Resolver:
     config = Config.from_environment()
-    return Resolver(Identities(Table(aws.client("dynamodb"), config.table)), EventBus(aws.client("events"), config.bus))
+    table = Table(aws.client("dynamodb"), config.table)
+    return Resolver(
+        identities=Identities(table),
+        rounds=Rounds(table),
+        collections=Collections(aws.client("rekognition"), config.env),
+        bus=EventBus(aws.client("events"), config.bus),
+        queue=OwnQueue(aws.client("sqs"), config.queue_url),
+    )
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda entry: an SQS batch in, the failed messages out."""
-    return handle_batch(event, context, handle=_resolver().handle, telemetry=_telemetry())
+    return handle_together(event, context, handle=_resolver().handle, telemetry=_telemetry())

@@ -1,8 +1,7 @@
-"""The index function: a photo's faces go into the race's collection, and what they match is kept.
+"""The index function: a photo's faces go into the race's collection.
 
 A photo that comes before its race is configured waits; a race that switches faces on or off has its photos looked at
-again, one note each. Whether faces are on is read again after every write: a switch that came in between has listed
-the photos either after the write, and then looks at this one again, or before it, and then it is seen here.
+again, one note each: at once, and once more when whoever was still working by the old settings is done.
 """
 
 from __future__ import annotations
@@ -16,10 +15,20 @@ import msgspec
 
 from services.faces.adapters import Collections, FaceIndex, Indexed, Settings
 from services.faces.config import Config
+from services.faces.stage import STAGE
 from shared import aws
 from shared.bus import EventBus
 from shared.errors import Conflict, InvalidMessage
-from shared.events import Envelope, FacesIndexed, Meta, PhotoIngested, PhotoWithdrawn, RaceConfigured, caused
+from shared.events import (
+    Envelope,
+    FacesIndexed,
+    Meta,
+    PhotoIngested,
+    PhotoWithdrawn,
+    RaceConfigured,
+    caused,
+    next_revision,
+)
 from shared.keys import RaceRef
 from shared.messages import Message, Note
 from shared.queue import OwnQueue
@@ -51,7 +60,10 @@ class Indexer:
                 self._settle(event.race, event.photo_id, functools.partial(_leave, event), message.meta)
             case Envelope(data=RaceConfigured() as event):
                 self._index.configure(event.race, Settings(faces=event.settings.faces, revision=event.revision))
-                self._queue.send(Note.about(event.race, REVIEW_RACE, message.meta))
+                review = Note.about(event.race, REVIEW_RACE, message.meta)
+                self._queue.send(review)
+                # Whoever still works by the old settings is done when the function's timeout has passed.
+                self._queue.send(review, delay_s=STAGE.functions[0].timeout_s)
             case Note(name="review-race"):
                 self._review_page(message)
             case Note(name="review-photo", body=body):
@@ -63,26 +75,38 @@ class Indexer:
         self, race: RaceRef, photo_id: str, change: Callable[[Indexed | None], Indexed | None], meta: Meta
     ) -> None:
         """Change the photo, index its faces if they are on, keep them, say them."""
-        settings, held = self._index.load(race, photo_id)
         for _ in range(ATTEMPTS):
+            settings, held = self._index.load(race, photo_id)
             changed = change(held)
-            if changed is None:
-                return
-            photo = self._with_faces(race, changed, settings)
-            if photo != held:
-                photo = replace(photo, revision=photo.revision + 1)
+            photo = self._with_faces(race, changed, settings) if changed else None
+            if photo is not None and photo != held:
+                photo = replace(photo, revision=next_revision(photo.revision, meta))
                 self._forget_lost(race, held, photo)  # before the write, so that a redelivery would do it again
                 if not self._index.save(race, photo, held):
-                    settings, held = self._index.load(race, photo_id)
-                    self._undo_unless_kept(race, photo, held)
+                    _, kept = self._index.load(race, photo_id)
+                    self._undo_unless_kept(race, photo, kept)
                     continue
-                settings_before, settings, held = settings, self._index.settings(race), photo
-                if settings != settings_before:
-                    continue
-            if photo.enabled is not None and photo.withdrawn is None:
-                self._bus.publish([caused(_faces_indexed(race, photo), meta)])
+            if (photo is None or photo.enabled is False) and not self._forget_unknown(race, photo_id, meta):
+                continue
+            if photo is not None and photo.enabled is not None and photo.withdrawn is None:
+                self._bus.publish([caused(_faces_indexed(race, photo), meta, news=photo != held)])
             return
         raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
+
+    def _forget_unknown(self, race: RaceRef, photo_id: str, meta: Meta) -> bool:
+        """Take out faces that a delivery put into the collection before it died, of a photo that is to have none.
+
+        False when the photo has faces again meanwhile, and lost them by this: then it is to be looked at once more.
+        """
+        forgotten = self._collections.forget_photo(race, photo_id)
+        if not forgotten:
+            return True
+        _, held = self._index.load(race, photo_id)
+        if held is None or forgotten.isdisjoint(face.face_id for face in held.faces):
+            return True
+        blank = replace(held, enabled=None, faces=(), revision=next_revision(held.revision, meta))
+        self._index.save(race, blank, held)
+        return False
 
     def _with_faces(self, race: RaceRef, photo: Indexed, settings: Settings | None) -> Indexed:
         if photo.withdrawn is not None or photo.processed is None or settings is None:
@@ -91,11 +115,7 @@ class Indexer:
             return photo
         if not settings.faces:
             return replace(photo, enabled=False, faces=())
-        faces = self._collections.index(race, photo.photo_id, photo.processed)
-        for face in faces:
-            matches = self._collections.matches(race, photo.photo_id, face.face_id)
-            self._index.keep_matches(photo.photo_id, face.face_id, matches)
-        return replace(photo, enabled=True, faces=faces)
+        return replace(photo, enabled=True, faces=self._collections.index(race, photo.photo_id, photo.processed))
 
     def _forget_lost(self, race: RaceRef, before: Indexed | None, after: Indexed) -> None:
         """Take faces that the photo no longer has out of the collection."""

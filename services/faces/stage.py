@@ -1,6 +1,15 @@
 """The card of the faces stage."""
 
-from shared.events import BibsRead, FacesIndexed, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
+from shared.events import (
+    BibCorrected,
+    BibsRead,
+    FacesIndexed,
+    MatchCut,
+    PhotoIngested,
+    PhotoMatched,
+    PhotoWithdrawn,
+    RaceConfigured,
+)
 from shared.stage import Call, Function, Stage
 
 STAGE = Stage(
@@ -10,15 +19,15 @@ STAGE = Stage(
     functions=(
         Function(
             name="index",
-            purpose="Puts a photo's faces into the race's collection and keeps which faces they match.",
+            purpose="Puts a photo's faces into the race's collection.",
             hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured),
             calls=(
                 Call(
                     actions=(
                         "rekognition:CreateCollection",
                         "rekognition:IndexFaces",
-                        "rekognition:SearchFaces",
                         "rekognition:DeleteFaces",
+                        "rekognition:ListFaces",
                     ),
                     on="collections",
                 ),
@@ -26,7 +35,6 @@ STAGE = Stage(
                 Call(
                     actions=(
                         "dynamodb:BatchGetItem",
-                        "dynamodb:BatchWriteItem",
                         "dynamodb:GetItem",
                         "dynamodb:PutItem",
                         "dynamodb:Query",
@@ -42,24 +50,25 @@ STAGE = Stage(
         ),
         Function(
             name="identity",
-            purpose="Weighs all evidence about a photo and its neighbours and says who is in them.",
-            hears=(BibsRead, FacesIndexed, PhotoWithdrawn),
+            purpose="Weighs all evidence about photos and those that match them, and says who is in them.",
+            hears=(BibsRead, FacesIndexed, PhotoWithdrawn, BibCorrected, MatchCut),
             calls=(
+                Call(actions=("rekognition:SearchFaces",), on="collections"),
                 Call(
                     actions=(
                         "dynamodb:BatchGetItem",
                         "dynamodb:BatchWriteItem",
-                        "dynamodb:GetItem",
                         "dynamodb:PutItem",
                         "dynamodb:Query",
-                        "dynamodb:UpdateItem",
                     ),
                     on="table",
                 ),
                 Call(actions=("events:PutEvents",), on="bus"),
+                Call(actions=("sqs:SendMessage",), on="queue"),
             ),
-            timeout_s=60,
-            batch=10,
+            timeout_s=120,
+            batch=25,
+            window_s=5,
             concurrency=10,
         ),
     ),

@@ -1,4 +1,4 @@
-"""The vision half of the pipeline (ocr, index, identity) on moto tables, with deliveries in any order a test likes."""
+"""The vision half of the pipeline (ocr, index, identity) in memory, with deliveries in any order a test likes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
+from greenlet import greenlet
 
-from services.faces.adapters import Collections, FaceIndex, Identities, Identity
+from services.faces.adapters import Collections, FaceIndex, Identities, Rounds
 from services.faces.identity import Resolver
 from services.faces.index import Indexer
+from services.faces.stage import STAGE as FACES
+from services.faces.state import Identity
 from services.ocr.adapters import Photos, Rosters, TextDetector
 from services.ocr.read import Reader
+from services.ocr.stage import STAGE as OCR
 from shared import messages
 from shared.bus import EventBus
 from shared.events import (
-    BibsRead,
+    BibCorrected,
+    Box,
     DomainEvent,
     Envelope,
-    FacesIndexed,
     ImageRef,
+    MatchCut,
     Meta,
     ObjectRef,
     PhotoIngested,
@@ -32,61 +36,82 @@ from shared.events import (
     caused,
 )
 from shared.keys import RaceRef
+from shared.messages import Message
 from shared.queue import OwnQueue
 from shared.race import RaceSettings, Roster, Runner, digest
-from shared.table import Table
-from tests.fakes import FakeEvents, FakeQueue, FakeRekognition
+from tests.fakes import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
+from tests.memory import Crash, MemoryTable, Workers
 
 RACE = RaceRef("org", "race")
 META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T01:00:00Z")
-HEARS = {
-    "ocr": (PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported),
-    "index": (PhotoIngested, PhotoWithdrawn, RaceConfigured),
-    "identity": (BibsRead, FacesIndexed, PhotoWithdrawn),
-}
+CARDS = {"ocr": OCR.functions[0], "index": FACES.functions[0], "identity": FACES.functions[1]}
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """A message in a function's queue. `after` are invocations that its delay outlasts."""
+
+    function: str
+    body: str
+    after: tuple[greenlet, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        return all(worker.dead for worker in self.after)
 
 
 @dataclass
 class Pipeline:
-    """Three functions, their queues, and what they said to the outside (PhotoMatched). Use inside mock_aws."""
+    """Three functions, their queues, and what they said to the outside (PhotoMatched)."""
 
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+    deaths: float = 0.0
     rekognition: FakeRekognition = field(default_factory=FakeRekognition)
-    pending: list[tuple[str, str]] = field(default_factory=list)
+    rosters: FakeRosters = field(default_factory=FakeRosters)
+    pending: list[Delivery] = field(default_factory=list)
     matched: list[PhotoMatched] = field(default_factory=list)
+    envelopes: list[Envelope] = field(default_factory=list)
+    clock: int = 0
 
     def __post_init__(self) -> None:
-        dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
-        for name in ("ocr", "faces"):
-            dynamodb.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        s3.create_bucket(Bucket="derived")
-        self.s3 = s3
-        self.faces_table, self.ocr_table = Table(dynamodb, "faces"), Table(dynamodb, "ocr")
+        self.workers = Workers(self.chance, self.deaths)
+        step = self.workers.step
+        self.rekognition.step = step
+        self.faces_table, self.ocr_table = MemoryTable("faces", step), MemoryTable("ocr", step)
         rekognition: Any = self.rekognition
-        bus = EventBus(FakeEvents(self._said), "bus")  # type: ignore[arg-type]
-        self.functions = {
-            "ocr": Reader(
-                photos=Photos(self.ocr_table),
-                detector=TextDetector(rekognition),
-                rosters=Rosters(s3),
-                bus=bus,
-                queue=self._queue("ocr"),
-            ),
-            "index": Indexer(
-                index=FaceIndex(self.faces_table),
-                collections=Collections(rekognition, "dev"),
-                bus=bus,
-                queue=self._queue("index"),
-            ),
-            "identity": Resolver(Identities(self.faces_table), bus),
-        }
+        rosters: Any = self.rosters
+        bus = EventBus(FakeEvents(self._said, step), "bus")  # type: ignore[arg-type]
+        collections = Collections(rekognition, "dev")
+        self.reader = Reader(
+            photos=Photos(self.ocr_table),
+            detector=TextDetector(rekognition),
+            rosters=Rosters(rosters),
+            bus=bus,
+            queue=self._queue("ocr"),
+        )
+        self.indexer = Indexer(
+            index=FaceIndex(self.faces_table), collections=collections, bus=bus, queue=self._queue("index")
+        )
+        self.resolver = Resolver(
+            identities=Identities(self.faces_table),
+            rounds=Rounds(self.faces_table),
+            collections=collections,
+            bus=bus,
+            queue=self._queue("identity"),
+            clock=self._tick,
+        )
+
+    def _tick(self) -> int:
+        self.clock += 1
+        return self.clock
 
     def _queue(self, function: str) -> OwnQueue:
-        return OwnQueue(FakeQueue(lambda body: self.pending.append((function, body))), "url")  # type: ignore[arg-type]
+        def leave(body: str, delay_s: int) -> None:
+            # A delay as long as the function may run outlasts whoever is running now; any other promises nothing.
+            outlasts = tuple(self.workers.running) if delay_s >= CARDS[function].timeout_s else ()
+            self.pending.append(Delivery(function, body, outlasts))
+
+        return OwnQueue(FakeQueue(leave, self.workers.step), "url")  # type: ignore[arg-type]
 
     def _said(self, entry: dict[str, Any]) -> None:
         body = json.dumps(
@@ -94,39 +119,85 @@ class Pipeline:
         )
         message = messages.parse(body)
         assert isinstance(message, Envelope)
+        self.envelopes.append(message)
         if isinstance(message.data, PhotoMatched):
             self.matched.append(message.data)
         self._enqueue(message.data, body)
 
     def _enqueue(self, event: DomainEvent, body: str) -> None:
-        for function, hears in HEARS.items():
-            if isinstance(event, hears):
-                self.pending.append((function, body))
+        for name, function in CARDS.items():
+            if isinstance(event, function.hears):
+                self.pending.append(Delivery(name, body))
 
-    def hear(self, *events: DomainEvent) -> None:
+    def hear(self, *events: DomainEvent, replay: str | None = None) -> None:
         """What other stages say."""
         for event in events:
             envelope = caused(event, META)
-            detail = json.loads(envelope.detail())
-            self._enqueue(
-                event, json.dumps({"source": envelope.source, "detail-type": envelope.detail_type, "detail": detail})
-            )
+            body = {
+                "source": envelope.source,
+                "detail-type": envelope.detail_type,
+                "detail": json.loads(envelope.detail()),
+                **({"replay-name": replay} if replay else {}),
+            }
+            self._enqueue(event, json.dumps(body))
 
-    def run(self, chance: random.Random | None = None, *, repeats: int = 1) -> None:
-        """Deliver everything: in order, or as `chance` decides, each message up to `repeats` times."""
+    def handle(self, function: str, batch: list[Message]) -> None:
+        """Give a function some messages, as its handler would."""
+        match function:
+            case "identity":
+                self.resolver.handle(batch)
+            case "index":
+                for message in batch:
+                    self.indexer.handle(message)
+            case _:
+                for message in batch:
+                    self.reader.handle(message)
+
+    def run(self) -> None:
+        """Deliver everything in order, one by one; notes that were to wait come when nothing else is left."""
         while self.pending:
-            at = chance.randrange(len(self.pending)) if chance else 0
-            function, body = self.pending[at]
-            if chance is None or repeats == 1 or chance.random() < 1 / repeats:
-                self.pending.pop(at)
-            self.functions[function].handle(messages.parse(body))
+            at = next((n for n, each in enumerate(self.pending) if '"match-race"' not in each.body), 0)
+            delivery = self.pending.pop(at)
+            self.handle(delivery.function, [messages.parse(delivery.body)])
+
+    def run_anyhow(self, *, workers: int, repeats: int) -> None:
+        """Deliver everything as chance decides: in any order and grouping, repeated, several workers taking turns.
+
+        A delivery whose worker dies comes again.
+        """
+        chance, left = self.chance, dict[Delivery, int]()
+        while self.pending or self.workers.running:
+            ready = [each for each in self.pending if each.ready]
+            if ready and len(self.workers.running) < workers and chance.random() < 0.5:
+                self._begin([chance.choice(ready)], left, repeats)
+            elif self.workers.running:
+                self.workers.go_on()
+
+    def _begin(self, chosen: list[Delivery], left: dict[Delivery, int], repeats: int) -> None:
+        function = chosen[0].function
+        others = [each for each in self.pending if each.function == function and each.ready and each not in chosen]
+        most = min(len(others), 4) if CARDS[function].batch > 1 else 0
+        chosen += self.chance.sample(others, self.chance.randint(0, most))
+        for each in chosen:
+            if left.setdefault(each, self.chance.randint(1, repeats)) <= 1:
+                self.pending.remove(each)
+            left[each] -= 1
+
+        def work() -> None:
+            try:
+                self.handle(function, [messages.parse(each.body) for each in chosen])
+            except Crash:
+                self.pending.extend(each for each in chosen if each not in self.pending)
+
+        self.workers.begin(work)
 
     def outcomes(self) -> dict[str, Identity]:
         """What identity holds, by photo."""
         items = self.faces_table.query(RACE.partition, "IDENTITY#")
-        identities = Identities(self.faces_table)
-        found = (identities.load(RACE, item["photo_id"]) for item in items)
-        return {identity.photo_id: identity for identity in found if identity is not None}
+        return {photo_id: found for (_, photo_id), found in self._load([item["photo_id"] for item in items]).items()}
+
+    def _load(self, photo_ids: list[str]) -> dict[tuple[RaceRef, str], Identity]:
+        return Identities(self.faces_table).load((RACE, photo_id) for photo_id in photo_ids)
 
 
 def configured(*, faces: bool = True, revision: str = "01", **settings: Any) -> RaceConfigured:
@@ -138,10 +209,10 @@ def configured(*, faces: bool = True, revision: str = "01", **settings: Any) -> 
     )
 
 
-def roster_imported(s3: Any, bibs: list[str], revision: str = "01") -> RosterImported:
+def roster_imported(rosters: FakeRosters, bibs: list[str], revision: str = "01") -> RosterImported:
     body = Roster(runners=tuple(Runner(bib=bib, printed=bib, name="") for bib in bibs), problems=()).to_json()
     key = f"roster/{digest(body)}.json"
-    s3.put_object(Bucket="derived", Key=key, Body=body)
+    rosters.bodies[key] = body
     return RosterImported(
         organizer_id=RACE.organizer_id,
         event_id=RACE.event_id,
@@ -172,3 +243,28 @@ def ingested(photo_id: str, revision: int = 1) -> PhotoIngested:
 
 def withdrawn(photo_id: str, revision: int) -> PhotoWithdrawn:
     return PhotoWithdrawn(organizer_id=RACE.organizer_id, event_id=RACE.event_id, photo_id=photo_id, revision=revision)
+
+
+def corrected(photo_id: str, bib: str, *, here: bool = True, box: Box | None = None, revision: int = 1) -> BibCorrected:
+    return BibCorrected(
+        organizer_id=RACE.organizer_id,
+        event_id=RACE.event_id,
+        photo_id=photo_id,
+        bib=bib,
+        here=here,
+        box=box,
+        revision=revision,
+    )
+
+
+def match_cut(one: tuple[str, Box], other: tuple[str, Box], *, cut: bool = True, revision: int = 1) -> MatchCut:
+    return MatchCut(
+        organizer_id=RACE.organizer_id,
+        event_id=RACE.event_id,
+        photo_id=one[0],
+        box=one[1],
+        other_photo_id=other[0],
+        other_box=other[1],
+        cut=cut,
+        revision=revision,
+    )

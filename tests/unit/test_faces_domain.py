@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.faces.domain import Bibs, Link, Match, link_bibs, resolve
-from shared.events import Box, Face, Reading, Suggestion
+from services.faces.domain import MAX_EVIDENCE, Bibs, Correction, Link, Match, Observed, link_bibs, overlap, resolve
+from shared.events import Box, Face, MatchedRunner, Reading, Suggestion
 
 
 def face(face_id: str, left: float, top: float = 0.2, size: float = 0.08) -> Face:
@@ -29,84 +30,181 @@ def suggestion(bib: str, left: float) -> Suggestion:
     return Suggestion(bib=bib, text="x", confidence=90.0, box=Box(left=left, top=0.4, width=0.06, height=0.04))
 
 
-def match(bib: str | None, similarity: float = 99.0) -> Match:
-    return Match(similarity=similarity, link=Link(bib=bib, weight=0.95) if bib else None)
+def match(bib: str | None, similarity: float = 99.0, photo: str = "other", *, sure: bool = True) -> Match:
+    link = Link(bib=bib, weight=0.95, sure=sure, score=95.0, kind="reading") if bib else None
+    return Match(photo_id=photo, similarity=similarity, link=link)
+
+
+def said(bib: str, *, here: bool = True, face: Face | None = None, revision: int = 1) -> Correction:
+    return Correction(bib=bib, here=here, box=face.box if face else None, revision=revision)
+
+
+def links(bibs: Bibs, faces: Sequence[Face], *said: Correction) -> dict[str, Link]:
+    return link_bibs(Observed(bibs=bibs, faces=tuple(faces), corrections=said))
+
+
+def who(
+    bibs: Bibs, faces: Sequence[Face], matches: Mapping[str, Iterable[Match]], *said: Correction
+) -> tuple[MatchedRunner, ...]:
+    return resolve(Observed(bibs=bibs, faces=tuple(faces), corrections=said), matches, "photo")
 
 
 class TestLinks:
     def test_each_bib_goes_to_the_face_above_it(self) -> None:
         bibs = Bibs(readings=(reading("1", 0.11), reading("2", 0.51)))
-        assert {f: link.bib for f, link in link_bibs(bibs, [face("b", 0.5), face("a", 0.1)]).items()} == {
+        assert {f: link.bib for f, link in links(bibs, [face("b", 0.5), face("a", 0.1)]).items()} == {
             "a": "1",
             "b": "2",
         }
 
     def test_a_bib_above_or_far_beside_every_face_is_nobodys(self) -> None:
-        assert link_bibs(Bibs(readings=(reading("1", 0.1, top=0.05),)), [face("a", 0.1)]) == {}
-        assert link_bibs(Bibs(readings=(reading("1", 0.6),)), [face("a", 0.1)]) == {}
+        assert links(Bibs(readings=(reading("1", 0.1, top=0.05),)), [face("a", 0.1)]) == {}
+        assert links(Bibs(readings=(reading("1", 0.6),)), [face("a", 0.1)]) == {}
 
     def test_one_bib_among_three_faces_goes_to_one_of_them(self) -> None:
         faces = [face("a", 0.1), face("b", 0.22), face("c", 0.34)]
-        assert list(link_bibs(Bibs(readings=(reading("1", 0.23),)), faces)) == ["b"]
+        assert list(links(Bibs(readings=(reading("1", 0.23),)), faces)) == ["b"]
 
     def test_the_clock_over_the_finish_is_no_bib_of_the_winner(self) -> None:
-        assert link_bibs(Bibs(readings=(reading("42", 0.1, top=0.95),)), [face("a", 0.1, size=0.05)]) == {}
+        assert links(Bibs(readings=(reading("42", 0.1, top=0.95),)), [face("a", 0.1, size=0.05)]) == {}
 
     @given(st.integers(0, 2**32))
     def test_the_order_of_faces_and_readings_does_not_matter(self, seed: int) -> None:
         faces = [face(name, 0.1 + 0.12 * n) for n, name in enumerate("abcde")]
         readings = [reading(str(n), 0.12 + 0.13 * n) for n in range(4)]
-        straight = link_bibs(Bibs(readings=tuple(readings)), faces)
+        straight = links(Bibs(readings=tuple(readings)), faces)
         chance = random.Random(seed)
         chance.shuffle(faces)
         chance.shuffle(readings)
-        assert link_bibs(Bibs(readings=tuple(readings)), faces) == straight
+        assert links(Bibs(readings=tuple(readings)), faces) == straight
 
 
 class TestVotes:
     def test_a_read_bib_is_confirmed(self) -> None:
-        (runner,) = resolve(Bibs(readings=(reading("7", 0.11),)), [face("a", 0.1)], {})
+        (runner,) = who(Bibs(readings=(reading("7", 0.11),)), [face("a", 0.1)], {})
         assert (runner.bib, runner.status, runner.read, runner.face_id) == ("7", "confirmed", True, "a")
 
     def test_a_read_bib_without_a_face_is_confirmed_too(self) -> None:
-        (runner,) = resolve(Bibs(readings=(reading("7", 0.11),)), [], {})
+        (runner,) = who(Bibs(readings=(reading("7", 0.11),)), [], {})
         assert (runner.status, runner.face_id) == ("confirmed", None)
 
     def test_a_hidden_bib_is_inferred_from_strong_matches_only(self) -> None:
-        strong = resolve(Bibs(), [face("a", 0.1)], {"a": [match("7", 95.0)]})
-        weak = resolve(Bibs(), [face("a", 0.1)], {"a": [match("7", 81.0)]})
+        strong = who(Bibs(), [face("a", 0.1)], {"a": [match("7", 95.0)]})
+        weak = who(Bibs(), [face("a", 0.1)], {"a": [match("7", 81.0)]})
         assert [(r.bib, r.status) for r in strong] == [("7", "inferred")]
         assert [(r.bib, r.status) for r in weak] == [("7", "doubtful")]
 
     def test_two_bibs_for_one_face_are_doubtful(self) -> None:
-        runners = resolve(Bibs(), [face("a", 0.1)], {"a": [match("7"), match("8")]})
+        runners = who(Bibs(), [face("a", 0.1)], {"a": [match("7"), match("8")]})
         assert [r.status for r in runners] == ["doubtful"]
 
     def test_matches_without_a_bib_say_nothing(self) -> None:
-        assert resolve(Bibs(), [face("a", 0.1)], {"a": [match(None), match(None)]}) == ()
+        assert who(Bibs(), [face("a", 0.1)], {"a": [match(None), match(None)]}) == ()
 
     def test_an_outvoted_reading_stays_as_doubtful(self) -> None:
-        runners = resolve(Bibs(readings=(reading("7", 0.11),)), [face("a", 0.1)], {"a": [match("8")] * 3})
+        unsure = Bibs(readings=(reading("7", 0.11, confidence=85.0),))
+        runners = who(unsure, [face("a", 0.1)], {"a": [match("8")] * 3})
         assert {r.bib: r.status for r in runners} == {"8": "inferred", "7": "doubtful"}
 
+    def test_two_sure_faces_do_not_ask_each_other(self) -> None:
+        sure = Bibs(readings=(reading("7", 0.11),))
+        assert [r.bib for r in who(sure, [face("a", 0.1)], {"a": [match("8")] * 3})] == ["7"]
+        unsure_others = [match("8", sure=False)] * 3
+        assert {r.bib for r in who(sure, [face("a", 0.1)], {"a": unsure_others})} == {"7", "8"}
+
     def test_one_stray_match_does_not_shake_a_reading(self) -> None:
-        runners = resolve(Bibs(readings=(reading("7", 0.11),)), [face("a", 0.1)], {"a": [match("8", 85.0)]})
+        unsure = Bibs(readings=(reading("7", 0.11, confidence=85.0),))
+        runners = who(unsure, [face("a", 0.1)], {"a": [match("8", 85.0)]})
         assert {r.bib: r.status for r in runners} == {"7": "confirmed"}
 
     def test_nobody_is_twice_in_a_photo(self) -> None:
         faces = [face("a", 0.1), face("b", 0.5)]
-        runners = resolve(Bibs(), faces, {"a": [match("7")], "b": [match("7"), match("7")]})
+        runners = who(Bibs(), faces, {"a": [match("7")], "b": [match("7"), match("7")]})
         assert [(r.bib, r.face_id) for r in runners] == [("7", "b")]
 
     def test_a_misread_becomes_a_fact_only_with_the_face(self) -> None:
-        alone = resolve(Bibs(suggestions=(suggestion("7", 0.11),)), [face("a", 0.1)], {})
-        backed = resolve(Bibs(suggestions=(suggestion("7", 0.11),)), [face("a", 0.1)], {"a": [match("7")]})
+        alone = who(Bibs(suggestions=(suggestion("7", 0.11),)), [face("a", 0.1)], {})
+        backed = who(Bibs(suggestions=(suggestion("7", 0.11),)), [face("a", 0.1)], {"a": [match("7")]})
         assert [r.status for r in alone] == ["doubtful"]
         assert [r.status for r in backed] == ["inferred"]
 
     @given(st.lists(st.tuples(st.sampled_from("78"), st.floats(75, 100)), max_size=6), st.integers(0, 2**32))
     def test_the_order_of_matches_does_not_matter(self, found: list[tuple[str, float]], seed: int) -> None:
         matches = [match(bib, similarity) for bib, similarity in found]
-        straight = resolve(Bibs(readings=(reading("9", 0.5),)), [face("a", 0.1)], {"a": matches})
+        straight = who(Bibs(readings=(reading("9", 0.5),)), [face("a", 0.1)], {"a": matches})
         random.Random(seed).shuffle(matches)
-        assert resolve(Bibs(readings=(reading("9", 0.5),)), [face("a", 0.1)], {"a": matches}) == straight
+        assert who(Bibs(readings=(reading("9", 0.5),)), [face("a", 0.1)], {"a": matches}) == straight
+
+
+class TestEvidence:
+    def test_a_runner_comes_with_the_photos_and_scores_that_speak_for_and_against_her(self) -> None:
+        matches = {"a": [match("7", 99.0, "one"), match("7", 95.0, "two"), match("8", 84.0, "three")]}
+        (runner,) = who(Bibs(), [face("a", 0.1)], matches)
+        assert [(each.kind, each.bib, each.photo_id, each.score) for each in runner.evidence] == [
+            ("match", "7", "one", 99.0),
+            ("match", "7", "two", 95.0),
+            ("match", "8", "three", 84.0),
+        ]
+        assert [each.weight for each in runner.evidence] == [0.912, 0.76, 0.342]
+
+    def test_only_the_weightiest_are_told(self) -> None:
+        matches = {"a": [match("7", 80.0 + number, f"photo{number}") for number in range(19)]}
+        (runner,) = who(Bibs(), [face("a", 0.1)], matches)
+        assert [each.photo_id for each in runner.evidence] == [f"photo{n}" for n in range(18, 18 - MAX_EVIDENCE, -1)]
+
+    def test_a_reading_and_a_suggestion_are_evidence_of_this_photo(self) -> None:
+        bibs = Bibs(readings=(reading("7", 0.11),), suggestions=(suggestion("8", 0.51),))
+        runners = who(bibs, [face("a", 0.1)], {})
+        told = {r.bib: [(each.kind, each.score, each.photo_id) for each in r.evidence] for r in runners}
+        assert told == {"7": [("reading", 95.0, "photo")], "8": [("suggestion", 90.0, "photo")]}
+
+    def test_an_outvoted_reading_tells_what_spoke_against_it(self) -> None:
+        unsure = Bibs(readings=(reading("7", 0.11, confidence=85.0),))
+        runners = {r.bib: r for r in who(unsure, [face("a", 0.1)], {"a": [match("8")] * 3})}
+        assert {each.bib for each in runners["7"].evidence} == {"7", "8"}
+
+
+class TestAnOrganizersWord:
+    def test_who_is_not_here_is_not(self) -> None:
+        bibs = Bibs(readings=(reading("7", 0.11),), suggestions=(suggestion("8", 0.51),))
+        faces = [face("a", 0.1), face("b", 0.5)]
+        denied = (said("7", here=False), said("8", here=False))
+        assert who(bibs, faces, {"b": [match("8"), match("7")]}, *denied) == ()
+
+    def test_a_denied_bib_gives_its_face_to_the_next(self) -> None:
+        bibs = Bibs(readings=(reading("7", 0.11), reading("9", 0.15)))
+        assert links(bibs, [face("a", 0.1)])["a"].bib == "7"
+        assert links(bibs, [face("a", 0.1)], said("7", here=False))["a"].bib == "9"
+
+    def test_a_face_that_was_named_listens_to_nobody_else(self) -> None:
+        faces = [face("a", 0.1), face("b", 0.5)]
+        bibs = Bibs(readings=(reading("9", 0.11),))
+        runners = who(bibs, faces, {"a": [match("8", sure=False)] * 9}, said("7", face=faces[0]))
+        assert {(r.bib, r.status, r.confidence, r.face_id) for r in runners if r.bib == "7"} == {
+            ("7", "confirmed", 100.0, "a")
+        }
+        assert "8" not in {r.bib for r in runners}
+
+    def test_a_bib_that_was_given_to_a_face_goes_to_no_other(self) -> None:
+        faces = [face("a", 0.1), face("b", 0.5)]
+        runners = who(Bibs(), faces, {"b": [match("7")] * 3}, said("7", face=faces[0]))
+        assert [(r.bib, r.face_id) for r in runners] == [("7", "a")]
+
+    def test_without_a_face_the_bib_stands_and_votes_find_the_face(self) -> None:
+        faces = [face("a", 0.1), face("b", 0.5)]
+        (alone,) = who(Bibs(), faces, {}, said("7"))
+        assert (alone.status, alone.face_id, alone.read) == ("confirmed", None, False)
+        (found,) = who(Bibs(), faces, {"b": [match("7", 81.0)]}, said("7"))
+        assert (found.status, found.confidence, found.face_id) == ("confirmed", 100.0, "b")
+        assert [each.kind for each in found.evidence] == ["organizer", "match"]
+
+    def test_of_two_names_for_one_face_the_later_holds(self) -> None:
+        one = face("a", 0.1)
+        found = links(Bibs(), [one], said("7", face=one, revision=2), said("8", face=one, revision=1))
+        assert found["a"].bib == "7"
+
+    def test_a_face_is_known_again_by_its_place(self) -> None:
+        before, after, beside = face("a", 0.1), face("b", 0.11), face("c", 0.3)
+        assert overlap(before.box, after.box) > 0.5 and overlap(before.box, beside.box) == 0.0
+        assert set(links(Bibs(), [after, beside], said("7", face=before))) == {"b"}
+        assert links(Bibs(), [beside], said("7", face=before)) == {}
