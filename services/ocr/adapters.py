@@ -34,8 +34,8 @@ class RaceFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Photo(msgspec.Struct, frozen=True, kw_only=True):
     """What the stage keeps of a photo.
 
-    `photo_revision` is the PhotoIngested revision that brought it, `withdrawn` the PhotoWithdrawn revision that took
-    it away (then `words` are gone). `bibs` is None until the race is known; `revision` counts their changes.
+    `photo_revision` is the newest PhotoIngested revision that brought it, `withdrawn` the PhotoWithdrawn revision that
+    took it away (then `words` are gone). `bibs` is None until the race is known. `revision` grows with every change.
     """
 
     photo_id: str
@@ -70,16 +70,7 @@ class Photos:
         item = {"PK": race.partition, "SK": _PHOTO + photo.photo_id, **msgspec.structs.asdict(photo)}
         if previous is None:
             return self._table.put(item, ABSENT)
-        unchanged = Condition(
-            "revision = :revision AND photo_revision = :photo_revision AND "
-            + ("attribute_not_exists(withdrawn)" if previous.withdrawn is None else "withdrawn = :withdrawn"),
-            values={
-                ":revision": previous.revision,
-                ":photo_revision": previous.photo_revision,
-                **({} if previous.withdrawn is None else {":withdrawn": previous.withdrawn}),
-            },
-        )
-        return self._table.put(item, unchanged)
+        return self._table.put(item, Condition("revision = :previous", values={":previous": previous.revision}))
 
     def photos(self, race: RaceRef, after: str | None) -> Iterator[Photo]:
         """The race's photos in id order, beginning after the photo id `after`."""

@@ -2,7 +2,8 @@
 
 A roster or rule that changes is evidence like any other: the race's photos are read again from their kept words,
 without asking the text detector again. Notes to the own queue split that work: one a page, which finds the photos
-that would read differently, and one for each of those.
+that would read differently, and one for each of those. It is done twice, the second time for photos that were being
+read meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 from services.ocr.adapters import Photo, Photos, RaceFacts, Rosters, TextDetector
 from services.ocr.config import Config
 from services.ocr.domain import Bibs, read_bibs
+from services.ocr.stage import STAGE
 from shared import aws
 from shared.bus import EventBus
 from shared.errors import Conflict, InvalidMessage
@@ -28,6 +30,7 @@ from shared.events import (
     RaceConfigured,
     RosterImported,
     caused,
+    next_revision,
 )
 from shared.keys import RaceRef
 from shared.messages import Message, Note
@@ -62,13 +65,13 @@ class Reader:
             case Envelope(data=PhotoIngested() as event):
                 self._settle(event.race, event.photo_id, self._arrival(event), message.meta)
             case Envelope(data=PhotoWithdrawn() as event):
-                self._withdraw(event)
+                self._withdraw(event, message.meta)
             case Envelope(data=RaceConfigured() as event):
                 self._photos.configure(event.race, event.settings, event.revision)
-                self._queue.send(Note.about(event.race, REREAD_RACE, message.meta))
+                self._reread_race(event.race, message.meta)
             case Envelope(data=RosterImported() as event):
                 self._photos.import_roster(event.race, event.roster, event.revision)
-                self._queue.send(Note.about(event.race, REREAD_RACE, message.meta))
+                self._reread_race(event.race, message.meta)
             case Note(name="reread-race"):
                 self._reread_page(message)
             case Note(name="reread-photo", body=body):
@@ -80,23 +83,18 @@ class Reader:
         words = functools.cache(self._detector.words)  # asked at most once, however often the write is retried
 
         def arrive(held: Photo | None) -> Photo | None:
-            if held is None:
-                return Photo(photo_id=event.photo_id, photo_revision=event.revision, words=words(event.processed))
-            if held.withdrawn is None:
-                return held
-            if held.withdrawn >= event.revision:
+            if held is not None and held.withdrawn is None:
+                return msgspec.structs.replace(held, photo_revision=max(held.photo_revision, event.revision))
+            if held is not None and held.withdrawn is not None and held.withdrawn >= event.revision:
                 return None
-            return msgspec.structs.replace(
-                held, photo_revision=event.revision, words=words(event.processed), bibs=None, withdrawn=None
-            )
+            return Photo(photo_id=event.photo_id, photo_revision=event.revision, words=words(event.processed))
 
         return arrive
 
     def _settle(self, race: RaceRef, photo_id: str, change: Callable[[Photo | None], Photo | None], meta: Meta) -> None:
         """Change the photo, read its bibs by what holds now, keep them, say them.
 
-        After a write the race's facts are read again: a roster that came in between has listed the photos either
-        after the write, and then reads this one again, or before it, and then it is seen here.
+        A roster or rule that comes while this is under way is seen by the second look that `_reread_race` takes.
         """
         facts, held = self._photos.load(race, photo_id)
         for _ in range(ATTEMPTS):
@@ -105,11 +103,9 @@ class Reader:
                 return
             photo = self._read(photo, facts)
             if photo != held:
+                photo = _counted_up(photo, held, meta)
                 if not self._photos.save(race, photo, held):
                     facts, held = self._photos.load(race, photo_id)
-                    continue
-                facts_before, facts, held = facts, self._photos.facts(race), photo
-                if facts != facts_before:
                     continue
             if photo.bibs is not None:
                 self._bus.publish([caused(_bibs_read(race, photo, photo.bibs), meta)])
@@ -120,9 +116,16 @@ class Reader:
         if facts.settings is None:
             return photo
         bibs = read_bibs(photo.words, facts.settings, self._rosters.bibs(facts.roster))
-        if bibs == photo.bibs:
-            return photo
-        return msgspec.structs.replace(photo, bibs=bibs, revision=photo.revision + 1)
+        return msgspec.structs.replace(photo, bibs=bibs)
+
+    def _reread_race(self, race: RaceRef, meta: Meta) -> None:
+        """Look through the race's photos now, and once more when whoever still reads by what held before is done.
+
+        By then the function's timeout has passed since the last of them can have read the race's facts.
+        """
+        note = Note.about(race, REREAD_RACE, meta)
+        self._queue.send(note)
+        self._queue.send(note, delay_s=STAGE.functions[0].timeout_s)
 
     def _reread_page(self, note: Note) -> None:
         race = note.race
@@ -133,21 +136,20 @@ class Reader:
         if len(page) == PAGE:
             self._queue.send(Note.about(race, REREAD_RACE, note.meta, after=page[-1].photo_id))
 
-    def _withdraw(self, event: PhotoWithdrawn) -> None:
+    def _withdraw(self, event: PhotoWithdrawn, meta: Meta) -> None:
+        tombstone = Photo(photo_id=event.photo_id, photo_revision=0, withdrawn=event.revision)
         for _ in range(ATTEMPTS):
             _facts, held = self._photos.load(event.race, event.photo_id)
             newest = max(held.photo_revision, held.withdrawn or 0) if held else 0
             if held and newest >= event.revision:
                 return
-            tombstone = Photo(
-                photo_id=event.photo_id,
-                photo_revision=0,
-                revision=held.revision if held else 0,
-                withdrawn=event.revision,
-            )
-            if self._photos.save(event.race, tombstone, held):
+            if self._photos.save(event.race, _counted_up(tombstone, held, meta), held):
                 return
         raise Conflict(f"Photo {event.photo_id} was written by others {ATTEMPTS} times over.")
+
+
+def _counted_up(photo: Photo, held: Photo | None, by: Meta) -> Photo:
+    return msgspec.structs.replace(photo, revision=next_revision(held.revision if held else 0, by))
 
 
 def _only_if_there(held: Photo | None) -> Photo | None:

@@ -17,12 +17,15 @@ import boto3
 import pytest
 
 from shared import aws, events
-from shared.events import DomainEvent, Meta, caused
+from shared.events import DomainEvent, Envelope, Meta, caused
 from shared.keys import RaceRef
 from shared.race import RaceSettings
 from shared.table import from_item
 
 PHOTOS, DERIVED, BUS = "photos-bucket", "derived-bucket", "the-bus"
+FUNCTIONS = {"races": ("intake", "_intake"), "ingest": ("intake", "_intake"), "ocr": ("read", "_reader")}
+"""The function of each stage, and what makes its parts once a process."""
+
 CONTEXT = types.SimpleNamespace(
     aws_request_id="request",
     function_name="function",
@@ -42,6 +45,10 @@ class Desk:
     monkeypatch: pytest.MonkeyPatch
     before_call: Callable[[str], None] | None = None
     after_call: Callable[[str], None] | None = None
+    words: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What DetectText finds in pictures, by object key: words and their confidence in percent."""
+    later: list[str] = field(default_factory=list)
+    """Notes that stages left themselves for later, which the test delivers when it likes."""
     _clock: int = 0
     _started: set[str] = field(default_factory=set)
 
@@ -51,6 +58,9 @@ class Desk:
         hooks: Any = boto3.DEFAULT_SESSION
         hooks.events.register_first("before-send.*.*", self._before)
         hooks.events.register_last("after-call.*.*", self._after)
+        hooks.events.register_last("before-parameter-build.sqs.SendMessage", self._put_off)
+        hooks.events.register_last("before-parameter-build.rekognition.DetectText", _look_at)
+        hooks.events.register_first("after-call.rekognition.DetectText", self._find_words)
         self.s3 = boto3.client("s3")
         self.dynamodb = boto3.client("dynamodb")
         self.sqs = boto3.client("sqs")
@@ -67,7 +77,7 @@ class Desk:
         bus.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": [{"prefix": "snaprace."}]}')
         bus.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "heard", "Arn": arn["QueueArn"]}])
         self.queue_urls = {}
-        for stage in ("races", "ingest"):
+        for stage, (function, _) in FUNCTIONS.items():
             self.dynamodb.create_table(
                 TableName=stage,
                 KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
@@ -77,7 +87,7 @@ class Desk:
                 ],
                 BillingMode="PAY_PER_REQUEST",
             )
-            self.queue_urls[stage] = self.sqs.create_queue(QueueName=f"{stage}-intake")["QueueUrl"]
+            self.queue_urls[stage] = self.sqs.create_queue(QueueName=f"{stage}-{function}")["QueueUrl"]
 
     def _before(self, event_name: str, **_: Any) -> None:
         if self.before_call:
@@ -86,6 +96,23 @@ class Desk:
     def _after(self, event_name: str, **_: Any) -> None:
         if self.after_call:
             self.after_call(_operation(event_name))
+
+    def _put_off(self, params: dict[str, Any], **_: Any) -> None:
+        if params.get("DelaySeconds"):
+            assert 0 < params["DelaySeconds"] <= 900
+            self.later.append(params["MessageBody"])
+            params["DelaySeconds"] = 900
+
+    def _find_words(self, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        parsed["TextDetections"] = [
+            {
+                "DetectedText": text,
+                "Type": "WORD",
+                "Confidence": confidence,
+                "Geometry": {"BoundingBox": {"Left": 0.1, "Top": 0.1 + number / 10, "Width": 0.1, "Height": 0.05}},
+            }
+            for number, (text, confidence) in enumerate(self.words.get(context["picture"], {}).items())
+        ]
 
     # --- what happens ---------------------------------------------------------------------------------
 
@@ -109,6 +136,9 @@ class Desk:
         event["detail"]["deletion-type"] = "Permanently Deleted"
         return event
 
+    def _time(self) -> str:
+        return f"2026-10-25T{self._clock // 3600:02}:{self._clock // 60 % 60:02}:{self._clock % 60:02}Z"
+
     def _notification(self, detail_type: str, key: str, target: dict[str, Any]) -> dict[str, Any]:
         self._clock += 1
         return {
@@ -116,7 +146,7 @@ class Desk:
             "id": f"notification-{self._clock}",
             "source": "aws.s3",
             "detail-type": detail_type,
-            "time": f"2026-10-25T{self._clock // 3600:02}:{self._clock // 60 % 60:02}:{self._clock % 60:02}Z",
+            "time": self._time(),
             "detail": {
                 "bucket": {"name": PHOTOS},
                 "object": {"key": key, "sequencer": f"0065{self._clock:012X}", **target},
@@ -132,7 +162,12 @@ class Desk:
             settings=RaceSettings(**settings),
             revision=revision,
         )
-        cause = Meta(id="c", version=1, correlation_id="c", causation_id="c", occurred_at="2026-10-25T00:00:00Z")
+        return self.on_the_bus(event)
+
+    def on_the_bus(self, event: DomainEvent) -> dict[str, Any]:
+        """An event that another stage says now, as the bus delivers it."""
+        self._clock += 1
+        cause = Meta(id="c", version=1, correlation_id="c", causation_id="c", occurred_at=self._time())
         envelope = caused(event, cause)
         return {
             "source": envelope.source,
@@ -142,10 +177,11 @@ class Desk:
 
     def deliver(self, stage: str, *happened: dict[str, Any] | str) -> list[int]:
         """Hand one batch to the stage's handler; which of it came back, by position."""
-        module = importlib.import_module(f"services.{stage}.intake")
+        function, parts = FUNCTIONS[stage]
+        module = importlib.import_module(f"services.{stage}.{function}")
         if stage not in self._started:
             self._started.add(stage)
-            module._intake.cache_clear()  # a new process
+            getattr(module, parts).cache_clear()  # a new process
         environment = {"TABLE_NAME": stage, "BUS_NAME": BUS, "PHOTO_BUCKET": PHOTOS, "DERIVED_BUCKET": DERIVED}
         for name, value in {**environment, "QUEUE_URL": self.queue_urls[stage]}.items():
             self.monkeypatch.setenv(name, value)
@@ -194,8 +230,12 @@ class Desk:
 
     def heard(self) -> list[DomainEvent]:
         """The domain events said since last asked."""
+        return [envelope.data for envelope in self.envelopes()]
+
+    def envelopes(self) -> list[Envelope]:
+        """What was said since last asked, with its metadata."""
         found = [json.loads(body) for body in self._receive(self.heard_url, everything=True)]
-        return [events.parse(one["detail-type"], one["detail"]).data for one in found]
+        return [events.parse(one["detail-type"], one["detail"]) for one in found]
 
     def _receive(self, url: str, *, everything: bool = False) -> list[str]:
         bodies: list[str] = []
@@ -221,6 +261,10 @@ def latest(said: Iterable[DomainEvent], **same: str) -> DomainEvent | None:
     """What consumers believe after hearing these: the highest revision about one thing."""
     about = [event for event in said if all(getattr(event, name, None) == value for name, value in same.items())]
     return max(about, key=lambda event: event.revision, default=None)  # type: ignore[attr-defined]
+
+
+def _look_at(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context["picture"] = params["Image"]["S3Object"]["Name"]
 
 
 def _operation(event_name: str) -> str:
