@@ -68,7 +68,7 @@ STAGE = Stage(
             ),
             timeout_s=120,
             batch=25,
-            window_s=5,
+            window_s=10,
             concurrency=10,
         ),
     ),
