@@ -13,11 +13,12 @@ import click
 
 if TYPE_CHECKING:
     from ops.target import Choice, Target
+    from shared.events import BibCorrected, MatchCut
     from shared.keys import RaceRef
 
 GROUPS = (
     ("Run it here", ("demo", "up", "down")),
-    ("Organizer", ("race create", "roster import")),
+    ("Organizer", ("race create", "roster import", "correct")),
     ("Photographer", ("upload",)),
     ("Runner", ("find",)),
     ("Operator", ("status", "explain", "dlq", "redrive", "replay", "cost", "vision serve", "bench")),
@@ -322,6 +323,55 @@ def roster_import(file: Path, organizer: str | None, event: str | None, skip_bad
     imported = import_roster(target, _the_race(target, organizer, event), body)
     left_out = f", {counted(len(checked.problems), 'row')} left out" if checked.problems else ""
     console.print(f"{counted(imported.runners, 'runner')} imported{left_out}.")
+
+
+@cli.command("correct", short_help="Say who is in a photo, or that two faces are not one person.")
+@click.argument("photo", metavar="PHOTO")
+@_race_options()
+@click.option("--bib", metavar="B", help="The runner that this is about.")
+@click.option("--not-here", is_flag=True, help="She is not in this photo.")
+@click.option("--cut", "other", metavar="OTHER_PHOTO", help="A face here and one there are different people.")
+@click.option("--face", type=int, metavar="N", help="Which face, counted from the left, where there are several.")
+@click.option("--other-face", type=int, metavar="M", help="Which face in the other photo.")
+@click.option("--undo", is_flag=True, help="Take a --cut back.")
+def correct_photo(
+    photo: str,
+    organizer: str | None,
+    event: str | None,
+    bib: str | None,
+    not_here: bool,
+    other: str | None,
+    face: int | None,
+    other_face: int | None,
+    undo: bool,
+) -> None:
+    """Correct who is in a photo. Your word outranks what was read and seen, and stays when photos are looked at again.
+
+    PHOTO is a file name, an upload's key or a photo id; snaprace explain PHOTO lists its faces from left to right.
+
+    \b
+    snaprace correct IMG_2300.jpg --bib 1042 --face 2
+    snaprace correct IMG_2300.jpg --bib 77 --not-here
+    snaprace correct IMG_2300.jpg --face 1 --cut IMG_2314.jpg --other-face 3
+    """
+    from ops.console import console
+    from ops.correct import bib_correction, match_cut, say
+    from ops.photo import find
+
+    if (bib is None) == (other is None):
+        raise click.UsageError("Give either --bib or --cut.")
+    if bib and (extra := _said_besides({"photo", "organizer", "event", "bib", "not_here", "face"})):
+        raise click.UsageError(f"{', '.join(extra)} goes with --cut.")
+    if not_here and (other or face):
+        raise click.UsageError("--not-here goes with --bib alone: she has no face here.")
+    target, race = _race_of(photo, organizer, event)
+    found = find(target, race, photo)
+    word: BibCorrected | MatchCut
+    if bib is not None:
+        word = bib_correction(target, found, bib, here=not not_here, face=face)
+    else:
+        word = match_cut(found, find(target, race, other or ""), face=face, other_face=other_face, undo=undo)
+    console.print(say(target, found, word), markup=False)
 
 
 # --- photographer -------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from ops.photo import Photo
 from shared.events import Box, Evidence
 
 _NAMED = 3  # photos that a sentence names; the evidence has them all
-SAME_FACE = 0.3  # intersection over union from which two boxes are of one face
 
 
 class WhyHere(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,13 +77,6 @@ def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
         said=tuple(_said(photo, names)),
         waits=tuple(_waits(photo)),
     )
-
-
-def face_at(photo: Photo, box: Box) -> int | None:
-    """The number of the face that a box is of."""
-    overlaps = [(_overlap(face.box, box), number) for number, face in enumerate(photo.identified.faces, start=1)]
-    most, number = max(overlaps, default=(0.0, 0))
-    return number if most >= SAME_FACE else None
 
 
 def _summary(photo: Photo) -> str:
@@ -176,12 +168,12 @@ def _listed(matches: Sequence[Evidence], names: Mapping[str, str]) -> str:
 
 def _said(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
     for correction in photo.identified.corrections:
-        number = face_at(photo, correction.box) if correction.box else None
+        number = photo.face_at(correction.box) if correction.box else None
         face = f", face {number}" if number else ""
         yield f"An organizer said: {correction.bib} is {'' if correction.here else 'not '}in this photo{face}."
     for cut in photo.identified.cuts:
         if cut.cut:
-            number = face_at(photo, cut.box)
+            number = photo.face_at(cut.box)
             face = f"face {number}" if number else "a face"
             yield f"An organizer said: {face} here and one in {_name(cut.other_photo_id, names)} are different people."
 
@@ -198,12 +190,3 @@ def _waits(photo: Photo) -> Iterator[str]:
 
 def _name(photo_id: str | None, names: Mapping[str, str]) -> str:
     return names.get(photo_id or "", photo_id or "?")
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    if across <= 0 or down <= 0:
-        return 0.0
-    return across * down / (one.width * one.height + other.width * other.height - across * down)

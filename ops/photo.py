@@ -18,6 +18,7 @@ from shared.keys import RAW_PHOTOS, RaceRef, parse_key
 from shared.table import Item
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
+_SAME_FACE = 0.3  # intersection over union from which two boxes are of one face, as the faces stage has it
 _MAX_PREFIX = 900  # bytes; of longer keys the stages keep that much as it is
 
 
@@ -51,9 +52,10 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdentifiedRunner(msgspec.Struct, frozen=True, kw_only=True):
-    """Which face a runner has."""
+    """A runner as the faces stage has her, and which face is hers."""
 
     bib: str
+    status: str
     face_id: str | None = None
 
 
@@ -82,6 +84,12 @@ class Photo(msgspec.Struct, frozen=True, kw_only=True):
         """The name by which people know it: that of its first upload."""
         return self.uploads[0].filename if self.uploads else str(self.photo_id)
 
+    def face_at(self, box: Box) -> int | None:
+        """Which face, counted from the left from 1, a box is of."""
+        overlaps = [(_overlap(face.box, box), number) for number, face in enumerate(self.identified.faces, start=1)]
+        most, number = max(overlaps, default=(0.0, 0))
+        return number if most >= _SAME_FACE else None
+
     def face_number(self, bib: str) -> int | None:
         """Which face, counted from the left from 1, is the runner's with this bib."""
         face_id = next((runner.face_id for runner in self.identified.runners if runner.bib == bib), None)
@@ -109,6 +117,11 @@ def find(target: Target, race: RaceRef, name: str) -> Photo:
             "snaprace status --all lists the uploads."
         )
     return _photo(target, race, photo_id, keys, records)
+
+
+def identified(target: Target, race: RaceRef, photo_id: str) -> Identified:
+    """What the faces stage works with now."""
+    return _identified(target.table("faces").get(race.partition, f"IDENTITY#{photo_id}") or {})
 
 
 def filenames(target: Target, race: RaceRef, photo_ids: Iterable[str]) -> dict[str, str]:
@@ -147,7 +160,7 @@ def _photo(target: Target, race: RaceRef, photo_id: str | None, keys: list[str],
         readings=msgspec.convert(bibs.get("readings", ()), tuple[Reading, ...]),
         suggestions=msgspec.convert(bibs.get("suggestions", ()), tuple[Suggestion, ...]),
         faces_on=indexed.get("enabled"),
-        identified=_left_to_right(msgspec.convert(identity, Identified)),
+        identified=_identified(identity),
         unmatched=photo_id is not None and photo_id in to_be_matched(target, race),
         answer=answer,
         dead_letters=tuple(with_reasons(target, given_up)),
@@ -164,9 +177,10 @@ def _items(target: Target, race: RaceRef, photo_id: str) -> tuple[Item, Item, It
     )
 
 
-def _left_to_right(identified: Identified) -> Identified:
-    faces = sorted(identified.faces, key=lambda face: (face.box.left, face.box.top))
-    return msgspec.structs.replace(identified, faces=tuple(faces))
+def _identified(item: Item) -> Identified:
+    found = msgspec.convert(item, Identified)
+    faces = sorted(found.faces, key=lambda face: (face.box.left, face.box.top))
+    return msgspec.structs.replace(found, faces=tuple(faces))
 
 
 def _keys_of(target: Target, race: RaceRef, photo_id: str) -> list[str]:
@@ -191,3 +205,12 @@ def _record(target: Target, race: RaceRef, key: str) -> Item | None:
 
 def _last_part(key: str) -> str:
     return key.rsplit("/", 1)[-1]
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union, 0 to 1."""
+    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    if across <= 0 or down <= 0:
+        return 0.0
+    return across * down / (one.width * one.height + other.width * other.height - across * down)

@@ -242,7 +242,7 @@ def _show_stuck(found: Status) -> None:
     for stuck in found.stuck:
         first = stuck.uploads[0]
         example = f"{'the oldest is ' if len(stuck.uploads) > 1 else ''}{first.filename}, {_age(first.age(now))}"
-        answers.print(f"{counted(len(stuck.uploads), 'upload')} {stuck.why}; {example}", markup=False)
+        answers.print(f"{counted(len(stuck.uploads), 'upload')}: {stuck.why}; {example}", markup=False)
 
 
 def _age(seconds: float | None) -> str:
@@ -264,7 +264,7 @@ def show_explanation(found: Explanation, *, as_json: bool) -> None:
     answers.print(found.summary, markup=False)
     for upload_ in found.uploads[1:]:
         answers.print(f"The same picture: {upload_['key'].rsplit('/', 1)[-1]} ({upload_['state']})", markup=False)
-    for title, sentences in (("Waits", found.waits), ("Read", found.read), ("Organizer", found.said)):
+    for title, sentences in (("Waits", found.waits), ("Read", found.read), ("Said", found.said)):
         for number, sentence in enumerate(sentences):
             answers.print(Text.assemble((f"{title if not number else '':<10}", "dim"), sentence))
     if found.faces_summary:
@@ -294,7 +294,8 @@ def show_bill(bill: Bill, *, as_json: bool) -> None:
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for line in bill.lines:
         share = f"{line.dollars / bill.once:.1%}" if line.when == "once" else "a month"
-        table.add_row(line.service, line.what, f"{line.number:,.3g}", f"{line.dollars:.4f}", share)
+        number = f"{line.number:,.0f}" if line.number >= 100 else f"{line.number:.3g}"
+        table.add_row(line.service, line.what, number, f"{line.dollars:.4f}", share)
     answers.print(table)
     calls = ", ".join(f"{call} {number:.2f}" for call, number in bill.calls_per_photo.items())
     answers.print(f"[bold]${bill.once:.2f}[/] for 1,000 photos, and ${bill.monthly:.2f} for each month they are kept.")

@@ -52,8 +52,11 @@ RUNNERS = (
 
 
 @contextmanager
-def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
-    """Photo 1 has faces of 42, of 7 (hidden bib) and of a stranger; photo 2 has 7; photo 3 has 9."""
+def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple[Target, gallery_world.World]]:
+    """The command line's target, and the gallery's own world.
+
+    Photo 1 has faces of 42, of 7 (hidden bib) and of a stranger; photo 2 has 7; photo 3 has 9.
+    """
     monkeypatch.setenv("SNAPRACE_HOME", str(home))
     with gallery_world.world() as world, page_server.serving(world) as address:
         target = choose("auto", ENV)
@@ -76,7 +79,7 @@ def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Targe
         put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=True)
         identity()
         identity(OTHER, faces=[face("o-1", 0.3)], runners=[])
-        yield target
+        yield target, world
 
 
 def ingested(number: int) -> None:
@@ -98,6 +101,6 @@ def ocr(readings: list[Any], suggestions: list[Any]) -> None:
 def identity(photo_id: str = PHOTO, **changed: Any) -> None:
     """What identity keeps of a photo."""
     faces = [face("f-right", 0.8), face("f-left", 0.1), face("f-middle", 0.45)]
-    runners = [{"bib": each.bib, "face_id": each.face_id} for each in RUNNERS]
+    runners = [{"bib": each.bib, "status": each.status, "face_id": each.face_id} for each in RUNNERS]
     item = {"faces": faces, "runners": runners, "bibs_revision": 1, "faces_revision": 1, "complete": True}
     put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **(item | changed))

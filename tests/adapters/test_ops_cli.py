@@ -80,7 +80,19 @@ def files(tmp_path: Path) -> None:
 def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -> None:
     page = snaprace("--help")
     assert page.code == 0
-    commands = ["demo", "up", "down", "race create", "roster import", "upload", "find", "status", "explain", "cost"]
+    commands = [
+        "demo",
+        "up",
+        "down",
+        "race create",
+        "roster import",
+        "upload",
+        "find",
+        "status",
+        "explain",
+        "cost",
+        "correct",
+    ]
     assert len(page.out.splitlines()) < 50
     for name in (*commands, "vision serve"):
         assert f"  {name} " in page.out
@@ -102,6 +114,11 @@ def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -
         ("race create --name x --date 2026-10-25", "Missing option '--organizer'"),
         ("demo --roster roster.csv", "--roster goes with --photos"),
         ("up --port eighty", "'eighty' is not a valid integer"),
+        ("correct a.jpg", "Give either --bib or --cut"),
+        ("correct a.jpg --bib 7 --cut b.jpg", "Give either --bib or --cut"),
+        ("correct a.jpg --bib 7 --undo", "--undo goes with --cut"),
+        ("correct a.jpg --bib 7 --face 1 --not-here", "--not-here goes with --bib alone"),
+        ("correct a.jpg --cut b.jpg --not-here", "--not-here goes with --bib alone"),
         ("--env staging status", "'staging' is not one of 'dev', 'prod'"),
         ("upload photos --wait-for-race", "--wait-for-race needs --organizer and --event"),
     ],
@@ -148,6 +165,7 @@ class TestBadInput:
             ("status", "There is no such race in AWS account 123456789012"),
             ("cost --region mars-1", "No prices are known for 'mars-1', only for us-east-1."),
             ("cost", "There are no photos in AWS account 123456789012 in us-east-1 yet."),
+            (f"correct gone.jpg --bib 7 {O_E}", f"There is no race {RACE}"),
             (f"explain gone.jpg {O_E}", f"There is no race {RACE}"),
             ("--target local status", "No local runtime is running here. Start it with: snaprace up"),
             ("demo --photos nowhere", "There is no folder nowhere."),

@@ -24,7 +24,7 @@ from tests.adapters.photo_world import ALIKE, ALONE, OTHER, PHOTO, RACE, READ, U
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
-        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as target,
+        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as (target, _),
     ):
         yield target
 
@@ -188,5 +188,5 @@ def test_an_explanation_is_json_too(target: Target) -> None:
 
 
 def test_faces_are_counted_from_the_left(target: Target) -> None:
-    identity(faces=[face("b", 0.6), face("a", 0.2)], runners=[{"bib": "42", "face_id": "b"}])
+    identity(faces=[face("b", 0.6), face("a", 0.2)], runners=[{"bib": "42", "status": "confirmed", "face_id": "b"}])
     assert explained(target).runners[0].face == 2

@@ -1,0 +1,181 @@
+"""An organizer's corrections: checked before they are said, said on the bus, and waited for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ops import correct
+from ops.correct import bib_correction, match_cut, say
+from ops.photo import Photo, find
+from ops.target import Target
+from services.faces.state import Identity, conclude, learn
+from shared import events, naming
+from shared.errors import SnapRaceError
+from shared.events import BibCorrected, Envelope, MatchCut
+from shared.race import Roster, Runner
+from shared.table import to_item
+from tests import gallery_world
+from tests.adapters import photo_world
+from tests.adapters.deployed import ENV, put
+from tests.adapters.photo_world import ALONE, OTHER, PHOTO, RACE, box, face, identity, key_of
+from tests.gallery_world import World
+
+ROSTER_KEY = "roster.json"
+
+
+@pytest.fixture(scope="module")
+def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, World]]:
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as (target, world),
+    ):
+        names = ("42", "7", "8")
+        roster = Roster(runners=tuple(Runner(bib=bib, printed=bib, name="") for bib in names), problems=())
+        target.client("s3").put_object(Bucket=target.photo_bucket, Key=ROSTER_KEY, Body=roster.to_json())
+        put("races", "ROSTER", RACE, roster={"bucket": target.photo_bucket, "key": ROSTER_KEY})
+        yield target, world
+
+
+@pytest.fixture
+def target(race: tuple[Target, World]) -> Target:
+    identity()
+    identity(OTHER, faces=[face("o-1", 0.3)], runners=[])
+    identity(ALONE, faces=[], runners=[])
+    return race[0]
+
+
+def photo(target: Target, number: int = 1) -> Photo:
+    return find(target, RACE, key_of(number))
+
+
+Heard = list[Envelope]
+
+
+@pytest.fixture
+def listening(race: tuple[Target, World], target: Target) -> Iterator[Heard]:
+    """The faces stage and the gallery hear what is said from now on, with the stages' own code."""
+    heard: Heard = []
+    client = target.client("events")
+
+    def hear(params: dict[str, Any], **_: Any) -> None:
+        for entry in params["Entries"]:
+            assert entry["EventBusName"] == naming.bus(ENV)
+            envelope = events.parse(entry["DetailType"], json.loads(entry["Detail"]))
+            heard.append(envelope)
+            follow(race[1], target, envelope.data)
+
+    client.meta.events.register("provide-client-params.events.PutEvents", hear)
+    yield heard
+    client.meta.events.unregister("provide-client-params.events.PutEvents", hear)
+
+
+def follow(world: World, target: Target, event: Any) -> None:
+    item = target.table("faces").get(RACE.partition, f"IDENTITY#{event.photo_id}")
+    held = msgspec.convert({name: value for name, value in (item or {}).items() if name != "runners"}, Identity)
+    now = conclude(learn(event, event.photo_id, held), {})
+    attributes = {name: value for name, value in msgspec.structs.asdict(now).items() if name != "photo_id"}
+    put("faces", f"IDENTITY#{event.photo_id}", RACE, photo_id=event.photo_id, **attributes)
+    world.hear(gallery_world.matched(1, *now.runners, revision=event.revision))
+
+
+def test_a_runner_is_added_at_her_face_and_the_answer_says_so(target: Target, listening: Heard) -> None:
+    said = say(target, photo(target), bib_correction(target, photo(target), "008", here=True, face=3))
+    (envelope,) = listening
+    assert isinstance(envelope.data, BibCorrected)
+    assert (envelope.data.bib, envelope.data.here, envelope.data.photo_id) == ("8", True, PHOTO)
+    assert envelope.data.box is not None
+    assert envelope.data.box.left == 0.8
+    assert envelope.data.revision > 1_700_000_000_000, "milliseconds, so that a later word is later"
+    assert envelope.meta.id == events.event_id(envelope.data)
+    assert said == "In 결승 1.jpg now: 8 (confirmed)."
+
+
+def test_a_runner_is_taken_out(target: Target, listening: Heard) -> None:
+    identity(
+        bibs={"readings": [{"bib": "42", "text": "42", "confidence": 97.5, "box": box(0.1), "verified": True}]},
+        runners=[],
+    )
+    said = say(target, photo(target), bib_correction(target, photo(target), "42", here=False, face=None))
+    assert said == "In 결승 1.jpg now: nobody known."
+    (envelope,) = listening
+    assert isinstance(envelope.data, BibCorrected)
+    assert (envelope.data.here, envelope.data.box) == (False, None)
+
+
+def test_faces_are_told_apart_and_put_together_again_by_the_same_boxes(target: Target, listening: Heard) -> None:
+    first, second = photo(target), photo(target, 2)
+    say(target, first, match_cut(first, second, face=3, other_face=None, undo=False))
+    moved = [face("f-right", 0.81), face("f-left", 0.1), face("f-middle", 0.45)]  # looked at again
+    item = target.table("faces").get(RACE.partition, f"IDENTITY#{PHOTO}")
+    assert item is not None
+    target.client("dynamodb").put_item(TableName=naming.table(ENV, "faces"), Item=to_item(item | {"faces": moved}))
+    again = photo(target)
+    say(target, again, match_cut(again, second, face=3, other_face=1, undo=True))
+    cut, undone = (envelope.data for envelope in listening)
+    assert isinstance(cut, MatchCut)
+    assert isinstance(undone, MatchCut)
+    assert (cut.cut, cut.box.left, cut.other_photo_id, cut.other_box.left) == (True, 0.8, OTHER, 0.3)
+    assert (undone.cut, undone.box, undone.other_box) == (False, cut.box, cut.other_box)
+    assert [each.cut for each in photo(target).identified.cuts] == [False]
+
+
+Order = Callable[[Target], Any]
+
+
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        (lambda target: bib_correction(target, photo(target), "x:1", here=True, face=1), "'x:1' is not a bib"),
+        (lambda target: bib_correction(target, photo(target), "9", here=True, face=1), "no bib 9 on the race's roster"),
+        (lambda target: bib_correction(target, photo(target), "8", here=True, face=None), "say which with --face"),
+        (lambda target: bib_correction(target, photo(target), "8", here=True, face=4), "There is no face 4 in 결승 1"),
+        (lambda target: bib_correction(target, photo(target), "8", here=True, face=0), "There is no face 0 in 결승 1"),
+        (lambda target: bib_correction(target, photo(target, 3), "8", here=True, face=1), "No face is known in 결승 3"),
+        (lambda target: cut(target, 1, 1), "Two faces in one photo are different people already"),
+        (lambda target: cut(target, 1, 3, face=1), "No face is known in 결승 3.jpg"),
+        (lambda target: cut(target, 1, 2), "There are 3 faces in 결승 1.jpg: say which with --face"),
+        (lambda target: cut(target, 2, 1), "say which with --other-face"),
+        (lambda target: cut(target, 1, 2, face=1, undo=True), "Nobody has told these faces in 결승 1.jpg and 결승 2"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_in_one_sentence(target: Target, order: Order, sentence: str) -> None:
+    with pytest.raises(SnapRaceError, match=re.escape(sentence)):
+        order(target)
+
+
+def cut(target: Target, first: int, second: int, *, face: int | None = None, undo: bool = False) -> MatchCut:
+    return match_cut(photo(target, first), photo(target, second), face=face, other_face=None, undo=undo)
+
+
+def test_a_photo_without_faces_takes_a_bib_alone(target: Target) -> None:
+    assert bib_correction(target, photo(target, 3), "8", here=True, face=None).box is None
+
+
+def test_what_is_no_photo_takes_no_correction(target: Target) -> None:
+    key = f"{RACE.prefix}raw_photos/broken.jpg"
+    put("ingest", f"KEY#{key}", RACE, key=key, state="rejected", reason="empty", message="The file is empty.")
+    with pytest.raises(SnapRaceError, match=r"broken\.jpg is no photo that runners are shown: The file is empty\."):
+        bib_correction(target, find(target, RACE, key), "8", here=True, face=None)
+
+
+def test_a_race_without_a_roster_takes_any_bib(target: Target) -> None:
+    item = target.table("races").get(RACE.partition, "ROSTER")
+    assert item is not None
+    target.table("races").delete(RACE.partition, "ROSTER")
+    assert bib_correction(target, photo(target), "A99", here=True, face=1).bib == "A99"
+    target.table("races").put(item)
+
+
+def test_a_word_that_nothing_shows_is_said_to_be_unheard(
+    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(correct, "SHOWN_SECONDS", 0)
+    with pytest.raises(SnapRaceError, match=r"It is said, but 결승 1\.jpg does not show it after 0 s"):
+        say(target, photo(target), bib_correction(target, photo(target), "8", here=True, face=1))
