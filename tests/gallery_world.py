@@ -23,7 +23,16 @@ from services.search.api import IMPATIENT, Api, answer
 from services.search.http import Request
 from shared import aws, keys
 from shared.aws import Service
-from shared.events import ImageRef, MatchedRunner, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured, Status
+from shared.events import (
+    Evidence,
+    ImageRef,
+    MatchedRunner,
+    PhotoIngested,
+    PhotoMatched,
+    PhotoWithdrawn,
+    RaceConfigured,
+    Status,
+)
 from shared.keys import RaceRef
 from shared.race import RaceSettings
 from shared.table import Item, Table, from_item
@@ -70,8 +79,15 @@ def ingested(
     )
 
 
-def runner(bib: str, status: Status = "confirmed", confidence: float = 97.5) -> MatchedRunner:
-    return MatchedRunner(bib=bib, status=status, confidence=confidence, read=status != "inferred")
+def runner(
+    bib: str, status: Status = "confirmed", confidence: float = 97.5, evidence: tuple[Evidence, ...] = ()
+) -> MatchedRunner:
+    return MatchedRunner(bib=bib, status=status, confidence=confidence, read=status != "inferred", evidence=evidence)
+
+
+def match(bib: str, number: int, score: float = 98.25, weight: float = 0.75) -> Evidence:
+    """A face in the photo of that number."""
+    return Evidence(kind="match", bib=bib, score=score, weight=weight, photo_id=photo_id(number))
 
 
 def matched(

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from services.search.adapters import Links
-from services.search.domain import Photo, Race, Runner
+from services.search.domain import ExplainedRunner, Photo, Race, Runner
 from shared.events import ImageRef
 from shared.keys import RaceRef
 
@@ -75,8 +75,9 @@ class PhotoAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OnePhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
-    """A photo, with a link under which browsers save it."""
+    """A photo, with why its runners are supposed to be in it and a link under which browsers save it."""
 
+    runners: tuple[ExplainedRunner, ...]
     download_url: str
 
 
@@ -124,7 +125,7 @@ def photo_answer(photo: Photo, links: Links) -> PhotoAnswer:
         filename=_filename(photo),
         taken_at=photo.taken_at,
         photographer=photo.photographer,
-        runners=photo.runners,
+        runners=tuple(runner.alone for runner in photo.runners),
         preview_url=links.to(preview),
         thumbnail_url=links.to(thumbnail),
         placeholder=photo.placeholder,
@@ -137,7 +138,7 @@ def one_photo_answer(photo: Photo, links: Links) -> OnePhotoAnswer:
     """The photo for somebody who looks at it alone."""
     preview, _ = _pictures(photo)
     saved_as = f"{PurePosixPath(_filename(photo)).stem}{PurePosixPath(preview.key).suffix}"
-    shown = msgspec.structs.asdict(photo_answer(photo, links))
+    shown = msgspec.structs.asdict(photo_answer(photo, links)) | {"runners": photo.runners}
     return OnePhotoAnswer(**shown, download_url=links.to(preview, download_as=saved_as))
 
 

@@ -21,7 +21,16 @@ from typing import Any
 
 import msgspec
 
-from shared.events import ImageRef, MatchedRunner, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured, Status
+from shared.events import (
+    Evidence,
+    ImageRef,
+    MatchedRunner,
+    PhotoIngested,
+    PhotoMatched,
+    PhotoWithdrawn,
+    RaceConfigured,
+    Status,
+)
 from shared.keys import RaceRef, is_newer
 
 Item = dict[str, Any]
@@ -36,6 +45,8 @@ MAX_BYTES = 3_000_000
 # One photo must fit: itself, its old and new place in time, and the old and new bibs.
 # DetectText reads 100 words in a picture, so a photo with more runners than this is hardly possible.
 MAX_RUNNERS = 48
+# An item takes 400 KB, of which names of copies can be half: of each runner's evidence the weightiest is kept.
+MAX_EVIDENCE = 10
 
 _INGESTED = ("keys", "preview", "thumbnail", "placeholder", "uploaded_at", "taken_at", "photographer")
 _TRUST: dict[Status, int] = {"confirmed": 2, "inferred": 1, "doubtful": 0}
@@ -53,6 +64,17 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
     def trust(self) -> tuple[int, float]:
         """What to show first: confirmed before inferred before doubtful, then by confidence."""
         return _TRUST[self.status], self.confidence
+
+
+class ExplainedRunner(Runner, frozen=True, kw_only=True):
+    """A runner in a photo, and the evidence for and against it, the weightiest first."""
+
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def alone(self) -> Runner:
+        """Without the evidence."""
+        return Runner(bib=self.bib, status=self.status, confidence=self.confidence, read=self.read)
 
 
 class Photo(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +100,7 @@ class Photo(msgspec.Struct, frozen=True, kw_only=True):
 
     match_revision: int = -1
     photo_revision: int = -1
-    runners: tuple[Runner, ...] = ()
+    runners: tuple[ExplainedRunner, ...] = ()
     complete: bool = False
 
     @property
@@ -215,12 +237,17 @@ def _without_what_was_withdrawn(photo: Photo) -> Photo:
     return photo
 
 
-def _ranked(matched: tuple[MatchedRunner, ...]) -> tuple[Runner, ...]:
+def _ranked(matched: tuple[MatchedRunner, ...]) -> tuple[ExplainedRunner, ...]:
     """Each bib once, as it is known best; the surest first."""
-    runners = [Runner(bib=m.bib, status=m.status, confidence=m.confidence, read=m.read) for m in matched]
+    runners = [
+        ExplainedRunner(
+            bib=m.bib, status=m.status, confidence=m.confidence, read=m.read, evidence=m.evidence[:MAX_EVIDENCE]
+        )
+        for m in matched
+    ]
     runners.sort(key=lambda runner: runner.bib)
     runners.sort(key=lambda runner: (*runner.trust, runner.read), reverse=True)
-    best: dict[str, Runner] = {}
+    best: dict[str, ExplainedRunner] = {}
     for runner in runners:
         best.setdefault(runner.bib, runner)
     return tuple(best.values())[:MAX_RUNNERS]
@@ -283,7 +310,7 @@ def items(ref: RaceRef, photo: Photo) -> list[Item]:
     }
     in_time = {**common, "SK": time_sk(photo.shot_at, photo.uploaded_at, photo.photo_id)}
     by_bib = [
-        {**common, "SK": bib_prefix(runner.bib) + photo.photo_id, **msgspec.structs.asdict(runner)}
+        {**common, "SK": bib_prefix(runner.bib) + photo.photo_id, **msgspec.structs.asdict(runner.alone)}
         for runner in photo.runners
     ]
     return [own, in_time, *by_bib]

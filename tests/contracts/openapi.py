@@ -29,7 +29,11 @@ def document() -> dict[str, Any]:
 def schemas() -> dict[str, Any]:
     """What the types say the schemas are."""
     types = [*ANSWERS.values(), answers.ErrorAnswer]
-    return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
+    components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(components))  # defaults, too, as they are in JSON
+    for schema in plain.values():
+        schema["description"] = " ".join(schema["description"].split())
+    return plain
 
 
 def main() -> None:

@@ -12,7 +12,19 @@ from services.search.answers import ErrorAnswer
 from services.search.api import ROUTES
 from services.search.stage import STAGE
 from tests.contracts import openapi
-from tests.gallery_world import RACE, Rekognition, World, configured, face, ingested, matched, photo_id, runner, world
+from tests.gallery_world import (
+    RACE,
+    Rekognition,
+    World,
+    configured,
+    face,
+    ingested,
+    match,
+    matched,
+    photo_id,
+    runner,
+    world,
+)
 
 DOCUMENT = openapi.document()
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -73,7 +85,8 @@ SELFIES: list[tuple[Rekognition, dict[str, Any], int]] = [
 
 
 def _filled(made: World) -> World:
-    made.hear(configured(), ingested(1), matched(1, runner("42")), ingested(2, at=None, by=None))
+    seen = runner("42", evidence=(match("42", 2),))
+    made.hear(configured(), ingested(1), matched(1, seen), ingested(2, at=None, by=None))
     return made
 
 

@@ -18,7 +18,7 @@ from services.search.adapters import Gallery
 from services.search.domain import PhotoEvent
 from services.search.stage import STAGE
 from shared import aws
-from shared.events import DomainEvent, Meta, PhotoRejected, RaceConfigured, caused
+from shared.events import DomainEvent, Evidence, Meta, PhotoRejected, RaceConfigured, caused
 from shared.table import Table
 from tests.gallery_world import (
     BUCKET,
@@ -30,6 +30,7 @@ from tests.gallery_world import (
     configured,
     face,
     ingested,
+    match,
     matched,
     photo_id,
     request,
@@ -313,6 +314,22 @@ def test_one_photo_can_be_saved_under_its_name() -> None:
         _, body = made.ask("/races/{organizer_id}/{event_id}/photos/{photo_id}", path=one)
         name = "%25EA%25B2%25B0%25EC%258A%25B9%25201.jpg"  # 결승 1.jpg, encoded for the header, and again for the link
         assert f"attachment%3B%20filename%2A%3DUTF-8%27%27{name}" in body["download_url"]
+
+
+def test_one_photo_says_why_its_runners_are_supposed_to_be_in_it_and_lists_do_not() -> None:
+    reading = Evidence(kind="reading", bib="42", score=97.5, weight=1.0)
+    with world() as made:
+        made.hear(configured(), ingested(1), matched(1, runner("42", evidence=(reading, match("7", 2)))))
+        one = {**RACE._asdict(), "photo_id": photo_id(1)}
+        _, body = made.ask("/races/{organizer_id}/{event_id}/photos/{photo_id}", path=one)
+        assert body["runners"][0]["evidence"] == [
+            {"kind": "reading", "bib": "42", "score": 97.5, "weight": 1.0, "photo_id": None},
+            {"kind": "match", "bib": "7", "score": 98.25, "weight": 0.75, "photo_id": photo_id(2)},
+        ]
+        for listed in (made.photos(bib="42"), made.photos()):
+            assert listed[1]["photos"][0]["runners"] == [
+                {"bib": "42", "status": "confirmed", "confidence": 97.5, "read": True}
+            ]
 
 
 def test_an_unknown_bib_is_no_error_but_an_unknown_race_is() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from functools import reduce
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,8 @@ from services.search.domain import (
     wall_clock,
 )
 from shared.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
-from tests.gallery_world import RACE, ingested, matched, photo_id, runner, withdrawn
+from shared.table import to_item
+from tests.gallery_world import RACE, ingested, match, matched, photo_id, runner, withdrawn
 from tests.gallery_world import configured as race_configured
 
 # Two lives of one photo. Ingest counts what it says of it, and so does faces; what faces says names the life.
@@ -113,6 +116,23 @@ def test_a_crowd_still_fits_into_one_transaction_of_100() -> None:
     assert replaced.actions <= MAX_ACTIONS
     assert len(replaced.puts) == 2 + MAX_RUNNERS
     assert list(transactions([replaced])) == [[replaced]]
+
+
+def test_a_crowd_with_all_its_evidence_fits_into_an_item_and_a_batch_of_such_into_transactions() -> None:
+    """DynamoDB takes 400 KB an item and 4 MB a transaction; what is counted here is more than DynamoDB counts."""
+    evidence = tuple(match("X" * 8, number, score=98.123456789, weight=0.123456789) for number in range(100))
+    names = tuple(f"{RACE.prefix}raw_photos/{number:04}{'x' * 980}" for number in range(200))
+    crowd = matched(1, *(runner(f"X{bib}", "doubtful", 51.123456789, evidence) for bib in range(100)))
+    photo = msgspec.structs.replace(ingested(1), keys=names, placeholder="data:" + "x" * 2_000)
+    made = change(RACE, None, [photo, crowd])
+    assert made is not None
+    assert len(made.puts) == 2 + MAX_RUNNERS
+    stored = [len(json.dumps(to_item(item), ensure_ascii=False).encode()) for item in made.puts]
+    assert max(stored) < 400_000
+    assert sum(stored) < 4_000_000
+    assert [item["SK"][:6] for item in made.puts if "evidence" in json.dumps(item)] == ["PHOTO#"], "lists do without"
+    for together in transactions([made] * 50):
+        assert sum(len(json.dumps(to_item(item)).encode()) for one in together for item in one.puts) < 4_000_000
 
 
 def test_events_that_tell_nothing_new_change_nothing() -> None:
