@@ -44,8 +44,8 @@ class FakeRekognition:
     similar: Callable[[str, str], float] = lambda a, b: 99.0 if a == b else 0.0
     collections: dict[str, dict[str, tuple[str, Seen]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    generation: int = 0
     step: Callable[[str], None] = lambda _: None
+    _indexed: int = 0
 
     class exceptions:  # noqa: N801 - boto3's name for it
         ResourceNotFoundException = ResourceNotFoundException
@@ -76,9 +76,12 @@ class FakeRekognition:
         self._called("IndexFaces")
         collection = self._collection(CollectionId)
         records = []
+        known = {(of, seen.box): face_id for face_id, (of, seen) in collection.items()}
         for number, seen in enumerate(self.faces_in.get(Image["S3Object"]["Name"], [])):
-            name = f"{CollectionId}/{ExternalImageId}/{number}/{self.generation}"
-            face_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+            self._indexed += 1
+            name = f"{CollectionId}/{ExternalImageId}/{number}/{self._indexed}"
+            # The same picture again gives the same faces; once deleted, they are others.
+            face_id = known.get((ExternalImageId, seen.box)) or str(uuid.uuid5(uuid.NAMESPACE_URL, name))
             collection[face_id] = (ExternalImageId, seen)
             records.append({"Face": {"FaceId": face_id, "BoundingBox": _aws(seen.box), "Confidence": 99.5}})
         return {"FaceRecords": records, "UnindexedFaces": []}

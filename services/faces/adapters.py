@@ -46,7 +46,8 @@ class Indexed(msgspec.Struct, frozen=True, kw_only=True):
     """What the index function keeps of a photo.
 
     `enabled` is None until the race is known, then whether faces were on when `faces` was found. `photo_revision`
-    and `withdrawn` are the ingest revisions that brought the photo and took it away; `revision` counts changes.
+    and `withdrawn` are the ingest revisions that brought the photo and took it away; `revision` orders changes.
+    `leaving` are faces that are to be deleted from the collection: noted before, forgotten after.
     """
 
     photo_id: str
@@ -54,8 +55,14 @@ class Indexed(msgspec.Struct, frozen=True, kw_only=True):
     processed: ImageRef | None = None
     enabled: bool | None = None
     faces: tuple[Face, ...] = ()
+    leaving: tuple[str, ...] = ()
     revision: int = 0
     withdrawn: int | None = None
+
+    @property
+    def face_ids(self) -> frozenset[str]:
+        """The faces in the collection."""
+        return frozenset(face.face_id for face in self.faces)
 
 
 class FoundMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +99,7 @@ class FaceIndex:
         self._table.put_newest(_item(race.partition, _RACE, settings))
 
     def save(self, race: RaceRef, photo: Indexed, previous: Indexed | None) -> bool:
-        """Write the photo if it still is `previous`; False when somebody else was first. Every write counts up."""
+        """Write the photo if it still is `previous`; False when somebody else was first. Every change counts up."""
         item = _item(race.partition, _INDEXED + photo.photo_id, photo)
         if previous is None:
             return self._table.put(item, ABSENT)
@@ -248,8 +255,8 @@ class Collections:
             if match["Face"]["ExternalImageId"] != photo_id
         ]
 
-    def forget_photo(self, race: RaceRef, photo_id: str) -> frozenset[str]:
-        """Take out whatever faces of a photo are in the collection, known or not; which these were.
+    def faces_of(self, race: RaceRef, photo_id: str) -> frozenset[str]:
+        """The faces of a photo that are in the collection, known or not.
 
         Rekognition lists faces by collection only, so this reads all of it: not for every day.
         """
@@ -257,13 +264,11 @@ class Collections:
             pages = self._client.get_paginator("list_faces").paginate(
                 CollectionId=keys.collection_id(self._env, race), PaginationConfig={"PageSize": 4096}
             )
-            found = frozenset(
+            return frozenset(
                 face["FaceId"] for page in pages for face in page["Faces"] if face.get("ExternalImageId") == photo_id
             )
         except self._client.exceptions.ResourceNotFoundException:
             return frozenset()
-        self.forget(race, found)
-        return found
 
     def forget(self, race: RaceRef, face_ids: Iterable[str]) -> None:
         """Take faces out of the collection; ones that are not in it are no error."""

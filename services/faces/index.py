@@ -75,38 +75,24 @@ class Indexer:
         self, race: RaceRef, photo_id: str, change: Callable[[Indexed | None], Indexed | None], meta: Meta
     ) -> None:
         """Change the photo, index its faces if they are on, keep them, say them."""
+        ours: set[str] = set()
         for _ in range(ATTEMPTS):
             settings, held = self._index.load(race, photo_id)
             changed = change(held)
-            photo = self._with_faces(race, changed, settings) if changed else None
-            if photo is not None and photo != held:
+            photo = self._with_faces(race, changed, settings) if changed else held
+            if photo is None:
+                return
+            photo = replace(photo, leaving=self._leaving(race, held, photo, ours, of_the_past=changed is None))
+            if photo != held:
                 photo = replace(photo, revision=next_revision(photo.revision, meta))
-                self._forget_lost(race, held, photo)  # before the write, so that a redelivery would do it again
                 if not self._index.save(race, photo, held):
-                    _, kept = self._index.load(race, photo_id)
-                    self._undo_unless_kept(race, photo, kept)
+                    ours |= photo.face_ids
                     continue
-            if (photo is None or photo.enabled is False) and not self._forget_unknown(race, photo_id, meta):
-                continue
-            if photo is not None and photo.enabled is not None and photo.withdrawn is None:
+            self._delete(race, photo)
+            if photo.enabled is not None and photo.withdrawn is None:
                 self._bus.publish([caused(_faces_indexed(race, photo), meta, news=photo != held)])
             return
         raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
-
-    def _forget_unknown(self, race: RaceRef, photo_id: str, meta: Meta) -> bool:
-        """Take out faces that a delivery put into the collection before it died, of a photo that is to have none.
-
-        False when the photo has faces again meanwhile, and lost them by this: then it is to be looked at once more.
-        """
-        forgotten = self._collections.forget_photo(race, photo_id)
-        if not forgotten:
-            return True
-        _, held = self._index.load(race, photo_id)
-        if held is None or forgotten.isdisjoint(face.face_id for face in held.faces):
-            return True
-        blank = replace(held, enabled=None, faces=(), revision=next_revision(held.revision, meta))
-        self._index.save(race, blank, held)
-        return False
 
     def _with_faces(self, race: RaceRef, photo: Indexed, settings: Settings | None) -> Indexed:
         if photo.withdrawn is not None or photo.processed is None or settings is None:
@@ -115,18 +101,29 @@ class Indexer:
             return photo
         if not settings.faces:
             return replace(photo, enabled=False, faces=())
-        return replace(photo, enabled=True, faces=self._collections.index(race, photo.photo_id, photo.processed))
+        # Else the collection would answer with faces that somebody is about to delete.
+        self._collections.forget(race, photo.leaving)
+        faces = self._collections.index(race, photo.photo_id, photo.processed)
+        return replace(photo, enabled=True, faces=faces, leaving=())
 
-    def _forget_lost(self, race: RaceRef, before: Indexed | None, after: Indexed) -> None:
-        """Take faces that the photo no longer has out of the collection."""
-        if before is not None:
-            staying = {face.face_id for face in after.faces}
-            self._collections.forget(race, {face.face_id for face in before.faces} - staying)
+    def _leaving(
+        self, race: RaceRef, held: Indexed | None, photo: Indexed, ours: set[str], *, of_the_past: bool
+    ) -> tuple[str, ...]:
+        """The faces to be deleted: those that the photo had, and those that a delivery added which did not get to save.
 
-    def _undo_unless_kept(self, race: RaceRef, ours: Indexed, kept: Indexed | None) -> None:
-        """Take out what we indexed while somebody withdrew the photo or switched faces off."""
-        if kept is not None and (kept.withdrawn is not None or kept.enabled is False):
-            self._collections.forget(race, {face.face_id for face in ours.faces})
+        `ours` were added in an attempt before. What an earlier delivery of this message added before it died, nobody
+        knows: where the photo is to have no faces, the collection is asked.
+        """
+        leaving = {*photo.leaving, *(held.face_ids if held else ()), *ours}
+        if not photo.faces and not leaving and (of_the_past or photo.enabled is False):
+            leaving |= self._collections.faces_of(race, photo.photo_id)
+        return tuple(sorted(leaving - photo.face_ids))
+
+    def _delete(self, race: RaceRef, photo: Indexed) -> None:
+        """Delete what is noted as leaving, so that a redelivery would do it again; then the note."""
+        if photo.leaving:
+            self._collections.forget(race, photo.leaving)
+            self._index.save(race, replace(photo, leaving=()), photo)
 
     def _review_page(self, note: Note) -> None:
         race = note.race
@@ -141,13 +138,17 @@ class Indexer:
 
 def _arrive(event: PhotoIngested, held: Indexed | None) -> Indexed | None:
     if held is not None and held.withdrawn is None:
-        return held
+        if event.revision <= held.photo_revision:
+            return held
+        # A copy came, or the photo went and came back: a withdrawal of before that is heard later must not count.
+        return replace(held, photo_revision=event.revision, processed=event.processed)
     if held is not None and held.withdrawn is not None and held.withdrawn >= event.revision:
         return None
     return Indexed(
         photo_id=event.photo_id,
         photo_revision=event.revision,
         processed=event.processed,
+        leaving=held.leaving if held else (),
         revision=held.revision if held else 0,
     )
 
@@ -159,6 +160,7 @@ def _leave(event: PhotoWithdrawn, held: Indexed | None) -> Indexed | None:
         photo_id=event.photo_id,
         photo_revision=0,
         processed=None,
+        leaving=held.leaving if held else (),
         revision=held.revision if held else 0,
         withdrawn=event.revision,
     )
