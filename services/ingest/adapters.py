@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any
@@ -60,10 +60,10 @@ class Ledger:
         items = self._table.batch_get((partition, _PHOTO + photo_id) for photo_id in photo_ids)
         return {item["photo_id"]: msgspec.convert(item, Photo) for item in items}
 
-    def commit(self, partition: str, change: Change, record: KeyRecord | None) -> bool:
-        """Write the change, all or nothing, if key (`record`) and photos still are what it was made from."""
+    def commit(self, partition: str, change: Change, record: KeyRecord | None, photos: Mapping[str, Photo]) -> bool:
+        """Write the change, all or nothing, if key (`record`) and `photos` still are what it was made from."""
         puts = [(_key_item(partition, change.record), _unchanged(record))]
-        puts += [(_photo_item(partition, photo), _one_before(photo)) for photo in change.photos]
+        puts += [(_photo_item(partition, photo), _still(photos.get(photo.photo_id))) for photo in change.photos]
         waited = record is not None and record.state == "waiting"
         return self._table.write_guarded(puts, [(partition, _sk(_WAITING, change.record.key))] if waited else [])
 
@@ -99,9 +99,9 @@ class Ledger:
         condition = Condition("revision = :before", values={":before": before.revision}) if before else ABSENT
         return self._table.put(item, condition)
 
-    def save_photo(self, partition: str, photo: Photo) -> bool:
-        """Write a photo alone; False when somebody else was first."""
-        return self._table.put(_photo_item(partition, photo), _one_before(photo))
+    def save_photo(self, partition: str, photo: Photo, previous: Photo) -> bool:
+        """Write a photo alone if it still is `previous`; False when somebody else was first."""
+        return self._table.put(_photo_item(partition, photo), _still(previous))
 
 
 def _sk(prefix: str, key: str) -> str:
@@ -136,10 +136,8 @@ def _unchanged(record: KeyRecord | None) -> Condition:
     )
 
 
-def _one_before(photo: Photo) -> Condition:
-    if photo.revision == 1:
-        return ABSENT
-    return Condition("revision = :before", values={":before": photo.revision - 1})
+def _still(photo: Photo | None) -> Condition:
+    return ABSENT if photo is None else Condition("revision = :before", values={":before": photo.revision})
 
 
 class Raw(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from shared.errors import InvalidPicture
-from shared.events import ImageRef, PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
+from shared.events import (
+    ImageRef,
+    Meta,
+    PhotoIngested,
+    PhotoRejected,
+    PhotoWithdrawn,
+    RaceConfigured,
+    next_revision,
+)
 from shared.keys import RaceRef, preview_key, processed_key, thumbnail_key
 from shared.keys import photo_id as id_of_photo
 
@@ -186,12 +194,13 @@ def settle(
     stamp: Stamp,
     brought: Content | Refused | Gone,
     *,
+    by: Meta,
     record: KeyRecord | None,
     photos: Mapping[str, Photo],
     look: Look | None = None,
     timezone: str = "UTC",
 ) -> Change:
-    """Let the key hold what its newest event brought.
+    """Let the key hold what its newest event, `by`, brought.
 
     `photos` must have the photo brought (if known) and the one that `record` holds; `look` is needed when the photo
     brought is unknown or withdrawn.
@@ -215,7 +224,14 @@ def settle(
             photo = _fresh(race, brought, photo, look, timezone)
         copy = Copy(key=stamp.key, uploaded_at=stamp.at, photographer=brought.photographer)
         changed.append(_with(photo, copy))
-    return Change(record=_record(stamp, brought, new_id, former), photos=tuple(changed))
+    return Change(
+        record=_record(stamp, brought, new_id, former), photos=tuple(counted_up(photo, by) for photo in changed)
+    )
+
+
+def counted_up(photo: Photo, by: Meta) -> Photo:
+    """A photo that `by` changed, with its next revision."""
+    return msgspec.structs.replace(photo, revision=next_revision(photo.revision, by))
 
 
 def _record(
@@ -258,14 +274,14 @@ def _fresh(race: RaceRef, content: Content, tombstone: Photo | None, look: Look 
 def _with(photo: Photo, copy: Copy) -> Photo:
     others = [other for other in photo.copies if other.key != copy.key]
     copies = tuple(sorted([*others, copy], key=lambda one: one.key))
-    return msgspec.structs.replace(photo, copies=copies, revision=photo.revision + 1)
+    return msgspec.structs.replace(photo, copies=copies)
 
 
 def _without(photo: Photo, key: str) -> Photo:
     copies = tuple(copy for copy in photo.copies if copy.key != key)
     if copies:
-        return msgspec.structs.replace(photo, copies=copies, revision=photo.revision + 1)
-    return Photo(photo_id=photo.photo_id, revision=photo.revision + 1, generation=photo.generation)
+        return msgspec.structs.replace(photo, copies=copies)
+    return Photo(photo_id=photo.photo_id, revision=photo.revision, generation=photo.generation)
 
 
 def next_generation(photo: Photo | None) -> int:

@@ -26,6 +26,7 @@ from services.ingest.domain import (
     Stamp,
     announcement,
     concerned,
+    counted_up,
     derived_keys,
     next_generation,
     obsolete_keys,
@@ -47,7 +48,7 @@ from shared.telemetry import Telemetry
 from shared.worker import handle_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
 RELEASE_PAGE = 500  # waiting uploads that one note sends on
@@ -130,7 +131,7 @@ class Intake:
         if record and is_newer(record.sequencer, than=upload.sequencer):
             return True
         if record and record.state != "waiting" and not is_newer(upload.sequencer, than=record.sequencer):
-            self._say(place, record, upload.meta)
+            self._say_again(place, record, upload.meta)
             return True
         if place.misplaced is None and settings is None:
             record = self._wait(place, upload, record)
@@ -158,7 +159,7 @@ class Intake:
         if record and is_newer(record.sequencer, than=deletion.sequencer):
             return True
         if record and not is_newer(deletion.sequencer, than=record.sequencer):
-            self._say(place, record, deletion.meta)
+            self._say_again(place, record, deletion.meta)
             return True
         stamp = Stamp(key=deletion.key, sequencer=deletion.sequencer, at=deletion.at)
         return self._settle(place, stamp, Gone(), record, deletion.meta)
@@ -177,7 +178,7 @@ class Intake:
         if record is None or record.version_id != deletion.erased_version:
             return True
         if record.state == "withdrawn":
-            self._say(place, record, deletion.meta)
+            self._say_again(place, record, deletion.meta)
             return True
         stamp = Stamp(key=record.key, sequencer=record.sequencer, at=record.at, version_id=record.version_id)
         return self._settle(place, stamp, Gone(), record, deletion.meta)
@@ -207,25 +208,30 @@ class Intake:
                 except InvalidPicture as error:
                     brought = Refused(reason=error.reason, message=str(error))
         timezone = settings.timezone if settings else "UTC"
-        change = settle(race, stamp, brought, record=record, photos=photos, look=look, timezone=timezone)
-        if not self._ledger.commit(place.partition, change, record):
+        change = settle(race, stamp, brought, by=meta, record=record, photos=photos, look=look, timezone=timezone)
+        if not self._ledger.commit(place.partition, change, record, photos):
             return False
         self._say(place, change.record, meta, photos | {photo.photo_id: photo for photo in change.photos})
         return True
 
-    def _say(self, place: Place, record: KeyRecord, meta: Meta, photos: dict[str, Photo] | None = None) -> None:
+    def _say_again(self, place: Place, record: KeyRecord, meta: Meta) -> None:
+        """Say what was said, or should have been, when the key's newest event was handled before."""
+        photos = self._ledger.photos(place.partition, concerned(record))
+        self._say(place, record, meta, photos, news=False)
+
+    def _say(
+        self, place: Place, record: KeyRecord, meta: Meta, photos: Mapping[str, Photo], *, news: bool = True
+    ) -> None:
         """Say what holds of the key and of every photo it holds or held, and drop pictures nobody points to."""
         if place.race is None:
             self._telemetry.logger.warning("misplaced upload of no race", key=record.key, reason=record.reason)
             return
-        if photos is None:
-            photos = self._ledger.photos(place.partition, concerned(record))
         events: list[DomainEvent] = [
             announcement(place.race, photos[photo_id], self._gallery.bucket) for photo_id in concerned(record)
         ]
         if refused := rejection(place.race, record):
             events.append(refused)
-        self._bus.publish([caused(event, meta) for event in events])
+        self._bus.publish([caused(event, meta, news=news) for event in events])
         self._gallery.discard(obsolete_keys(place.race, record, photos))
 
     # --- races --------------------------------------------------------------------------------------------
@@ -262,23 +268,25 @@ class Intake:
         if settings is None:
             return
         page = list(itertools.islice(self._ledger.all_photos(race.partition, after), REDATE_PAGE))
-        dated = [self._dated(race, photo, settings.timezone) for _position, photo in page if photo.floating]
-        self._bus.publish(caused(announcement(race, photo, self._gallery.bucket), meta) for photo in dated)
+        dated = [self._dated(race, photo, settings.timezone, meta) for _position, photo in page if photo.floating]
+        self._bus.publish(
+            caused(announcement(race, photo, self._gallery.bucket), meta, news=changed) for photo, changed in dated
+        )
         self._continue(REDATE, race, page, REDATE_PAGE, meta)
 
-    def _dated(self, race: RaceRef, photo: Photo, timezone: str) -> Photo:
-        latest = photo
+    def _dated(self, race: RaceRef, photo: Photo, timezone: str, meta: Meta) -> tuple[Photo, bool]:
+        """The photo as it is by the time zone now, and whether that had to be changed."""
+        latest, changed = photo, False
 
         def written() -> bool:
-            nonlocal latest
-            latest = self._ledger.photos(race.partition, [photo.photo_id])[photo.photo_id]
-            if not latest.floating or latest.timezone == timezone:
-                return True
-            latest = msgspec.structs.replace(latest, timezone=timezone, revision=latest.revision + 1)
-            return self._ledger.save_photo(race.partition, latest)
+            nonlocal latest, changed
+            held = self._ledger.photos(race.partition, [photo.photo_id])[photo.photo_id]
+            changed = held.floating and held.timezone != timezone
+            latest = counted_up(msgspec.structs.replace(held, timezone=timezone), meta) if changed else held
+            return not changed or self._ledger.save_photo(race.partition, latest, held)
 
         _until_written(photo.photo_id, written)
-        return latest
+        return latest, changed
 
     def _continue(self, name: str, race: RaceRef, page: list[tuple[str, Any]], full: int, meta: Meta) -> None:
         if len(page) == full:

@@ -102,13 +102,14 @@ class Reader:
             if photo is None:
                 return
             photo = self._read(photo, facts)
-            if photo != held:
+            changed = photo != held
+            if changed:
                 photo = _counted_up(photo, held, meta)
                 if not self._photos.save(race, photo, held):
                     facts, held = self._photos.load(race, photo_id)
                     continue
             if photo.bibs is not None:
-                self._bus.publish([caused(_bibs_read(race, photo, photo.bibs), meta)])
+                self._bus.publish([caused(_bibs_read(race, photo, photo.bibs), meta, news=changed)])
             return
         raise Conflict(f"Photo {photo_id} was written by others {ATTEMPTS} times over.")
 

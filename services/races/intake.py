@@ -46,7 +46,7 @@ class Intake:
         for _ in range(ATTEMPTS):
             known = self._races.load(race, filename)
             if said := known.said_about(upload.sequencer):
-                self._bus.publish([caused(said, upload.meta)])
+                self._bus.publish([caused(said, upload.meta, news=False)])
                 return
             if known.outdates(upload.sequencer):
                 return

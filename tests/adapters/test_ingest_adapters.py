@@ -71,7 +71,7 @@ def test_what_is_kept_is_what_is_read(ledger: Ledger) -> None:
     held = record("k", photo_id="p", version_id="v", former=(Former(photo_id="q", generation=2),))
     photo = Photo(photo_id="p", revision=1, copies=(Copy(key="k", uploaded_at="t"),), look=LOOK, bucket="b")
     race = RaceRecord(name="서울", timezone="Asia/Seoul", revision="1", earlier_timezones=("UTC",))
-    assert ledger.commit(PK, Change(record=held, photos=(photo,)), None)
+    assert ledger.commit(PK, Change(record=held, photos=(photo,)), None, {})
     assert ledger.configure(PK, race, None)
     assert ledger.look_up(PK, "k") == (race, held)
     assert ledger.photos(PK, ["p", "p", "unknown"]) == {"p": photo}
@@ -82,15 +82,19 @@ def test_what_is_kept_is_what_is_read(ledger: Ledger) -> None:
 
 def test_a_change_is_written_whole_or_not_at_all(ledger: Ledger) -> None:
     first, second = Photo(photo_id="p", revision=1), Photo(photo_id="q", revision=1)
-    assert ledger.commit(PK, Change(record=record("k"), photos=(first,)), None)
-    assert not ledger.commit(PK, Change(record=record("l"), photos=(first, second)), None), "p is there already"
+    assert ledger.commit(PK, Change(record=record("k"), photos=(first,)), None, {})
+    assert not ledger.commit(PK, Change(record=record("l"), photos=(first, second)), None, {}), "p is there already"
     assert ledger.look_up(PK, "l") == (None, None)
     assert ledger.photos(PK, ["q"]) == {}
-    assert not ledger.commit(PK, Change(record=record("k", "3")), record("k", "2")), "k is not what was read"
-    assert not ledger.commit(PK, Change(record=record("k", "3")), record("k", "1", state="waiting"))
-    assert ledger.commit(PK, Change(record=record("k", "3")), record("k"))
-    newer = Photo(photo_id="p", revision=3)
-    assert not ledger.save_photo(PK, newer), "revision 2 is missing"
+    assert not ledger.commit(PK, Change(record=record("k", "3")), record("k", "2"), {}), "k is not what was read"
+    assert not ledger.commit(PK, Change(record=record("k", "3")), record("k", "1", state="waiting"), {})
+    assert ledger.commit(PK, Change(record=record("k", "3")), record("k"), {})
+    newer = Photo(photo_id="p", revision=7)
+    assert not ledger.save_photo(PK, newer, Photo(photo_id="p", revision=2)), "p is not what was read"
+    assert ledger.save_photo(PK, newer, first)
+    again = Change(record=record("l"), photos=(msgspec.structs.replace(newer, revision=8),))
+    assert not ledger.commit(PK, again, None, {"p": first}), "nor is it any more"
+    assert ledger.commit(PK, again, None, {"p": newer})
 
 
 def test_waiting_ends_with_the_change_that_ends_it(ledger: Ledger) -> None:
@@ -100,7 +104,7 @@ def test_waiting_ends_with_the_change_that_ends_it(ledger: Ledger) -> None:
     assert [one for _, one in ledger.waiting(PK, None)] == uploads
     (position, _), *_ = ledger.waiting(PK, None)
     assert [one.key for _, one in ledger.waiting(PK, position)] == ["k1", "k2"]
-    assert ledger.commit(PK, Change(record=record("k1")), waiting[1])
+    assert ledger.commit(PK, Change(record=record("k1")), waiting[1], {})
     assert [one.key for _, one in ledger.waiting(PK, None)] == ["k0", "k2"]
 
 
@@ -115,7 +119,7 @@ def test_a_race_is_configured_from_what_was_read(ledger: Ledger) -> None:
 def test_keys_of_1024_bytes_stay_apart(ledger: Ledger) -> None:
     keys = ["é" * 511 + ending for ending in ("ab", "ba")]
     for key in keys:
-        assert ledger.commit(PK, Change(record=record(key)), None)
+        assert ledger.commit(PK, Change(record=record(key)), None, {})
     assert [ledger.look_up(PK, key)[1] for key in keys] == [record(key) for key in keys]
 
 
@@ -124,13 +128,12 @@ def test_a_full_photo_fits_one_item(ledger: Ledger) -> None:
     photos: dict[str, Photo] = {}
     for number in range(201):
         stamp = Stamp(key=f"{number:04}" + "é" * 510, sequencer="1", at="2026-10-25T00:00:00Z")
-        change = settle(RACE, stamp, content, record=None, photos=photos, look=LOOK)
+        change = settle(RACE, stamp, content, by=META, record=None, photos=photos, look=LOOK)
         photos |= {photo.photo_id: photo for photo in change.photos}
     assert change.record.reason == "too_many_copies"
     (photo,) = photos.values()
     assert len(photo.copies) == 200
-    one = msgspec.structs.replace(photo, revision=1)
-    assert ledger.save_photo(PK, one)
+    assert ledger.commit(PK, msgspec.structs.replace(change, photos=(photo,)), None, {})
 
 
 @pytest.fixture

@@ -178,6 +178,42 @@ def test_a_redelivery_says_the_same_again_and_renders_nothing(race_desk: Desk) -
     assert race_desk.items("ingest", RACE.partition) == before
 
 
+def test_a_replay_that_changes_nothing_is_marked_and_one_that_does_is_news(race_desk: Desk) -> None:
+    """Invariant 6: the same items, pictures and events, which the archive leaves out."""
+    told = [*story(race_desk), race_desk.upload(raw("bad.jpg"), b"bad"), race_desk.configured(RACE)]
+    race_desk.deliver("ingest", *told)
+    race_desk.work_off_notes("ingest")
+    said = {envelope.meta.id for envelope in race_desk.envelopes() if envelope.meta.replay is None}
+    before = race_desk.items("ingest", RACE.partition), race_desk.derived(RACE)
+    race_desk.deliver("ingest", *map(race_desk.replayed, told))
+    race_desk.work_off_notes("ingest")
+    again = race_desk.envelopes()
+    assert {envelope.meta.replay for envelope in again} == {"again"}
+    assert {envelope.meta.id for envelope in again} < said, "what does not hold any more is not said again"
+    assert {type(envelope.data) for envelope in again} == {PhotoIngested, PhotoWithdrawn, PhotoRejected}
+    assert (race_desk.items("ingest", RACE.partition), race_desk.derived(RACE)) == before
+    fresh(race_desk)
+    race_desk.deliver("ingest", *map(race_desk.replayed, told[-1:] + told[:-1]))
+    race_desk.work_off_notes("ingest")
+    news = race_desk.envelopes()
+    assert {envelope.meta.replay for envelope in news} == {None}
+    assert list(believed([envelope.data for envelope in news]).values()) == [(raw("a.jpg"), raw("b.jpg"))]
+
+
+def test_after_the_table_was_lost_and_rebuilt_consumers_still_take_what_is_new_for_new(race_desk: Desk) -> None:
+    key, body = raw("a.jpg"), pictures.jpeg(1, (160, 120))
+    race = race_desk.configured(RACE)
+    told = [happened for _ in range(3) for happened in (race_desk.upload(key, body), race_desk.delete(key))]
+    race_desk.deliver("ingest", race, *told)
+    said = race_desk.heard()
+    fresh(race_desk)
+    race_desk.deliver("ingest", race, *reversed(told))
+    said += race_desk.heard()
+    race_desk.deliver("ingest", race_desk.upload(key, body))
+    said += race_desk.heard()
+    assert list(believed(said).values()) == [(key,)]
+
+
 def test_too_many_copies_are_refused(race_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.ingest.domain.MAX_COPIES", 2)
     for name in ("a.jpg", "b.jpg", "c.jpg"):
@@ -427,10 +463,18 @@ def test_a_new_time_zone_dates_photos_anew(race_desk: Desk, monkeypatch: pytest.
     race_desk.deliver("ingest", race_desk.configured(RACE, "02", timezone="Europe/Paris"))
     race_desk.deliver("ingest", *race_desk.later)
     race_desk.work_off_notes("ingest")
-    again = only(race_desk.heard())
+    (envelope,) = race_desk.envelopes()
+    again = envelope.data
+    assert isinstance(again, PhotoIngested)
     assert before[again.keys].taken_at == "2026-10-25T09:00:00+09:00"
     assert again.taken_at == "2026-10-25T09:00:00+01:00"
     assert again.revision > before[again.keys].revision
+
+    replayed = race_desk.replayed(race_desk.configured(RACE, "02", timezone="Europe/Paris"))
+    race_desk.deliver("ingest", replayed)
+    race_desk.deliver("ingest", race_desk.later[-1])
+    race_desk.work_off_notes("ingest")
+    assert [(one.meta.id, one.meta.replay) for one in race_desk.envelopes()] == [(envelope.meta.id, "again")]
 
 
 # --- batches ----------------------------------------------------------------------------------------------

@@ -112,6 +112,24 @@ def test_a_redelivery_says_the_same_again_and_asks_nobody(desk: Desk) -> None:
     assert (desk.heard(), desk.items("ocr", RACE.partition)) == (said, before)
 
 
+def test_a_replay_that_changes_nothing_is_marked_and_one_that_does_is_news(desk: Desk) -> None:
+    """Invariant 6."""
+    told = [configured(desk, 80, "01"), roster(desk, ["11"], "01"), ingested(desk, "one")]
+    hear(desk, *told)
+    said, before = desk.envelopes(), desk.items("ocr", RACE.partition)
+    assert {envelope.meta.replay for envelope in said} == {None}
+    hear(desk, *map(desk.replayed, told))
+    catch_up(desk)
+    again = desk.envelopes()
+    assert [(one.meta.id, one.meta.replay) for one in again] == [(said[-1].meta.id, "again")]
+    assert desk.items("ocr", RACE.partition) == before
+    _forget(desk)
+    hear(desk, *map(desk.replayed, told))
+    news = desk.envelopes()
+    assert bibs(news, "one") == ["11"]
+    assert {envelope.meta.replay for envelope in news} == {None}
+
+
 # --- any order, any interleaving ------------------------------------------------------------------------
 
 BEFORE = [("configured", 80, "01"), ("roster", ["11", "33"], "01")]

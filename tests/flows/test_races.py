@@ -145,6 +145,32 @@ def test_a_redelivery_says_the_same_again_without_reading(desk: Desk) -> None:
         assert first == second
 
 
+def test_a_replay_that_changes_nothing_is_marked_and_one_that_does_is_news(desk: Desk) -> None:
+    """Invariant 6."""
+    told = story(desk)
+    desk.deliver("races", *told)
+    said, before = desk.envelopes(), desk.items("races", RACE.partition)
+    assert {envelope.meta.replay for envelope in said} == {None}
+    desk.deliver("races", *map(desk.replayed, told))
+    again = desk.envelopes()
+    assert {one.meta.id for one in again} == {said[number].meta.id for number in (1, 2, 4)}, "of what holds now"
+    assert {one.meta.replay for one in again} == {"again"}
+    assert desk.items("races", RACE.partition) == before
+    forget(desk)
+    desk.deliver("races", *map(desk.replayed, told))
+    news = desk.envelopes()
+    assert [one.meta.id for one in news] == [one.meta.id for one in said]
+    assert {one.meta.replay for one in news} == {None}
+
+
+def test_requests_of_an_upload(desk: Desk) -> None:
+    kept = {"dynamodb.GetItem": 2, "dynamodb.TransactWriteItems": 1, "s3.GetObject": 1, "eventbridge.PutEvents": 1}
+    desk.deliver("races", desk.upload(RACE_KEY, race_json()))
+    assert calls() == kept
+    desk.deliver("races", desk.upload(ROSTER_KEY, b"bib\n1\n"))
+    assert calls() == kept | {"s3.PutObject": 1}
+
+
 def story(desk: Desk) -> list[dict[str, Any]]:
     return [
         desk.upload(RACE_KEY, race_json(name="First")),

@@ -28,10 +28,11 @@ from services.ingest.domain import (
     taken_at,
     tidy,
 )
-from shared.events import PhotoIngested
+from shared.events import Meta, PhotoIngested, next_revision
 from shared.keys import RaceRef, is_newer
 
 RACE = RaceRef("org", "race")
+BY = Meta(id="i", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")
 SIZE = Size(width=10, height=10)
 LOOK = Look(processed=SIZE, preview=SIZE, thumbnail=SIZE, placeholder="data:")
 
@@ -50,10 +51,10 @@ class World:
         if record and not is_newer(sequencer, than=record.sequencer):
             return
         stamp = Stamp(key=key, sequencer=sequencer, at=sequencer)
-        change = settle(RACE, stamp, brought, record=record, photos=self.photos, look=LOOK, timezone="UTC")
+        change = settle(RACE, stamp, brought, by=BY, record=record, photos=self.photos, look=LOOK, timezone="UTC")
         for photo in change.photos:
             before = self.photos.get(photo.photo_id)
-            assert photo.revision == (before.revision if before else 0) + 1
+            assert photo.revision == next_revision(before.revision if before else 0, BY)
             self.photos[photo.photo_id] = photo
             if photo.copies:
                 self.derived.add((photo.photo_id, photo.generation))
