@@ -1,0 +1,98 @@
+"""Invariant 4 over the whole pipeline: any one AWS call of a race meets a mishap, what failed is redelivered, and the
+end is that of a race where nothing happened.
+
+`make soak` tries every call with every mishap, the default suite a sample that meets every function.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.flows import small_race
+from tests.wire import Made, Mishap, Once
+from tests.world import World, world
+
+MISHAPS: tuple[Mishap, ...] = ("killed", "unreachable", "unanswered", "asked twice", "half taken")
+SAMPLED: tuple[Mishap, ...] = ("killed", "half taken")
+READS = ("Get", "BatchGet", "Query", "Detect", "Search")
+
+
+class Outcome(NamedTuple):
+    """How a race ended, and the calls that were made."""
+
+    state: dict[str, Any]
+    calls: tuple[Made, ...]
+
+
+def told(here: World) -> None:
+    """Photos come before their race is known, and once it is."""
+    settings, roster = small_race.race_files(here)
+    first, *others = small_race.photos(here)
+    here.tell(first, settings)
+    here.run()
+    here.tell(roster, *others)
+    here.run()
+
+
+@functools.cache
+def clean() -> Outcome:
+    with world() as here:
+        told(here)
+        assert here.dead_letters == []
+        calls = tuple(here.wire.calls)
+        return Outcome(here.state(), calls)
+
+
+def sample() -> list[tuple[int, Mishap]]:
+    """For each kind of call that leaves something behind one death and, where it applies, one half-taken request; of
+    its other mishaps every tenth.
+    """
+    calls = clean().calls
+    kinds = [call for call in dict.fromkeys(calls) if not call.operation.startswith(READS)]
+    pairs: list[tuple[Made, Mishap]] = [(kind, mishap) for mishap in MISHAPS for kind in kinds if applies(mishap, kind)]
+    sure = [pair for pair in pairs if pair[1] in SAMPLED]
+    others = [pair for pair in pairs if pair[1] not in SAMPLED]
+    chosen = []
+    for turn, (kind, mishap) in enumerate([*sure, *others[::10]]):
+        places = [number for number, call in enumerate(calls, start=1) if call == kind]
+        chosen.append((places[turn % len(places)], mishap))
+    return chosen
+
+
+def applies(mishap: Mishap, call: Made) -> bool:
+    return mishap != "half taken" or call.takes_entries
+
+
+def try_it(number: int, mishap: Mishap) -> None:
+    expected = clean()
+    with world() as here:
+        here.wire.trouble = Once(number, mishap)
+        told(here)
+        here.wire.trouble = None
+        assert here.dead_letters == []
+        assert here.state() == expected.state, f"{mishap}: call {number}, {expected.calls[number - 1]}"
+
+
+def test_a_clean_race_finds_everybody() -> None:
+    """What all others are compared with is right."""
+    shown = clean().state["shown"][str(small_race.RACE)]
+    assert {bib: set(names) for bib, names in shown.items() if bib != "all"} == {
+        "11": {"plain.jpg", "hidden.jpg", "group.jpg"},
+        "22": {"twice.jpg", "group.jpg"},
+    }
+
+
+def test_a_sample_of_calls_may_fail() -> None:
+    for number, mishap in sample():
+        try_it(number, mishap)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mishap", MISHAPS)
+def test_any_call_may_fail(mishap: Mishap) -> None:
+    for number, call in enumerate(clean().calls, start=1):
+        if applies(mishap, call):
+            try_it(number, mishap)

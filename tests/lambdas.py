@@ -1,0 +1,134 @@
+"""The functions that a queue feeds, as they stand: each with its queue, its dead letters and its real handler.
+
+What they hear and how many messages they take is read from the cards, as stacks/stage_stack.py does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from shared import naming
+from shared.stage import Function, Stage
+from tests.contracts.cards import all_cards
+from tests.wire import Killed
+
+ENV, ACCOUNT = "dev", "123456789012"
+PHOTOS, DERIVED = naming.photo_bucket(ENV, ACCOUNT), naming.derived_bucket(ENV, ACCOUNT)
+CONTEXT = types.SimpleNamespace(
+    aws_request_id="request",
+    function_name="function",
+    memory_limit_in_mb=512,
+    invoked_function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:function",
+)
+
+Event = dict[str, Any]
+"""An event as EventBridge has it: source, detail-type, detail, and `replay-name` when it is replayed."""
+
+
+@dataclass(eq=False)
+class Letter:
+    """A message in a queue, in its place by `number`. `later`: sent with a delay, it is not seen yet.
+
+    `receives` are those since it came or was handled, `handled` is how often that was.
+    """
+
+    number: int
+    body: str
+    later: bool = False
+    receives: int = 0
+    handled: int = 0
+
+
+@dataclass(eq=False)
+class Deployed:
+    """A function and its queues."""
+
+    stage: Stage
+    card: Function
+    queue: list[Letter] = field(default_factory=list)
+    dead: list[Letter] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.stage.name}.{self.card.name}"
+        self.queue_url = _queue_url(self.stage.name, self.card.name)
+        self._module = importlib.import_module(f"services.{self.name}")
+        forget(self._module)
+
+    @property
+    def due(self) -> list[Letter]:
+        """What can be received now, the oldest first."""
+        return sorted((letter for letter in self.queue if not letter.later), key=lambda letter: letter.number)
+
+    def hears(self, event: Event) -> bool:
+        """Whether one of the function's rules brings it the event: see stacks/stage_stack.py."""
+        kind, uploads = event["detail-type"], self.card.uploads
+        if event["source"] != "aws.s3":
+            return kind in {heard.__name__ for heard in self.card.hears}
+        if uploads is None or not {"Object Created": uploads.created, "Object Deleted": uploads.deleted}[kind]:
+            return False
+        key = event["detail"]["object"]["key"]
+        if uploads.suffixes and not key.endswith(uploads.suffixes):
+            return False
+        return not (uploads.except_suffixes and key.endswith(uploads.except_suffixes))
+
+    def invoke(self, batch: list[Letter]) -> list[Letter]:
+        """Hand the letters to the handler; those that failed."""
+        records = [
+            {
+                "messageId": str(letter.number),
+                "body": letter.body,
+                "attributes": {"ApproximateReceiveCount": str(letter.receives)},
+                "eventSource": "aws:sqs",
+            }
+            for letter in batch
+        ]
+        try:
+            with configured(self.stage.name, self.card.name), redirect_stdout(io.StringIO()):
+                answer = self._module.handler({"Records": records}, CONTEXT)
+        except Killed:
+            forget(self._module)
+            return batch
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        return [letter for letter in batch if str(letter.number) in failed]
+
+
+def deployed() -> list[Deployed]:
+    """Every function that a queue feeds."""
+    return [Deployed(stage, card) for stage in all_cards() for card in stage.queued]
+
+
+@contextmanager
+def configured(stage: str, function: str) -> Iterator[None]:
+    """The environment that stacks/stage_stack.py gives a function."""
+    settings = {
+        "SNAPRACE_ENV": ENV,
+        "BUS_NAME": naming.bus(ENV),
+        "PHOTO_BUCKET": PHOTOS,
+        "DERIVED_BUCKET": DERIVED,
+        "TABLE_NAME": naming.table(ENV, stage),
+        "QUEUE_URL": _queue_url(stage, function),
+        "POWERTOOLS_SERVICE_NAME": f"{stage}.{function}",
+        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+        "AWS_EMF_ENVIRONMENT": "Lambda",
+    }
+    with mock.patch.dict(os.environ, settings):
+        yield
+
+
+def _queue_url(stage: str, function: str) -> str:
+    return f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{naming.queue(ENV, stage, function)}"
+
+
+def forget(module: types.ModuleType) -> None:
+    """Empty all that a module's functools.cache has kept, as a new process begins."""
+    for value in vars(module).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()

@@ -1,0 +1,258 @@
+"""Between boto3 and AWS: what answers there instead of AWS, and what goes wrong there.
+
+Handlers make their clients from boto3's default session, and every request of those passes a Wire. Services are
+answered by what the test puts in `doubles`, others are left to moto. Trouble is made below boto3's retries, where it
+comes from in life too, so that what is tested is our code with boto3, and nothing of either is patched. Only botocore's
+pauses before a retry are noted instead of waited for.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Literal, NamedTuple, Protocol
+from unittest import mock
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+
+Double = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Answers an operation ("PutEvents") and its request with a response; raises Refused."""
+
+_NOWHERE = "https://nowhere.invalid/"
+"""Where a request is sent that shall not reach moto, which listens to all requests on their way."""
+
+
+class Killed(BaseException):
+    """The process dies here. No code of ours or of boto3 sees it."""
+
+
+class AnswerLost(Exception):
+    """AWS did it, but never said so; boto3 does not try again."""
+
+
+@dataclass
+class Refused(Exception):
+    """What a service says instead of doing what it was asked."""
+
+    code: str
+    status: int = 400
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+class HalfTaken(Exception):
+    """A service takes half of a request's entries."""
+
+
+class Made(NamedTuple):
+    """An API call that was made: the function that made it ("ocr.read"), and what it asked for ("PutItem")."""
+
+    function: str
+    service: str
+    operation: str
+
+    @property
+    def takes_entries(self) -> bool:
+        return self.operation in ("PutEvents", "SendMessageBatch")
+
+
+class Call(NamedTuple):
+    """An API call on its way, the n-th of all, in its n-th attempt, both from 1."""
+
+    number: int
+    attempt: int
+    service: str
+    operation: str
+
+
+class Trouble(Protocol):
+    """What goes wrong: either side may raise; Refused and HalfTaken only `going_out`, before it happened."""
+
+    def going_out(self, call: Call) -> None: ...
+    def coming_back(self, call: Call) -> None: ...
+
+
+Mishap = Literal["unreachable", "unanswered", "asked twice", "killed", "half taken"]
+
+
+@dataclass
+class Once:
+    """One call of all meets a mishap.
+
+    `unreachable`: it never happens, whatever boto3 tries. `unanswered`: it happens, and its caller gets an error.
+    `asked twice`: it happens, the answer is lost, and boto3 asks again. `killed`: it happens, and the process dies.
+    `half taken`: of a request with entries, the second half is refused.
+    """
+
+    number: int
+    mishap: Mishap
+
+    def going_out(self, call: Call) -> None:
+        if call.number != self.number:
+            return
+        if self.mishap == "unreachable":
+            raise EndpointConnectionError(endpoint_url=_NOWHERE)
+        if self.mishap == "half taken":
+            raise HalfTaken
+
+    def coming_back(self, call: Call) -> None:
+        if call.number != self.number:
+            return
+        match self.mishap:
+            case "unanswered":
+                raise AnswerLost
+            case "asked twice" if call.attempt == 1:
+                raise ConnectionClosedError(endpoint_url=_NOWHERE)
+            case "killed":
+                raise Killed
+
+
+_THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "s3": "SlowDown"}
+
+
+@dataclass
+class Throttling:
+    """A share of all requests is refused, as a seeded coin decides, in the words of the service asked."""
+
+    coin: random.Random
+    share: float = 0.3
+    refused: int = 0
+
+    def going_out(self, call: Call) -> None:
+        if self.coin.random() < self.share:
+            self.refused += 1
+            code = _THROTTLED.get(call.service, "ThrottlingException")
+            raise Refused(code, 503 if code == "SlowDown" else 400)
+
+    def coming_back(self, call: Call) -> None: ...
+
+
+@dataclass
+class Outage:
+    """A service answers nothing but that it is broken."""
+
+    service: str
+
+    def going_out(self, call: Call) -> None:
+        if call.service == self.service:
+            raise Refused("InternalError", 500)
+
+    def coming_back(self, call: Call) -> None: ...
+
+
+@dataclass
+class Wire:
+    """`calls` are all calls so far (one that is retried counts once), `caller` is who makes the next ones. `pauses` are
+    the seconds that boto3 would have waited before it tried the n-th call again, one for each retry.
+    """
+
+    doubles: dict[str, Double] = field(default_factory=dict)
+    trouble: Trouble | None = None
+    calls: list[Made] = field(default_factory=list)
+    caller: str = ""
+    pauses: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _attempt: int = 0
+
+    @contextmanager
+    def strung(self) -> Iterator[None]:
+        """Let all clients that are made from now on use this wire."""
+        hooks: Any = _session().events
+        hooks.register_first("before-call.*.*", self._calling)
+        hooks.register_first("before-send.*.*", self._going_out)
+        hooks.register_last("before-send.*.*", self._coming_back)
+        clock = SimpleNamespace(sleep=self._pause)
+        try:
+            with mock.patch.object(boto3, "DEFAULT_SESSION", _session()), mock.patch("botocore.endpoint.time", clock):
+                yield
+        finally:
+            hooks.unregister("before-call.*.*", self._calling)
+            hooks.unregister("before-send.*.*", self._going_out)
+            hooks.unregister("before-send.*.*", self._coming_back)
+
+    def _calling(self, event_name: str, **_: Any) -> None:
+        service, operation = event_name.split(".")[1:]
+        self.calls.append(Made(self.caller, service, operation))
+        self._attempt = 0
+
+    def _going_out(self, event_name: str, request: Any, **_: Any) -> AWSResponse | None:
+        self._attempt += 1
+        call = self._call
+        try:
+            if self.trouble:
+                self.trouble.going_out(call)
+            double = self.doubles.get(call.service)
+            return _json(200, double(call.operation, json.loads(request.body))) if double else None
+        except Refused as refused:
+            request.url = _NOWHERE
+            return _refusal(call.service, refused)
+        except HalfTaken:
+            return _json(200, _half_taken(call, self.doubles[call.service], json.loads(request.body)))
+
+    def _coming_back(self, event_name: str, **_: Any) -> None:
+        if self.trouble:
+            self.trouble.coming_back(self._call)
+
+    @property
+    def _call(self) -> Call:
+        _, service, operation = self.calls[-1]
+        return Call(len(self.calls), self._attempt, service, operation)
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses[len(self.calls)].append(seconds)
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """One for the whole test run: making it costs more than a small race does."""
+    return boto3.Session()
+
+
+@functools.cache
+def client(service: Any) -> Any:
+    """The test's own way to moto, past any Wire."""
+    return _own_session().client(service)
+
+
+@functools.cache
+def _own_session() -> boto3.Session:
+    return boto3.Session()
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _json(status: int, body: dict[str, Any]) -> AWSResponse:
+    headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.1"})
+    return AWSResponse(_NOWHERE, status, headers, _Raw(json.dumps(body).encode()))
+
+
+def _refusal(service: str, refused: Refused) -> AWSResponse:
+    if service == "s3":
+        xml = f"<Error><Code>{refused.code}</Code><Message>As the test has it.</Message></Error>"
+        headers = HTTPHeaders.from_dict({"content-type": "application/xml"})
+        return AWSResponse(_NOWHERE, refused.status, headers, _Raw(xml.encode()))
+    return _json(refused.status, {"__type": refused.code, "message": "As the test has it.", **refused.more})
+
+
+def _half_taken(call: Call, double: Double, asked: dict[str, Any]) -> dict[str, Any]:
+    """What EventBridge or SQS answers when it took only the first half of the entries."""
+    entries = asked["Entries"]
+    taken, refused = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+    answer = double(call.operation, {**asked, "Entries": taken})
+    if call.service == "eventbridge":
+        answer["FailedEntryCount"] = len(refused)
+        answer["Entries"] += [{"ErrorCode": "InternalFailure", "ErrorMessage": "As the test has it."} for _ in refused]
+    else:
+        answer["Failed"] = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in refused]
+    return answer

@@ -1,0 +1,342 @@
+"""SnapRace in one process: the real handlers of all functions that a queue feeds, and deliveries in the test's hand.
+
+All that a handler touches is AWS, and that is answered below boto3 (see tests/wire.py): S3 by moto, the rest here. A
+message that fails goes to the end of its queue, after five receives to the dead letters.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import random
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from services.search import api
+from shared import keys, naming
+from shared.events import SOURCE_PREFIX, Box, Envelope
+from shared.keys import RaceRef
+from tests.dynamodb import DynamoDB
+from tests.fakes import FakeRekognition, Seen
+from tests.gallery_world import request
+from tests.lambdas import CONTEXT, DERIVED, ENV, PHOTOS, Deployed, Event, Letter, configured, deployed, forget
+from tests.wire import Refused, Wire, client
+
+MAX_RECEIVES = 5  # as stacks/stage_stack.py has it
+MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles
+EARLY = 0.02  # where chance rules, the share of deliveries before which delays run out while others still wait
+
+# What remembers the way a table came to be as it is: how often something changed, when it was planned, and which of two
+# sure faces knows of the other, of which nothing is made (see services/faces/domain.py).
+WAYS = {
+    "revision", "photo_revision", "ingest_revision", "match_revision", "withdrawn_revision", "bibs_revision",
+    "faces_revision", "generation", "former", "version", "matches",
+}  # fmt: skip
+PLANS = "HIDDEN#"  # photos that were searched in earlier rounds
+
+Word = tuple[str, float, Box]
+"""Text that Rekognition reads in a picture, how sure it is (percent), and where."""
+
+
+@dataclass
+class World:
+    """An environment of SnapRace, from the photo bucket to the gallery. Made by `world()`."""
+
+    rekognition: FakeRekognition = field(default_factory=FakeRekognition)
+    dynamodb: DynamoDB = field(default_factory=DynamoDB)
+    wire: Wire = field(default_factory=Wire)
+    uploads_archive: list[Event] = field(default_factory=list)
+    events_archive: list[Event] = field(default_factory=list)
+    said: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.functions = deployed()
+        self.stages = sorted({function.stage.name for function in self.functions})
+        self._clock = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._names: dict[str, str] = {}  # of what AWS names at random
+        self.wire.doubles |= {
+            "dynamodb": self.dynamodb.answer,
+            "eventbridge": self._bus,
+            "sqs": self._queues,
+            "rekognition": self._vision,
+        }
+        forget(api)
+        for bucket in (PHOTOS, DERIVED):
+            client("s3").create_bucket(Bucket=bucket)
+        client("s3").put_bucket_versioning(Bucket=PHOTOS, VersioningConfiguration={"Status": "Enabled"})
+
+    # --- what happens outside -----------------------------------------------------------------------------
+
+    def upload(self, key: str, body: bytes) -> Event:
+        """Put an object; what S3 will tell of it, perhaps late, perhaps twice (see `tell`)."""
+        written = client("s3").put_object(Bucket=PHOTOS, Key=key, Body=body)
+        target = {"size": len(body), "etag": written["ETag"].strip('"'), "version-id": written["VersionId"]}
+        return self._notification("Object Created", key, target)
+
+    def delete(self, key: str) -> Event:
+        """Put a delete marker on an object."""
+        written = client("s3").delete_object(Bucket=PHOTOS, Key=key)
+        event = self._notification("Object Deleted", key, {"version-id": written["VersionId"]})
+        event["detail"]["deletion-type"] = "Delete Marker Created"
+        return event
+
+    def _notification(self, kind: str, key: str, target: dict[str, Any]) -> Event:
+        now = next(self._clock)
+        self._names[target["version-id"]] = f"version {now}"
+        return {
+            "id": f"notification-{now}",
+            "source": "aws.s3",
+            "detail-type": kind,
+            "time": f"2026-10-25T01:{now // 60:02}:{now % 60:02}Z",
+            "detail": {
+                "bucket": {"name": PHOTOS},
+                "object": {"key": key, "sequencer": f"0065{now:012X}", **target},
+            },
+        }
+
+    def tell(self, *notifications: Event) -> None:
+        """What S3 says on the default bus."""
+        for event in notifications:
+            self.uploads_archive.append(event)
+            self._route(event)
+
+    def hear(self, *said: Envelope) -> None:
+        """Domain events from elsewhere, as the bus brings them."""
+        for one in said:
+            self._route({"source": one.source, "detail-type": one.detail_type, "detail": json.loads(one.detail())})
+
+    def replay(self, *stages: str, name: str, newest_first: bool = False) -> None:
+        """Give these stages, or all, once more what is archived. EventBridge keeps its order within limits only."""
+        archived = [*self.uploads_archive, *self.events_archive]
+        for event in reversed(archived) if newest_first else archived:
+            self._route({**event, "replay-name": name}, stages)
+
+    def redrive(self) -> None:
+        """Move all dead letters back into their queues."""
+        for function in self.functions:
+            for letter in function.dead:
+                letter.receives = 0
+            function.queue += function.dead
+            function.dead = []
+
+    def lose_table(self, stage: str) -> None:
+        """Drop all that a stage keeps."""
+        self.dynamodb.tables.pop(naming.table(ENV, stage))
+
+    # --- deliveries ---------------------------------------------------------------------------------------
+
+    def run(self, dice: random.Random | None = None, *, repeats: int = 1) -> None:
+        """Deliver until all queues are empty.
+
+        Without `dice` the oldest letter comes first, with as many of its queue as the card takes, and what was sent
+        with a delay when nothing else is left. With them any function may be next, with any of its letters, each
+        handled up to `repeats` times.
+        """
+        for _ in range(MAX_DELIVERIES):
+            if not any(function.due for function in self.functions) or (dice and dice.random() < EARLY):
+                self._let_delays_run_out()
+            ready = [function for function in self.functions if function.due]
+            if not ready:
+                return
+            if dice is None:
+                function = min(ready, key=lambda function: function.due[0].number)
+                self._deliver(function, function.due[: function.card.batch])
+            else:
+                function = dice.choice(ready)
+                size = dice.randint(1, min(len(function.due), function.card.batch))
+                self._deliver(function, dice.sample(function.due, size), times=dice.randint(1, repeats))
+        raise AssertionError("the deliveries do not end")
+
+    def _let_delays_run_out(self) -> None:
+        for function in self.functions:
+            for letter in function.queue:
+                letter.later = False
+
+    def _deliver(self, function: Deployed, batch: list[Letter], *, times: int = 1) -> None:
+        """Hand over a batch; what failed, or was not handled so many times, stays in the queue."""
+        for letter in batch:
+            letter.receives += 1
+        self.wire.caller = function.name
+        failed = function.invoke(batch)
+        for letter in batch:
+            if letter not in failed:
+                letter.handled, letter.receives = letter.handled + 1, 0
+            letter.number = next(self._numbers)
+            if letter.receives == MAX_RECEIVES:
+                function.dead.append(letter)
+            if letter.receives == MAX_RECEIVES or (letter not in failed and letter.handled >= times):
+                function.queue.remove(letter)
+
+    # --- what stands in for AWS ---------------------------------------------------------------------------
+
+    def _bus(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        assert operation == "PutEvents"
+        for entry in asked["Entries"]:
+            assert entry["EventBusName"] == naming.bus(ENV)
+            detail = json.loads(entry["Detail"])
+            event = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail}
+            self.said.append(event)
+            # The archive's pattern: see stacks/platform.py.
+            if event["source"].startswith(SOURCE_PREFIX) and "replay" not in detail["meta"]:
+                self.events_archive.append(event)
+            self._route(event)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "event"} for _ in asked["Entries"]]}
+
+    def _route(self, event: Event, only: Collection[str] = ()) -> None:
+        for function in self.functions:
+            if function.hears(event) and (not only or function.stage.name in only):
+                self._send(function, json.dumps(event))
+
+    def _queues(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        function = next(function for function in self.functions if function.queue_url == asked["QueueUrl"])
+        if operation == "SendMessage":
+            self._send(function, asked["MessageBody"], later=asked.get("DelaySeconds", 0) > 0)
+            return {"MessageId": "message"}
+        assert operation == "SendMessageBatch"
+        for entry in asked["Entries"]:
+            self._send(function, entry["MessageBody"], later=entry.get("DelaySeconds", 0) > 0)
+        return {"Successful": [{"Id": entry["Id"], "MessageId": "message"} for entry in asked["Entries"]], "Failed": []}
+
+    def _send(self, function: Deployed, body: str, *, later: bool = False) -> None:
+        function.queue.append(Letter(number=next(self._numbers), body=body, later=later))
+
+    def _vision(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """The fake knows a picture by its photo, whichever of the photo's objects is looked at."""
+        fake, picture = self.rekognition, asked.get("Image", {}).get("S3Object")
+        if picture:
+            if not _there(picture["Bucket"], picture["Name"]):
+                raise Refused("InvalidS3ObjectException")
+            asked["Image"] = {"S3Object": {"Name": _PHOTO_ID.findall(picture["Name"])[-1]}}
+        try:
+            if operation == "ListFaces":
+                (page,) = fake.get_paginator("list_faces").paginate(asked["CollectionId"], {"PageSize": 4096})
+                return dict(page)
+            answer: dict[str, Any] = getattr(fake, xform_name(operation))(**asked) or {}
+        except tuple(error for name, error in vars(fake.exceptions).items() if name.endswith("Exception")) as error:
+            raise Refused(type(error).__name__) from None
+        for place, record in enumerate(answer.get("FaceRecords", [])):
+            self._names[record["Face"]["FaceId"]] = f"face {place} of {asked['ExternalImageId']}"
+        return answer
+
+    def paint(self, race: RaceRef, body: bytes, faces: list[Seen], words: list[Word]) -> None:
+        """Decide what Rekognition sees in a picture."""
+        photo = keys.photo_id(race, hashlib.sha256(body).hexdigest())
+        self.rekognition.faces_in[photo], self.rekognition.words_in[photo] = faces, words
+
+    # --- what came of it ----------------------------------------------------------------------------------
+
+    @property
+    def dead_letters(self) -> list[str]:
+        """The names of the functions that gave up a message, once for each."""
+        return [function.name for function in self.functions for _ in function.dead]
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """All items, by table and key."""
+        return {stage: self._items(stage) for stage in self.stages}
+
+    def collections(self) -> dict[str, list[str]]:
+        """The ids of all faces that Rekognition has, by collection."""
+        return {name: sorted(faces) for name, faces in self.rekognition.collections.items()}
+
+    def derived(self) -> list[str]:
+        """The keys of all that was made of uploads."""
+        return [found["Key"] for found in client("s3").list_objects_v2(Bucket=DERIVED).get("Contents", [])]
+
+    def state(self) -> dict[str, Any]:
+        """All that is kept and shown, in such a form that two worlds in which the same is true are equal.
+
+        Left out is what only remembers the way there (WAYS), and that photos were here which are withdrawn. Faces are
+        named by photo and place.
+        """
+        whole = {
+            "tables": {stage: _settled(items) for stage, items in self.tables().items()},
+            "collections": self.collections(),
+            "derived": self.derived(),
+            "shown": {str(race): self._shown(race) for race in self._races()},
+        }
+        return self._readable(whole)
+
+    def _items(self, stage: str) -> dict[str, Any]:
+        items = self.dynamodb.table(naming.table(ENV, stage)).items
+        return {f"{pk} {sk}": item for (pk, sk), item in copy.deepcopy(items).items()}
+
+    def _races(self) -> list[RaceRef]:
+        return [RaceRef.from_partition(item["PK"]) for item in self._items("search").values() if item["SK"] == "RACE"]
+
+    def _shown(self, race: RaceRef) -> dict[str, Any]:
+        """What the API answers: all photos, and those of each bib."""
+        everything = self._asked(race)
+        bibs = sorted({runner["bib"] for photo in everything for runner in photo["runners"]})
+        return {"all": everything, **{bib: [photo["filename"] for photo in self._asked(race, bib=bib)] for bib in bibs}}
+
+    def _asked(self, race: RaceRef, **query: str) -> list[dict[str, Any]]:
+        asked = request("/races/{organizer_id}/{event_id}/photos", path=race._asdict(), query={"limit": "100", **query})
+        with configured("search", "api"):
+            answer = api.handler(asked, CONTEXT)
+        assert answer["statusCode"] == 200, answer
+        return [
+            {name: value for name, value in photo.items() if not name.endswith("_url")}
+            for photo in json.loads(answer["body"])["photos"]
+        ]
+
+    def _readable(self, whole: dict[str, Any]) -> dict[str, Any]:
+        text = json.dumps(whole, sort_keys=True)
+        text = _RANDOM.sub(lambda found: self._names.get(found[0], found[0]), text)
+        readable: dict[str, Any] = json.loads(_GENERATION.sub(r"\1", text))
+        return readable
+
+
+_PHOTO_ID = re.compile(r"[0-9a-f]{32}")
+_GENERATION = re.compile(r"([0-9a-f]{32})-\d+")
+_RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """An empty environment at an account that does not exist."""
+    of_ours: Any = {"core": {"passthrough": {"services": ["dynamodb", "events", "sqs", "rekognition"]}}}
+    wire = Wire()
+    milliseconds = itertools.count(1_792_890_000_000)
+    clock = mock.patch("time.time_ns", side_effect=lambda: 1_000_000 * next(milliseconds))
+    with mock_aws(config=of_ours), clock, wire.strung():
+        yield World(wire=wire)
+
+
+def _there(bucket: str, key: str) -> bool:
+    try:
+        client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError:
+        return False
+    return True
+
+
+def _settled(items: dict[str, Any]) -> dict[str, Any]:
+    """Items without the ways there; a photo that is withdrawn is as good as none."""
+    return {
+        key: _without_ways(item)
+        for key, item in items.items()
+        if not _is_tombstone(item) and not item["SK"].startswith(PLANS)
+    }
+
+
+def _is_tombstone(item: dict[str, Any]) -> bool:
+    return item.get("withdrawn") is not None or item.get("copies") == [] or item.get("searchable") is False
+
+
+def _without_ways(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_ways(inner) for name, inner in value.items() if name not in WAYS}
+    if isinstance(value, list):
+        return [_without_ways(inner) for inner in value]
+    return value
