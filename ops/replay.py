@@ -4,6 +4,10 @@ EventBridge's own replay can neither count nor choose. So it is asked to replay 
 events in a queue of the platform; here they are taken into a file, counted and chosen from, and then sent to the
 functions' queues. They carry `replay-name`, by which handlers tell them from news (shared/messages.py).
 
+What people decided goes along and goes first: when events of a part of time are replayed, later deletions, settings and
+corrections about the same photos and races are, too. So nothing is shown or looked at again that was deleted since, nor
+faces in a race that has switched them off, also where the stage has lost its table.
+
 Nothing of it harms by repetition. What an interrupted replay left in the queue is thrown away by the next one: names of
 replays are ordered by time, and every event carries its own.
 """
@@ -26,7 +30,7 @@ from ops.errors import Failed
 from ops.target import Target
 from shared import messages, naming
 from shared.errors import InvalidMessage
-from shared.events import Envelope
+from shared.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured
 from shared.keys import RaceRef
 from shared.messages import Message, ObjectCreated, ObjectDeleted
 from shared.stage import Function, Uploads
@@ -50,11 +54,15 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to replay: for functions of one stage, the archived events of a time and perhaps of one race."""
+    """What to replay: for functions of one stage, the archived events of a time and perhaps of one race.
+
+    Until `now` what people decided goes along.
+    """
 
     stage: str
     functions: tuple[Function, ...]
     window: Window
+    now: datetime
     race: RaceRef | None = None
 
     @property
@@ -84,6 +92,7 @@ class Collected:
 
     at: datetime
     about: About
+    decision: bool
     functions: tuple[str, ...]
     place: int
 
@@ -97,8 +106,11 @@ class Spool:
     unreadable: int = 0
     _known: set[tuple[Any, ...]] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.path.touch()
+
     def take(self, plan: Plan, body: str) -> None:
-        """Keep the event if a function of the plan hears it, and it is of the plan's time and race."""
+        """Keep the event if a function of the plan hears it, and it is of the plan's race and time, or may go along."""
         try:
             message = messages.parse(body)
         except InvalidMessage:
@@ -108,14 +120,22 @@ class Spool:
         identity = _identity(message)
         if not functions or identity in self._known:
             return
-        at, concerns = datetime.fromisoformat(json.loads(body)["time"]), about(message)
-        if not plan.window.begin <= at <= plan.window.end or plan.race not in (None, concerns.race):
+        at, concerns, decision = datetime.fromisoformat(json.loads(body)["time"]), about(message), _decides(message)
+        until = plan.now if decision else plan.window.end
+        if not plan.window.begin <= at <= until or plan.race not in (None, concerns.race):
             return
         self._known.add(identity)
         with self.path.open("ab") as file:
             place = file.tell()
             file.write(body.replace("\n", " ").encode() + b"\n")
-        self.events.append(Collected(at, concerns, functions, place))
+        self.events.append(Collected(at, concerns, decision, functions, place))
+
+    def leave_out_what_does_not_go_along(self, plan: Plan) -> None:
+        """Of what came after the plan's time keep only what is about the same photos, keys or races."""
+        within = [event for event in self.events if event.at <= plan.window.end]
+        subjects = {subject for event in within for subject in event.about.subjects}
+        subjects |= {f"{RaceConfigured.__name__} {event.about.race}" for event in within}
+        self.events = [event for event in self.events if event.at <= plan.window.end or event.about.subjects & subjects]
 
     def bodies(self, chosen: Sequence[Collected]) -> Iterator[str]:
         """The bodies of events, one after the other."""
@@ -123,6 +143,15 @@ class Spool:
             for event in chosen:
                 file.seek(event.place)
                 yield file.readline().decode().rstrip("\n")
+
+
+def _decides(message: Message) -> bool:
+    """Whether a person decided something that holds until somebody decides otherwise."""
+    match message:
+        case ObjectDeleted() | Envelope(data=PhotoWithdrawn() | RaceConfigured() | BibCorrected() | MatchCut()):
+            return True
+        case _:
+            return False
 
 
 def hears(function: Function, message: Message) -> bool:
@@ -177,7 +206,7 @@ def plan(
     now: datetime,
 ) -> Plan:
     """What to replay; without `begin` from the archives' own begin, without `end` until now. Raises Failed."""
-    made = Plan(stage, queued_functions(stage, function), Window(now, now), race)
+    made = Plan(stage, queued_functions(stage, function), Window(now, now), now, race)
     if not made.archives:
         raise Failed(f"The stage '{stage}' hears nothing that is archived.")
     oldest = min(_describe(target, archive)["CreationTime"] for archive in made.archives)
@@ -185,7 +214,7 @@ def plan(
     window = Window((begin or oldest).astimezone(UTC).replace(microsecond=0), min(end or now, now).astimezone(UTC))
     if window.begin >= window.end:
         raise Failed("--from must be earlier than --to, and in the past.")
-    return Plan(stage, made.functions, window, race)
+    return Plan(stage, made.functions, window, now, race)
 
 
 def _describe(target: Target, archive: Archive) -> Any:
@@ -218,9 +247,10 @@ def collect(
         for archive in wanted.archives:
             name = f"{batch}-{archive.kind}"
             started.append(name)
-            _start(target, archive, name, wanted.window)
+            _start(target, archive, name, Window(wanted.window.begin, wanted.now))
         settle_s = _SETTLE_SECONDS[target.local is not None] if settle_s is None else settle_s
         _drain(target, batch, started, wanted, spool, progress, settle_s)
+        spool.leave_out_what_does_not_go_along(wanted)
     except BaseException:
         for name in started:
             _cancel(client, name)
@@ -331,7 +361,11 @@ def send(
     rate: float,
     progress: Callable[[int], None] = lambda _sent: None,
 ) -> None:
-    """Send events to the queues of the functions that hear them, `rate` a second, in the order they happened."""
+    """Send events to the queues of the functions that hear them, `rate` a second.
+
+    What people decided comes first: a photo that was deleted is then not even looked at again. The rest comes in the
+    order it happened.
+    """
     client = target.client("sqs")
     urls = {
         function.name: sqs.url_of(client, naming.queue(target.env, wanted.stage, function.name))
@@ -350,7 +384,7 @@ def send(
             progress(sent)
             pace.after(len(batch))
 
-    ordered = sorted(chosen, key=lambda event: event.at)
+    ordered = sorted(chosen, key=lambda event: (not event.decision, event.at))
     for event, body in zip(ordered, spool.bodies(ordered), strict=True):
         for name in event.functions:
             waiting[name].append({"Body": body})
