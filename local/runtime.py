@@ -70,6 +70,21 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     vision: int = 4567
     web: int = 8080
 
+    @classmethod
+    def free(cls) -> Ports:
+        """Ports that nobody listens at now."""
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+            for each in sockets:
+                each.bind((HOST, 0))
+            aws, vision, web = (each.getsockname()[1] for each in sockets)
+        return cls(aws=aws, vision=vision, web=web)
+
+    @property
+    def all(self) -> tuple[int, int, int]:
+        """All of them."""
+        return self.aws, self.vision, self.web
+
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime as other processes see it: what runtime.json says. `started` is ISO 8601.
@@ -179,11 +194,15 @@ def start(
     *,
     keep: bool,
     assembly: Path | None = None,
+    vision: bool = True,
+    seen_by_functions: Mapping[str, str] | None = None,
 ) -> Runtime:
     """Start everything and return when photos can be uploaded. Raises RuntimeProblem.
 
     With `keep`, buckets, tables and faces of the last such run that ended in order are there again; without, it
-    starts empty and leaves what was kept alone. `assembly` is a cdk.out to deploy; None synthesizes one.
+    starts empty and leaves what was kept alone. `assembly` is a cdk.out to deploy; None synthesizes one. Without
+    `vision`, somebody else already serves Rekognition's protocol (and /health) at its port. `seen_by_functions` are
+    environment variables that are different for the functions.
     """
     _turn_signals_into_interrupts()
     (home / _LOGS).mkdir(parents=True, exist_ok=True)
@@ -200,8 +219,8 @@ def start(
             keep=keep,
         )
         _write(home, running)
-        _require_free(running.ports)
-        _start_parts(home, running, parts, report)
+        _require_free(running.ports, vision=vision)
+        _start_parts(home, running, parts, report, vision=vision, seen_by_functions=seen_by_functions or {})
         running = msgspec.structs.replace(running, parts={part.name: part.pid for part in parts})
         _write(home, running)
         assembly = assembly or _synthesize(home, running, parts)
@@ -327,8 +346,16 @@ class _Part:
             os.kill(self.pid, number) if number is signal.SIGTERM else os.killpg(self.pid, number)
 
 
-def _start_parts(home: Path, running: Running, parts: list[_Part], report: Report) -> None:
-    report("Starting the embedded AWS and the vision server")
+def _start_parts(
+    home: Path,
+    running: Running,
+    parts: list[_Part],
+    report: Report,
+    *,
+    vision: bool,
+    seen_by_functions: Mapping[str, str],
+) -> None:
+    report(f"Starting the embedded AWS{' and the vision server' if vision else ''}")
     data = _data(home, keep=running.keep)
     _prepare(data, running, report)
     ports = running.ports
@@ -340,10 +367,14 @@ def _start_parts(home: Path, running: Running, parts: list[_Part], report: Repor
         "The vision server": ["vision", "--data", str(data / "vision"), "--port", str(ports.vision)],
         "The front door": ["local.proxy", "--port", str(ports.web), "--aws", running.aws_url],
     }
+    if not vision:
+        del commands["The vision server"]
     environment = running._with_own_settings(os.environ)
     for name, command in commands.items():
         log = home / _LOGS / f"{command[0].removeprefix('local.')}.log"
-        parts.append(_Part(name, command, environment, log))
+        # The functions' environment is that of the embedded AWS, which itself asks nobody.
+        own = environment | dict(seen_by_functions) if name == "The embedded AWS" else environment
+        parts.append(_Part(name, command, own, log))
 
 
 def _synthesize(home: Path, running: Running, parts: Sequence[_Part]) -> Path:
@@ -473,11 +504,11 @@ def _forget_dead_run(home: Path) -> None:
     (home / _RUNNING_FILE).unlink(missing_ok=True)
 
 
-def _require_free(ports: Ports) -> None:
+def _require_free(ports: Ports, *, vision: bool) -> None:
     for purpose, option, port in (
         ("the page", "--port", ports.web),
         ("the embedded AWS", "--aws-port", ports.aws),
-        ("the vision server", "--vision-port", ports.vision),
+        *([("the vision server", "--vision-port", ports.vision)] if vision else []),
     ):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
