@@ -44,7 +44,7 @@ def test_its_queue_gives_up_into_a_dead_letter_queue(dev: dict[str, Template], c
     dlq = naming.dead_letter_queue("dev", card.name, function.name)
     assert template.text(queue["RedrivePolicy"]["deadLetterTargetArn"]) == f"AWS::SQS::Queue {dlq}"
     assert 3 <= queue["RedrivePolicy"]["maxReceiveCount"] <= 10
-    assert queue["VisibilityTimeout"] >= 6 * function.timeout_s
+    assert queue["VisibilityTimeout"] >= 6 * function.timeout_s + function.window_s
     # A dead letter keeps the age it had, so a dead-letter queue must not forget sooner than the queue.
     assert template.named("AWS::SQS::Queue", dlq)["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"]
 
@@ -111,6 +111,7 @@ def test_its_mapping_takes_partial_batches_and_is_bounded(
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": function.concurrency}
     assert mapping["BatchSize"] == function.batch
+    assert mapping.get("MaximumBatchingWindowInSeconds", 0) == function.window_s
 
 
 # --- table, functions, logs ---------------------------------------------------------------------------------
