@@ -5,7 +5,6 @@ Reads are strongly consistent: a handler decides by what it reads, and a stale r
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -38,6 +37,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 ABSENT = Condition("attribute_not_exists(PK)")
+ALWAYS = Condition("")
 
 
 class Table:
@@ -55,7 +55,7 @@ class Table:
     def put(self, item: Item, condition: Condition | None = None) -> bool:
         """Write the item; False when the condition did not hold (then nothing was written)."""
         return self._conditional(
-            self._client.put_item, {"TableName": self.name, "Item": to_item(item)}, condition or _NONE
+            self._client.put_item, {"TableName": self.name, "Item": to_item(item)}, condition or ALWAYS
         )
 
     def put_newest(self, item: Item) -> None:
@@ -76,7 +76,7 @@ class Table:
     def delete(self, pk: str, sk: str, condition: Condition | None = None) -> bool:
         """Delete the item if it is there; False when the condition did not hold."""
         return self._conditional(
-            self._client.delete_item, {"TableName": self.name, "Key": _key(pk, sk)}, condition or _NONE
+            self._client.delete_item, {"TableName": self.name, "Key": _key(pk, sk)}, condition or ALWAYS
         )
 
     def query(self, pk: str, prefix: str = "", *, after: str | None = None, only: Sequence[str] = ()) -> Iterator[Item]:
@@ -155,30 +155,11 @@ class Table:
                     raise TemporaryFailure(f"DynamoDB left {len(unprocessed)} items of {self.name} unwritten.")
                 requests = [*unprocessed, *requests]
 
-    def write(self, puts: Sequence[Item] = (), deletes: Sequence[Key] = (), condition: Condition | None = None) -> bool:
-        """All in one transaction (at most 100 items); `condition` is on the first put. False when it failed."""
-        conditions = itertools.chain([condition or _NONE], itertools.repeat(_NONE))
-        cancelled = self._transact(list(zip(puts, conditions, strict=False)), deletes)
-        if cancelled is None:
-            return True
-        if "ConditionalCheckFailed" in cancelled:
-            return False
-        raise _cancellation(cancelled)
-
     def write_guarded(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = ()) -> bool:
         """All in one transaction (at most 100 items), each put under its own condition.
 
         False when a condition did not hold or another transaction was at the same items: read again, decide again.
         """
-        cancelled = self._transact(puts, deletes)
-        if cancelled is None:
-            return True
-        if cancelled <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-            return False
-        raise _cancellation(cancelled)
-
-    def _transact(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key]) -> set[str] | None:
-        """Write all or nothing; why it was cancelled, as DynamoDB's codes, or None when it was not."""
         actions: list[Any] = [
             {"Put": {"TableName": self.name, "Item": to_item(item), **_condition_arguments(condition)}}
             for item, condition in puts
@@ -187,8 +168,12 @@ class Table:
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
-            return {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
-        return None
+            reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
+            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            reason = ", ".join(sorted(reasons))
+            raise TemporaryFailure(f"DynamoDB cancelled a transaction: {reason}.") from None
+        return True
 
     def _conditional(self, call: Any, request: dict[str, Any], condition: Condition) -> bool:
         try:
@@ -198,13 +183,6 @@ class Table:
                 return False
             raise
         return True
-
-
-_NONE = Condition("")
-
-
-def _cancellation(reasons: set[str]) -> TemporaryFailure:
-    return TemporaryFailure(f"DynamoDB cancelled a transaction: {', '.join(sorted(reasons))}.")
 
 
 def _condition_arguments(condition: Condition) -> dict[str, Any]:

@@ -17,13 +17,12 @@ from botocore.exceptions import ClientError
 from services.ingest.domain import Change, Gone, KeyRecord, Photo, RaceRecord, check_size, tidy
 from services.ingest.pictures import Rendition
 from shared.messages import ObjectCreated
-from shared.table import ABSENT, Condition, Item, Table
+from shared.table import ABSENT, ALWAYS, Condition, Item, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _RACE, _KEY, _PHOTO, _WAITING = "RACE", "KEY#", "PHOTO#", "WAITING#"
-_ALWAYS = Condition("")
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
 
 # A sort key has at most 1,024 bytes, as has an S3 key; ours has a prefix besides.
@@ -79,7 +78,7 @@ class Ledger:
         )
         ticket: Item = {"PK": partition, "SK": _sk(_WAITING, upload.key), "upload": upload}
         written = self._table.write_guarded(
-            [(_key_item(partition, waiting), _unchanged(record)), (ticket, _ALWAYS)],
+            [(_key_item(partition, waiting), _unchanged(record)), (ticket, ALWAYS)],
         )
         return waiting if written else None
 

@@ -17,7 +17,7 @@ from services.search.selfie import NO_FACE, NOT_AN_IMAGE, TOO_LARGE
 from shared.errors import Conflict, RequestRefused, TemporaryFailure
 from shared.events import ImageRef, RaceConfigured
 from shared.keys import RaceRef, collection_id
-from shared.table import ABSENT, Condition, Table
+from shared.table import ABSENT, ALWAYS, Condition, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
 FIRST_PAUSE_S = 0.02  # doubled after each attempt: 2.5 s in all
-
-_ALWAYS = Condition("")
 
 LINK_LIFETIME_S = 15 * 60
 MAX_MATCHES = 500  # of one face; Rekognition would give 4,096
@@ -85,7 +83,7 @@ class Gallery:
         puts: list[tuple[Item, Condition]] = []
         for change in changes:
             own, *others = change.puts
-            puts += [(own, _still(change.held)), *((item, _ALWAYS) for item in others)]
+            puts += [(own, _still(change.held)), *((item, ALWAYS) for item in others)]
         return self._table.write_guarded(puts, [(change.ref.partition, sk) for change in changes for sk in change.gone])
 
     # --- reading

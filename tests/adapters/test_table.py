@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from shared.table import ABSENT, Condition, Table, from_item, to_item
+from shared.table import ABSENT, ALWAYS, Condition, Table, from_item, to_item
 
 
 @pytest.fixture
@@ -66,9 +66,11 @@ def test_batches_of_any_size(table: Table) -> None:
 def test_a_transaction_is_all_or_nothing(table: Table) -> None:
     table.put({"PK": "p", "SK": "old"})
     new = {"PK": "p", "SK": "new"}
-    assert not table.write([new], [("p", "old")], Condition("attribute_exists(PK)"))
-    assert table.get("p", "old") is not None
-    assert table.write([new], [("p", "old")], ABSENT)
+    other = {"PK": "p", "SK": "other"}
+    assert not table.write_guarded([(new, Condition("attribute_exists(PK)")), (other, ALWAYS)], [("p", "old")])
+    assert [item["SK"] for item in table.query("p")] == ["old"]
+    assert table.write_guarded([(new, ABSENT), (other, ALWAYS)], [("p", "old")])
+    table.delete("p", "other")
     assert (table.get("p", "old"), table.get("p", "new")) == (None, new)
 
 
