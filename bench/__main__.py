@@ -78,6 +78,46 @@ def search(faces: tuple[int, ...], queries: int, as_json: bool) -> None:
     _print(run(faces or SIZES, queries), as_json)
 
 
+@bench.command(short_help="Whether a photo of a large race costs more than one of a small race.")
+@click.option(
+    "--photos",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="N",
+    help="Size to measure; may be repeated (default: 500 and 5,000).",
+)
+@_json
+def cost(photos: tuple[int, ...], as_json: bool) -> None:
+    """Take races of these sizes through the real pipeline, with recorded answers of Rekognition, and price them.
+
+    \b
+    snaprace bench cost --json
+    snaprace bench cost --photos 100 --photos 1000
+    """
+    from bench.cost import SIZES, run
+
+    _print(run(photos or SIZES), as_json)
+
+
+@bench.command(short_help="Whether the demo race ends the same in any order, repeated, and with calls that fail.")
+@click.option("--runs", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Runs in chaos.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, metavar="N", help="What chance decides follows from it."
+)
+@_json
+def chaos(runs: int, seed: int, as_json: bool) -> None:
+    """Run the demo race shuffled, replayed on the way and with faults put in, and compare the state hashes.
+
+    Some two minutes a run.
+
+    \b
+    snaprace bench chaos --runs 3 --json
+    """
+    from bench.chaos import run
+
+    _print(run(runs, seed, lambda text: click.echo(text, err=True)), as_json)
+
+
 def _print(report: dict[str, Any], as_json: bool) -> None:
     json.dump(report, sys.stdout, ensure_ascii=False, indent=None if as_json else 1)
     sys.stdout.write("\n")

@@ -29,7 +29,7 @@ _NEW, _EARLY, _HIDDEN = "NEW#", "EARLY#", "HIDDEN#"
 _ALWAYS = Condition("")
 
 # Of one face, the best. Votes of a person's thirty best photos decide as well as those of all, and an item is bounded.
-MAX_MATCHES = 40
+MAX_MATCHES = 30
 
 Photo = tuple[RaceRef, str]
 """A photo by its race and id."""

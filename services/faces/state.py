@@ -24,6 +24,10 @@ from shared.events import (
 
 replace = msgspec.structs.replace
 
+# An item has at most 400 KB; so many matches take some 300. Only a crowd of which everybody is in very many photos has
+# more, and then not everybody's every match counts.
+MAX_MATCHES_KEPT = 3000
+
 
 class Matched(msgspec.Struct, frozen=True, array_like=True):
     """A face in another photo that the collection says is the same person's; `similarity` in percent."""
@@ -250,6 +254,8 @@ def with_match(photo: Identity, face_id: str, other_id: str, matched: Matched) -
     found = photo.matches.get(face_id, {})
     known = found.get(other_id)
     if known is not None and known.similarity >= matched.similarity:
+        return photo
+    if known is None and sum(map(len, photo.matches.values())) >= MAX_MATCHES_KEPT:
         return photo
     return replace(photo, matches={**photo.matches, face_id: {**found, other_id: matched}})
 

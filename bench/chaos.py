@@ -1,0 +1,133 @@
+"""Whether the demo race always ends the same: shuffled, every event delivered again, and calls that fail.
+
+The whole product runs as in the demo, real vision included, once in peace and then as often as asked for in chaos:
+
+- photos are uploaded in another order;
+- when a third of them are through, the archives are replayed to everybody, so that all that happened so far happens
+  again, out of order and between what is new;
+- of the calls that functions make to AWS and to vision, 12 in 100 fail: before they are made, after, or throttled.
+
+A run's outcome is its state hash, which covers everything a user sees of the race (see ops/state_hash.py).
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.faults import Faults
+from local import runtime
+from local.runtime import Ports, Running
+from ops.demo import Material, Observer, Report, drawing, drawn_material
+from ops.demo import run as run_demo
+from ops.status import Status
+from ops.target import Target, of_runtime
+from shared import naming
+
+REPLAY_AT = 1 / 3  # of the uploads done
+
+
+def run(runs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Run the race once in peace and `runs` times in chaos; what each came to."""
+    with tempfile.TemporaryDirectory(prefix="snaprace-chaos-") as folder, drawing() as drawn:
+        material = drawn_material(drawn())
+        peace = _run(Path(folder), material, None, tell)
+        tell(f"in peace: {peace['state_hash']} in {peace['seconds']} s")
+        chaos = []
+        for number in range(1, runs + 1):
+            chaos.append(_run(Path(folder), material, random.Random(seed + number), tell))  # noqa: S311 - no secrets
+            tell(f"chaos {number} of {runs}: {chaos[-1]['state_hash']} in {chaos[-1]['seconds']} s")
+    hashes = {one["state_hash"] for one in [peace, *chaos]}
+    return {
+        "runs": runs,
+        "identical": len(hashes) == 1,
+        "hashes": sorted(hashes),
+        "worst_people_precision": min(one["people_precision"] for one in [peace, *chaos]),
+        "worst_people_recall": min(one["people_recall"] for one in [peace, *chaos]),
+        "faults": sum(one["faults"] for one in chaos),
+        "peace": peace,
+        "chaos": chaos,
+    }
+
+
+def _run(home: Path, material: Material, chance: random.Random | None, tell: Callable[[str], None]) -> dict[str, Any]:
+    """One run on a fresh runtime; in peace without `chance`."""
+    ports = Ports.free()
+    assembly = home / "cdk.out"
+    observer: Observer = Observer()
+    with ExitStack() as stack:
+        doors: list[Faults] = []
+        if chance is not None:
+            material = replace(material, photos=chance.sample(material.photos, len(material.photos)))
+            behind = Running(pid=0, ports=ports, started="", keep=False)
+            doors = [
+                stack.enter_context(Faults(behind=url, port=port, chance=chance))
+                for url, port in zip((behind.aws_url, behind.vision_url), Ports.free().all, strict=False)
+            ]
+        variables = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_REKOGNITION")
+        running = stack.enter_context(
+            runtime.start(
+                home,
+                ports,
+                keep=False,
+                assembly=assembly if assembly.is_dir() else None,
+                seen_by_functions={name: door.url for name, door in zip(variables, doors, strict=False)},
+            )
+        )
+        if chance is not None:
+            observer = _Replaying(of_runtime(running.running), tell)
+        began = time.monotonic()
+        report = run_demo(running.running, lambda: material, began, observer, running.check)
+    return _told(report, doors, round(time.monotonic() - began, 1))
+
+
+def _told(report: Report, doors: list[Faults], seconds: float) -> dict[str, Any]:
+    assert report.people is not None  # noqa: S101 - the drawn race brings its truth
+    return {
+        "state_hash": report.state_hash,
+        "lost": report.lost,
+        "dead_lettered": report.dead_lettered,
+        "people_precision": report.people.precision,
+        "people_recall": report.people.recall,
+        "faults": sum(door.put_in.total() for door in doors),
+        "calls": sum(door.calls for door in doors),
+        "seconds": seconds,
+    }
+
+
+class _Replaying(Observer):
+    """Replays all there is when a part of the uploads is done."""
+
+    def __init__(self, target: Target, tell: Callable[[str], None]) -> None:
+        self._target = target
+        self._tell = tell
+        self._replayed = False
+
+    def processing(self, now: Status) -> None:
+        done = sum(upload.done for upload in now.uploads)
+        if not self._replayed and done >= REPLAY_AT * len(now.uploads):
+            self._replayed = True
+            self._tell(f"replaying all, with {done} of {len(now.uploads)} uploads done")
+            replay_everything(self._target)
+
+
+def replay_everything(target: Target) -> None:
+    """Deliver again, to everybody, all that both archives hold."""
+    client = target.client("events")
+    now = datetime.now(UTC)
+    for archive in (naming.uploads_archive(target.env), naming.events_archive(target.env)):
+        described = client.describe_archive(ArchiveName=archive)
+        client.start_replay(
+            ReplayName=f"{archive}-{now:%H%M%S}",
+            EventSourceArn=described["ArchiveArn"],
+            EventStartTime=now - timedelta(days=1),
+            EventEndTime=now + timedelta(minutes=1),
+            Destination={"Arn": described["EventSourceArn"]},
+        )

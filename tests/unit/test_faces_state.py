@@ -1,0 +1,74 @@
+"""What a photo learns, and what it keeps of its matches."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.faces.state import MAX_MATCHES_KEPT, Cut, Identity, Matched, learn, with_match, without_lost
+from shared.events import BibCorrected, Box, Face, FacesIndexed, MatchCut, PhotoWithdrawn
+from shared.table import to_item
+
+BOX, OTHER = Box(left=0.1, top=0.1, width=0.1, height=0.1), Box(left=0.6, top=0.1, width=0.1, height=0.1)
+RACE = {"organizer_id": "org", "event_id": "race"}
+
+
+def corrected(revision: int, *, here: bool, box: Box | None = None) -> BibCorrected:
+    return BibCorrected(**RACE, photo_id="photo", bib="7", here=here, box=box, revision=revision)
+
+
+CORRECTIONS = st.builds(corrected, st.integers(1, 3), here=st.booleans(), box=st.sampled_from([None, BOX, OTHER]))
+CUTS = st.builds(
+    lambda revision, cut: MatchCut(
+        **RACE, photo_id="photo", box=BOX, other_photo_id="other", other_box=OTHER, cut=cut, revision=revision
+    ),
+    st.integers(1, 3),
+    st.booleans(),
+)
+
+
+@given(st.lists(CORRECTIONS | CUTS, max_size=6), st.integers(0, 2**32))
+def test_what_organizers_said_does_not_depend_on_the_order_in_which_it_is_heard(said: list, seed: int) -> None:  # type: ignore[type-arg]
+    def hear(events: list) -> Identity:  # type: ignore[type-arg]
+        photo = Identity(photo_id="photo")
+        for event in events:
+            photo = learn(event, "photo", photo)
+        return photo
+
+    shuffled = random.Random(seed).sample(said, len(said))
+    assert hear(said) == hear(shuffled) == hear(shuffled + said)
+
+
+def test_a_cut_is_kept_at_both_photos_each_with_its_own_side() -> None:
+    event = MatchCut(**RACE, photo_id="photo", box=BOX, other_photo_id="other", other_box=OTHER, revision=1)
+    one = learn(event, "photo", Identity(photo_id="photo"))
+    two = learn(event, "other", Identity(photo_id="other"))
+    assert one.cuts == (Cut(box=BOX, other_photo_id="other", other_box=OTHER, cut=True, revision=1),)
+    assert two.cuts == (Cut(box=OTHER, other_photo_id="photo", other_box=BOX, cut=True, revision=1),)
+
+
+def test_a_withdrawn_photo_keeps_nothing_but_what_an_organizer_said_and_whom_it_has_to_tell() -> None:
+    photo = learn(corrected(1, here=True), "photo", Identity(photo_id="photo"))
+    faces = (Face(face_id="mine", box=BOX, confidence=99.0),)
+    photo = learn(
+        FacesIndexed(**RACE, photo_id="photo", photo_revision=1, faces=faces, enabled=True, revision=1), "photo", photo
+    )
+    photo = with_match(photo, "mine", "theirs", Matched("other", 98.0))
+    gone = learn(PhotoWithdrawn(**RACE, photo_id="photo", revision=2), "photo", photo)
+    assert (gone.faces, gone.runners, gone.withdrawn) == ((), (), 2)
+    assert gone.corrections == photo.corrections and gone.neighbours == {"other"}
+    assert without_lost(gone, {}, own_faces=True).matches == {}
+
+
+def test_a_match_is_kept_at_its_best_and_matches_are_bounded() -> None:
+    photo = with_match(Identity(photo_id="photo"), "mine", "theirs", Matched("other", 90.0))
+    assert with_match(photo, "mine", "theirs", Matched("other", 85.0)) is photo
+    assert with_match(photo, "mine", "theirs", Matched("other", 95.0)).matches["mine"]["theirs"].similarity == 95.0
+    for number in range(MAX_MATCHES_KEPT + 10):
+        face_id = f"5d1f3a52-0000-4000-8000-{number:012}"
+        photo = with_match(photo, f"face-{number % 50}", face_id, Matched(f"{number:032}", 99.99))
+    assert sum(map(len, photo.matches.values())) == MAX_MATCHES_KEPT
+    assert len(msgspec.json.encode(to_item(msgspec.structs.asdict(photo)))) < 400 * 1024
