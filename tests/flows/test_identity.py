@@ -22,6 +22,7 @@ from shared.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.keys import RaceRef
 from tests.fakes import Seen
 from tests.flows.pipeline import (
+    CARDS,
     RACE,
     Pipeline,
     configured,
@@ -658,3 +659,28 @@ def test_a_replay_changes_nothing_and_is_marked_as_one(pipeline: Pipeline) -> No
     pipeline.run()
     assert pipeline.faces_table.items == before
     assert pipeline.envelopes and {envelope.meta.replay for envelope in pipeline.envelopes} == {"again"}
+
+
+# --- permissions ----------------------------------------------------------------------------------------------
+
+IAM = {
+    "BatchWriteItem": {"dynamodb:BatchWriteItem"},
+    "PutEvents": {"events:PutEvents"},
+    "SendMessage": {"sqs:SendMessage"},
+    "SendMessageBatch": {"sqs:SendMessage"},
+    "TransactWriteItems": {"dynamodb:PutItem"},  # of puts alone
+    **{name: {f"dynamodb:{name}"} for name in ("BatchGetItem", "GetItem", "PutItem", "Query")},
+    # Rekognition fetches the picture with the caller's rights.
+    "IndexFaces": {"rekognition:IndexFaces", "s3:GetObject"},
+    **{name: {f"rekognition:{name}"} for name in ("CreateCollection", "DeleteFaces", "ListFaces", "SearchFaces")},
+}
+
+
+def test_the_faces_functions_call_what_their_card_allows_and_nothing_else(pipeline: Pipeline) -> None:
+    race = {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")], "gone": [Person("ann", "")]}
+    all_told(pipeline, race)
+    pipeline.hear(withdrawn("gone", 2), ingested("gone"), configured(faces=False, revision="02"))
+    pipeline.run()
+    for name in ("index", "identity"):
+        needed = {action for call in pipeline.calls[name] for action in IAM[call]}
+        assert needed == {action for call in CARDS[name].calls for action in call.actions}, name
