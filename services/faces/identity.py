@@ -1,8 +1,8 @@
 """The identity function: what is known about photos, what follows from it, and for whom else it matters.
 
 How it stays right under any order, repetition and concurrency of deliveries:
-- a batch's photos are read once, changed in memory and written together, each only if it still is what was read; what
-  an outcome was computed from is read once more after the write; else all of it is done again (see work.py);
+- a batch's photos are read once, changed in memory (batch.py) and written together, each only if it still is what was
+  read; what an outcome was computed from is read once more after the write; else all of it is done again (work.py);
 - a photo whose bibs or faces change leaves a note for each photo that its faces match: that one is worked out again;
 - save, then publish, then leave notes, then acknowledge. A message that changes nothing may be the second delivery of
   one that died in between: what it concerns is said again, and the notes are left again.
@@ -15,25 +15,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.faces.adapters import Collections, FoundMatch, Identities, Photo, Rounds
+from services.faces.adapters import Collections, Identities, Photo, Rounds
+from services.faces.batch import RESOLVE_PHOTO, TIDY_PHOTO, Batch
 from services.faces.config import Config
-from services.faces.rounds import SEARCH_PHOTO, Matchmaker
-from services.faces.state import Identity, concerns, has_lost_faces, learn
+from services.faces.rounds import Matchmaker
+from services.faces.state import Identity, has_lost_faces
 from services.faces.work import Work
 from shared import aws
 from shared.bus import EventBus
-from shared.errors import Conflict, InvalidMessage
-from shared.events import (
-    BibCorrected,
-    BibsRead,
-    Envelope,
-    FacesIndexed,
-    MatchCut,
-    Meta,
-    PhotoMatched,
-    PhotoWithdrawn,
-    caused,
-)
+from shared.errors import Conflict
+from shared.events import PhotoMatched, caused
 from shared.keys import RaceRef
 from shared.messages import Message, Note
 from shared.queue import OwnQueue
@@ -41,10 +32,8 @@ from shared.table import Table
 from shared.telemetry import Telemetry
 from shared.worker import handle_together
 
-RESOLVE_PHOTO, TIDY_PHOTO = "resolve-photo", "tidy-photo"
 ATTEMPTS = 20  # optimistic writes before the messages go back to the queue
 
-Heard = BibsRead | FacesIndexed | PhotoWithdrawn | BibCorrected | MatchCut
 Clock = Callable[[], int]
 """Milliseconds. Only for when to look at a race again; nothing that is kept about a photo depends on it."""
 
@@ -113,80 +102,6 @@ class Resolver:
         )
         for race, meta in {race: meta for (race, _), meta in batch.told.items()}.items():
             self._matchmaker.call(race, at, meta)
-
-
-class Batch:
-    """The messages of one invocation, sorted by what is to be done with them."""
-
-    def __init__(self, messages: Sequence[Message], collections: Collections) -> None:
-        self.photos: dict[Photo, Meta] = {}
-        """Whom the messages are about, with the cause of what follows for them."""
-        self.told: dict[Photo, Meta] = {}
-        """Those that something was told about; the others are only to be looked at again."""
-        self.looks: dict[RaceRef, Note] = {}
-        """Races to look at, each by its latest note."""
-        self._heard: list[tuple[Photo, Heard]] = []
-        self._to_search: dict[Photo, bool] = {}
-        self._to_tidy: set[Photo] = set()
-        self._find = functools.cache(collections.matches)  # asked at most once, however often the write is retried
-        self._found: dict[Photo, dict[str, list[FoundMatch]]] = {}
-        for message in messages:
-            self._sort(message)
-
-    def _sort(self, message: Message) -> None:
-        match message:
-            case Envelope(data=BibsRead() | FacesIndexed() | PhotoWithdrawn() | BibCorrected() | MatchCut() as event):
-                for photo_id in concerns(event):
-                    photo = (event.race, photo_id)
-                    self._heard.append((photo, event))
-                    self.photos[photo] = self.told[photo] = message.meta
-            case Note(name="resolve-photo" | "tidy-photo" | "search-photo" as name, body=body):
-                photo = (message.race, body["photo_id"])
-                self.photos.setdefault(photo, message.meta)
-                if name == TIDY_PHOTO:
-                    self._to_tidy.add(photo)
-                if name == SEARCH_PHOTO:
-                    self._to_search[photo] = self._to_search.get(photo, False) or body["all_faces"]
-            case Note(name="match-race"):
-                latest = self.looks.get(message.race, message)
-                self.looks[message.race] = max(latest, message, key=lambda note: int(note.body["at"]))
-            case _:
-                raise InvalidMessage("not_ours", "The identity function does not hear this kind of message.")
-
-    def apply(self, work: Work) -> None:
-        """Do it all in memory: learn, search, and work out who is in each of the photos."""
-        work.load(self.photos)
-        for photo, event in self._heard:
-            work.put(photo[0], learn(event, photo[1], work.get(photo)))
-        for photo, all_faces in self._to_search.items():
-            self._search(work, photo, all_faces=all_faces)
-        work.load_neighbours(self.photos)
-        for photo, meta in self.photos.items():
-            work.tidy(photo, own_faces=photo in self._to_tidy)
-            work.conclude(photo, meta)
-
-    def _search(self, work: Work, photo: Photo, *, all_faces: bool) -> None:
-        race, photo_id = photo
-        identity = work.get(photo)
-        wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
-        found = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
-        work.load((race, match.photo_id) for matches in found.values() for match in matches)
-        for face_id, matches in found.items():
-            for match in matches:
-                work.match(race, (photo_id, face_id), (match.photo_id, match.face_id), match.similarity)
-        self._found[photo] = found
-
-    def others_concerned(self, work: Work) -> dict[Photo, Meta]:
-        """Photos that must be worked out again: those that match one that was told something, or a bib found now."""
-        concerned: dict[Photo, Meta] = {}
-        for (race, photo_id), meta in self.told.items():
-            others = sorted(work.get((race, photo_id)).neighbours)
-            concerned |= {(race, other): meta for other in others}
-        for (race, photo_id), found in self._found.items():
-            links = work.get((race, photo_id)).links
-            others = sorted({match.photo_id for face_id in found.keys() & links.keys() for match in found[face_id]})
-            concerned |= {(race, other): self.photos[race, photo_id] for other in others}
-        return concerned
 
 
 def _has_something_to_say(photo: Identity) -> bool:

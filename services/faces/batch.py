@@ -1,0 +1,93 @@
+"""One invocation's messages: which photos they are about, what is learned of them, and for whom else that matters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from services.faces.adapters import Collections, FoundMatch, Photo
+from services.faces.rounds import SEARCH_PHOTO
+from services.faces.state import concerns, learn
+from services.faces.work import Work
+from shared.errors import InvalidMessage
+from shared.events import BibCorrected, BibsRead, Envelope, FacesIndexed, MatchCut, Meta, PhotoWithdrawn
+from shared.keys import RaceRef
+from shared.messages import Message, Note
+
+RESOLVE_PHOTO, TIDY_PHOTO = "resolve-photo", "tidy-photo"
+
+Heard = BibsRead | FacesIndexed | PhotoWithdrawn | BibCorrected | MatchCut
+
+
+class Batch:
+    """The messages of one invocation, sorted by what is to be done with them. Raises InvalidMessage for others."""
+
+    def __init__(self, messages: Sequence[Message], collections: Collections) -> None:
+        self.photos: dict[Photo, Meta] = {}
+        """Whom the messages are about, with the cause of what follows for them."""
+        self.told: dict[Photo, Meta] = {}
+        """Those that something was told about; the others are only to be looked at again."""
+        self.looks: dict[RaceRef, Note] = {}
+        """Races to look at, each by its latest note."""
+        self._heard: list[tuple[Photo, Heard]] = []
+        self._to_search: dict[Photo, bool] = {}
+        self._to_tidy: set[Photo] = set()
+        self._find = functools.cache(collections.matches)  # asked at most once, however often the write is retried
+        self._found: dict[Photo, dict[str, list[FoundMatch]]] = {}
+        for message in messages:
+            self._sort(message)
+
+    def _sort(self, message: Message) -> None:
+        match message:
+            case Envelope(data=BibsRead() | FacesIndexed() | PhotoWithdrawn() | BibCorrected() | MatchCut() as event):
+                for photo_id in concerns(event):
+                    photo = (event.race, photo_id)
+                    self._heard.append((photo, event))
+                    self.photos[photo] = self.told[photo] = message.meta
+            case Note(name="resolve-photo" | "tidy-photo" | "search-photo" as name, body=body):
+                photo = (message.race, body["photo_id"])
+                self.photos.setdefault(photo, message.meta)
+                if name == TIDY_PHOTO:
+                    self._to_tidy.add(photo)
+                if name == SEARCH_PHOTO:
+                    self._to_search[photo] = self._to_search.get(photo, False) or body["all_faces"]
+            case Note(name="match-race"):
+                latest = self.looks.get(message.race, message)
+                self.looks[message.race] = max(latest, message, key=lambda note: int(note.body["at"]))
+            case _:
+                raise InvalidMessage("not_ours", "The identity function does not hear this kind of message.")
+
+    def apply(self, work: Work) -> None:
+        """Do it all in memory: learn, search, and work out who is in each of the photos."""
+        work.load(self.photos)
+        for photo, event in self._heard:
+            work.put(photo[0], learn(event, photo[1], work.get(photo)))
+        for photo, all_faces in self._to_search.items():
+            self._search(work, photo, all_faces=all_faces)
+        work.load_neighbours(self.photos)
+        for photo, meta in self.photos.items():
+            work.tidy(photo, own_faces=photo in self._to_tidy)
+            work.conclude(photo, meta)
+
+    def _search(self, work: Work, photo: Photo, *, all_faces: bool) -> None:
+        race, photo_id = photo
+        identity = work.get(photo)
+        wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
+        found = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
+        work.load((race, match.photo_id) for matches in found.values() for match in matches)
+        for face_id, matches in found.items():
+            for match in matches:
+                work.match(race, (photo_id, face_id), (match.photo_id, match.face_id), match.similarity)
+        self._found[photo] = found
+
+    def others_concerned(self, work: Work) -> dict[Photo, Meta]:
+        """Photos that must be worked out again: those that match one that was told something, or a bib found now."""
+        concerned: dict[Photo, Meta] = {}
+        for (race, photo_id), meta in self.told.items():
+            others = sorted(work.get((race, photo_id)).neighbours)
+            concerned |= {(race, other): meta for other in others}
+        for (race, photo_id), found in self._found.items():
+            links = work.get((race, photo_id)).links
+            others = sorted({match.photo_id for face_id in found.keys() & links.keys() for match in found[face_id]})
+            concerned |= {(race, other): self.photos[race, photo_id] for other in others}
+        return concerned
