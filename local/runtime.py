@@ -80,11 +80,6 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
             aws, vision, web = (each.getsockname()[1] for each in sockets)
         return cls(aws=aws, vision=vision, web=web)
 
-    @property
-    def all(self) -> tuple[int, int, int]:
-        """All of them."""
-        return self.aws, self.vision, self.web
-
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime as other processes see it: what runtime.json says. `started` is ISO 8601.
