@@ -1,7 +1,7 @@
 """Whether the demo race always ends the same: shuffled, every event delivered again, and calls that fail.
 
-The whole product runs as in the demo, real vision included, once in peace and then as often as asked for in chaos (where
-the texts that were read in peace are given again, since reading them takes most of the time):
+The whole product runs as in the demo, real vision included, once in peace and then as often as asked for in chaos. (The
+texts that were read in peace are given again in chaos, since reading them takes most of the time.) In chaos:
 
 - photos are uploaded in another order;
 - when a third of them are through, the archives are replayed to everybody, so that all that happened so far happens

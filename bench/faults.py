@@ -5,8 +5,8 @@
         print(faults.put_in)
 
 What is asked of it is handed on unchanged; the answer to a call that "failed after" is thrown away, and the caller told
-that something went wrong. Without `chance` nothing fails. Answers about texts in pictures, which take long and are always
-the same, can be remembered from one door to the next.
+that something went wrong. Without `chance` nothing fails. Answers about texts in pictures, which take long and are
+always the same, can be remembered from one door to the next.
 """
 
 from __future__ import annotations
