@@ -77,8 +77,8 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
         return sum(line.dollars for line in self.lines if line.when == "monthly")
 
 
-def used(target: Target) -> Used:
-    """Ask what was used. Raises Failed when there are no photos to divide by."""
+def used(target: Target, *, timed: bool = True) -> Used:
+    """Ask what was used, with Lambda's time if `timed`. Raises Failed when there are no photos to divide by."""
     raw = [found for race in races(target) for found in uploaded(target, race).values()]
     if not raw:
         raise Failed(f"There are no photos in {target.where} yet. Upload some with: snaprace upload --help")
@@ -86,7 +86,7 @@ def used(target: Target) -> Used:
     archived = sum(each.get("SizeBytes") or each.get("EventCount", 0) * _EVENT_BYTES for each in (uploads, events))
     return Used(
         photos=len(raw),
-        works=[one for one in work(target, timed=True) if not one.serves],
+        works=[one for one in work(target, timed=timed) if not one.serves],
         upload_events=uploads.get("EventCount", 0),
         domain_events=events.get("EventCount", 0),
         archived_bytes=archived,
@@ -105,7 +105,7 @@ def bill(used: Used, prices: Prices, region: str) -> Bill:
         prices_of=prices.looked_up,
         lines=tuple(_per_thousand(line, used.photos) for line in lines if line.number),
         calls_per_photo=calls_per_photo(used.works, used.photos),
-        left_out=LEFT_OUT if timed else (*LEFT_OUT, "Lambda's time, of which the logs say nothing"),
+        left_out=LEFT_OUT if timed else (*LEFT_OUT, "Lambda's time"),
     )
 
 
