@@ -294,6 +294,7 @@ class World:
         text = json.dumps(whole, sort_keys=True)
         text = _RANDOM.sub(lambda found: self._names.get(found[0], found[0]), text)
         readable: dict[str, Any] = json.loads(_GENERATION.sub(r"\1", text))
+        readable["collections"] = {name: sorted(faces) for name, faces in readable["collections"].items()}
         return readable
 
 

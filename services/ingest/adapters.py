@@ -98,7 +98,7 @@ class Ledger:
         condition = Condition("revision = :before", values={":before": before.revision}) if before else ABSENT
         return self._table.put(item, condition)
 
-    def save_photo(self, partition: str, photo: Photo, previous: Photo) -> bool:
+    def save_photo(self, partition: str, photo: Photo, previous: Photo | None) -> bool:
         """Write a photo alone if it still is `previous`; False when somebody else was first."""
         return self._table.put(_photo_item(partition, photo), _still(previous))
 

@@ -289,6 +289,12 @@ def next_generation(photo: Photo | None) -> int:
     return photo.generation + 1 if photo else 0
 
 
+def used_up_generation(photo_id: str, photo: Photo | None, by: Meta) -> Photo:
+    """A photo that is new (None) or withdrawn, and would not get the same generation again if it came now."""
+    revision = photo.revision if photo else 0
+    return counted_up(Photo(photo_id=photo_id, revision=revision, generation=next_generation(photo)), by)
+
+
 # --- what there is to say -----------------------------------------------------------------------------
 
 

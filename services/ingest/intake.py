@@ -33,6 +33,7 @@ from services.ingest.domain import (
     rejection,
     remembered,
     settle,
+    used_up_generation,
 )
 from services.ingest.pictures import Rendition, render, watermark_text
 from services.ingest.stage import STAGE
@@ -129,7 +130,7 @@ class Intake:
     def _try_to_take(self, place: Place, upload: ObjectCreated, bench: Bench) -> bool:
         settings, record = self._ledger.look_up(place.partition, upload.key)
         if record and is_newer(record.sequencer, than=upload.sequencer):
-            return True
+            return upload.meta.replay is not None or self._drop_drafts(place, upload, bench)
         if record and record.state != "waiting" and not is_newer(upload.sequencer, than=record.sequencer):
             self._say_again(place, record, upload.meta)
             return True
@@ -144,6 +145,25 @@ class Intake:
         stamp = Stamp(key=upload.key, sequencer=upload.sequencer, at=upload.at, version_id=upload.version_id)
         brought = place.misplaced or bench.brought()
         return self._settle(place, stamp, brought, record, upload.meta, bench, settings)
+
+    def _drop_drafts(self, place: Place, upload: ObjectCreated, bench: Bench) -> bool:
+        """Remove what an attempt at an upload that is history now may have made of it; False to try again.
+
+        Nothing points to such pictures. Their generation is used up before: whoever is making the same ones just now
+        cannot commit them, and makes them anew under other keys.
+        """
+        brought = place.misplaced or bench.brought()
+        if place.race is None or not isinstance(brought, Content):
+            return True
+        photo_id = brought.photo_id(place.race)
+        photo = self._ledger.photos(place.partition, [photo_id]).get(photo_id)
+        if photo and photo.copies:
+            return True
+        used_up = used_up_generation(photo_id, photo, upload.meta)
+        if not self._ledger.save_photo(place.partition, used_up, photo):
+            return False
+        self._gallery.discard(derived_keys(place.race, photo_id, used_up.generation))
+        return True
 
     def _wait(self, place: Place, upload: ObjectCreated, record: KeyRecord | None) -> KeyRecord | None:
         if record and record.state == "waiting" and not is_newer(upload.sequencer, than=record.sequencer):

@@ -14,6 +14,7 @@ import pytest
 from tests.flows import small_race
 from tests.flows.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
 from tests.lambdas import Event
+from tests.wire import Made, Once
 from tests.world import World, world
 
 
@@ -88,4 +89,24 @@ def test_repetitions_and_interleavings_end_the_same(seed: int) -> None:
     with world() as here:
         told(here, seed, repeats=3)
         assert here.dead_letters == []
+        assert here.state() == expected
+
+
+def test_pictures_of_an_upload_that_was_overwritten_after_it_failed_are_removed() -> None:
+    """They were made, but nothing points to them; when the upload is tried again it is history."""
+
+    def tell(here: World) -> None:
+        here.tell(*small_race.race_files(here))
+        here.run()
+        here.tell(photo(here, "a.jpg", PLAIN, 1), photo(here, "a.jpg", FIRST, 2))
+        here.run()
+
+    with world() as here:
+        tell(here)
+        expected, calls = here.state(), here.wire.calls
+    saving = calls.index(Made("ingest.intake", "dynamodb", "TransactWriteItems")) + 1
+    with world() as here:
+        here.wire.trouble = Once(saving, "unreachable")
+        tell(here)
+        assert here.wire.calls.count(Made("ingest.intake", "s3", "GetObject")) == 3
         assert here.state() == expected
