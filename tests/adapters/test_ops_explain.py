@@ -3,60 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import msgspec
 import pytest
 
 from ops.explain import Explanation, explain, photos_named_in
-from ops.find import KnownRunner
-from ops.photo import Photo, filenames, find, race_of
+from ops.photo import filenames, find, race_of
 from ops.target import Target
 from shared import naming
 from shared.errors import SnapRaceError
-from shared.events import Evidence
+from shared.events import Evidence, MatchedRunner
+from tests import gallery_world
 from tests.adapters import photo_world
 from tests.adapters.deployed import ENV, put
-from tests.adapters.photo_world import ALIKE, ALONE, OTHER, PHOTO, RACE, READ, UNLIKE, box, face, identity, key_of
+from tests.adapters.photo_world import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of, runner
+from tests.gallery_world import World
+
+REVISIONS = count(2)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, World]]:
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
-        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as (target, _),
+        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as both,
     ):
-        yield target
+        yield both
+
+
+Match = Callable[..., None]
 
 
 @pytest.fixture
-def target(world: Target) -> Target:
+def match(race: tuple[Target, World]) -> Match:
+    """Lets the gallery hear who is in photo 1."""
+
+    def hear(*runners: MatchedRunner) -> None:
+        race[1].hear(gallery_world.matched(1, *runners, revision=next(REVISIONS)))
+
+    return hear
+
+
+@pytest.fixture
+def target(race: tuple[Target, World], match: Match) -> Target:
     """The same race for each test, which may change photo 1."""
     identity()
-    return world
+    match(*RUNNERS)
+    return race[0]
 
 
-def with_evidence(photo: Photo, *evidence: tuple[Evidence, ...]) -> Photo:
-    """The photo whose answer has this evidence for its runners 42 and 7."""
-    assert photo.answer is not None
-    reasons = dict(zip(("42", "7"), evidence, strict=False))
-    runners = tuple(
-        KnownRunner(
-            bib=each.bib,
-            status=each.status,
-            confidence=each.confidence,
-            read=each.read,
-            evidence=reasons.get(each.bib, ()),
-        )
-        for each in photo.answer.runners
-    )
-    return msgspec.structs.replace(photo, answer=msgspec.structs.replace(photo.answer, runners=runners))
-
-
-def explained(target: Target, name: str = "결승 1.jpg", *evidence: tuple[Evidence, ...]) -> Explanation:
+def explained(target: Target, name: str = "결승 1.jpg") -> Explanation:
     photo = find(target, RACE, name)
-    if photo.answer:
-        photo = with_evidence(photo, *(evidence or ((READ,), (ALIKE, UNLIKE))))
     return explain(photo, filenames(target, RACE, photos_named_in(photo)))
 
 
@@ -88,18 +87,19 @@ def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) 
     assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg (91.0% alike).",)
 
 
-def test_many_matches_are_one_sentence_the_best_first(target: Target) -> None:
+def test_many_matches_are_one_sentence_the_best_first(target: Target, match: Match) -> None:
     many = tuple(
         Evidence(kind="match", bib="7", score=90.0 + number, weight=0.5, photo_id=f"{number:032x}")
         for number in range(2, 7)
     )
-    _, hidden = explained(target, "결승 1.jpg", (READ,), many).runners
+    match(runner("7", "inferred", *many))
+    (hidden,) = explained(target).runners
     (sentence,) = hidden.because
     assert sentence.startswith("This face is also in 5 photos with bib 7: ")
     assert sentence.index("96.0%") < sentence.index("95.0%") < sentence.index("and 2 more")
 
 
-def test_a_correction_is_told_as_the_organizers_word(target: Target) -> None:
+def test_a_correction_is_told_as_the_organizers_word(target: Target, match: Match) -> None:
     identity(
         corrections=[
             {"bib": "42", "here": True, "box": box(0.11), "revision": 5},
@@ -111,7 +111,8 @@ def test_a_correction_is_told_as_the_organizers_word(target: Target) -> None:
         ],
     )
     word = Evidence(kind="organizer", bib="42", score=100.0, weight=1.0, photo_id=PHOTO)
-    found = explained(target, "결승 1.jpg", (word,))
+    match(runner("42", "confirmed", word, read=True))
+    found = explained(target)
     assert found.said == (
         "An organizer said: 42 is in this photo, face 1.",
         "An organizer said: 8 is not in this photo.",
