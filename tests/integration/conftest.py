@@ -57,7 +57,7 @@ def serving(command: list[str], environment: dict[str, str], url: str) -> Iterat
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(90)
 
 
 @contextmanager

@@ -1,0 +1,129 @@
+"""What the operator's commands for mending find in a mocked AWS: all queues, archives and log groups of the stages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+
+from ops.cards import card_of, stage_names
+from ops.target import Target
+from shared import naming
+from shared.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
+from tests.adapters.deployed import ENV, RACE
+
+ACCOUNT = "123456789012"
+PICTURE = ImageRef(bucket="derived", key="p", width=1, height=1)
+META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")
+
+
+def make(target: Target) -> None:
+    """Queues, archives, the rules that collect a replay, log groups."""
+    sqs, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
+    names = {naming.replay_queue(ENV)}
+    for stage in stage_names():
+        for function in card_of(stage).queued:
+            names |= {naming.queue(ENV, stage, function.name), naming.dead_letter_queue(ENV, stage, function.name)}
+            logs.create_log_group(logGroupName=log_group(stage, function.name))
+            logs.create_log_stream(logGroupName=log_group(stage, function.name), logStreamName="s")
+        names.add(naming.rule_dead_letter_queue(ENV, stage))
+    for name in names:
+        sqs.create_queue(QueueName=name)
+    collector = {"Id": "queue", "Arn": arn_of(naming.replay_queue(ENV))}
+    pattern = {"replay-name": [{"prefix": naming.replay_prefix(ENV)}]}
+    for archive, bus in ((naming.uploads_archive(ENV), "default"), (naming.events_archive(ENV), naming.bus(ENV))):
+        bus_arn = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{bus}"
+        events.create_archive(ArchiveName=archive, EventSourceArn=bus_arn)
+        events.put_rule(Name=naming.replay_rule(ENV), EventBusName=bus, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=naming.replay_rule(ENV), EventBusName=bus, Targets=[collector])
+
+
+def log_group(stage: str, function: str) -> str:
+    return f"/aws/lambda/{naming.function(ENV, stage, function)}"
+
+
+def arn_of(queue: str) -> str:
+    return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}"
+
+
+def url_of(target: Target, queue: str) -> str:
+    return str(target.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
+
+
+def send(target: Target, queue: str, body: str, **attributes: str) -> str:
+    """Send a message with attributes; its id."""
+    written = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+    sent = target.client("sqs").send_message(
+        QueueUrl=url_of(target, queue), MessageBody=body, MessageAttributes=written
+    )
+    return str(sent["MessageId"])
+
+
+def take_all(target: Target, queue: str) -> list[dict[str, Any]]:
+    """Everything that can be received now, in order."""
+    client, found = target.client("sqs"), []
+    while messages := client.receive_message(
+        QueueUrl=url_of(target, queue), MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        found += messages
+    return found
+
+
+def bodies(target: Target, queue: str) -> list[str]:
+    return [message["Body"] for message in take_all(target, queue)]
+
+
+def on_the_bus(event: DomainEvent, at: str = "2026-10-25T00:00:00Z", meta: Meta = META, **more: str) -> str:
+    """The event as a queue gets it."""
+    envelope = caused(event, meta)
+    said = {"source": envelope.source, "detail-type": envelope.detail_type, "detail": json.loads(envelope.detail())}
+    return json.dumps({"id": "e", "time": at, **said, **more})
+
+
+def notification(key: str, kind: str = "Created", at: str = "2026-10-25T00:00:00Z", sequencer: str = "01") -> str:
+    detail = {"bucket": {"name": "photos"}, "object": {"key": key, "sequencer": sequencer, "size": 1}}
+    return json.dumps({"id": "n", "time": at, "source": "aws.s3", "detail-type": f"Object {kind}", "detail": detail})
+
+
+def ingested(photo_id: str, revision: int = 1) -> PhotoIngested:
+    return PhotoIngested(
+        **RACE._asdict(),
+        photo_id=photo_id,
+        keys=(f"{RACE.prefix}raw_photos/{photo_id}.jpg",),
+        bucket="photos",
+        content_sha256="0",
+        processed=PICTURE,
+        preview=PICTURE,
+        thumbnail=PICTURE,
+        placeholder="",
+        uploaded_at="2026-10-25T00:00:00Z",
+        revision=revision,
+    )
+
+
+def withdrawn(photo_id: str, revision: int = 2) -> PhotoWithdrawn:
+    return PhotoWithdrawn(**RACE._asdict(), photo_id=photo_id, revision=revision)
+
+
+class Died(Exception):
+    """The command's process, at that moment."""
+
+
+def before(target: Target, operation: str, do: Callable[[], Any]) -> None:
+    """Do something before each call of an operation, as "sqs.SendMessageBatch"; an answer takes the place of AWS's."""
+    service = operation.partition(".")[0]
+
+    def step(request: Any, **_: Any) -> Any:
+        answer = do()
+        if answer is None:
+            return None
+
+        class Raw:
+            def stream(self, *_: Any, **__: Any) -> Any:
+                yield json.dumps(answer).encode()
+
+        return AWSResponse(request.url, 200, {}, Raw())
+
+    target.client(service).meta.events.register_first(f"before-send.{operation}", step)

@@ -1,0 +1,198 @@
+"""`snaprace dlq` and `snaprace redrive`: what was given up and why, and its way back.
+
+Mutations that were tried, each of which a test here notices: deleted before it is sent; the letter's receipt not
+released after a look; the rules' letters sent to the first function; what dies again moved again; reasons looked for in
+another function's log; a stray deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ops.dead_letters import letters, with_reasons
+from ops.errors import Failed
+from ops.redrive import Redriven, redrive, waiting
+from ops.show_recovery import show_letters
+from ops.target import Target
+from shared import naming
+from tests.adapters import recovery
+from tests.adapters.deployed import ENV, RACE, deployed
+from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send
+
+READ, READ_DLQ = naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")
+INDEX, IDENTITY = naming.queue(ENV, "faces", "index"), naming.queue(ENV, "faces", "identity")
+FACES_RULES = naming.rule_dead_letter_queue(ENV, "faces")
+KEY = f"{RACE.prefix}raw_photos/결승 1.jpg"
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
+    with deployed(monkeypatch, tmp_path / "home") as target:
+        recovery.make(target)
+        yield target
+
+
+def failed(target: Target, stage: str, function: str, message_id: str, reason: str, words: str) -> None:
+    """The line that a function writes when it fails on a message."""
+    line = {
+        "message": "message failed",
+        "message_id": message_id,
+        "reason": reason,
+        "exception": f'Traceback (most recent call last):\n  File "x"\nsomewhere.{reason}: {words}',
+    }
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    target.client("logs").put_log_events(
+        logGroupName=recovery.log_group(stage, function),
+        logStreamName="s",
+        logEvents=[
+            {"timestamp": now, "message": "message failed, says somebody in plain words"},
+            {"timestamp": now, "message": json.dumps(line)},
+        ],
+    )
+
+
+def all_letters(target: Target, stage: str | None = None) -> list[tuple[str, str, str]]:
+    return [(each.what, each.reason, each.error) for each in with_reasons(target, letters(target, stage))]
+
+
+# --- what is in it --------------------------------------------------------------------------------------
+
+
+def test_a_letter_says_what_it_is_about_and_its_functions_log_says_why(target: Target) -> None:
+    photo = send(target, READ_DLQ, on_the_bus(ingested("p1")))
+    failed(target, "ocr", "read", photo, "ThrottlingException", "Rate exceeded: try later")
+    failed(target, "faces", "index", photo, "Another", "function failed on a message of that id")
+    upload = send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notification(KEY))
+    failed(target, "ingest", "intake", upload, "ClientError", "the first time")
+    failed(target, "ingest", "intake", upload, "ClientError", "the last time")
+    send(target, READ_DLQ, "what is this?")
+    found = with_reasons(target, letters(target))
+    assert [(each.what, each.photo_id, each.key) for each in found] == [
+        ("PhotoIngested", "p1", None),
+        ("Object Created", None, KEY),
+        ("not readable", None, None),
+    ], "the oldest first"
+    assert [(each.reason, each.error) for each in found] == [
+        ("ThrottlingException", "Rate exceeded: try later"),
+        ("ClientError", "the last time"),
+        ("unknown", "its function was ended before it could say why: too little time or memory, or it did not start"),
+    ]
+    assert [each.what for each in letters(target, "ingest")] == ["Object Created"]
+
+
+def test_eventbridge_says_itself_why_it_could_not_deliver(target: Target) -> None:
+    told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "Not allowed.", "TARGET_ARN": recovery.arn_of(IDENTITY)}
+    send(target, FACES_RULES, on_the_bus(ingested("p1")), **told)
+    assert all_letters(target) == [("PhotoIngested", "NO_PERMISSIONS", f"Not allowed, to {IDENTITY}")]
+
+
+def test_looking_takes_nothing_out(target: Target) -> None:
+    for number in range(25):
+        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+    assert len(letters(target)) == 25
+    assert len(bodies(target, READ_DLQ)) == 25, "and they can be received at once"
+
+
+def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(12):
+        photo = send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+        failed(target, "ocr", "read", photo, "Throttled", "[slow] down")
+    send(target, READ_DLQ, notification(KEY))
+    found, now = with_reasons(target, letters(target)), datetime.now(UTC)
+    show_letters(found, now, as_json=False)
+    shown = capsys.readouterr().out
+    for words in (f"12 letters in {READ_DLQ}", "Throttled", "[slow] down", "p0", "and 2 more", "결승 1.jpg"):
+        assert words in shown
+    show_letters(found, now, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["dead_letters"] == 13
+    throttled, unknown = told["groups"]
+    assert (throttled["queue"], throttled["reason"], len(throttled["letters"])) == (READ_DLQ, "Throttled", 12)
+    assert (unknown["reason"], unknown["letters"][0]["key"]) == ("unknown", KEY)
+    show_letters([], now, as_json=False)
+    assert "There are no dead letters" in capsys.readouterr().err
+
+
+def test_a_stage_there_is_not_is_told_with_those_there_are(target: Target) -> None:
+    with pytest.raises(Failed, match=r"no stage 'oct'. There are: faces, ingest, ocr"):
+        letters(target, "oct")
+    with pytest.raises(Failed, match=r"no function 'read' with a queue. It has: index, identity"):
+        waiting(target, "faces", "read")
+
+
+# --- the way back ---------------------------------------------------------------------------------------
+
+
+def back(target: Target, stage: str, function: str | None = None) -> Redriven:
+    return redrive(target, waiting(target, stage, function), rate=1_000, function=function)
+
+
+def test_letters_go_back_to_the_queue_they_came_from(target: Target) -> None:
+    sent = [on_the_bus(ingested(f"p{number}")) for number in range(23)]
+    for body in sent:
+        send(target, READ_DLQ, body)
+    send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notification(KEY))
+    assert [(each.place.queue, each.letters) for each in waiting(target, "ocr")] == [(READ_DLQ, 23)]
+    steps: list[int] = []
+    outcome = redrive(target, waiting(target, "ocr"), rate=1_000, progress=steps.append)
+    assert (outcome.moved, outcome.by_queue, steps[-1]) == (23, {READ: 23}, 23)
+    assert sorted(bodies(target, READ)) == sorted(sent)
+    assert waiting(target, "ocr") == []
+    assert len(waiting(target, "ingest")) == 1, "another stage's stay"
+
+
+def test_events_that_could_not_be_delivered_go_to_the_queue_they_were_for(target: Target) -> None:
+    for photo, queue in (("p1", INDEX), ("p2", IDENTITY), ("p3", IDENTITY)):
+        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=recovery.arn_of(queue), ERROR_CODE="X")
+    outcome = back(target, "faces", "identity")
+    assert outcome.by_queue == {IDENTITY: 2}
+    assert back(target, "faces").by_queue == {INDEX: 1}
+    arrived = recovery.take_all(target, IDENTITY)
+    assert sorted(message["Body"] for message in arrived) == [on_the_bus(ingested("p2")), on_the_bus(ingested("p3"))]
+    assert not any("MessageAttributes" in message for message in arrived), "as EventBridge would have sent them"
+
+
+def test_what_does_not_say_where_it_belongs_stays(target: Target) -> None:
+    send(target, FACES_RULES, "by hand")
+    send(target, FACES_RULES, "elsewhere", TARGET_ARN=recovery.arn_of(READ))
+    outcome = back(target, "faces")
+    assert (outcome.moved, outcome.strays) == (0, 2)
+    assert sorted(bodies(target, FACES_RULES)) == ["by hand", "elsewhere"]
+
+
+@pytest.mark.parametrize("moment", ["SendMessageBatch", "DeleteMessageBatch"])
+def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment: str, target: Target) -> None:
+    body = on_the_bus(ingested("p1"))
+    send(target, READ_DLQ, body)
+
+    def die() -> None:
+        raise Died
+
+    recovery.before(target, f"sqs.{moment}", die)
+    with pytest.raises(Died):
+        back(target, "ocr")
+    (left,) = waiting(target, "ocr")
+    assert left.letters == 1
+    assert bodies(target, READ) == ([body] if moment == "DeleteMessageBatch" else [])
+
+
+def test_what_dies_again_meanwhile_is_not_moved_again(target: Target) -> None:
+    send(target, READ_DLQ, on_the_bus(ingested("p1")))
+    recovery.before(target, "sqs.DeleteMessageBatch", lambda: send(target, READ_DLQ, "died again") and None)
+    assert back(target, "ocr").moved == 1
+    assert bodies(target, READ_DLQ) == ["died again"]
+
+
+def test_what_sqs_refuses_for_a_moment_is_sent_again(target: Target) -> None:
+    for number in range(3):
+        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+    refusals = iter([{"Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}], "Successful": []}])
+    recovery.before(target, "sqs.SendMessageBatch", lambda: next(refusals, None))
+    assert back(target, "ocr").moved == 3
+    # The mock took all three before the answer was replaced; only the one that was refused came once more.
+    assert len(bodies(target, READ)) == 4

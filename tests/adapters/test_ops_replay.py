@@ -1,0 +1,382 @@
+"""`snaprace replay` up to the functions' queues: what is collected, what is chosen of it, and what is sent.
+
+Mutations that were tried, each of which a test here notices: no cancelling; what older replays left not thrown away;
+the time's end not included; later decisions left behind, or all of them taken along; a suffix not looked at; what
+failed of all functions together; the item of another function looked for; sent as it was collected.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import cli, replay, sqs
+from ops.errors import Failed
+from ops.replay import Plan, Spool, Window, hears
+from ops.replay_choice import choose
+from ops.target import Target
+from services.faces.stage import STAGE as FACES
+from services.ingest.stage import STAGE as INGEST
+from services.races.stage import STAGE as RACES
+from shared import messages, naming
+from shared.events import BibCorrected, BibsRead, DomainEvent, RaceConfigured
+from shared.keys import RaceRef
+from shared.race import RaceSettings
+from tests.adapters import recovery
+from tests.adapters.deployed import ENV, RACE, deployed, put
+from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send, withdrawn
+
+KEY = f"{RACE.prefix}raw_photos/a.jpg"
+RACE_FILE = f"{RACE.prefix}race.json"
+OTHER = RaceRef("hanriver", "busan-2026")
+NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
+    with deployed(monkeypatch, tmp_path / "home") as target:
+        recovery.make(target)
+        yield target
+
+
+def configured(race: RaceRef = RACE) -> RaceConfigured:
+    settings = RaceSettings(name="Seoul", date="2026-10-25")
+    return RaceConfigured(**race._asdict(), settings=settings, revision="01")
+
+
+def read(photo_id: str) -> BibsRead:
+    return BibsRead(**RACE._asdict(), photo_id=photo_id, photo_revision=1, readings=(), suggestions=(), revision=1)
+
+
+def corrected(photo_id: str) -> BibCorrected:
+    return BibCorrected(**RACE._asdict(), photo_id=photo_id, bib="1", here=True, revision=1)
+
+
+def at(minutes: float) -> str:
+    return f"{NOON + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def planned(stage: str, function: str | None = None, race: RaceRef | None = None) -> Plan:
+    """An hour from noon, asked for a day later."""
+    window = Window(NOON, NOON + timedelta(hours=1))
+    return Plan(stage, replay.queued_functions(stage, function), window, NOON + timedelta(days=1), race)
+
+
+def spooled(folder: Path, plan: Plan, *events: str) -> Spool:
+    spool = Spool(folder / "events.jsonl")
+    for body in events:
+        spool.take(plan, body)
+    spool.leave_out_what_does_not_go_along(plan)
+    return spool
+
+
+def kinds(spool: Spool) -> list[tuple[str, tuple[str, ...]]]:
+    return [(event.about.what, event.functions) for event in spool.events]
+
+
+# --- what is heard --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "heard_by"),
+    [
+        (notification(KEY), {"ingest.intake"}),
+        (notification(KEY, "Deleted"), {"ingest.intake"}),
+        (notification(RACE_FILE), {"ingest.intake", "races.intake"}),
+        (notification(RACE_FILE, "Deleted"), {"ingest.intake"}),
+        (on_the_bus(configured()), {"ingest.intake", "faces.index"}),
+        (on_the_bus(ingested("p")), {"faces.index"}),
+        (on_the_bus(withdrawn("p")), {"faces.index", "faces.identity"}),
+        (on_the_bus(read("p")), {"faces.identity"}),
+    ],
+)
+def test_each_function_hears_what_its_rules_would_bring_it(body: str, heard_by: set[str]) -> None:
+    message = messages.parse(body)
+    functions = {f"{card.name}.{each.name}": each for card in (RACES, INGEST, FACES) for each in card.queued}
+    assert {name for name, function in functions.items() if hears(function, message)} == heard_by
+
+
+def test_the_spool_keeps_each_event_once_of_the_race_and_the_time(tmp_path: Path) -> None:
+    spool = spooled(
+        tmp_path,
+        planned("faces", race=RACE),
+        on_the_bus(ingested("p1"), at(0)),
+        on_the_bus(ingested("p1"), at(5)),
+        on_the_bus(ingested("p2"), at(60)),
+        on_the_bus(ingested("early"), at(-1)),
+        on_the_bus(ingested("late"), at(61)),
+        on_the_bus(configured(OTHER), at(3)),
+        notification(KEY, at=at(3)),
+        "what is this?",
+    )
+    assert [event.about.photo_id for event in spool.events] == ["p1", "p2"]
+    assert spool.unreadable == 1
+    assert [json.loads(body)["time"] for body in spool.bodies(spool.events)] == [at(0), at(60)]
+
+
+def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
+    spool = spooled(
+        tmp_path,
+        planned("faces"),
+        on_the_bus(ingested("p1"), at(1)),
+        on_the_bus(withdrawn("p1"), at(90)),
+        on_the_bus(withdrawn("p2"), at(90)),
+        on_the_bus(corrected("p1"), at(90)),
+        on_the_bus(read("p1"), at(90)),
+        on_the_bus(configured(), at(90)),
+        on_the_bus(configured(OTHER), at(90)),
+    )
+    assert [(event.about.what, event.about.photo_id) for event in spool.events] == [
+        ("PhotoIngested", "p1"),
+        ("PhotoWithdrawn", "p1"),
+        ("BibCorrected", "p1"),
+        ("RaceConfigured", None),
+    ]
+
+
+# --- when -----------------------------------------------------------------------------------------------
+
+
+def test_without_times_it_is_the_whole_archive_until_now(target: Target) -> None:
+    now = datetime.now(UTC)
+    window = replay.plan(target, "ocr", now=now).window
+    oldest = target.client("events").describe_archive(ArchiveName=naming.events_archive(ENV))["CreationTime"]
+    assert window == (oldest.astimezone(UTC).replace(microsecond=0), now)
+    later = now + timedelta(days=1)
+    assert replay.plan(target, "ocr", end=later, now=now).window.end == now, "nothing comes from the future"
+
+
+def test_times_without_a_zone_are_this_machines() -> None:
+    assert replay.moment("2026-10-25T09:00:00+09:00") == datetime(2026, 10, 25, tzinfo=UTC)
+    assert replay.moment("2026-10-25T09:00") == datetime(2026, 10, 25, 9).astimezone()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--stage oct", "There is no stage 'oct'. There are: faces, ingest, ocr, races, search"),
+        ("--stage ocr --function index", "The stage 'ocr' has no function 'index' with a queue. It has: read."),
+        ("--stage ocr --from yesterday", "'yesterday' is no time. Write it like 2026-10-25T09:00"),
+        ("--stage ocr --from 2099-01-01", "--from must be earlier than --to, and in the past."),
+        ("--stage ocr --race hanriver/x:1", "cannot be an id"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_in_one_sentence(
+    options: str,
+    sentence: str,
+    target: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["snaprace", "replay", "--yes", *options.split()])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr()
+    assert (end.value.code, said.out) == (1, "")
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["replay --stage ocr", "redrive --stage ocr"])
+def test_where_nobody_can_be_asked_it_wants_a_yes_before_anything_else(
+    command: str, target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["snaprace", *command.split()])
+    monkeypatch.setattr(sys, "stdin", open("/dev/null"))  # noqa: SIM115, PTH123
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert "say --yes" in capsys.readouterr().err
+    assert target.client("events").list_replays()["Replays"] == []
+
+
+# --- collecting -----------------------------------------------------------------------------------------
+
+
+def publish(target: Target, *events: DomainEvent) -> None:
+    for event in events:
+        said = json.loads(on_the_bus(event))
+        entry = {"Source": said["source"], "DetailType": said["detail-type"], "Detail": json.dumps(said["detail"])}
+        target.client("events").put_events(Entries=[{**entry, "EventBusName": naming.bus(ENV)}])
+
+
+def collected(target: Target, folder: Path, stage: str = "ocr", **given: Any) -> Spool:
+    spool = Spool(folder / "events.jsonl")
+    plan = replay.plan(target, stage, now=datetime.now(UTC) + timedelta(seconds=2))
+    replay.collect(target, plan, spool, settle_s=0, **given)
+    return spool
+
+
+def queued(target: Target) -> int:
+    client = target.client("sqs")
+    return sqs.depth(client, sqs.url_of(client, naming.replay_queue(ENV)))
+
+
+def test_the_archive_is_collected_and_what_an_older_replay_left_thrown_away(target: Target, tmp_path: Path) -> None:
+    publish(target, configured(), ingested("p1"), read("p1"))
+    older = f"{naming.replay_prefix(ENV)}2026-events"
+    send(target, naming.replay_queue(ENV), on_the_bus(ingested("p2"), **{"replay-name": older}))
+    send(target, naming.replay_queue(ENV), "what is this?")
+    steps: list[int] = []
+    spool = collected(target, tmp_path, progress=steps.append)
+    assert sorted(event.about.what for event in spool.events) == ["PhotoIngested", "RaceConfigured"]
+    assert all(messages.parse(body).meta.replay for body in spool.bodies(spool.events)), "handlers know it as a replay"
+    assert (steps[-1], queued(target)) == (3, 0)
+
+
+def test_an_interrupted_command_cancels_its_replays(target: Target, tmp_path: Path) -> None:
+    publish(target, ingested("p1"))
+
+    def interrupt(_received: int) -> None:
+        raise Died
+
+    with pytest.raises(Died):
+        collected(target, tmp_path, "ingest", progress=interrupt)
+    states = {each["State"] for each in target.client("events").list_replays()["Replays"]}
+    assert states == {"CANCELLED"}
+
+
+def test_what_a_killed_command_left_running_is_cancelled_by_the_next(target: Target, tmp_path: Path) -> None:
+    left = {"ReplayName": f"{naming.replay_prefix(ENV)}2026-events", "State": "RUNNING"}
+    over = {"ReplayName": f"{naming.replay_prefix(ENV)}2025-events", "State": "COMPLETED"}
+    cancelled: list[Any] = []
+    recovery.before(target, "events.ListReplays", lambda: {"Replays": [left, over]})
+    target.client("events").meta.events.register(
+        "provide-client-params.events.CancelReplay", lambda params, **_: cancelled.append(params["ReplayName"])
+    )
+    collected(target, tmp_path)
+    assert cancelled == [left["ReplayName"]]
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"State": "FAILED", "StateReason": "Archive is being deleted."}, "Archive is being deleted"),
+        ({"State": "CANCELLED"}, "it is cancelled"),
+    ],
+)
+def test_a_replay_that_eventbridge_gives_up_sends_nothing(
+    state: dict[str, str], sentence: str, target: Target, tmp_path: Path
+) -> None:
+    recovery.before(target, "events.DescribeReplay", lambda: state)
+    with pytest.raises(Failed, match=f"EventBridge did not replay the archive .{sentence}.; nothing was sent"):
+        collected(target, tmp_path)
+
+
+# --- choosing -------------------------------------------------------------------------------------------
+
+
+def chosen(target: Target, plan: Plan, spool: Spool, only: Any) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    return [(each.about.what, each.about.photo_id, each.functions) for each in choose(target, plan, spool.events, only)]
+
+
+def test_only_failed_is_what_lies_in_the_functions_dead_letter_queues(target: Target, tmp_path: Path) -> None:
+    plan = planned("faces")
+    events = [on_the_bus(event, at(1)) for event in (withdrawn("p1"), withdrawn("p2"), withdrawn("p3"), configured())]
+    spool = spooled(tmp_path, plan, *events)
+    assert chosen(target, plan, spool, "failed") == []
+    send(target, naming.dead_letter_queue(ENV, "faces", "index"), on_the_bus(ingested("p1")))
+    identity = recovery.arn_of(naming.queue(ENV, "faces", "identity"))
+    send(target, naming.rule_dead_letter_queue(ENV, "faces"), on_the_bus(read("p2")), TARGET_ARN=identity)
+    send(target, naming.dead_letter_queue(ENV, "ocr", "read"), on_the_bus(ingested("p3")))
+    assert chosen(target, plan, spool, "failed") == [
+        ("PhotoWithdrawn", "p1", ("index",)),
+        ("PhotoWithdrawn", "p2", ("identity",)),
+    ]
+    review = messages.Note.about(RACE, "review-race", recovery.META).to_json()
+    send(target, naming.dead_letter_queue(ENV, "faces", "index"), review)
+    assert ("RaceConfigured", None, ("index",)) in chosen(target, plan, spool, "failed")
+    assert len(chosen(target, plan, spool, "all")) == 4
+
+
+def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Target, tmp_path: Path) -> None:
+    plan = planned("ocr")
+    spool = spooled(tmp_path, plan, *(on_the_bus(ingested(photo), at(1)) for photo in ("old", "new", "done")))
+    now = datetime.now(UTC)
+    for photo, age in (("old", 16), ("new", 1), ("done", 16)):
+        key = f"{RACE.prefix}raw_photos/{photo}.jpg"
+        target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
+        uploaded_at = (now - timedelta(minutes=age)).isoformat()
+        put("ingest", f"KEY#{key}", key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at)
+    put("search", "PHOTO#done", photo_id="done", searchable=True)
+    assert chosen(target, plan, spool, "failed") == [("PhotoIngested", "old", ("read",))]
+
+
+@pytest.mark.parametrize(
+    ("stage", "held", "event", "function"),
+    [
+        ("ocr", "PHOTO#p1", on_the_bus(ingested("p1"), at(1)), "read"),
+        ("ocr", "RACE", on_the_bus(configured(), at(1)), "read"),
+        ("faces", "INDEXED#p1", on_the_bus(ingested("p1"), at(1)), "index"),
+        ("faces", "IDENTITY#p1", on_the_bus(read("p1"), at(1)), "identity"),
+        ("search", "PHOTO#p1", on_the_bus(withdrawn("p1"), at(1)), "gallery"),
+        ("ingest", f"KEY#{KEY}", notification(KEY, at=at(1)), "intake"),
+        (
+            "ingest",
+            f"KEY#{RACE.prefix}RAW/raw photos/a.jpg",
+            notification(f"{RACE.prefix}RAW/raw photos/a.jpg", at=at(1)),
+            "intake",
+        ),
+        ("races", "OUTCOME#race.json", notification(RACE_FILE, at=at(1)), "intake"),
+    ],
+)
+def test_only_missing_is_what_the_function_keeps_no_item_of(
+    stage: str, held: str, event: str, function: str, target: Target, tmp_path: Path
+) -> None:
+    plan = planned(stage)
+    spool = spooled(tmp_path, plan, event)
+    for another in ("PHOTO#p2", "INDEXED#p2", "IDENTITY#p2", "KEY#x", "ROSTER"):
+        put(stage, another)
+    put(stage, held, OTHER)
+    assert [functions for *_, functions in chosen(target, plan, spool, "missing")] == [(function,)]
+    put(stage, held)
+    assert chosen(target, plan, spool, "missing") == []
+
+
+def test_what_a_stage_keeps_nothing_of_is_never_missing(target: Target, tmp_path: Path) -> None:
+    for stage, key in (("ingest", RACE_FILE), ("ingest", "notes.txt"), ("ingest", "a/b/raw_photos/")):
+        plan = planned(stage)
+        assert chosen(target, plan, spooled(tmp_path, plan, notification(key, at=at(1))), "missing") == []
+
+
+# --- sending --------------------------------------------------------------------------------------------
+
+
+def test_each_function_gets_what_it_hears_and_what_people_decided_first(target: Target, tmp_path: Path) -> None:
+    plan = planned("faces")
+    index = [ingested(f"p{number:02}") for number in range(23)]
+    events = [on_the_bus(event, at(number)) for number, event in enumerate(index)]
+    taken_back, matched = on_the_bus(withdrawn("p00"), at(30)), on_the_bus(read("p01"), at(31))
+    spool = spooled(tmp_path, plan, *reversed(events), matched, taken_back)
+    assert replay.deliveries(spool.events) == {"index": 24, "identity": 2}
+    steps: list[int] = []
+    replay.send(target, plan, spool, spool.events, rate=1_000, progress=steps.append)
+    assert bodies(target, naming.queue(ENV, "faces", "index")) == [taken_back, *events]
+    assert bodies(target, naming.queue(ENV, "faces", "identity")) == [taken_back, matched]
+    assert steps[-1] == 26
+
+
+def test_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, slept = [0.0], []
+    monkeypatch.setattr(sqs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sqs.time, "sleep", slept.append)
+    pace = sqs.Pace(rate=5)
+    pace.after(10)
+    clock[0] = 3.0
+    pace.after(10)
+    clock[0] = 9.0
+    pace.after(10)
+    assert slept == [2.0, 1.0], "not when it is late already"
+
+
+def test_large_events_are_sent_in_several_requests(target: Target) -> None:
+    client = target.client("sqs")
+    url = sqs.url_of(client, naming.queue(ENV, "ocr", "read"))
+    sqs.send(client, url, [{"Body": "x" * 100_000} for _ in range(5)])
+    assert len(bodies(target, naming.queue(ENV, "ocr", "read"))) == 5

@@ -1,0 +1,262 @@
+"""Replays on the embedded AWS, with the product's own stacks: they change nothing, and bring back what was lost.
+
+Mutations that were tried, each of which some test here notices: the archive's pattern without `replay-name`, and
+without the replay mark; a stage that says what it repeats as news; FilterArns left out of a replay; uploads that are
+not archived; an event left out of the spool; ordering by what was collected last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from local import deployer
+from ops import replay, sqs
+from ops.backlog import backlog, dead_letters
+from ops.cards import stage_names
+from ops.changes import changes, view
+from ops.errors import Failed
+from ops.races import create_race, import_roster
+from ops.replay import Spool
+from ops.replay_choice import Only, choose
+from ops.target import Target, of_runtime
+from shared import naming
+from shared.events import Box
+from shared.keys import RaceRef, photo_id, processed_key
+from shared.race import RaceSettings
+from shared.table import from_item
+from tests import pictures
+from tests.fakes import FakeRekognition, Seen
+from tests.integration.conftest import launched, until
+from tests.integration.rekognition import answering
+
+RACE = RaceRef("hanriver", "seoul-2026")
+FACE = Box(left=0.4, top=0.2, width=0.1, height=0.15)
+BIB = Box(left=0.41, top=0.5, width=0.08, height=0.05)
+
+Tables = dict[str, dict[tuple[str, str], dict[str, Any]]]
+
+
+@dataclass
+class World:
+    """A race that went through the pipeline: a bib that is read, one that is hidden, a copy, a reject, a withdrawal."""
+
+    target: Target
+    seen: FakeRekognition
+    before_deletion: datetime | None = None
+
+    def key(self, name: str) -> str:
+        return f"{RACE.prefix}raw_photos/{name}"
+
+    def put(self, name: str, body: bytes) -> None:
+        self.target.client("s3").put_object(Bucket=self.target.photo_bucket, Key=self.key(name), Body=body)
+
+    def begin_another_second(self) -> None:
+        """What was until now is told from what comes by its time, which events have in seconds."""
+        second = datetime.now(UTC).replace(microsecond=0)
+        until(lambda: datetime.now(UTC) > second + timedelta(seconds=1))
+        self.before_deletion = second
+
+    def quiet(self) -> None:
+        """Wait until no stage has work, nor gets any: between two queues a message is in neither."""
+        calm = 0
+
+        def still() -> bool:
+            nonlocal calm
+            calm = 0 if backlog(self.target) else calm + 1
+            return calm > 5
+
+        until(still, seconds=120)
+        assert dead_letters(self.target) == ()
+
+    def tables(self) -> Tables:
+        client = self.target.client("dynamodb")
+        found: Tables = {}
+        for stage in stage_names():
+            pages = client.get_paginator("scan").paginate(TableName=naming.table(self.target.env, stage))
+            items = [from_item(item) for page in pages for item in page["Items"]]
+            found[stage] = {(item["PK"], item["SK"]): item for item in items}
+        return found
+
+    def looked(self) -> Counter[str]:
+        """How often pictures were looked at, by the call; what tidies up is not counted."""
+        return Counter(call for call in self.seen.calls if call in ("DetectText", "IndexFaces", "SearchFaces"))
+
+    def archived(self) -> dict[str, int]:
+        client = self.target.client("events")
+        names = (naming.uploads_archive("dev"), naming.events_archive("dev"))
+        return {name: client.describe_archive(ArchiveName=name)["EventCount"] for name in names}
+
+    def empty(self, stage: str) -> None:
+        client, table = self.target.client("dynamodb"), naming.table(self.target.env, stage)
+        for pk, sk in self.tables()[stage]:
+            client.delete_item(TableName=table, Key={"PK": {"S": pk}, "SK": {"S": sk}})
+
+    def replay(self, folder: Path, stage: str, only: Only = "all", *, wait: bool = True, **given: Any) -> int:
+        """What `snaprace replay` does; how many events it sent."""
+        planned = replay.plan(self.target, stage, **given, now=datetime.now(UTC))
+        spool = Spool(folder / f"{stage}-{time.monotonic_ns()}.jsonl")
+        replay.collect(self.target, planned, spool)
+        chosen = choose(self.target, planned, spool.events, only)
+        replay.send(self.target, planned, spool, chosen, rate=1_000)
+        if wait:
+            self.quiet()
+        return len(chosen)
+
+
+SHOWN, HIDDEN, GONE = 1, 2, 3  # pictures: with a bib that is read, with one that is not, one that was deleted
+
+
+def picture(seed: int) -> bytes:
+    return pictures.jpeg(seed, (160, 120))
+
+
+def id_of(seed: int) -> str:
+    return photo_id(RACE, hashlib.sha256(picture(seed)).hexdigest())
+
+
+@pytest.fixture(scope="module")
+def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The product's stacks, but that they wait for nothing: notes are delayed by a second, batches need not be full."""
+    copy = tmp_path_factory.mktemp("hurried") / "cdk.out"
+    shutil.copytree(assembly, copy)
+    for code in copy.glob("asset.*/shared/queue.py"):
+        patient = code.read_text()
+        code.write_text(patient.replace("DelaySeconds=delay_s", "DelaySeconds=min(delay_s, 1)"))
+        assert code.read_text() != patient
+    for template in copy.glob("*.template.json"):
+        template.write_text(re.sub(r'("MaximumBatchingWindowInSeconds": )\d+', r"\g<1>0", template.read_text()))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def world(hurried: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    seen = FakeRekognition()
+    with launched(tmp_path_factory.mktemp("replayed")) as running, answering(running.ports.vision, seen):
+        deployer.deploy(hurried, running.client, verify=False)
+        made = World(of_runtime(running), seen)
+        settings = RaceSettings(name="Seoul", date="2026-10-25", timezone="Asia/Seoul", faces=True)
+        create_race(made.target, RACE, msgspec.json.encode(settings))
+        import_roster(made.target, RACE, b"bib,name\n42,Ann\n7,Bob\n")
+        seen.words_in[processed_key(RACE, id_of(SHOWN))] = [("42", 99.0, BIB)]
+        seen.faces_in = {processed_key(RACE, id_of(seed)): [Seen("Ann", FACE)] for seed in (SHOWN, HIDDEN, GONE)}
+        for name, seed in (("a.jpg", SHOWN), ("copy.jpg", SHOWN), ("b.jpg", HIDDEN), ("gone.jpg", GONE)):
+            made.put(name, picture(seed))
+        made.put("bad.jpg", b"no picture")
+        made.quiet()
+        made.begin_another_second()
+        made.target.client("s3").delete_object(Bucket=made.target.photo_bucket, Key=made.key("gone.jpg"))
+        made.quiet()
+        yield made
+
+
+def test_a_replay_to_every_stage_changes_no_item_and_leaves_the_archives_as_they_are(
+    world: World, tmp_path: Path
+) -> None:
+    tables, archived, seen = world.tables(), world.archived(), view(world.target, [RACE])
+    assert sum(map(len, tables.values())) > 15 and min(archived.values()) > 5, "there is something to replay"
+    looked = world.looked()
+    for stage in stage_names():
+        assert world.replay(tmp_path, stage, wait=False) > 0
+    world.quiet()
+    assert world.tables() == tables
+    assert world.archived() == archived
+    assert not changes(seen, view(world.target, [RACE]))
+    assert world.looked() == looked, "nor is anything looked at again"
+
+
+def what_is_kept(tables: Tables) -> Tables:
+    """The items without what remembers the way there: counts, who was searched for when, pictures that are gone."""
+    return {
+        stage: {
+            key: {name: value for name, value in item.items() if not _remembers(stage, name)}
+            for key, item in items.items()
+            if not (key[1].startswith("HIDDEN#") or (stage == "ingest" and item.get("copies") == []))
+        }
+        for stage, items in tables.items()
+    }
+
+
+def _remembers(stage: str, name: str) -> bool:
+    counts = name in ("version", "revision") or name.endswith("_revision")
+    return counts or (stage, name) == ("ingest", "former")
+
+
+@pytest.mark.parametrize("stage", stage_names())
+def test_a_stage_whose_table_was_emptied_is_rebuilt_by_a_replay_to_it_alone(
+    stage: str, world: World, tmp_path: Path
+) -> None:
+    tables, seen = world.tables(), view(world.target, [RACE])
+    world.empty(stage)
+    assert world.tables()[stage] == {}
+    world.replay(tmp_path, stage)
+    assert what_is_kept(world.tables()) == what_is_kept(tables)
+    assert not changes(seen, view(world.target, [RACE]))
+    assert world.replay(tmp_path, stage, only="missing") == 0
+
+
+def test_only_missing_sends_what_the_table_lacks_and_no_more(world: World, tmp_path: Path) -> None:
+    tables = world.tables()
+    lost = {"PK": {"S": RACE.partition}, "SK": {"S": f"PHOTO#{id_of(HIDDEN)}"}}
+    world.target.client("dynamodb").delete_item(TableName=naming.table("dev", "ocr"), Key=lost)
+    assert world.replay(tmp_path, "ocr", only="missing") == 1
+    assert what_is_kept(world.tables()) == what_is_kept(tables)
+    assert world.replay(tmp_path, "ocr", only="missing", race=RaceRef("hanriver", "another")) == 0
+
+
+@pytest.mark.parametrize("stage", ["ocr", "faces", "search"])
+def test_a_replay_of_a_time_before_a_deletion_brings_nothing_back_that_was_deleted(
+    stage: str, world: World, tmp_path: Path
+) -> None:
+    tables, looked = world.tables(), world.looked()
+    world.empty(stage)
+    world.replay(tmp_path, stage, end=world.before_deletion)
+    assert what_is_kept(world.tables()) == what_is_kept(tables)
+    if stage == "ocr":
+        assert world.looked() - looked == {"DetectText": 2}, "what was deleted is not even looked at"
+
+
+def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_own(world: World, tmp_path: Path) -> None:
+    planned = replay.plan(world.target, "search", now=datetime.now(UTC))
+    spools = [Spool(tmp_path / f"{number}.jsonl") for number in range(2)]
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(received: int) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        replay.collect(world.target, planned, spools[0], progress=interrupt)
+    sqs_client = world.target.client("sqs")
+    url = sqs.url_of(sqs_client, naming.replay_queue("dev"))
+    until(lambda: sqs.depth(sqs_client, url))
+    received: list[int] = []
+    replay.collect(world.target, planned, spools[1], progress=received.append)
+    assert sqs.depth(sqs_client, url) == 0
+    archive = world.archived()[naming.events_archive("dev")]
+    assert max(received) == archive, "each once"
+
+
+def test_the_older_of_two_replays_gives_way(world: World, tmp_path: Path) -> None:
+    planned = replay.plan(world.target, "search", now=datetime.now(UTC))
+    client = world.target.client("sqs")
+    url = sqs.url_of(client, naming.replay_queue("dev"))
+    newer = f'{{"replay-name": "{naming.replay_prefix("dev")}9999"}}'
+    client.send_message(QueueUrl=url, MessageBody=newer)
+    with pytest.raises(Failed, match="Another snaprace replay has begun"):
+        replay.collect(world.target, planned, Spool(tmp_path / "older.jsonl"))
+    (left,) = [message["Body"] for message in sqs.peek(client, url) if "9999" in message["Body"]]
+    assert left == newer, "what is another's stays"
+    client.purge_queue(QueueUrl=url)
