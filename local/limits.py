@@ -49,7 +49,11 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         what="SQS moves messages from a dead-letter queue back to where they came from (StartMessageMoveTask)",
-        locally="It does not; they have to be received and sent again.",
+        locally="It does not. (`snaprace redrive` receives them and sends them again, here and on AWS.)",
+    ),
+    Limit(
+        what="EventBridge takes up to ten minutes to archive an event; a replay takes minutes and can be cancelled",
+        locally="An event is in the archive at once; a replay is over before it could be cancelled.",
     ),
     Limit(
         what="EventBridge may deliver an event more than once and in any order; so may SQS",
