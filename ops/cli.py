@@ -445,7 +445,7 @@ def status(organizer: str | None, event: str | None, every_upload: bool, as_json
     snaprace status
     snaprace status --organizer hanriver --event seoul-2026 --json --all
     """
-    from ops.show import show_status
+    from ops.show_race import show_status
     from ops.status import status as ask
 
     target = _target()
@@ -574,7 +574,7 @@ def explain_photo(photo: str, organizer: str | None, event: str | None, as_json:
     """
     from ops.explain import explain, photos_named_in
     from ops.photo import filenames, find
-    from ops.show import show_explanation
+    from ops.show_race import show_explanation
 
     target, race = _race_of(photo, organizer, event)
     found = find(target, race, photo)
@@ -597,7 +597,7 @@ def cost(region: str, as_json: bool) -> None:
     """
     from ops.cost import bill, used
     from ops.prices import prices_in
-    from ops.show import show_bill
+    from ops.show_race import show_bill
 
     prices = prices_in(region)
     show_bill(bill(used(_target()), prices, region), as_json=as_json)

@@ -30,6 +30,7 @@ from ops.errors import Failed
 from ops.find import SearchApi
 from ops.races import create_race, import_roster, read_file, read_roster
 from ops.score import Found, Score, Truth, score_bibs, score_people
+from ops.state_hash import state_hash
 from ops.status import Status, status, unmatched
 from ops.target import Target, of_runtime
 from ops.upload import key_of, photos_in, upload
@@ -235,7 +236,7 @@ def run(
         settling_seconds=round(settling_seconds, 1),
         api_calls=dict(sorted(calls_of(works).items())),
         calls_per_photo=calls_per_photo(works, len(material.photos)),
-        state_hash=status(target, RACE, hashed=True).state_hash,
+        state_hash=state_hash(target, RACE),
     )
 
 

@@ -91,7 +91,7 @@ def _summary(photo: Photo) -> str:
         case "waiting":
             return "Waiting for its race to be created (snaprace race create)."
         case "in progress":
-            return "In progress." if upload.waits_for else "Withdrawn: its upload was deleted."
+            return "In progress."
 
 
 def _read(photo: Photo) -> Iterator[str]:

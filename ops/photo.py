@@ -111,6 +111,9 @@ def find(target: Target, race: RaceRef, name: str) -> Photo:
     if photo_id:
         keys = list(dict.fromkeys([*_keys_of(target, race, photo_id), *keys]))
         records |= {key: record for key in keys if key not in records and (record := _record(target, race, key))}
+    deleted = [key for key, record in records.items() if record["state"] == "withdrawn"]
+    if deleted and not any(key in uploaded(target, race, key) for key in deleted):
+        raise Failed(f"The upload '{name}' was deleted from the race {race}, and its photo is withdrawn.")
     if not keys:
         raise Failed(
             f"There is no photo '{name}' in the race {race}. Give a photo id, an upload's key or its file name; "
@@ -138,7 +141,8 @@ def _photo(target: Target, race: RaceRef, photo_id: str | None, keys: list[str],
     dead = dict.fromkeys(keys, tuple(letter.place.queue for letter in given_up))
     read, indexed, identity = ({}, {}, {}) if photo_id is None else _items(target, race, photo_id)
     answer = SearchApi(target.api_url("search")).photo(race, photo_id) if photo_id else None
-    searchable = {photo_id} if photo_id and answer and identity.get("complete") else set[str]()
+    shown = photo_id and target.table("search").get(race.partition, f"PHOTO#{photo_id}")
+    searchable = {photo_id} if photo_id and shown and shown.get("searchable") else set[str]()
     missing = {photo_id: missing_steps(read, indexed, identity)} if photo_id else {}
     there = {} if records.keys() >= set(keys) else uploaded(target, race, keys[0])
     bibs = read.get("bibs") or {}

@@ -6,10 +6,25 @@ import hashlib
 import json
 from typing import Any
 
+from ops.target import Target
+from shared.keys import RaceRef
 from shared.table import Item
 
 SHOWN = ("photo_id", "keys", "runners")
 """The attributes of a gallery photo that the hash is made of."""
+
+
+def state_hash(target: Target, race: RaceRef) -> str:
+    """The hash of what a race came to, see StateHash. Reads the whole gallery."""
+    state = StateHash()
+    for photo in target.table("search").query(race.partition, "PHOTO#", only=SHOWN):
+        if photo.get("keys"):  # else it is withdrawn
+            state.photo(photo)
+    records = target.table("ingest").query(race.partition, "KEY#", only=("key", "state", "reason"))
+    for record in sorted(records, key=lambda each: str(each["key"])):
+        if record["state"] == "rejected":
+            state.rejection(record["key"], record["reason"])
+    return state.hexdigest()
 
 
 class StateHash:

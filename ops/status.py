@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from ops.backlog import DeadLetters, dead_letters, subjects
-from ops.state_hash import SHOWN, StateHash
+from ops.state_hash import state_hash
 from ops.target import Target
 from ops.upload import uploaded
 from shared.keys import RaceRef
@@ -140,17 +140,8 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
         dates = {key: found.at for key, found in there.items()} | dates
         # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
         keys = frozenset(there) | {key for key, record in records.items() if record["state"] == "rejected"}
-    state = StateHash() if hashed else None
-    searchable = set()
-    shown = SHOWN if hashed else ("photo_id",)
-    for photo in target.table("search").query(race.partition, "PHOTO#", only=("searchable", *shown)):
-        if photo.get("searchable"):
-            searchable.add(photo["photo_id"])
-        if state and photo.get("keys"):
-            state.photo(photo)
-    if state:
-        for key in sorted(key for key, record in records.items() if record["state"] == "rejected"):
-            state.rejection(key, records[key]["reason"])
+    gallery = target.table("search").query(race.partition, "PHOTO#", only=("photo_id", "searchable"))
+    searchable = {photo["photo_id"] for photo in gallery if photo.get("searchable")}
     letters = dead_letters(target)
     dead = subjects(target, (each.queue for each in letters))
     unfinished = {records[key]["photo_id"] for key in keys & records.keys() if "photo_id" in records[key]} - searchable
@@ -164,7 +155,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
         ),
         dead_letters=letters,
         unmatched=unmatched(target, race),
-        state_hash=state.hexdigest() if state else None,
+        state_hash=state_hash(target, race) if hashed else None,
     )
 
 

@@ -58,6 +58,7 @@ def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple
     Photo 1 has faces of 42, of 7 (hidden bib) and of a stranger; photo 2 has 7; photo 3 has 9.
     """
     monkeypatch.setenv("SNAPRACE_HOME", str(home))
+    monkeypatch.setattr(gallery_world, "TABLE", naming.table(ENV, "search"))  # where the command line looks for it
     with gallery_world.world() as world, page_server.serving(world) as address:
         target = choose("auto", ENV)
         for stage in ("races", "ingest", "ocr", "faces"):

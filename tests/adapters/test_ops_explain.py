@@ -191,3 +191,12 @@ def test_an_explanation_is_json_too(target: Target) -> None:
 def test_faces_are_counted_from_the_left(target: Target) -> None:
     identity(faces=[face("b", 0.6), face("a", 0.2)], runners=[{"bib": "42", "status": "confirmed", "face_id": "b"}])
     assert explained(target).runners[0].face == 2
+
+
+def test_a_deleted_upload_is_told_from_one_that_never_was(target: Target) -> None:
+    key = f"{RACE.prefix}raw_photos/gone.jpg"
+    put("ingest", f"KEY#{key}", RACE, key=key, state="withdrawn", sequencer="0B")
+    with pytest.raises(SnapRaceError, match=r"The upload 'gone\.jpg' was deleted"):
+        find(target, RACE, "gone.jpg")
+    target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
+    assert explained(target, "gone.jpg").waits == ("gone.jpg: not taken in yet (ingest).",)
