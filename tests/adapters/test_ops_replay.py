@@ -230,6 +230,21 @@ def test_the_archive_is_collected_and_what_an_older_replay_left_thrown_away(targ
     assert (steps[-1], queued(target)) == (3, 0)
 
 
+def test_no_rule_but_the_collecting_one_hears_of_it(target: Target, tmp_path: Path) -> None:
+    collected(target, tmp_path, "ingest")
+    events = target.client("events")
+    for archive, bus in ((naming.uploads_archive(ENV), "default"), (naming.events_archive(ENV), naming.bus(ENV))):
+        described = events.describe_archive(ArchiveName=archive)
+        rule = events.describe_rule(Name=naming.replay_rule(ENV), EventBusName=bus)["Arn"]
+        (name,) = (
+            each["ReplayName"]
+            for each in events.list_replays()["Replays"]
+            if each["EventSourceArn"] == described["ArchiveArn"]
+        )
+        destination = events.describe_replay(ReplayName=name)["Destination"]
+        assert destination == {"Arn": described["EventSourceArn"], "FilterArns": [rule]}
+
+
 def test_an_interrupted_command_cancels_its_replays(target: Target, tmp_path: Path) -> None:
     publish(target, ingested("p1"))
 

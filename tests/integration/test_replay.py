@@ -1,13 +1,14 @@
 """Replays on the embedded AWS, with the product's own stacks: they change nothing, and bring back what was lost.
 
-Mutations that were tried, each of which some test here notices: the archive's pattern without `replay-name`, and
-without the replay mark; a stage that says what it repeats as news; FilterArns left out of a replay; uploads that are
-not archived; an event left out of the spool; ordering by what was collected last.
+Mutations that were tried, each of which a test here notices: the archive's pattern without the replay mark; a stage
+that says what it only repeats as news; what people decided sent last and not taken along; the launcher without its
+archive of uploads and without FilterArns.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import time
@@ -26,10 +27,13 @@ from ops import replay, sqs
 from ops.backlog import backlog, dead_letters
 from ops.cards import stage_names
 from ops.changes import changes, view
+from ops.dead_letters import Letter, letters, with_reasons
 from ops.errors import Failed
 from ops.races import create_race, import_roster
+from ops.redrive import redrive, waiting
 from ops.replay import Spool
 from ops.replay_choice import Only, choose
+from ops.show_recovery import show_replay
 from ops.target import Target, of_runtime
 from shared import naming
 from shared.events import Box
@@ -260,3 +264,70 @@ def test_the_older_of_two_replays_gives_way(world: World, tmp_path: Path) -> Non
     (left,) = [message["Body"] for message in sqs.peek(client, url) if "9999" in message["Body"]]
     assert left == newer, "what is another's stays"
     client.purge_queue(QueueUrl=url)
+
+
+def test_the_command_counts_sends_waits_and_says_what_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def replayed(only: Only, *, as_json: bool) -> tuple[str, str]:
+        planned = replay.plan(world.target, "search", now=datetime.now(UTC))
+        assert show_replay(world.target, planned, only, rate=500, yes=True, as_json=as_json) == 0
+        told = capsys.readouterr()
+        return told.out, told.err
+
+    said, shown = replayed("all", as_json=False)
+    assert "Nothing changed" in said
+    assert "for search.gallery" in shown and "PhotoMatched" in shown
+    world.empty("search")
+    told = json.loads(replayed("missing", as_json=True)[0])
+    assert (told["stage"], told["only"], set(told["sent"])) == ("search", "missing", {"gallery"})
+    assert set(told["changed"]["photos"]) == {id_of(SHOWN), id_of(HIDDEN)}
+    assert told["changed"]["uploads"][world.key("a.jpg")] == {"before": "in progress", "after": "searchable"}
+    said, shown = replayed("missing", as_json=False)
+    assert (said, "Nothing to replay" in shown) == ("", True)
+
+
+def test_a_dead_letter_is_explained_by_its_functions_log_and_goes_back(world: World) -> None:
+    client = world.target.client("sqs")
+    url = sqs.url_of(client, naming.queue("dev", "search", "gallery"))
+    patience = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    client.send_message(QueueUrl=url, MessageBody="nonsense")
+
+    def dead() -> list[Letter]:
+        client.receive_message(QueueUrl=url)  # SQS moves a letter when somebody asks for messages
+        return letters(world.target, "search")
+
+    until(dead)
+    client.set_queue_attributes(QueueUrl=url, Attributes=patience)
+    (letter,) = until(lambda: [each for each in with_reasons(world.target, dead()) if each.reason != "unknown"])
+    assert (letter.what, letter.reason, letter.error) == ("not readable", "InvalidMessage", "The message is not JSON.")
+    assert redrive(world.target, waiting(world.target, "search"), rate=100).moved == 1
+    assert letters(world.target, "search") == []
+    until(lambda: backlog(world.target) == 1)
+    client.purge_queue(QueueUrl=url)
+
+
+def test_the_embedded_replay_reaches_the_chosen_rule_alone_and_uploads_are_archived(world: World) -> None:
+    events, client = world.target.client("events"), world.target.client("sqs")
+    archive = events.describe_archive(ArchiveName=naming.uploads_archive("dev"))
+    begin = archive["CreationTime"] - timedelta(minutes=1)
+    arns = {}
+    for name in ("chosen", "another"):
+        client.create_queue(QueueName=name)
+        arns[name] = events.put_rule(Name=name, EventPattern='{"replay-name": [{"exists": true}]}')["RuleArn"]
+        target = {"Id": "queue", "Arn": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
+        events.put_targets(Rule=name, Targets=[target])
+    events.start_replay(
+        ReplayName="by-hand",
+        EventSourceArn=archive["ArchiveArn"],
+        EventStartTime=begin,
+        EventEndTime=datetime.now(UTC),
+        Destination={"Arn": archive["EventSourceArn"], "FilterArns": [arns["chosen"]]},
+    )
+    until(lambda: events.describe_replay(ReplayName="by-hand")["State"] == "COMPLETED")
+    depths = {name: sqs.depth(client, sqs.url_of(client, name)) for name in arns}
+    assert depths == {"chosen": archive["EventCount"], "another": 0}
+    assert archive["EventCount"] >= 8, "race.json, roster.csv, five photos, a deletion"
+    assert backlog(world.target) == 0, "nor the rules of the stages"
+    for name in arns:
+        events.remove_targets(Rule=name, Ids=["queue"])
+        events.delete_rule(Name=name)
