@@ -28,11 +28,14 @@ SETTINGS = b'{"name": "Seoul Marathon", "date": "2026-10-25", "timezone": "Asia/
 
 
 @contextmanager
-def deployed(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
-    """The environment dev on AWS, as `snaprace` would choose it where no local runtime runs."""
+def deployed(monkeypatch: pytest.MonkeyPatch, home: object, known: Target | None = None) -> Iterator[Target]:
+    """The environment dev on AWS, as `snaprace` would choose it where no local runtime runs.
+
+    `known` is a target chosen before, for tests that leave its clients as they are: these are dear to make.
+    """
     monkeypatch.setenv("SNAPRACE_HOME", str(home))
     with mock_aws():
-        target = choose("auto", ENV)
+        target = known or choose("auto", ENV)
         for bucket in (target.photo_bucket, DERIVED):
             target.client("s3").create_bucket(Bucket=bucket)
         for stage in ("races", "ingest", "ocr", "faces", "search"):

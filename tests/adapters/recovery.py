@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from botocore.awsrequest import AWSResponse
+from moto import mock_aws
 
 from ops.cards import card_of, stage_names
-from ops.target import Target
+from ops.target import Target, choose
 from shared import naming
 from shared.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
-from tests.adapters.deployed import ENV, RACE
+from tests.adapters.deployed import ENV, RACE, deployed
 
 ACCOUNT = "123456789012"
 PICTURE = ImageRef(bucket="derived", key="p", width=1, height=1)
 META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")
 
 
-def make(target: Target) -> None:
+@contextmanager
+def everything(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
+    """The environment dev with all that the commands look at."""
+    with deployed(monkeypatch, home, _target()) as target:
+        _make(target)
+        yield target
+
+
+@functools.cache
+def _target() -> Target:
+    with mock_aws():
+        return choose("auto", ENV)
+
+
+def _make(target: Target) -> None:
     """Queues, archives, the rules that collect a replay, log groups."""
     sqs, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
     names = {naming.replay_queue(ENV)}
@@ -111,19 +129,27 @@ class Died(Exception):
     """The command's process, at that moment."""
 
 
-def before(target: Target, operation: str, do: Callable[[], Any]) -> None:
+@contextmanager
+def before(target: Target, operation: str, do: Callable[[], Any]) -> Iterator[None]:
     """Do something before each call of an operation, as "sqs.SendMessageBatch"; an answer takes the place of AWS's."""
-    service = operation.partition(".")[0]
 
     def step(request: Any, **_: Any) -> Any:
         answer = do()
-        if answer is None:
-            return None
+        return None if answer is None else AWSResponse(request.url, 200, {}, _Raw(json.dumps(answer).encode()))
 
-        class Raw:
-            def stream(self, *_: Any, **__: Any) -> Any:
-                yield json.dumps(answer).encode()
+    hooks, event = target.client(operation.partition(".")[0]).meta.events, f"before-send.{operation}"
+    hooks.register_first(event, step)
+    try:
+        yield
+    finally:
+        hooks.unregister(event, step)
 
-        return AWSResponse(request.url, 200, {}, Raw())
 
-    target.client(service).meta.events.register_first(f"before-send.{operation}", step)
+class _Raw:
+    """A response's body, as botocore reads it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self._body

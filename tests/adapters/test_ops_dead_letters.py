@@ -21,7 +21,7 @@ from ops.show_recovery import show_letters
 from ops.target import Target
 from shared import naming
 from tests.adapters import recovery
-from tests.adapters.deployed import ENV, RACE, deployed
+from tests.adapters.deployed import ENV, RACE
 from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send
 
 READ, READ_DLQ = naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")
@@ -32,8 +32,7 @@ KEY = f"{RACE.prefix}raw_photos/결승 1.jpg"
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
-    with deployed(monkeypatch, tmp_path / "home") as target:
-        recovery.make(target)
+    with recovery.everything(monkeypatch, tmp_path / "home") as target:
         yield target
 
 
@@ -173,8 +172,7 @@ def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment:
     def die() -> None:
         raise Died
 
-    recovery.before(target, f"sqs.{moment}", die)
-    with pytest.raises(Died):
+    with recovery.before(target, f"sqs.{moment}", die), pytest.raises(Died):
         back(target, "ocr")
     (left,) = waiting(target, "ocr")
     assert left.letters == 1
@@ -183,8 +181,8 @@ def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment:
 
 def test_what_dies_again_meanwhile_is_not_moved_again(target: Target) -> None:
     send(target, READ_DLQ, on_the_bus(ingested("p1")))
-    recovery.before(target, "sqs.DeleteMessageBatch", lambda: send(target, READ_DLQ, "died again") and None)
-    assert back(target, "ocr").moved == 1
+    with recovery.before(target, "sqs.DeleteMessageBatch", lambda: send(target, READ_DLQ, "died again") and None):
+        assert back(target, "ocr").moved == 1
     assert bodies(target, READ_DLQ) == ["died again"]
 
 
@@ -192,7 +190,7 @@ def test_what_sqs_refuses_for_a_moment_is_sent_again(target: Target) -> None:
     for number in range(3):
         send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
     refusals = iter([{"Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}], "Successful": []}])
-    recovery.before(target, "sqs.SendMessageBatch", lambda: next(refusals, None))
-    assert back(target, "ocr").moved == 3
+    with recovery.before(target, "sqs.SendMessageBatch", lambda: next(refusals, None)):
+        assert back(target, "ocr").moved == 3
     # The mock took all three before the answer was replaced; only the one that was refused came once more.
     assert len(bodies(target, READ)) == 4

@@ -29,7 +29,7 @@ from shared.events import BibCorrected, BibsRead, DomainEvent, RaceConfigured
 from shared.keys import RaceRef
 from shared.race import RaceSettings
 from tests.adapters import recovery
-from tests.adapters.deployed import ENV, RACE, deployed, put
+from tests.adapters.deployed import ENV, RACE, put
 from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send, withdrawn
 
 KEY = f"{RACE.prefix}raw_photos/a.jpg"
@@ -40,8 +40,7 @@ NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
-    with deployed(monkeypatch, tmp_path / "home") as target:
-        recovery.make(target)
+    with recovery.everything(monkeypatch, tmp_path / "home") as target:
         yield target
 
 
@@ -261,11 +260,15 @@ def test_what_a_killed_command_left_running_is_cancelled_by_the_next(target: Tar
     left = {"ReplayName": f"{naming.replay_prefix(ENV)}2026-events", "State": "RUNNING"}
     over = {"ReplayName": f"{naming.replay_prefix(ENV)}2025-events", "State": "COMPLETED"}
     cancelled: list[Any] = []
-    recovery.before(target, "events.ListReplays", lambda: {"Replays": [left, over]})
-    target.client("events").meta.events.register(
-        "provide-client-params.events.CancelReplay", lambda params, **_: cancelled.append(params["ReplayName"])
-    )
-    collected(target, tmp_path)
+
+    def cancel(params: dict[str, Any], **_: Any) -> None:
+        cancelled.append(params["ReplayName"])
+
+    hooks, event = target.client("events").meta.events, "provide-client-params.events.CancelReplay"
+    hooks.register(event, cancel)
+    with recovery.before(target, "events.ListReplays", lambda: {"Replays": [left, over]}):
+        collected(target, tmp_path)
+    hooks.unregister(event, cancel)
     assert cancelled == [left["ReplayName"]]
 
 
@@ -279,8 +282,8 @@ def test_what_a_killed_command_left_running_is_cancelled_by_the_next(target: Tar
 def test_a_replay_that_eventbridge_gives_up_sends_nothing(
     state: dict[str, str], sentence: str, target: Target, tmp_path: Path
 ) -> None:
-    recovery.before(target, "events.DescribeReplay", lambda: state)
-    with pytest.raises(Failed, match=f"EventBridge did not replay the archive .{sentence}.; nothing was sent"):
+    refused = pytest.raises(Failed, match=f"EventBridge did not replay the archive .{sentence}.; nothing was sent")
+    with recovery.before(target, "events.DescribeReplay", lambda: state), refused:
         collected(target, tmp_path)
 
 
