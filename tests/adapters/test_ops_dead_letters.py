@@ -181,7 +181,13 @@ def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment:
 
 def test_what_dies_again_meanwhile_is_not_moved_again(target: Target) -> None:
     send(target, READ_DLQ, on_the_bus(ingested("p1")))
-    with recovery.before(target, "sqs.DeleteMessageBatch", lambda: send(target, READ_DLQ, "died again") and None):
+    deaths = iter(["died again"])
+
+    def die_again() -> None:
+        for body in deaths:
+            send(target, READ_DLQ, body)
+
+    with recovery.before(target, "sqs.DeleteMessageBatch", die_again):
         assert back(target, "ocr").moved == 1
     assert bodies(target, READ_DLQ) == ["died again"]
 
