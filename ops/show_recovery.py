@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ops import dead_letters
 from ops.backlog import backlog
+from ops.backlog import dead_letters as dead_letter_queues
 from ops.changes import Changes, changes, view
 from ops.console import answers, console, counted
 from ops.dead_letters import Letter
@@ -91,8 +92,8 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
     elif not _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes):
         return 1
     outcome = Redriven()
-    with _bar("Sending back", total) as advance:
-        if total:
+    if total:
+        with _bar("Sending back", total) as advance:
             outcome = redrive(target, found, rate=rate, function=function, progress=advance)
     for queue, moved in outcome.by_queue.items():
         console.print(f"{counted(moved, 'letter')} sent back to {queue}", markup=False)
@@ -128,11 +129,13 @@ def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: boo
         if spool.unreadable:
             console.print(f"{counted(spool.unreadable, 'archived event')} cannot be read and are left out.")
         chosen = choose(target, plan, spool.events, only)
-        changed = _send(target, plan, spool, chosen, rate=rate, yes=yes) if chosen else Changes({}, ())
-        if not chosen:
+        changed: Changes | None = Changes({}, ())
+        if chosen:
+            changed = _send(target, plan, spool, chosen, rate=rate, yes=yes)
+        else:
             _say_why_nothing(plan, only, len(spool.events))
-        if changed is None:
-            return 1
+    if changed is None:
+        return 1
     if as_json:
         print(_replay_json(plan, only, spool, chosen, changed))
     elif chosen:
@@ -163,7 +166,7 @@ def _send(
     if not _agreed(f"Send {_them(total)}, {rate:g} a second ({_for(timedelta(seconds=total / rate))})?", yes=yes):
         return None
     races = {event.about.race for event in chosen if event.about.race}
-    before = view(target, races)
+    before, given_up = view(target, races), _given_up(target)
     sent = 0
     try:
         with _bar("Sending", total) as advance:
@@ -178,7 +181,13 @@ def _send(
     except KeyboardInterrupt:
         console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
         raise
+    if (more := _given_up(target) - given_up) > 0:
+        console.print(f"[bold red]{counted(more, 'message')} given up meanwhile[/]; see: snaprace dlq")
     return changes(before, view(target, races))
+
+
+def _given_up(target: Target) -> int:
+    return sum(each.messages for each in dead_letter_queues(target))
 
 
 def _wait_until_quiet(target: Target, races: Collection[RaceRef]) -> None:
