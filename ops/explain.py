@@ -39,7 +39,7 @@ class SeenFace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is to be said of a photo. `summary` is one sentence; `read`, `said` and `waits` are sentences, too."""
+    """All there is to say of a photo. `summary` is one sentence; `read`, `strangers`, `said` and `waits` are several."""
 
     photo_id: str | None
     filename: str
@@ -50,6 +50,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     faces: tuple[SeenFace, ...]
     faces_summary: str
     runners: tuple[WhyHere, ...]
+    strangers: tuple[str, ...]
     said: tuple[str, ...]
     waits: tuple[str, ...]
 
@@ -58,7 +59,8 @@ def photos_named_in(photo: Photo) -> frozenset[str]:
     """The other photos of which an explanation gives the file names."""
     runners = photo.answer.runners if photo.answer else ()
     evidence = {each.photo_id for runner in runners for each in runner.evidence if each.photo_id}
-    return frozenset(evidence | {cut.other_photo_id for cut in photo.identified.cuts})
+    alike = {other for found in photo.identified.matches.values() for other, _ in found.values()}
+    return frozenset(evidence | alike | {cut.other_photo_id for cut in photo.identified.cuts})
 
 
 def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
@@ -74,6 +76,7 @@ def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
         faces=tuple(_faces(photo)),
         faces_summary=_faces_summary(photo),
         runners=tuple(_why_here(runner, photo, names) for runner in runners),
+        strangers=tuple(_strangers(photo, names)),
         said=tuple(_said(photo, names)),
         waits=tuple(_waits(photo)),
     )
@@ -115,6 +118,21 @@ def _faces(photo: Photo) -> Iterator[SeenFace]:
         yield SeenFace(number=number, bib=owners.get(number), box=face.box, confidence=face.confidence)
 
 
+def _strangers(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
+    """The faces of which nobody knows whose they are, and why not."""
+    for seen, face in zip(_faces(photo), photo.identified.faces, strict=True):
+        if seen.bib is not None:
+            continue
+        alike = sorted(photo.identified.matches.get(face.face_id, {}).values(), key=lambda other: -other[1])
+        if alike:
+            where = f"also in {counted(len(alike), 'other photo')} ({_listed(alike, names)}), which do not say either"
+        elif photo.unmatched:
+            where = "not compared with the other photos yet"
+        else:
+            where = "in no other photo"
+        yield f"Nobody knows whose face {seen.number} is: no bib of hers is read here, and it is {where}."
+
+
 def _faces_summary(photo: Photo) -> str:
     if photo.faces_on is None:
         return "not looked for yet" if photo.photo_id else ""
@@ -127,7 +145,8 @@ def _faces_summary(photo: Photo) -> str:
 def _why_here(runner: KnownRunner, photo: Photo, names: Mapping[str, str]) -> WhyHere:
     supporting = [each for each in runner.evidence if each.bib == runner.bib]
     contrary = [each for each in runner.evidence if each.bib != runner.bib]
-    because = list(_reasons(supporting, names))
+    face = photo.face_number(runner.bib)
+    because = list(_reasons(supporting, names, "below this face" if face else "here, below no face"))
     if runner.read and not any(each.kind == "reading" for each in supporting):
         because.append("Her bib is read here.")
     return WhyHere(
@@ -135,35 +154,36 @@ def _why_here(runner: KnownRunner, photo: Photo, names: Mapping[str, str]) -> Wh
         status=runner.status,
         confidence=runner.confidence,
         read=runner.read,
-        face=photo.face_number(runner.bib),
+        face=face,
         because=tuple(because),
-        against=tuple(_reasons(contrary, names)),
+        against=tuple(_reasons(contrary, names, "below this face")),
         evidence=runner.evidence,
     )
 
 
-def _reasons(evidence: Iterable[Evidence], names: Mapping[str, str]) -> Iterator[str]:
-    """One sentence for each reason; matches of the same bib share one."""
+def _reasons(evidence: Iterable[Evidence], names: Mapping[str, str], place: str) -> Iterator[str]:
+    """One sentence for each reason; matches of the same bib share one. `place` is where in the photo a bib is read."""
     matches: dict[str, list[Evidence]] = defaultdict(list)
     for each in evidence:
         match each.kind:
             case "organizer":
                 yield f"An organizer says that {each.bib} is here."
             case "reading":
-                yield f"Bib {each.bib} is read below this face, {each.score:.1f}% sure."
+                yield f"Bib {each.bib} is read {place}, {each.score:.1f}% sure."
             case "suggestion":
-                yield f"A number one character off {each.bib} is read below this face, {each.score:.1f}% sure."
+                yield f"A number one character off {each.bib} is read {place}, {each.score:.1f}% sure."
             case "match":
                 matches[each.bib].append(each)
     for bib, found in matches.items():
         where = f"another photo, where she wears {bib}" if len(found) == 1 else f"{len(found)} photos with bib {bib}"
-        yield f"This face is also in {where}: {_listed(found, names)}."
+        best = sorted(((each.photo_id, each.score) for each in found), key=lambda other: -other[1])
+        yield f"This face is also in {where}: {_listed(best, names)}."
 
 
-def _listed(matches: Sequence[Evidence], names: Mapping[str, str]) -> str:
-    best = sorted(matches, key=lambda each: -each.score)
-    listed = [f"{_name(each.photo_id, names)} ({each.score:.1f}% alike)" for each in best[:_NAMED]]
-    return ", ".join(listed) + (f" and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
+def _listed(best: Sequence[tuple[str | None, float]], names: Mapping[str, str]) -> str:
+    """Photos by name with their similarity (percent), the first few of them."""
+    listed = [f"{_name(photo_id, names)}, {similarity:.1f}% alike" for photo_id, similarity in best[:_NAMED]]
+    return "; ".join(listed) + (f"; and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
 
 
 def _said(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:

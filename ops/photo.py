@@ -42,9 +42,13 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identified(msgspec.Struct, frozen=True, kw_only=True):
-    """What the faces stage works with: the faces, from left to right, and what an organizer said."""
+    """What the faces stage works with: the faces, from left to right, and what an organizer said.
+
+    `matches` has for each face (by id) the faces in other photos that match it: their photo and similarity (percent).
+    """
 
     faces: tuple[Face, ...] = ()
+    matches: dict[str, dict[str, tuple[str, float]]] = {}
     corrections: tuple[Correction, ...] = ()
     cuts: tuple[Cut, ...] = ()
     runners: tuple[IdentifiedRunner, ...] = ()

@@ -101,9 +101,8 @@ def show_explanation(found: Explanation, *, as_json: bool) -> None:
             answers.print(f"          {sentence}", markup=False)
         for sentence in runner.against:
             answers.print(Text.assemble(" " * 10, ("Against it: ", "yellow"), sentence))
-    unknown = [str(face.number) for face in found.faces if face.bib is None]
-    if unknown:
-        answers.print(f"\nNobody knows whose face {', '.join(unknown)} is.", markup=False)
+    for sentence in found.strangers:
+        answers.print(f"\n{sentence}", markup=False)
 
 
 def show_bill(bill: Bill, *, as_json: bool) -> None:

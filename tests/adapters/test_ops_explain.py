@@ -83,8 +83,8 @@ def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) 
     assert read.because == ("Bib 42 is read below this face, 97.5% sure.",)
     assert read.against == ()
     assert (hidden.bib, hidden.status, hidden.face) == ("7", "inferred", 2)
-    assert hidden.because == ("This face is also in another photo, where she wears 7: 결승 2.jpg (99.2% alike).",)
-    assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg (91.0% alike).",)
+    assert hidden.because == ("This face is also in another photo, where she wears 7: 결승 2.jpg, 99.2% alike.",)
+    assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg, 91.0% alike.",)
 
 
 def test_many_matches_are_one_sentence_the_best_first(target: Target, match: Match) -> None:
@@ -97,6 +97,27 @@ def test_many_matches_are_one_sentence_the_best_first(target: Target, match: Mat
     (sentence,) = hidden.because
     assert sentence.startswith("This face is also in 5 photos with bib 7: ")
     assert sentence.index("96.0%") < sentence.index("95.0%") < sentence.index("and 2 more")
+
+
+def test_a_bib_without_a_face_is_told_as_such(target: Target, match: Match) -> None:
+    read = Evidence(kind="reading", bib="42", score=97.5, weight=0.975, photo_id=PHOTO)
+    match(runner("42", "confirmed", read, read=True))
+    identity(runners=[{"bib": "42", "status": "confirmed"}])
+    (alone,) = explained(target).runners
+    assert (alone.face, alone.because) == (None, ("Bib 42 is read here, below no face, 97.5% sure.",))
+
+
+def test_of_a_face_that_nobody_knows_it_is_said_why(target: Target) -> None:
+    unknown = "Nobody knows whose face 3 is: no bib of hers is read here, and it is "
+    assert explained(target).strangers == (f"{unknown}in no other photo.",)
+    identity(matches={"f-right": {"a": [ALONE, 91.0], "o-1": [OTHER, 99.0]}, "f-left": {"b": [OTHER, 99.0]}})
+    assert explained(target).strangers == (
+        f"{unknown}also in 2 other photos (결승 2.jpg, 99.0% alike; 결승 3.jpg, 91.0% alike), which do not say either.",
+    )
+    identity()
+    put("faces", f"NEW#0000000001000#{PHOTO}", RACE)
+    assert explained(target).strangers == (f"{unknown}not compared with the other photos yet.",)
+    target.table("faces").delete(RACE.partition, f"NEW#0000000001000#{PHOTO}")
 
 
 def test_a_correction_is_told_as_the_organizers_word(target: Target, match: Match) -> None:
