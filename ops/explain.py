@@ -39,7 +39,7 @@ class SeenFace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """All there is to say of a photo. `summary` is one sentence; `read`, `strangers`, `said` and `waits` are several."""
+    """All there is to say of a photo. `summary` is one sentence, other texts are several."""
 
     photo_id: str | None
     filename: str
