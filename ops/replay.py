@@ -4,9 +4,7 @@ EventBridge's own replay can neither count nor choose. So it is asked to replay 
 events in a queue of the platform; here they are taken into a file, counted and chosen from, and then sent to the
 functions' queues. They carry `replay-name`, by which handlers tell them from news (shared/messages.py).
 
-What people decided goes along and goes first: when events of a part of time are replayed, later deletions, settings and
-corrections about the same photos and races are, too. So nothing is shown or looked at again that was deleted since, nor
-faces in a race that has switched them off, also where the stage has lost its table.
+What people decided goes along (ops/spool.py), and is sent first.
 
 Nothing of it harms by repetition. What an interrupted replay left in the queue is thrown away by the next one: names of
 replays are ordered by time, and every event carries its own.
@@ -18,22 +16,16 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ops import sqs
-from ops.about import About, about
 from ops.cards import queued_functions
 from ops.errors import Failed
+from ops.spool import Archive, Collected, Plan, Spool, Window
 from ops.target import Target
-from shared import messages, naming
-from shared.errors import InvalidMessage
-from shared.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured
+from shared import naming
 from shared.keys import RaceRef
-from shared.messages import Message, ObjectCreated, ObjectDeleted
-from shared.stage import Function, Uploads
 
 ARCHIVED_AFTER_MINUTES = 10
 """EventBridge on AWS: an event may take so long until it is in the archive."""
@@ -42,146 +34,7 @@ _UNDER_WAY = ("STARTING", "RUNNING")
 _DONE = "COMPLETED"
 _HIDDEN_SECONDS = 60
 _WAIT_SECONDS = 1  # for the first message of a request
-_SETTLE_SECONDS = {True: 0.0, False: 20.0}  # local or not: so long nothing may come any more before it was all
-
-
-class Window(NamedTuple):
-    """From when to when, both included."""
-
-    begin: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to replay: for functions of one stage, the archived events of a time and perhaps of one race.
-
-    Until `now` what people decided goes along.
-    """
-
-    stage: str
-    functions: tuple[Function, ...]
-    window: Window
-    now: datetime
-    race: RaceRef | None = None
-
-    @property
-    def archives(self) -> tuple[Archive, ...]:
-        """The archives with what these functions hear."""
-        uploads = any(function.uploads for function in self.functions)
-        said = any(function.hears for function in self.functions)
-        return (*((_UPLOADS,) if uploads else ()), *((_EVENTS,) if said else ()))
-
-
-@dataclass(frozen=True)
-class Archive:
-    """One of the two archives: its name, and the bus whose events it keeps, by environment."""
-
-    kind: str
-    name: Callable[[str], str]
-    bus: Callable[[str], str]
-
-
-_UPLOADS = Archive("uploads", naming.uploads_archive, lambda _env: "default")
-_EVENTS = Archive("events", naming.events_archive, naming.bus)
-
-
-@dataclass(frozen=True)
-class Collected:
-    """An archived event that functions of the stage hear; its body is in the spool, at `place`."""
-
-    at: datetime
-    about: About
-    decision: bool
-    functions: tuple[str, ...]
-    place: int
-
-
-@dataclass
-class Spool:
-    """The collected events: their bodies in a file, the rest in memory; each event once, however often it came."""
-
-    path: Path
-    events: list[Collected] = field(default_factory=list)
-    unreadable: int = 0
-    _known: set[tuple[Any, ...]] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.path.touch()
-
-    def take(self, plan: Plan, body: str) -> None:
-        """Keep the event if a function of the plan hears it, and it is of the plan's race and time, or may go along."""
-        try:
-            message = messages.parse(body)
-        except InvalidMessage:
-            self.unreadable += 1
-            return
-        functions = tuple(function.name for function in plan.functions if hears(function, message))
-        identity = _identity(message)
-        if not functions or identity in self._known:
-            return
-        at, concerns, decision = datetime.fromisoformat(json.loads(body)["time"]), about(message), _decides(message)
-        until = plan.now if decision else plan.window.end
-        if not plan.window.begin <= at <= until or plan.race not in (None, concerns.race):
-            return
-        self._known.add(identity)
-        with self.path.open("ab") as file:
-            place = file.tell()
-            file.write(body.replace("\n", " ").encode() + b"\n")
-        self.events.append(Collected(at, concerns, decision, functions, place))
-
-    def leave_out_what_does_not_go_along(self, plan: Plan) -> None:
-        """Of what came after the plan's time keep only what is about the same photos, keys or races."""
-        within = [event for event in self.events if event.at <= plan.window.end]
-        subjects = {subject for event in within for subject in event.about.subjects}
-        subjects |= {f"{RaceConfigured.__name__} {event.about.race}" for event in within}
-        self.events = [event for event in self.events if event.at <= plan.window.end or event.about.subjects & subjects]
-
-    def bodies(self, chosen: Sequence[Collected]) -> Iterator[str]:
-        """The bodies of events, one after the other."""
-        with self.path.open("rb") as file:
-            for event in chosen:
-                file.seek(event.place)
-                yield file.readline().decode().rstrip("\n")
-
-
-def _decides(message: Message) -> bool:
-    """Whether a person decided something that holds until somebody decides otherwise."""
-    match message:
-        case ObjectDeleted() | Envelope(data=PhotoWithdrawn() | RaceConfigured() | BibCorrected() | MatchCut()):
-            return True
-        case _:
-            return False
-
-
-def hears(function: Function, message: Message) -> bool:
-    """Whether the function's rules, by its card, would bring it this message."""
-    match message:
-        case Envelope(data=data):
-            return isinstance(data, function.hears)
-        case ObjectCreated(key=key):
-            return bool(function.uploads and function.uploads.created and _fits(function.uploads, key))
-        case ObjectDeleted(key=key):
-            return bool(function.uploads and function.uploads.deleted and _fits(function.uploads, key))
-        case _:
-            return False
-
-
-def _fits(uploads: Uploads, key: str) -> bool:
-    if not (uploads.suffixes or uploads.except_suffixes):
-        return True
-    return key.endswith(uploads.suffixes) or bool(uploads.except_suffixes and not key.endswith(uploads.except_suffixes))
-
-
-def _identity(message: Message) -> tuple[Any, ...]:
-    """What is the same in every delivery of one event, and in no other event."""
-    match message:
-        case ObjectCreated(key=key, sequencer=sequencer, version_id=version):
-            return "created", key, sequencer, version
-        case ObjectDeleted(key=key, sequencer=sequencer, erased_version=version):
-            return "deleted", key, sequencer, version
-        case _:
-            return (message.meta.id,)
+_SETTLE_SECONDS = 20.0  # on AWS: so long nothing may come any more before it was all
 
 
 # --- when ---------------------------------------------------------------------------------------------
@@ -248,7 +101,8 @@ def collect(
             name = f"{batch}-{archive.kind}"
             started.append(name)
             _start(target, archive, name, Window(wanted.window.begin, wanted.now))
-        settle_s = _SETTLE_SECONDS[target.local is not None] if settle_s is None else settle_s
+        if settle_s is None:
+            settle_s = 0.0 if target.local else _SETTLE_SECONDS
         _drain(target, batch, started, wanted, spool, progress, settle_s)
         spool.leave_out_what_does_not_go_along(wanted)
     except BaseException:

@@ -10,7 +10,7 @@ from typing import Literal
 from ops import sqs
 from ops.dead_letters import letters_in, places
 from ops.errors import Failed
-from ops.replay import Collected, Plan
+from ops.spool import Collected, Plan
 from ops.status import Step, status
 from ops.target import Target
 from shared import naming

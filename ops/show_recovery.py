@@ -23,9 +23,10 @@ from ops.changes import Changes, changes, view
 from ops.console import answers, console, counted
 from ops.dead_letters import Letter
 from ops.redrive import Redriven, redrive, waiting
-from ops.replay import ARCHIVED_AFTER_MINUTES, Collected, Plan, Spool, collect, deliveries, send
+from ops.replay import ARCHIVED_AFTER_MINUTES, collect, deliveries, send
 from ops.replay_choice import Only, choose
 from ops.show import progress_bars
+from ops.spool import Collected, Plan, Spool
 from ops.status import unmatched
 from ops.target import Target
 from shared.keys import RaceRef

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from ops import cli, replay, sqs
+from ops.cards import queued_functions
 from ops.errors import Failed
-from ops.replay import Plan, Spool, Window, hears
 from ops.replay_choice import choose
+from ops.spool import Plan, Spool, Window, hears
 from ops.target import Target
 from services.faces.stage import STAGE as FACES
 from services.ingest.stage import STAGE as INGEST
@@ -64,7 +65,7 @@ def at(minutes: float) -> str:
 def planned(stage: str, function: str | None = None, race: RaceRef | None = None) -> Plan:
     """An hour from noon, asked for a day later."""
     window = Window(NOON, NOON + timedelta(hours=1))
-    return Plan(stage, replay.queued_functions(stage, function), window, NOON + timedelta(days=1), race)
+    return Plan(stage, queued_functions(stage, function), window, NOON + timedelta(days=1), race)
 
 
 def spooled(folder: Path, plan: Plan, *events: str) -> Spool:

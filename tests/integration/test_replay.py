@@ -31,9 +31,9 @@ from ops.dead_letters import Letter, letters, with_reasons
 from ops.errors import Failed
 from ops.races import create_race, import_roster
 from ops.redrive import redrive, waiting
-from ops.replay import Spool
 from ops.replay_choice import Only, choose
 from ops.show_recovery import show_replay
+from ops.spool import Spool
 from ops.target import Target, of_runtime
 from shared import naming
 from shared.events import Box
