@@ -30,7 +30,15 @@ HOST = "127.0.0.1"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 # An SDK tries five times: all but a few calls in a hundred thousand come through in the end.
 SHARES = {"before": 0.04, "after": 0.04, "throttled": 0.04}
-_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date"}
+_OF_ONE_CONNECTION = {
+    "connection",
+    "expect",
+    "keep-alive",
+    "transfer-encoding",
+    "content-length",
+    "content-encoding",
+    "date",
+}
 
 
 class Faults:
@@ -69,6 +77,7 @@ class Faults:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=METHODS)], lifespan=lifespan)
 
     async def _answer(self, request: Request) -> Response:
+        await request.body()  # also of a call that is refused: what is left of it would be taken for the next
         fault = self._draw()
         if fault in ("before", "throttled"):
             return _refusal(request, throttled=fault == "throttled")
@@ -99,7 +108,9 @@ class Faults:
     async def _hand_on(self, request: Request) -> Response:
         raw_path = request.scope["raw_path"].decode("ascii")
         query = f"?{request.url.query}" if request.url.query else ""
-        headers = [(name, value) for name, value in request.headers.items() if name not in ("host", "connection")]
+        headers = [
+            (name, value) for name, value in request.headers.items() if name not in ("host", *_OF_ONE_CONNECTION)
+        ]
         answer = await request.app.state.client.request(
             request.method,
             f"{self._behind}{raw_path}{query}",
