@@ -30,15 +30,9 @@ HOST = "127.0.0.1"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 # An SDK tries five times: all but a few calls in a hundred thousand come through in the end.
 SHARES = {"before": 0.04, "after": 0.04, "throttled": 0.04}
-_OF_ONE_CONNECTION = {
-    "connection",
-    "expect",
-    "keep-alive",
-    "transfer-encoding",
-    "content-length",
-    "content-encoding",
-    "date",
-}
+_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"}
+_NOT_HANDED_ON = _OF_ONE_CONNECTION | {"host", "expect"}
+_NOT_HANDED_BACK = _OF_ONE_CONNECTION | {"content-encoding"}  # it is decoded when it comes here
 
 
 class Faults:
@@ -108,16 +102,14 @@ class Faults:
     async def _hand_on(self, request: Request) -> Response:
         raw_path = request.scope["raw_path"].decode("ascii")
         query = f"?{request.url.query}" if request.url.query else ""
-        headers = [
-            (name, value) for name, value in request.headers.items() if name not in ("host", *_OF_ONE_CONNECTION)
-        ]
+        headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_HANDED_ON]
         answer = await request.app.state.client.request(
             request.method,
             f"{self._behind}{raw_path}{query}",
             headers=[*headers, ("host", self._behind.removeprefix("http://"))],
             content=await request.body(),
         )
-        kept = {name: value for name, value in answer.headers.items() if name not in _OF_ONE_CONNECTION}
+        kept = {name: value for name, value in answer.headers.items() if name not in _NOT_HANDED_BACK}
         return Response(answer.content, answer.status_code, kept)
 
 
