@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
 import os
 import types
 from collections.abc import Iterator
@@ -60,6 +61,9 @@ class Deployed:
         self.name = f"{self.stage.name}.{self.card.name}"
         self.queue_url = _queue_url(self.stage.name, self.card.name)
         self._module = importlib.import_module(f"services.{self.name}")
+
+    def restart(self) -> None:
+        """End the process; the next one begins with the next batch."""
         forget(self._module)
 
     @property
@@ -94,7 +98,7 @@ class Deployed:
             with configured(self.stage.name, self.card.name), redirect_stdout(io.StringIO()):
                 answer = self._module.handler({"Records": records}, CONTEXT)
         except Killed:
-            forget(self._module)
+            self.restart()
             return batch
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         return [letter for letter in batch if str(letter.number) in failed]
@@ -128,7 +132,11 @@ def _queue_url(stage: str, function: str) -> str:
 
 
 def forget(module: types.ModuleType) -> None:
-    """Empty all that a module's functools.cache has kept, as a new process begins."""
+    """Empty all that a module's functools.cache has kept, as a new process begins.
+
+    Its logger too, which Powertools would otherwise keep for as long as tests run, with the first one's output.
+    """
     for value in vars(module).values():
         if hasattr(value, "cache_clear"):
             value.cache_clear()
+    logging.root.manager.loggerDict.pop(module.__name__.removeprefix("services."), None)

@@ -71,10 +71,16 @@ class World:
             "sqs": self._queues,
             "rekognition": self._vision,
         }
-        forget(api)
+        self.stop()  # what another test's processes keep
         for bucket in (PHOTOS, DERIVED):
             client("s3").create_bucket(Bucket=bucket)
         client("s3").put_bucket_versioning(Bucket=PHOTOS, VersioningConfiguration={"Status": "Enabled"})
+
+    def stop(self) -> None:
+        """End all processes."""
+        for function in self.functions:
+            function.restart()
+        forget(api)
 
     # --- what happens outside -----------------------------------------------------------------------------
 
@@ -311,7 +317,11 @@ def world() -> Iterator[World]:
     milliseconds = itertools.count(1_792_890_000_000)
     clock = mock.patch("time.time_ns", side_effect=lambda: 1_000_000 * next(milliseconds))
     with mock_aws(config=of_ours), clock, wire.strung():
-        yield World(wire=wire)
+        made = World(wire=wire)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 def _there(bucket: str, key: str) -> bool:
