@@ -7,11 +7,12 @@ them. A later word about the same bib or the same two faces takes the place of t
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ops.errors import Failed
-from ops.find import SearchApi
-from ops.photo import Identified, Photo, identified
+from ops.find import KnownRunner, SearchApi
+from ops.photo import IdentifiedRunner, Photo, identified
 from ops.target import Target
 from shared import naming
 from shared.bibs import canonical
@@ -75,12 +76,11 @@ def say(target: Target, photo: Photo, word: Word) -> str:
     )
     EventBus(target.client("events"), naming.bus(target.env)).publish([Envelope(meta=meta, data=word)])
     api, deadline = SearchApi(target.api_url("search")), time.monotonic() + SHOWN_SECONDS
+    concerned = (word.photo_id, word.other_photo_id) if isinstance(word, MatchCut) else (word.photo_id,)
     while time.monotonic() < deadline:
-        answer = api.photo(photo.race, word.photo_id)
-        known = identified(target, photo.race, word.photo_id)
-        shown = {(runner.bib, runner.status) for runner in answer.runners} if answer else set()
-        if _has_heard(known, word) and shown == {(runner.bib, runner.status) for runner in known.runners}:
-            runners = ", ".join(f"{bib} ({status})" for bib, status in sorted(shown))
+        if all(_is_shown(target, api, photo.race, photo_id, word) for photo_id in concerned):
+            answer = api.photo(photo.race, word.photo_id)
+            runners = ", ".join(f"{each.bib} ({each.status})" for each in answer.runners) if answer else ""
             return f"In {photo.filename} now: {runners or 'nobody known'}."
         time.sleep(_POLL_SECONDS)
     raise Failed(
@@ -89,9 +89,16 @@ def say(target: Target, photo: Photo, word: Word) -> str:
     )
 
 
-def _has_heard(known: Identified, word: Word) -> bool:
+def _is_shown(target: Target, api: SearchApi, race: RaceRef, photo_id: str, word: Word) -> bool:
+    """Whether the faces stage has heard the word, and runners are shown what it concluded."""
+    known, answer = identified(target, race, photo_id), api.photo(race, photo_id)
     words = known.corrections if isinstance(word, BibCorrected) else known.cuts
-    return any(each.revision >= word.revision for each in words)
+    heard = any(each.revision >= word.revision for each in words)
+    return heard and _told(known.runners) == _told(answer.runners if answer else ())
+
+
+def _told(runners: Iterable[IdentifiedRunner | KnownRunner]) -> frozenset[tuple[object, ...]]:
+    return frozenset((each.bib, each.status, each.confidence, each.evidence) for each in runners)
 
 
 def _id_of(photo: Photo) -> str:

@@ -13,7 +13,7 @@ from ops.find import OnePhoto, SearchApi
 from ops.status import Upload, missing_steps, state_of, to_be_matched
 from ops.target import Target
 from ops.upload import uploaded
-from shared.events import Box, Face, Reading, Suggestion
+from shared.events import Box, Evidence, Face, Reading, Suggestion
 from shared.keys import RAW_PHOTOS, RaceRef, parse_key
 from shared.table import Item
 
@@ -60,6 +60,8 @@ class IdentifiedRunner(msgspec.Struct, frozen=True, kw_only=True):
 
     bib: str
     status: str
+    confidence: float = 0.0
+    evidence: tuple[Evidence, ...] = ()
     face_id: str | None = None
 
 

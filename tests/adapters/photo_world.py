@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 
 from ops.dead_letters import places
@@ -102,6 +103,6 @@ def ocr(readings: list[Any], suggestions: list[Any]) -> None:
 def identity(photo_id: str = PHOTO, **changed: Any) -> None:
     """What identity keeps of a photo."""
     faces = [face("f-right", 0.8), face("f-left", 0.1), face("f-middle", 0.45)]
-    runners = [{"bib": each.bib, "status": each.status, "face_id": each.face_id} for each in RUNNERS]
+    runners = msgspec.to_builtins(RUNNERS)
     item = {"faces": faces, "runners": runners, "bibs_revision": 1, "faces_revision": 1, "complete": True}
     put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **(item | changed))

@@ -16,7 +16,7 @@ from ops import correct
 from ops.correct import bib_correction, match_cut, say
 from ops.photo import Photo, find
 from ops.target import Target
-from services.faces.state import Identity, conclude, learn
+from services.faces.state import Identity, concerns, conclude, learn
 from shared import events, naming
 from shared.errors import SnapRaceError
 from shared.events import BibCorrected, Envelope, MatchCut
@@ -79,12 +79,13 @@ def listening(race: tuple[Target, World], target: Target) -> Iterator[Heard]:
 
 
 def follow(world: World, target: Target, event: Any) -> None:
-    item = target.table("faces").get(RACE.partition, f"IDENTITY#{event.photo_id}")
-    held = msgspec.convert({name: value for name, value in (item or {}).items() if name != "runners"}, Identity)
-    now = conclude(learn(event, event.photo_id, held), {})
-    attributes = {name: value for name, value in msgspec.structs.asdict(now).items() if name != "photo_id"}
-    put("faces", f"IDENTITY#{event.photo_id}", RACE, photo_id=event.photo_id, **attributes)
-    world.hear(gallery_world.matched(1, *now.runners, revision=event.revision))
+    for photo_id in concerns(event):
+        item = target.table("faces").get(RACE.partition, f"IDENTITY#{photo_id}")
+        held = msgspec.convert({name: value for name, value in (item or {}).items() if name != "runners"}, Identity)
+        now = conclude(learn(event, photo_id, held), {})
+        attributes = {name: value for name, value in msgspec.structs.asdict(now).items() if name != "photo_id"}
+        put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **attributes)
+        world.hear(gallery_world.matched(int(photo_id, 16), *now.runners, revision=event.revision))
 
 
 def test_a_runner_is_added_at_her_face_and_the_answer_says_so(target: Target, listening: Heard) -> None:
@@ -173,6 +174,19 @@ def test_a_race_without_a_roster_takes_any_bib(target: Target) -> None:
     target.table("races").delete(RACE.partition, "ROSTER")
     assert bib_correction(target, photo(target), "A99", here=True, face=1).bib == "A99"
     target.table("races").put(item)
+
+
+def test_it_is_waited_for_new_reasons_too_where_the_same_runners_stay(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correct, "SHOWN_SECONDS", 0.1)  # time to look once
+    word = bib_correction(target, photo(target), "8", here=False, face=None)
+    corrections = [{"bib": "8", "here": False, "revision": word.revision}]
+    identity(corrections=corrections)
+    assert say(target, photo(target), word) == "In 결승 1.jpg now: 42 (confirmed), 7 (inferred)."
+    identity(corrections=corrections, runners=[{**each, "evidence": []} for each in msgspec.to_builtins(RUNNERS)])
+    with pytest.raises(SnapRaceError, match="It is said"):
+        say(target, photo(target), word)
 
 
 def test_a_word_that_nothing_shows_is_said_to_be_unheard(
