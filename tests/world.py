@@ -161,7 +161,8 @@ class World:
             else:
                 function = dice.choice(ready)
                 size = dice.randint(1, min(len(function.due), function.card.batch))
-                self._deliver(function, dice.sample(function.due, size), times=dice.randint(1, repeats))
+                batch = dice.sample(function.due, size)
+                self._deliver(function, batch, times=dice.randint(1, repeats), unseen_if_failed=True)
         raise AssertionError("the deliveries do not end")
 
     def _let_delays_run_out(self) -> None:
@@ -169,8 +170,13 @@ class World:
             for letter in function.queue:
                 letter.later = False
 
-    def _deliver(self, function: Deployed, batch: list[Letter], *, times: int = 1) -> None:
-        """Hand over a batch; what failed, or was not handled so many times, stays in the queue."""
+    def _deliver(
+        self, function: Deployed, batch: list[Letter], *, times: int = 1, unseen_if_failed: bool = False
+    ) -> None:
+        """Hand over a batch; what failed, or was not handled so many times, stays in the queue.
+
+        What failed is not seen for a while where chance would else deliver it five times before what it waits for.
+        """
         for letter in batch:
             letter.receives += 1
         self.wire.caller = function.name
@@ -178,7 +184,7 @@ class World:
         for letter in batch:
             if letter not in failed:
                 letter.handled, letter.receives = letter.handled + 1, 0
-            letter.number = next(self._numbers)
+            letter.number, letter.later = next(self._numbers), letter in failed and unseen_if_failed
             if letter.receives == MAX_RECEIVES:
                 function.dead.append(letter)
             if letter.receives == MAX_RECEIVES or (letter not in failed and letter.handled >= times):
