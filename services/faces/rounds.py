@@ -72,8 +72,10 @@ class Matchmaker:
         if len(older) > len(sure):
             self._ask(race, sure, note.meta, all_faces=True)
             older = []
-        self._rounds.hide(race, [each.photo_id for each in older], at)
-        self._ask(race, [*needing, *(each.photo_id for each in older)], note.meta)
+        again = self._identities.load((race, each.photo_id) for each in older)
+        still_needing = [photo_id for (_, photo_id), photo in again.items() if photo.needing]
+        self._rounds.hide(race, still_needing, at)
+        self._ask(race, [*needing, *still_needing], note.meta)
         self._rounds.close(race, new=new, early=early, hidden=older)
         if PAGE in (len(new), len(early)):
             self._queue.send(note)
