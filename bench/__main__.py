@@ -90,6 +90,8 @@ def search(faces: tuple[int, ...], queries: int, as_json: bool) -> None:
 def cost(photos: tuple[int, ...], as_json: bool) -> None:
     """Take races of these sizes through the real pipeline, with recorded answers of Rekognition, and price them.
 
+    500 photos took four minutes and 5,000 half an hour on two busy cores.
+
     \b
     snaprace bench cost --json
     snaprace bench cost --photos 100 --photos 1000
