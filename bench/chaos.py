@@ -86,7 +86,7 @@ def _run(
         observer = Observer()
         if chance is not None:
             material = replace(material, photos=chance.sample(material.photos, len(material.photos)))
-            observer = _Replaying(of_runtime(running.running), tell)
+            observer = _Chaos(of_runtime(running.running), [aws, vision], tell)
         began = time.monotonic()
         report = run_demo(running.running, lambda: material, began, observer, running.check)
     return _told(report, [aws, vision], round(time.monotonic() - began, 1))
@@ -106,11 +106,12 @@ def _told(report: Report, doors: list[Faults], seconds: float) -> dict[str, Any]
     }
 
 
-class _Replaying(Observer):
-    """Replays all there is when a part of the uploads is done."""
+class _Chaos(Observer):
+    """Replays all there is when a part of the uploads is done, and ends the faults when all is."""
 
-    def __init__(self, target: Target, tell: Callable[[str], None]) -> None:
+    def __init__(self, target: Target, doors: list[Faults], tell: Callable[[str], None]) -> None:
         self._target = target
+        self._doors = doors
         self._tell = tell
         self._replayed = False
 
@@ -120,6 +121,10 @@ class _Replaying(Observer):
             self._replayed = True
             self._tell(f"replaying all, with {done} of {len(now.uploads)} uploads done")
             replay_everything(self._target)
+
+    def settled(self) -> None:
+        for door in self._doors:
+            door.rest()
 
 
 def replay_everything(target: Target) -> None:

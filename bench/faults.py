@@ -51,6 +51,10 @@ class Faults:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
 
+    def rest(self) -> None:
+        """Let nothing fail from now on."""
+        self._chance = None
+
     def __enter__(self) -> Faults:
         self._thread.start()
         return self

@@ -108,6 +108,9 @@ class Observer:
     def processing(self, now: Status) -> None:
         """Where the uploads stand."""
 
+    def settled(self) -> None:
+        """Nothing is in work any more; now the product is asked what it came to."""
+
 
 @contextlib.contextmanager
 def drawing() -> Iterator[Callable[[], Path]]:
@@ -212,6 +215,7 @@ def run(
     _wait_until_matched(target, check)
     settling_seconds = time.monotonic() - first_upload - seconds
     works = [one for one in work(target) if not one.serves]
+    observer.settled()
     observer.step("Asking the product who is in which photo")
     found = list(_answers(target, ended, material.roster)) if material.truth and material.roster else []
     roster = {runner.bib for runner in material.roster.runners} if material.roster else set()
