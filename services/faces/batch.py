@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from services.faces.adapters import Collections, FoundMatch, Photo
 from services.faces.rounds import SEARCH_PHOTO
@@ -62,23 +62,29 @@ class Batch:
         work.load(self.photos)
         for photo, event in self._heard:
             work.put(photo[0], learn(event, photo[1], work.get(photo)))
-        for photo, all_faces in self._to_search.items():
-            self._search(work, photo, all_faces=all_faces)
+        self._search(work)
         work.load_neighbours(self.photos)
         for photo, meta in self.photos.items():
             work.tidy(photo, own_faces=photo in self._to_tidy)
             work.conclude(photo, meta)
 
-    def _search(self, work: Work, photo: Photo, *, all_faces: bool) -> None:
-        race, photo_id = photo
-        identity = work.get(photo)
-        wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
-        found = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
-        work.load((race, match.photo_id) for matches in found.values() for match in matches)
-        for face_id, matches in found.items():
-            for match in matches:
-                work.match(race, (photo_id, face_id), (match.photo_id, match.face_id), match.similarity)
-        self._found[photo] = found
+    def _search(self, work: Work) -> None:
+        """Ask the collection for the photos that are to be searched, and note what matches at both photos."""
+        for photo, all_faces in self._to_search.items():
+            race, photo_id = photo
+            identity = work.get(photo)
+            wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
+            self._found[photo] = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
+        work.load((race, match.photo_id) for race, _, _, match in self._matches())
+        for race, photo_id, face_id, match in self._matches():
+            work.match(race, (photo_id, face_id), (match.photo_id, match.face_id), match.similarity)
+
+    def _matches(self) -> Iterator[tuple[RaceRef, str, str, FoundMatch]]:
+        """All that was found: race, photo, face, and what it matches."""
+        for (race, photo_id), found in self._found.items():
+            for face_id, matches in found.items():
+                for match in matches:
+                    yield race, photo_id, face_id, match
 
     def others_concerned(self, work: Work) -> dict[Photo, Meta]:
         """Photos that must be worked out again: those that match one that was told something, or a bib found now."""

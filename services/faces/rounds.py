@@ -24,7 +24,7 @@ from shared.queue import OwnQueue
 
 MATCH_RACE, SEARCH_PHOTO = "match-race", "search-photo"
 QUIET_S = 30  # without news a race is quiet
-PATIENCE_S = 600  # so long a photo waits for that
+PATIENCE_S = 1200  # so long a photo waits for that; whoever is searched early is searched twice
 PAGE = 400  # photos that one note goes through
 
 
