@@ -1,8 +1,9 @@
 """What AWS charges, in US dollars: the one table that `snaprace cost` and the bench multiply with.
 
-List prices of us-east-1, of the first tier beyond the free one, looked up in November 2026 on
+List prices of us-east-1, of the first tier beyond the free one, put together in November 2026 from what is published
+about them; not every one was seen on AWS's own page. Before you rely on a figure, compare it with
 aws.amazon.com/{rekognition,dynamodb,s3,eventbridge,sqs,lambda,cloudwatch}/pricing. Other regions cost up to a third
-more; look there before you rely on a figure, and add the region here.
+more; add them here.
 """
 
 from __future__ import annotations
