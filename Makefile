@@ -36,10 +36,11 @@ $(STAMP): $(LOCKS) pyproject.toml
 
 .PHONY: test
 test: setup check browser ## Run every check and every test
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@# Those that mostly wait come first, or they would be waited for alone at the end.
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/e2e tests
 
 .PHONY: soak
-soak: setup ## Run the long tests: 50 kills of the vision server under load, 10,000 strange pictures
+soak: setup ## Run the long tests: kills under load, strange pictures, a failure at every single call
 	@$(BIN)/pytest -m soak
 
 .PHONY: check
