@@ -36,8 +36,7 @@ $(STAMP): $(LOCKS) pyproject.toml
 
 .PHONY: test
 test: setup check browser ## Run every check and every test
-	@# Those that mostly wait come first, or they would be waited for alone at the end.
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/e2e tests
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: soak
 soak: setup ## Run the long tests: kills under load, strange pictures, a failure at every single call

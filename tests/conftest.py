@@ -25,6 +25,11 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that mostly wait, or at the end they would be waited for alone."""
+    items.sort(key=lambda item: item.path.parent.name not in ("integration", "e2e"))
+
+
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cloud assembly (cdk.out) of the environment dev. Tests read it and leave it as it is."""
