@@ -19,27 +19,25 @@ from services.faces.state import Identity
 from shared import keys
 from shared.events import Box, Face, ImageRef
 from shared.keys import RaceRef
-from shared.table import ABSENT, Condition, Item, Key, Table
+from shared.table import ABSENT, ALWAYS, Condition, Item, Key, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 _RACE, _INDEXED, _IDENTITY = "RACE", "INDEXED#", "IDENTITY#"
 _NEW, _EARLY, _HIDDEN = "NEW#", "EARLY#", "HIDDEN#"
-_ALWAYS = Condition("")
-
-# Of one face, the best. Votes of a person's thirty best photos decide as well as those of all, and an item is bounded.
-MAX_MATCHES = 30
+MAX_MATCHES = 4096  # as many as Rekognition gives
 
 Photo = tuple[RaceRef, str]
 """A photo by its race and id."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the race has faces switched on; `revision` of the RaceConfigured that said so."""
+    """Whether the race has faces switched on; `revision` of the RaceConfigured that said so, `since` its time in ms."""
 
     faces: bool
     revision: str
+    since: int = 0
 
 
 class Indexed(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +97,10 @@ class FaceIndex:
         self._table.put_newest(_item(race.partition, _RACE, settings))
 
     def save(self, race: RaceRef, photo: Indexed, previous: Indexed | None) -> bool:
-        """Write the photo if it still is `previous`; False when somebody else was first. Every change counts up."""
+        """Write the photo if it still is `previous`; False when somebody else was first.
+
+        The revision counts up with whatever is said of the photo; forgetting what was `leaving` is not.
+        """
         item = _item(race.partition, _INDEXED + photo.photo_id, photo)
         if previous is None:
             return self._table.put(item, ABSENT)
@@ -132,7 +133,7 @@ class Identities:
         puts = [
             (_item(race.partition, _IDENTITY + photo.photo_id, photo), _one_before(photo)) for race, photo in photos
         ]
-        waiting = [(_waiting_item(race, _NEW, at, photo_id), _ALWAYS) for race, photo_id in new]
+        waiting = [(_waiting_item(race, _NEW, at, photo_id), ALWAYS) for race, photo_id in new]
         return self._table.write_guarded([*puts, *waiting])
 
 

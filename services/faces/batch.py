@@ -16,6 +16,8 @@ from shared.messages import Message, Note
 
 RESOLVE_PHOTO, TIDY_PHOTO = "resolve-photo", "tidy-photo"
 
+MOST_SEARCHES = 100  # of one invocation, unless one photo alone has more: some 30 s
+
 Heard = BibsRead | FacesIndexed | PhotoWithdrawn | BibCorrected | MatchCut
 
 
@@ -29,6 +31,8 @@ class Batch:
         """Those that something was told about; the others are only to be looked at again."""
         self.looks: dict[RaceRef, Note] = {}
         """Races to look at, each by its latest note."""
+        self.put_off: dict[Photo, bool] = {}
+        """Photos that are left to be searched another time: whether all their faces, or those that need others."""
         self._heard: list[tuple[Photo, Heard]] = []
         self._to_search: dict[Photo, bool] = {}
         self._to_tidy: set[Photo] = set()
@@ -43,7 +47,9 @@ class Batch:
                 for photo_id in concerns(event):
                     photo = (event.race, photo_id)
                     self._heard.append((photo, event))
-                    self.photos[photo] = self.told[photo] = message.meta
+                    # Of several causes one that is no replay counts: what it says is news to the archive.
+                    if photo not in self.told or message.meta.replay is None:
+                        self.photos[photo] = self.told[photo] = message.meta
             case Note(name="resolve-photo" | "tidy-photo" | "search-photo" as name, body=body):
                 photo = (message.race, body["photo_id"])
                 self.photos.setdefault(photo, message.meta)
@@ -70,10 +76,15 @@ class Batch:
 
     def _search(self, work: Work) -> None:
         """Ask the collection for the photos that are to be searched, and note what matches at both photos."""
+        searches = 0
         for photo, all_faces in self._to_search.items():
             race, photo_id = photo
             identity = work.get(photo)
             wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
+            searches += len(wanted)
+            if searches > MOST_SEARCHES and self._found:
+                self.put_off.setdefault(photo, all_faces)
+                continue
             self._found[photo] = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
         work.load((race, match.photo_id) for race, _, _, match in self._matches())
         for race, photo_id, face_id, match in self._matches():

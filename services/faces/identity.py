@@ -18,7 +18,7 @@ from typing import Any
 from services.faces.adapters import Collections, Identities, Photo, Rounds
 from services.faces.batch import RESOLVE_PHOTO, TIDY_PHOTO, Batch
 from services.faces.config import Config
-from services.faces.rounds import Matchmaker
+from services.faces.rounds import SEARCH_PHOTO, Matchmaker
 from services.faces.state import Identity, has_lost_faces
 from services.faces.work import Work
 from shared import aws
@@ -33,6 +33,7 @@ from shared.telemetry import Telemetry
 from shared.worker import handle_together
 
 ATTEMPTS = 20  # optimistic writes before the messages go back to the queue
+PAUSE_S = 0.02  # longer after each attempt: 4 s in all
 
 Clock = Callable[[], int]
 """Milliseconds. Only for when to look at a race again; nothing that is kept about a photo depends on it."""
@@ -50,12 +51,14 @@ class Resolver:
         bus: EventBus,
         queue: OwnQueue,
         clock: Clock = lambda: time.time_ns() // 1_000_000,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._identities = identities
         self._collections = collections
         self._bus = bus
         self._queue = queue
         self._clock = clock
+        self._sleep = sleep
         self._matchmaker = Matchmaker(identities, rounds, queue)
 
     def handle(self, messages: Sequence[Message]) -> None:
@@ -68,7 +71,8 @@ class Resolver:
 
     def _settle(self, batch: Batch) -> None:
         news: set[Photo] = set()
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            self._sleep(attempt * PAUSE_S)
             work = Work(self._identities)
             batch.apply(work)
             at = self._clock()
@@ -93,6 +97,10 @@ class Resolver:
         to_resolve = batch.others_concerned(work)
         self._queue.send_all(
             Note.about(race, RESOLVE_PHOTO, meta, photo_id=photo_id) for (race, photo_id), meta in to_resolve.items()
+        )
+        self._queue.send_all(
+            Note.about(race, SEARCH_PHOTO, batch.photos[race, photo_id], photo_id=photo_id, all_faces=all_faces)
+            for (race, photo_id), all_faces in batch.put_off.items()
         )
         # Only now may a photo forget what its lost faces matched: whom they concerned is told.
         self._queue.send_all(

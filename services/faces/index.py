@@ -59,7 +59,10 @@ class Indexer:
             case Envelope(data=PhotoWithdrawn() as event):
                 self._settle(event.race, event.photo_id, functools.partial(_leave, event), message.meta)
             case Envelope(data=RaceConfigured() as event):
-                self._index.configure(event.race, Settings(faces=event.settings.faces, revision=event.revision))
+                settings = Settings(
+                    faces=event.settings.faces, revision=event.revision, since=next_revision(0, message.meta)
+                )
+                self._index.configure(event.race, settings)
                 review = Note.about(event.race, REVIEW_RACE, message.meta)
                 self._queue.send(review)
                 # Whoever still works by the old settings is done when the function's timeout has passed.
@@ -84,7 +87,9 @@ class Indexer:
                 return
             photo = replace(photo, leaving=self._leaving(race, held, photo, ours, of_the_past=changed is None))
             if photo != held:
-                photo = replace(photo, revision=next_revision(photo.revision, meta))
+                # What follows from a switch is newer than what was said before it, also where it is worked out anew.
+                since = settings.since if settings else 0
+                photo = replace(photo, revision=max(next_revision(photo.revision, meta), since))
                 if not self._index.save(race, photo, held):
                     ours |= photo.face_ids
                     continue

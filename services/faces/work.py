@@ -6,19 +6,21 @@ read once more after the write: a neighbour that changed in between has told thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from services.faces.adapters import Identities, Photo
+from services.faces.domain import needs_search
 from services.faces.state import Identity, Matched, conclude, with_match, without_lost
 from shared.events import Meta, next_revision
 from shared.keys import RaceRef
 
 replace = msgspec.structs.replace
 
-# A transaction takes 100 items; a photo whose faces are news is two.
+# A transaction takes 100 items, of which a photo whose faces are news is two, and 4 MB.
 PHOTOS_AT_ONCE = 50
+BYTES_AT_ONCE = 3_000_000
 
 
 class Work:
@@ -60,19 +62,25 @@ class Work:
 
     # --- changes that concern two photos ----------------------------------------------------------------
 
-    def match(self, race: RaceRef, one: tuple[str, str], other: tuple[str, str], similarity: float) -> bool:
-        """Note at both photos that two faces, each as (photo_id, face_id), match; whether that was news.
+    def match(self, race: RaceRef, one: tuple[str, str], other: tuple[str, str], similarity: float) -> None:
+        """Note at both photos that two faces, each as (photo_id, face_id), match.
 
-        Not where one of the photos does not have the face: when it has, it will be matched as a new photo.
+        Not where a photo does not have the face: when it has, it will be matched as a new photo. Nor where the match
+        tells nothing, because neither face has a bib or neither needs to hear of one: when that changes, its photo is
+        matched again. So somebody without a bib who is in thousands of photos is kept in none of them.
         """
-        changed = False
-        if all(face_id in self.get((race, photo_id)).face_ids for photo_id, face_id in (one, other)):
+        if self._has_face(race, one) and self._has_face(race, other) and self._tells_something(race, one, other):
             for (photo_id, face_id), (other_photo_id, other_id) in ((one, other), (other, one)):
                 photo = self.get((race, photo_id))
-                matched = with_match(photo, face_id, other_id, Matched(other_photo_id, similarity))
-                changed = changed or matched is not photo
-                self.put(race, matched)
-        return changed
+                self.put(race, with_match(photo, face_id, other_id, Matched(other_photo_id, similarity)))
+
+    def _has_face(self, race: RaceRef, face: tuple[str, str]) -> bool:
+        photo_id, face_id = face
+        return face_id in self.get((race, photo_id)).face_ids
+
+    def _tells_something(self, race: RaceRef, *faces: tuple[str, str]) -> bool:
+        links = [self.get((race, photo_id)).links.get(face_id) for photo_id, face_id in faces]
+        return any(link is not None for link in links) and any(map(needs_search, links))
 
     # --- what follows, and writing it -------------------------------------------------------------------
 
@@ -118,13 +126,26 @@ class Work:
         changed, new = set(self.changed), set(self.new_to_the_race)
         written: dict[Photo, int] = {}
         order = [photo for photo in ranked if photo in changed]
-        for start in range(0, len(order), PHOTOS_AT_ONCE):
-            chunk = order[start : start + PHOTOS_AT_ONCE]
+        for chunk in self._transactions(order):
             photos = [(race, self._next_version((race, photo_id))) for race, photo_id in chunk]
             if not self._identities.save(photos, [photo for photo in chunk if photo in new], at):
                 return False
             written |= {(race, photo.photo_id): photo.version for race, photo in photos}
         return self._still_holds(written)
+
+    def _transactions(self, photos: Iterable[Photo]) -> Iterator[list[Photo]]:
+        """The photos, as many at a time as one transaction takes."""
+        chunk: list[Photo] = []
+        size = 0
+        for photo in photos:
+            weight = len(msgspec.json.encode(self.get(photo)))
+            if chunk and (len(chunk) == PHOTOS_AT_ONCE or size + weight > BYTES_AT_ONCE):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(photo)
+            size += weight
+        if chunk:
+            yield chunk
 
     def _next_version(self, photo: Photo) -> Identity:
         return replace(self.get(photo), version=self.before(photo).version + 1)

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from greenlet import greenlet
 
 from services.faces.adapters import Collections, FaceIndex, Identities, Rounds
@@ -73,6 +74,7 @@ class Pipeline:
     envelopes: list[Envelope] = field(default_factory=list)
     calls: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in CARDS})
     clock: int = 0
+    occurred_at: str = META.occurred_at
     _working: str = ""
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Pipeline:
             bus=bus,
             queue=self._queue("identity"),
             clock=self._tick,
+            sleep=lambda _seconds: None,
         )
 
     def _step(self, call: str) -> None:
@@ -139,7 +142,7 @@ class Pipeline:
     def hear(self, *events: DomainEvent, replay: str | None = None) -> None:
         """What other stages say."""
         for event in events:
-            envelope = caused(event, META)
+            envelope = caused(event, msgspec.structs.replace(META, occurred_at=self.occurred_at))
             body = {
                 "source": envelope.source,
                 "detail-type": envelope.detail_type,

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from services.faces import batch
 from services.faces.adapters import Identities
 from services.faces.domain import Bibs, Correction, Match, Observed, link_bibs, needs_search, resolve
 from services.faces.rounds import PATIENCE_S
@@ -20,9 +21,11 @@ from services.ocr.domain import Word, read_bibs
 from shared import keys, messages
 from shared.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.keys import RaceRef
+from shared.messages import Note
 from tests.fakes import Seen
 from tests.flows.pipeline import (
     CARDS,
+    META,
     RACE,
     Pipeline,
     configured,
@@ -603,6 +606,51 @@ def test_when_news_come_to_a_race_the_side_with_fewer_photos_is_searched(pipelin
     pipeline.hear(*map(ingested, many))
     pipeline.run()
     assert searches(pipeline) == 9  # the four that wait, not the nine that are new
+
+
+@pytest.mark.parametrize("seen_first", [True, False])
+def test_a_runner_with_very_many_photos_is_found_in_all_of_them(pipeline: Pipeline, seen_first: bool) -> None:
+    # Mutation: MAX_MATCHES = 30, and the searches of the two whose bibs are read find 30 of the others.
+    hidden = {f"hidden{n}": [Person("ann", "")] for n in range(40)}
+    seen = {f"seen{n}": [Person("ann", "11")] for n in range(2)}
+    for race in (seen, hidden) if seen_first else (hidden, seen):
+        all_told(pipeline, race)
+    assert all(who(pipeline, photo) == {"11": "inferred"} for photo in hidden)
+    assert all(len(outcome.matches) <= 1 for outcome in pipeline.outcomes().values())
+    assert sum(len(found) for outcome in pipeline.outcomes().values() for found in outcome.matches.values()) == 160
+
+
+def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "MOST_SEARCHES", 3)
+    race = {f"photo{n}": [Person(name, "") for name in NAMES[:2]] for n in range(4)}
+    all_told(pipeline, race)
+    before = searches(pipeline)
+    notes = [
+        Note.about(RACE, "search-photo", pipeline.envelopes[0].meta, photo_id=photo, all_faces=False) for photo in race
+    ]
+    pipeline.handle("identity", list(notes))
+    assert searches(pipeline) - before == 2
+    assert [each.body for each in pipeline.pending] == [note.to_json() for note in notes[1:]]
+
+
+def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_the_table_was_lost(
+    pipeline: Pipeline,
+) -> None:
+    # Mutation: index's revision without `since`. Archived FacesIndexed of before the switch would hold.
+    paint(pipeline, {"one": [Person("ann", "11")]})
+    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), ingested("one"))
+    pipeline.run()
+    archived = [envelope.data for envelope in pipeline.envelopes if isinstance(envelope.data, FacesIndexed)]
+    lost = Pipeline(rekognition=pipeline.rekognition)
+    lost.occurred_at = "2026-10-26T01:00:00Z"
+    lost.hear(configured(faces=False, revision="02"))
+    lost.run()
+    lost.occurred_at = META.occurred_at
+    lost.hear(ingested("one"))
+    lost.run()
+    lost.hear(*archived)
+    lost.run()
+    assert lost.outcomes()["one"].faces == ()
 
 
 def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipeline) -> None:
