@@ -646,9 +646,9 @@ def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_
     lost.hear(configured(faces=False, revision="02"))
     lost.run()
     lost.occurred_at = META.occurred_at
-    lost.hear(ingested("one"))
-    lost.run()
     lost.hear(*archived)
+    lost.run()
+    lost.hear(ingested("one"))
     lost.run()
     assert lost.outcomes()["one"].faces == ()
 
