@@ -1,4 +1,8 @@
-"""Which of the archived events a replay sends: all, those that failed, or those of which the stage holds nothing."""
+"""Which of the archived events a replay sends: all, those that failed, or those of which the stage holds nothing.
+
+What people decided is always sent. A table of the past holds a photo that was deleted since: nothing of it is missing,
+and yet it has to go.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from ops.status import Step, status
 from ops.target import Target
 from shared import naming
 from shared.errors import InvalidKey
-from shared.keys import RACE_FILE, ROSTER_FILE, KeyKind, RaceRef, parse_key
+from shared.keys import KeyKind, RaceRef, parse_key
 from shared.table import Key
 
 Only = Literal["failed", "missing", "all"]
@@ -33,7 +37,7 @@ _STEPS: Mapping[tuple[str, str], Step] = {
 
 
 def choose(target: Target, plan: Plan, events: Sequence[Collected], only: Only) -> list[Collected]:
-    """The events to send, each with the functions that are to get it."""
+    """The events to send, each with the functions that are to get it: with a decision, all that hear it."""
     wanted: dict[str, Collection[int]]
     if only == "all":
         return list(events)
@@ -42,7 +46,9 @@ def choose(target: Target, plan: Plan, events: Sequence[Collected], only: Only) 
     else:
         wanted = {function.name: _missing(target, plan, function.name, events) for function in plan.functions}
     narrowed = (
-        replace(event, functions=tuple(name for name in event.functions if number in wanted[name]))
+        event
+        if event.decision
+        else replace(event, functions=tuple(name for name in event.functions if number in wanted[name]))
         for number, event in enumerate(events)
     )
     return [event for event in narrowed if event.functions]
@@ -104,18 +110,19 @@ def _missing(target: Target, plan: Plan, function: str, events: Sequence[Collect
 
 
 def _items(stage: str, function: str, event: Collected) -> Iterable[Key]:
-    """The items in which a stage keeps what it makes of an event; none where it keeps nothing of it."""
+    """The items in which a stage keeps what it makes of an event; none where it keeps nothing of it, nor of decisions.
+
+    Decisions are sent whatever the table holds.
+    """
     about = event.about
-    if about.race is None:
+    if about.race is None or event.decision:
         return
-    match stage, about.what:
-        case _, "RaceConfigured":
-            names = ["RACE"]
-        case _, "RosterImported":
-            names = ["ROSTER"]
-        case "races" | "ingest", "Object Created" | "Object Deleted":
-            names = _of_upload(stage, about.key or "")
-        case "faces", _:
+    match stage:
+        case "races":
+            return  # hears of settings and rosters alone, which are decisions
+        case "ingest":
+            names = [f"KEY#{about.key}"] if _is_photo(about.key or "") else []
+        case "faces":
             names = [f"{'INDEXED' if function == 'index' else 'IDENTITY'}#{photo}" for photo in about.subjects]
         case _:
             names = [f"PHOTO#{photo}" for photo in about.subjects]
@@ -123,17 +130,8 @@ def _items(stage: str, function: str, event: Collected) -> Iterable[Key]:
         yield about.race.partition, name
 
 
-def _of_upload(stage: str, key: str) -> list[str]:
+def _is_photo(key: str) -> bool:
     try:
-        kind = parse_key(key).kind
+        return parse_key(key).kind is KeyKind.RAW_PHOTO
     except InvalidKey:
-        kind = KeyKind.RAW_PHOTO  # misplaced: ingest keeps why it rejected it
-    match stage, kind:
-        case "ingest", KeyKind.RAW_PHOTO:
-            return [f"KEY#{key}"]
-        case "races", KeyKind.RACE_FILE:
-            return [f"OUTCOME#{RACE_FILE}"]
-        case "races", KeyKind.ROSTER_FILE:
-            return [f"OUTCOME#{ROSTER_FILE}"]
-        case _:
-            return []
+        return True  # misplaced: ingest keeps why it rejected it

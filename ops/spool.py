@@ -1,8 +1,8 @@
 """The archived events of a replay: which of them functions of a stage hear, each once, with their bodies in a file.
 
-What people decided goes along: when events of a part of time are replayed, later deletions, settings and corrections
-about the same photos and races are, too. So nothing is shown or looked at again that was deleted since, nor faces in a
-race that has switched them off, also where the stage has lost its table.
+What people decided goes along: when events of a part of time are replayed, later deletions, settings, rosters and
+corrections about the same photos and races are, too. So nothing is shown or looked at again that was deleted since, nor
+faces in a race that has switched them off, also where the stage has lost its table.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from ops.about import About, about
 from shared import messages, naming
-from shared.errors import InvalidMessage
-from shared.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured
-from shared.keys import RaceRef
+from shared.errors import InvalidKey, InvalidMessage
+from shared.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured, RosterImported
+from shared.keys import RACE_FILE, ROSTER_FILE, KeyKind, RaceRef, parse_key
 from shared.messages import Message, ObjectCreated, ObjectDeleted
 from shared.stage import Function, Uploads
 
@@ -112,7 +112,7 @@ class Spool:
         """Of what came after the plan's time keep only what is about the same photos, keys or races."""
         within = [event for event in self.events if event.at <= plan.window.end]
         subjects = {subject for event in within for subject in event.about.subjects}
-        subjects |= {f"{RaceConfigured.__name__} {event.about.race}" for event in within}
+        subjects |= {subject for race in {event.about.race for event in within} if race for subject in _of_race(race)}
         self.events = [event for event in self.events if event.at <= plan.window.end or event.about.subjects & subjects]
 
     def bodies(self, chosen: Sequence[Collected]) -> Iterator[str]:
@@ -126,10 +126,30 @@ class Spool:
 def _decides(message: Message) -> bool:
     """Whether a person decided something that holds until somebody decides otherwise."""
     match message:
-        case ObjectDeleted() | Envelope(data=PhotoWithdrawn() | RaceConfigured() | BibCorrected() | MatchCut()):
+        case ObjectDeleted():
+            return True
+        case ObjectCreated(key=key):
+            return _is_race_file(key)
+        case Envelope(data=PhotoWithdrawn() | RaceConfigured() | RosterImported() | BibCorrected() | MatchCut()):
             return True
         case _:
             return False
+
+
+def _is_race_file(key: str) -> bool:
+    """Whether it is a race's settings or its roster."""
+    try:
+        return parse_key(key).kind in (KeyKind.RACE_FILE, KeyKind.ROSTER_FILE)
+    except InvalidKey:
+        return False
+
+
+def _of_race(race: RaceRef) -> Iterator[str]:
+    """What a decision about the whole race is about (ops.about)."""
+    for event in (RaceConfigured, RosterImported):
+        yield f"{event.__name__} {race}"
+    for file in (RACE_FILE, ROSTER_FILE):
+        yield f"{race.prefix}{file}"
 
 
 def hears(function: Function, message: Message) -> bool:

@@ -2,14 +2,15 @@
 
 Mutations that were tried, each of which a test here notices: no cancelling; what older replays left not thrown away;
 the time's end not included; later decisions left behind, or all of them taken along; a suffix not looked at; what
-failed of all functions together; the item of another function looked for; sent as it was collected.
+failed of all functions together; the item of another function looked for; sent as it was collected; decisions chosen
+like the rest; a roster, or the file it came in, not taken for a decision; those of another race taken along.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ import pytest
 from ops import cli, replay, sqs
 from ops.cards import queued_functions
 from ops.errors import Failed
-from ops.replay_choice import choose
+from ops.replay_choice import Only, choose
 from ops.spool import Plan, Spool, Window, hears
 from ops.target import Target
 from services.faces.stage import STAGE as FACES
 from services.ingest.stage import STAGE as INGEST
 from services.races.stage import STAGE as RACES
 from shared import messages, naming
-from shared.events import BibCorrected, BibsRead, DomainEvent, RaceConfigured
+from shared.events import BibCorrected, BibsRead, Box, DomainEvent, MatchCut, ObjectRef, RaceConfigured, RosterImported
 from shared.keys import RaceRef
 from shared.race import RaceSettings
 from tests.adapters import recovery
@@ -56,6 +57,17 @@ def read(photo_id: str) -> BibsRead:
 
 def corrected(photo_id: str) -> BibCorrected:
     return BibCorrected(**RACE._asdict(), photo_id=photo_id, bib="1", here=True, revision=1)
+
+
+def cut(photo_id: str) -> MatchCut:
+    box = Box(left=0.1, top=0.1, width=0.1, height=0.1)
+    faces = {"photo_id": photo_id, "box": box, "other_photo_id": "q", "other_box": box}
+    return MatchCut(**RACE._asdict(), **faces, cut=True, revision=1)
+
+
+def imported(race: RaceRef = RACE) -> RosterImported:
+    roster = ObjectRef(bucket="derived", key="r")
+    return RosterImported(**race._asdict(), roster=roster, runners=1, problems=(), revision="01")
 
 
 def at(minutes: float) -> str:
@@ -138,6 +150,23 @@ def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
         ("BibCorrected", "p1"),
         ("RaceConfigured", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "other", "event"),
+    [("race.json", "roster.csv", configured), ("roster.csv", "race.json", imported)],
+)
+def test_a_later_word_about_the_whole_race_goes_along_as_a_file_and_as_an_event(
+    file: str, other: str, event: Callable[[RaceRef], DomainEvent], tmp_path: Path
+) -> None:
+    earlier, later = notification(f"{RACE.prefix}{other}", at=at(1)), notification(f"{RACE.prefix}{file}", at=at(90))
+    others = notification(f"{OTHER.prefix}{file}", at=at(90))
+    spool = spooled(tmp_path, planned("races"), earlier, later, others)
+    assert [event.at for event in spool.events] == [NOON + timedelta(minutes=1), NOON + timedelta(minutes=90)]
+    (tmp_path / "events.jsonl").unlink()
+    said = (on_the_bus(event(race), at(90)) for race in (RACE, OTHER))
+    spool = spooled(tmp_path, planned("ocr"), on_the_bus(ingested("p1"), at(1)), *said)
+    assert kinds(spool) == [("PhotoIngested", ("read",)), (event(RACE).__class__.__name__, ("read",))]
 
 
 # --- when -----------------------------------------------------------------------------------------------
@@ -297,21 +326,18 @@ def chosen(target: Target, plan: Plan, spool: Spool, only: Any) -> list[tuple[st
 
 def test_only_failed_is_what_lies_in_the_functions_dead_letter_queues(target: Target, tmp_path: Path) -> None:
     plan = planned("faces")
-    events = [on_the_bus(event, at(1)) for event in (withdrawn("p1"), withdrawn("p2"), withdrawn("p3"), configured())]
-    spool = spooled(tmp_path, plan, *events)
+    of_index, of_identity = (ingested(f"p{number}") for number in (1, 2, 3)), (read(f"p{number}") for number in (1, 2))
+    spool = spooled(tmp_path, plan, *(on_the_bus(event, at(1)) for event in (*of_index, *of_identity)))
     assert chosen(target, plan, spool, "failed") == []
     send(target, naming.dead_letter_queue(ENV, "faces", "index"), on_the_bus(ingested("p1")))
     identity = recovery.arn_of(naming.queue(ENV, "faces", "identity"))
     send(target, naming.rule_dead_letter_queue(ENV, "faces"), on_the_bus(read("p2")), TARGET_ARN=identity)
     send(target, naming.dead_letter_queue(ENV, "ocr", "read"), on_the_bus(ingested("p3")))
     assert chosen(target, plan, spool, "failed") == [
-        ("PhotoWithdrawn", "p1", ("index",)),
-        ("PhotoWithdrawn", "p2", ("identity",)),
+        ("PhotoIngested", "p1", ("index",)),
+        ("BibsRead", "p2", ("identity",)),
     ]
-    review = messages.Note.about(RACE, "review-race", recovery.META).to_json()
-    send(target, naming.dead_letter_queue(ENV, "faces", "index"), review)
-    assert ("RaceConfigured", None, ("index",)) in chosen(target, plan, spool, "failed")
-    assert len(chosen(target, plan, spool, "all")) == 4
+    assert len(chosen(target, plan, spool, "all")) == 5
 
 
 def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Target, tmp_path: Path) -> None:
@@ -331,10 +357,9 @@ def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Ta
     ("stage", "held", "event", "function"),
     [
         ("ocr", "PHOTO#p1", on_the_bus(ingested("p1"), at(1)), "read"),
-        ("ocr", "RACE", on_the_bus(configured(), at(1)), "read"),
         ("faces", "INDEXED#p1", on_the_bus(ingested("p1"), at(1)), "index"),
         ("faces", "IDENTITY#p1", on_the_bus(read("p1"), at(1)), "identity"),
-        ("search", "PHOTO#p1", on_the_bus(withdrawn("p1"), at(1)), "gallery"),
+        ("search", "PHOTO#p1", on_the_bus(ingested("p1"), at(1)), "gallery"),
         ("ingest", f"KEY#{KEY}", notification(KEY, at=at(1)), "intake"),
         (
             "ingest",
@@ -342,7 +367,6 @@ def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Ta
             notification(f"{RACE.prefix}RAW/raw photos/a.jpg", at=at(1)),
             "intake",
         ),
-        ("races", "OUTCOME#race.json", notification(RACE_FILE, at=at(1)), "intake"),
     ],
 )
 def test_only_missing_is_what_the_function_keeps_no_item_of(
@@ -359,9 +383,37 @@ def test_only_missing_is_what_the_function_keeps_no_item_of(
 
 
 def test_what_a_stage_keeps_nothing_of_is_never_missing(target: Target, tmp_path: Path) -> None:
-    for stage, key in (("ingest", RACE_FILE), ("ingest", "notes.txt"), ("ingest", "a/b/raw_photos/")):
+    for stage, key in (("races", "raw photos/race.json"), ("ingest", "notes.txt"), ("ingest", "a/b/raw_photos/")):
         plan = planned(stage)
         assert chosen(target, plan, spooled(tmp_path, plan, notification(key, at=at(1))), "missing") == []
+
+
+@pytest.mark.parametrize("only", ["missing", "failed"])
+@pytest.mark.parametrize(
+    ("stage", "decided", "functions"),
+    [
+        ("ingest", notification(KEY, "Deleted", at=at(2), sequencer="02"), ("intake",)),
+        ("races", notification(RACE_FILE, at=at(2)), ("intake",)),
+        ("races", notification(f"{RACE.prefix}roster.csv", at=at(2)), ("intake",)),
+        ("ocr", on_the_bus(configured(), at(2)), ("read",)),
+        ("ocr", on_the_bus(imported(), at(2)), ("read",)),
+        ("ocr", on_the_bus(withdrawn("p1"), at(2)), ("read",)),
+        ("faces", on_the_bus(withdrawn("p1"), at(2)), ("index", "identity")),
+        ("faces", on_the_bus(corrected("p1"), at(2)), ("identity",)),
+        ("faces", on_the_bus(cut("p1"), at(2)), ("identity",)),
+        ("search", on_the_bus(withdrawn("p1"), at(2)), ("gallery",)),
+    ],
+)
+def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothing_is_missing(
+    stage: str, decided: str, functions: tuple[str, ...], only: Only, target: Target, tmp_path: Path
+) -> None:
+    for held in ("RACE", "ROSTER", "PHOTO#p1", "INDEXED#p1", "IDENTITY#p1", "OUTCOME#race.json", "OUTCOME#roster.csv"):
+        put(stage, held)
+    put(stage, f"KEY#{KEY}", key=KEY, sequencer="01", state="ingested", photo_id="p1", at=at(1))
+    plan = planned(stage)
+    spool = spooled(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
+    (sent,) = choose(target, plan, spool.events, only)
+    assert (list(spool.bodies([sent])), sent.functions) == ([decided], functions)
 
 
 # --- sending --------------------------------------------------------------------------------------------
