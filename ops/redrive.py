@@ -20,19 +20,24 @@ from ops.target import Target
 from shared import naming
 
 _HIDDEN_SECONDS = 60  # from the others while a letter is on its way; a few seconds are enough
+_KEPT_SECONDS = 600  # so long a letter that stays does not come again; put back at the end
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A dead-letter queue with so many letters, about."""
+    """A dead-letter queue with so many letters to move, about; there may be more where it was too long to look at."""
 
     place: Place
     letters: int
+    more: bool = False
 
 
 @dataclass
 class Redriven:
-    """What became of the letters of a redrive; `strays` are letters that do not say where they belong, and stay."""
+    """What became of the letters of a redrive; `strays` are letters that do not say where they belong, and stay.
+
+    Where one function's letters were asked for, strays are nobody's and not counted.
+    """
 
     moved: int = 0
     strays: int = 0
@@ -40,16 +45,23 @@ class Redriven:
 
 
 def waiting(target: Target, stage: str, function: str | None = None) -> list[Waiting]:
-    """The stage's dead-letter queues that are not empty; with `function` that function's, and the rules'.
+    """The stage's dead-letter queues with something to move; with `function` its queue, and what the rules have for it.
 
     Raises Failed for a stage or function there is not.
     """
+    found = [_waiting(target, place, function) for place in places(target.env, stage, function)]
+    return [each for each in found if each.letters]
+
+
+def _waiting(target: Target, place: Place, function: str | None) -> Waiting:
     client = target.client("sqs")
-    counted = [
-        Waiting(place, sqs.depth(client, sqs.url_of(client, place.queue)))
-        for place in places(target.env, stage, function)
-    ]
-    return [each for each in counted if each.letters]
+    url = sqs.url_of(client, place.queue)
+    depth = sqs.depth(client, url)
+    if place.function or function is None or not depth:
+        return Waiting(place, depth)
+    wanted = naming.queue(target.env, place.stage, function)
+    letters = sum(_goal(target.env, place, letter) == wanted for letter in sqs.peek(client, url))
+    return Waiting(place, letters, more=depth > sqs.MOST_PEEKED)
 
 
 def redrive(
@@ -83,21 +95,21 @@ def _empty(
 ) -> None:
     client = target.client("sqs")
     source = sqs.url_of(client, place.queue)
+    wanted = None if function is None else naming.queue(target.env, place.stage, function)
     kept: dict[str, sqs.Message] = {}
     try:
         while letters := sqs.receive(client, source, hidden_s=_HIDDEN_SECONDS):
-            fresh = [letter for letter in letters if letter["MessageId"] not in kept]
-            if not fresh:
-                return
             by_queue: dict[str, list[sqs.Message]] = {}
-            for letter in fresh:
+            staying = []
+            for letter in letters:
                 goal = _goal(target.env, place, letter)
-                if goal is None:
-                    outcome.strays += 1
-                if goal is None or _newer(letter, began_ms) or not _wanted(target.env, place, function, goal):
+                if goal is None or _newer(letter, began_ms) or wanted not in (None, goal):
+                    staying.append(letter)
+                    outcome.strays += goal is None and wanted is None and letter["MessageId"] not in kept
                     kept[letter["MessageId"]] = letter
                 else:
                     by_queue.setdefault(goal, []).append(letter)
+            sqs.hide(client, source, staying, _KEPT_SECONDS)
             for goal, theirs in by_queue.items():
                 sqs.send(client, sqs.url_of(client, goal), [_as_it_was(place, letter) for letter in theirs])
                 sqs.delete(client, source, theirs)
@@ -117,10 +129,6 @@ def _goal(env: str, place: Place, letter: sqs.Message) -> str | None:
     name = sqs.name_of(arn) if arn else None
     queues = {naming.queue(env, each.stage, each.function) for each in places(env, place.stage) if each.function}
     return name if name in queues else None
-
-
-def _wanted(env: str, place: Place, function: str | None, goal: str) -> bool:
-    return function is None or goal == naming.queue(env, place.stage, function)
 
 
 def _newer(letter: sqs.Message, began_ms: float) -> bool:

@@ -33,7 +33,6 @@ ARCHIVED_AFTER_MINUTES = 10
 _UNDER_WAY = ("STARTING", "RUNNING")
 _DONE = "COMPLETED"
 _HIDDEN_SECONDS = 60
-_WAIT_SECONDS = 1  # for the first message of a request
 _SETTLE_SECONDS = 20.0  # on AWS: so long nothing may come any more before it was all
 
 
@@ -155,12 +154,15 @@ def _drain(
     client = target.client("sqs")
     url = sqs.url_of(client, naming.replay_queue(target.env))
     received, quiet_since = 0, time.monotonic()
+    over = False
     while True:
-        over = _over(target, started)  # asked before the queue, or the last events could come in between
-        collected = sqs.receive(client, url, hidden_s=_HIDDEN_SECONDS, wait_s=0 if over else _WAIT_SECONDS)
+        collected = sqs.receive(client, url, hidden_s=_HIDDEN_SECONDS)
         if not collected:
             if over and time.monotonic() - quiet_since >= settle_s:
                 return
+            # Asked where nothing came, so once in the second of a wait; and then the queue again, or the last
+            # events could have come in between.
+            over = over or _over(target, started)
             continue
         quiet_since = time.monotonic()
         names = [_replay_name(message["Body"]) for message in collected]

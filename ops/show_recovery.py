@@ -82,14 +82,19 @@ def _for(age: timedelta) -> str:
 
 
 def show_redrive(target: Target, stage: str, function: str | None, *, rate: float, yes: bool, as_json: bool) -> int:
-    """Move dead letters back; the exit code. Raises UsageError where it would have to ask and cannot."""
+    """Move dead letters back; the exit code, 1 where some that were counted did not come.
+
+    Raises UsageError where it would have to ask and cannot.
+    """
     _must_be_able_to_ask(yes=yes)
     found = waiting(target, stage, function)
     total = sum(each.letters for each in found)
     for each in found:
-        console.print(f"{counted(each.letters, 'letter')} in {each.place.queue}", markup=False)
+        about = "at least " if each.more else ""
+        console.print(f"{about}{counted(each.letters, 'letter')} in {each.place.queue}", markup=False)
     if not total:
-        console.print(f"The stage '{stage}' has no dead letters.")
+        of = f"function '{function}' of the stage" if function else "stage"
+        console.print(f"The {of} '{stage}' has no dead letters.")
     elif not _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes):
         return 1
     outcome = Redriven()
@@ -103,11 +108,18 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
             f"{counted(outcome.strays, 'letter')} left where they are: they do not say where they belong. "
             f"Look at them with: snaprace dlq --stage {stage}"
         )
+    missing = max(0, total - outcome.moved - outcome.strays)
+    if missing:
+        console.print(
+            f"[bold red]{counted(missing, 'letter')} did not come[/], perhaps because somebody looks at them. "
+            "In a minute run the same command again."
+        )
     if as_json:
-        print(json.dumps({"moved": outcome.moved, "by_queue": outcome.by_queue, "strays": outcome.strays}, indent=2))
+        told = {"moved": outcome.moved, "by_queue": outcome.by_queue, "strays": outcome.strays, "missing": missing}
+        print(json.dumps(told, indent=2))
     elif outcome.moved:
         console.print("See how they get on: snaprace status; what fails again comes back into snaprace dlq.")
-    return 0
+    return 1 if missing else 0
 
 
 # --- replay -------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
-"""SQS as the operator's commands use it: look into a queue, and move messages without losing one."""
+"""SQS as the operator's commands use it: look into a queue, and move messages without losing one.
+
+Every request for messages waits for them. One that does not asks only a part of SQS's machines, and where a queue has
+few messages often finds none: nothing received means an empty queue only after a wait.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +16,9 @@ Message = dict[str, Any]
 """A message as ReceiveMessage gives it, with all its attributes."""
 
 MOST_AT_ONCE = 10
+WAIT_SECONDS = 1
+"""For the first message of a request."""
+
 MAX_BYTES = 256_000  # of a request; SQS takes 1 MiB since 2025, and the older 256 KiB everywhere
 
 _PEEK_SECONDS = 30  # for so long, at most, a message that is being looked at is hidden from others
@@ -38,13 +44,13 @@ def depth(client: Any, url: str) -> int:
     return sum(map(int, attributes.values()))
 
 
-def receive(client: Any, url: str, *, hidden_s: int, wait_s: int = 0) -> list[Message]:
-    """Up to ten messages, hidden from others for `hidden_s` seconds; waits `wait_s` seconds for the first."""
+def receive(client: Any, url: str, *, hidden_s: int) -> list[Message]:
+    """Up to ten messages, hidden from others for `hidden_s` seconds; none where the queue is empty."""
     answer = client.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=MOST_AT_ONCE,
         VisibilityTimeout=hidden_s,
-        WaitTimeSeconds=wait_s,
+        WaitTimeSeconds=WAIT_SECONDS,
         MessageSystemAttributeNames=["All"],
         MessageAttributeNames=["All"],
     )
@@ -53,20 +59,32 @@ def receive(client: Any, url: str, *, hidden_s: int, wait_s: int = 0) -> list[Me
 
 def release(client: Any, url: str, messages: Sequence[Message]) -> None:
     """Let others receive the messages at once."""
-    for message in messages:
-        with contextlib.suppress(client.exceptions.MessageNotInflight):
-            client.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+    hide(client, url, messages, 0)
+
+
+def hide(client: Any, url: str, messages: Sequence[Message], seconds: int) -> None:
+    """Hide received messages from others for so long from now; those that are no longer ours stay as they are."""
+    for first in range(0, len(messages), MOST_AT_ONCE):
+        part = enumerate(messages[first : first + MOST_AT_ONCE])
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+            for number, message in part
+        ]
+        client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
 def peek(client: Any, url: str) -> list[Message]:
-    """A queue's messages. They are hidden from others while this looks for the next ones, and then put back."""
+    """A queue's messages. They are hidden from others while this looks for the next ones, and then put back.
+
+    At most MOST_PEEKED, give or take a request's. Ask for the depth before: it takes a second to find a queue empty.
+    """
     taken: dict[str, Message] = {}
     try:
-        while len(taken) < MOST_PEEKED:
-            fresh = {message["MessageId"]: message for message in receive(client, url, hidden_s=_PEEK_SECONDS)}
-            if not fresh.keys() - taken.keys():
-                break
-            taken |= fresh
+        while len(taken) < MOST_PEEKED and (received := receive(client, url, hidden_s=_PEEK_SECONDS)):
+            known = len(taken)
+            taken |= {message["MessageId"]: message for message in received}
+            if len(taken) == known:
+                break  # the first ones come again: all were seen
     finally:
         release(client, url, list(taken.values()))
     return list(taken.values())

@@ -12,6 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
+from ops import sqs
 from ops.cards import card_of, stage_names
 from ops.target import Target, choose
 from shared import naming
@@ -24,8 +25,10 @@ META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at
 
 
 @contextmanager
-def everything(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[Target]:
-    """The environment dev with all that the commands look at."""
+def everything(monkeypatch: pytest.MonkeyPatch, home: object, *, waits: bool = False) -> Iterator[Target]:
+    """The environment dev with all that the commands look at; the mocked queues need no waiting, unless it `waits`."""
+    if not waits:
+        monkeypatch.setattr(sqs, "WAIT_SECONDS", 0)
     with deployed(monkeypatch, home, _target()) as target:
         _make(target)
         yield target
@@ -39,7 +42,7 @@ def _target() -> Target:
 
 def _make(target: Target) -> None:
     """Queues, archives, the rules that collect a replay, log groups."""
-    sqs, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
+    queues, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
     names = {naming.replay_queue(ENV)}
     for stage in stage_names():
         for function in card_of(stage).queued:
@@ -48,7 +51,7 @@ def _make(target: Target) -> None:
             logs.create_log_stream(logGroupName=log_group(stage, function.name), logStreamName="s")
         names.add(naming.rule_dead_letter_queue(ENV, stage))
     for name in names:
-        sqs.create_queue(QueueName=name)
+        queues.create_queue(QueueName=name)
     collector = {"Id": "queue", "Arn": arn_of(naming.replay_queue(ENV))}
     pattern = {"replay-name": [{"prefix": naming.replay_prefix(ENV)}]}
     for archive, bus in ((naming.uploads_archive(ENV), "default"), (naming.events_archive(ENV), naming.bus(ENV))):
@@ -138,6 +141,23 @@ def before(target: Target, operation: str, do: Callable[[], Any]) -> Iterator[No
         return None if answer is None else AWSResponse(request.url, 200, {}, _Raw(json.dumps(answer).encode()))
 
     hooks, event = target.client(operation.partition(".")[0]).meta.events, f"before-send.{operation}"
+    hooks.register_first(event, step)
+    try:
+        yield
+    finally:
+        hooks.unregister(event, step)
+
+
+@contextmanager
+def asked_for_messages(target: Target, then: Callable[[str, int], bool]) -> Iterator[None]:
+    """Before each request for messages `then` gets the queue's name and the wait; where it says no, none come."""
+
+    def step(request: Any, **_: Any) -> Any:
+        asked = json.loads(request.body)
+        come = then(sqs.name_of(asked["QueueUrl"]), asked["WaitTimeSeconds"])
+        return None if come else AWSResponse(request.url, 200, {}, _Raw(b"{}"))
+
+    hooks, event = target.client("sqs").meta.events, "before-send.sqs.ReceiveMessage"
     hooks.register_first(event, step)
     try:
         yield

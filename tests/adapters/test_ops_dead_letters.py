@@ -2,7 +2,8 @@
 
 Mutations that were tried, each of which a test here notices: deleted before it is sent; the letter's receipt not
 released after a look; the rules' letters sent to the first function; what dies again moved again; reasons looked for in
-another function's log; a stray deleted.
+another function's log; a stray deleted; asked without a wait; empty queues asked; what stays not hidden for longer; all
+of the rules' letters counted for one function; what did not come not missed.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from moto.sqs import models as sqs_models
 
 from ops.dead_letters import letters, with_reasons
 from ops.errors import Failed
 from ops.redrive import Redriven, redrive, waiting
-from ops.show_recovery import show_letters
+from ops.show_recovery import show_letters, show_redrive
 from ops.target import Target
 from shared import naming
 from tests.adapters import recovery
@@ -97,6 +99,25 @@ def test_looking_takes_nothing_out(target: Target) -> None:
     assert len(bodies(target, READ_DLQ)) == 25, "and they can be received at once"
 
 
+def test_queues_with_something_in_them_are_waited_for_and_the_others_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def as_on_aws(queue: str, wait_s: int) -> bool:
+        asked.append(queue)
+        return wait_s > 0  # without a wait a queue with few messages often says that it has none
+
+    with (
+        recovery.everything(monkeypatch, tmp_path / "home", waits=True) as target,
+        recovery.asked_for_messages(target, as_on_aws),
+    ):
+        send(target, READ_DLQ, on_the_bus(ingested("p1")))
+        assert len(letters(target)) == 1
+        assert back(target, "ocr").moved == 1
+    assert set(asked) == {READ_DLQ}
+
+
 def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(12):
         photo = send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
@@ -162,6 +183,43 @@ def test_what_does_not_say_where_it_belongs_stays(target: Target) -> None:
     outcome = back(target, "faces")
     assert (outcome.moved, outcome.strays) == (0, 2)
     assert sorted(bodies(target, FACES_RULES)) == ["by hand", "elsewhere"]
+
+
+def test_what_stays_does_not_come_again_before_the_others(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    for photo, queue in [(f"p{number}", INDEX) for number in range(15)] + [
+        (f"q{number}", IDENTITY) for number in "abc"
+    ]:
+        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=recovery.arn_of(queue))
+    (found,) = waiting(target, "faces", "identity")
+    assert (found.letters, found.more) == (3, False), "the others are not counted"
+    late, now = 0, sqs_models.unix_time_millis
+    monkeypatch.setattr(sqs_models, "unix_time_millis", lambda: now() + late)
+
+    def a_minute_passes(_queue: str, _wait_s: int) -> bool:
+        nonlocal late
+        late += 61_000
+        assert late < 600_000, "it goes on for ever"
+        return True
+
+    with recovery.asked_for_messages(target, a_minute_passes):
+        assert redrive(target, [found], rate=1_000, function="identity").by_queue == {IDENTITY: 3}
+    assert len(bodies(target, FACES_RULES)) == 15, "and can be received at once"
+
+
+def test_letters_that_were_counted_and_did_not_come_are_missed(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+    target.client("sqs").receive_message(QueueUrl=recovery.url_of(target, READ_DLQ), VisibilityTimeout=300)
+    assert show_redrive(target, "ocr", None, rate=1_000, yes=True, as_json=True) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"moved": 2, "by_queue": {READ: 2}, "strays": 0, "missing": 1}
+    assert "1 letter did not come" in said.err
+    send(target, FACES_RULES, "by hand")
+    assert show_redrive(target, "faces", None, rate=1_000, yes=True, as_json=False) == 0, "left on purpose"
+    assert show_redrive(target, "faces", "index", rate=1_000, yes=True, as_json=False) == 0
+    assert "The function 'index' of the stage 'faces' has no dead letters." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("moment", ["SendMessageBatch", "DeleteMessageBatch"])
