@@ -73,7 +73,7 @@ def _about_note(note: Note, story: str | None) -> About:
 
 
 def race_of(key: str) -> RaceRef | None:
-    """The race that a key belongs to, or for one that is nearly a photo's, most likely does."""
+    """The race that a key belongs to, or for one that is nearly a photo's, most likely does; None for a file name."""
     try:
         return parse_key(key).race
     except InvalidKey:

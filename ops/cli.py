@@ -605,7 +605,7 @@ def cost(region: str, as_json: bool) -> None:
 
 def _race_of(photo: str, organizer: str | None, event: str | None) -> tuple[Target, RaceRef]:
     """Where a photo is: the race that its key names, or the one the options name."""
-    from ops.photo import race_of
+    from ops.about import race_of
 
     target, named = _target(), race_of(photo)
     return target, _the_race(target, *(named or (organizer, event)))

@@ -14,7 +14,7 @@ from ops.status import Upload, missing_steps, state_of, to_be_matched
 from ops.target import Target
 from ops.upload import uploaded
 from shared.events import Box, Evidence, Face, Reading, Suggestion
-from shared.keys import RAW_PHOTOS, RaceRef, parse_key
+from shared.keys import RAW_PHOTOS, RaceRef
 from shared.table import Item
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
@@ -101,11 +101,6 @@ class Photo(msgspec.Struct, frozen=True, kw_only=True):
         face_id = next((runner.face_id for runner in self.identified.runners if runner.bib == bib), None)
         numbers = {face.face_id: number for number, face in enumerate(self.identified.faces, start=1)}
         return numbers.get(face_id) if face_id else None
-
-
-def race_of(name: str) -> RaceRef | None:
-    """The race that a photo's key names; None for a file name or a photo id."""
-    return parse_key(name).race if "/" in name else None
 
 
 def find(target: Target, race: RaceRef, name: str) -> Photo:

@@ -9,8 +9,9 @@ from itertools import count
 import msgspec
 import pytest
 
+from ops.about import race_of
 from ops.explain import Explanation, explain, photos_named_in
-from ops.photo import filenames, find, race_of
+from ops.photo import filenames, find
 from ops.target import Target
 from shared import naming
 from shared.errors import SnapRaceError
@@ -69,6 +70,17 @@ def test_a_photo_is_known_by_its_id_its_key_and_its_name(target: Target, name: s
 def test_a_key_names_its_race_and_a_name_does_not() -> None:
     assert race_of(key_of(1)) == RACE
     assert race_of("결승 1.jpg") is None
+
+
+def test_a_misplaced_upload_is_explained_by_its_key(target: Target) -> None:
+    key = f"{RACE.prefix}RAW/raw photos/a.jpg"
+    put(
+        "ingest", f"KEY#{key}", RACE, key=key, sequencer="01", state="rejected", reason="key_wrong_depth", message="So."
+    )
+    race = race_of(key)
+    assert race == RACE
+    (upload,) = find(target, race, key).uploads
+    assert (upload.state, upload.reason) == ("rejected", "key_wrong_depth")
 
 
 @pytest.mark.parametrize("name", ["nobody.jpg", "0" * 32, f"{RACE.prefix}raw_photos/결승 1.jp"])
