@@ -117,7 +117,9 @@ def chaos(runs: int, seed: int, as_json: bool) -> None:
     """
     from bench.chaos import run
 
-    _print(run(runs, seed, lambda text: click.echo(text, err=True)), as_json)
+    report = run(runs, seed, lambda text: click.echo(text, err=True))
+    _print(report, as_json)
+    sys.exit(0 if report["identical"] else 1)
 
 
 def _print(report: dict[str, Any], as_json: bool) -> None:
