@@ -536,8 +536,10 @@ def replay(
 ) -> None:
     """Send archived uploads and events to one stage once more: after its table was lost, or a defect was mended.
 
-    Says first how many events, and asks; ends with what changed. What changes nothing is neither archived again nor
-    told to anybody. On AWS an event may take 10 minutes to be in the archive. To repeat it does no harm.
+    Says first how many events, and asks; ends with what changed. What people decided (deletions, settings, rosters,
+    corrections) always goes along. What only repeats is not archived again; the stages behind hear it as a repetition
+    and change nothing, at their own pace, not at --rate. On AWS an event may take 10 minutes to be in the archive. To
+    repeat the command does no harm.
 
     \b
     snaprace replay --stage search

@@ -14,12 +14,11 @@ from ops.status import Upload, missing_steps, state_of, to_be_matched
 from ops.target import Target
 from ops.upload import uploaded
 from shared.events import Box, Evidence, Face, Reading, Suggestion
-from shared.keys import RAW_PHOTOS, RaceRef
+from shared.keys import RAW_PHOTOS, RaceRef, sort_key
 from shared.table import Item
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 _SAME_FACE = 0.3  # intersection over union from which two boxes are of one face, as the faces stage has it
-_MAX_PREFIX = 900  # bytes; of longer keys the stages keep that much as it is
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,9 +202,7 @@ def _keys_named(target: Target, race: RaceRef, name: str) -> list[str]:
 
 
 def _record(target: Target, race: RaceRef, key: str) -> Item | None:
-    beginning = key.encode()[:_MAX_PREFIX].decode(errors="ignore")
-    found = target.table("ingest").query(race.partition, f"KEY#{beginning}")
-    return next((item for item in found if item["key"] == key), None)
+    return target.table("ingest").get(race.partition, sort_key("KEY#", key))
 
 
 def _last_part(key: str) -> str:

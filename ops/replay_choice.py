@@ -19,7 +19,7 @@ from ops.status import Step, status
 from ops.target import Target
 from shared import naming
 from shared.errors import InvalidKey
-from shared.keys import KeyKind, RaceRef, parse_key
+from shared.keys import KeyKind, RaceRef, parse_key, sort_key
 from shared.table import Key
 
 Only = Literal["failed", "missing", "all"]
@@ -121,7 +121,7 @@ def _items(stage: str, function: str, event: Collected) -> Iterable[Key]:
         case "races":
             return  # hears of settings and rosters alone, which are decisions
         case "ingest":
-            names = [f"KEY#{about.key}"] if _is_photo(about.key or "") else []
+            names = [sort_key("KEY#", about.key)] if about.key and _is_photo(about.key) else []
         case "faces":
             names = [f"{'INDEXED' if function == 'index' else 'IDENTITY'}#{photo}" for photo in about.subjects]
         case _:

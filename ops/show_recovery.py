@@ -34,6 +34,7 @@ from shared.keys import RaceRef
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20
 _QUIET_POLLS = 3  # between two queues a message is in neither
+_PATIENCE_SECONDS = 600  # in a race that is on, there always is work
 
 
 # --- dead letters -------------------------------------------------------------------------------------
@@ -190,7 +191,10 @@ def _send(
                 advance(done)
 
             send(target, plan, spool, chosen, rate=rate, progress=progress)
-        _wait_until_quiet(target, races)
+        if not _wait_until_quiet(target, races):
+            console.print(
+                "All is sent; other work is still going on, so what changed so far is told. See: snaprace status"
+            )
     except KeyboardInterrupt:
         console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
         raise
@@ -203,16 +207,20 @@ def _given_up(target: Target) -> int:
     return sum(each.messages for each in dead_letter_queues(target))
 
 
-def _wait_until_quiet(target: Target, races: Collection[RaceRef]) -> None:
-    """Wait until no stage has work: what is sent to one is heard by others in turn."""
+def _wait_until_quiet(target: Target, races: Collection[RaceRef]) -> bool:
+    """Wait until no stage has work: what is sent to one is heard by others in turn. False where it does not come."""
     quiet, most = 0, 0
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     with _bar("Waiting for the stages", None) as advance:
         while quiet < _QUIET_POLLS:
+            if time.monotonic() > deadline:
+                return False
             left = backlog(target) + sum(unmatched(target, race) for race in races)
             most = max(most, left)
             advance(most - left, most)
             quiet = 0 if left else quiet + 1
             time.sleep(1 if target.local else 5)
+    return True
 
 
 def _show_changes(changed: Changes) -> None:

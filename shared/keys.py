@@ -175,3 +175,16 @@ def collection_id(env: str, race: RaceRef) -> str:
     """
     digest = hashlib.sha256(race.partition.encode()).hexdigest()[:16]
     return f"snaprace-{env}-{race.organizer_id}-{race.event_id}-{digest}"
+
+
+# A sort key has at most 1,024 bytes, as has an S3 key; ours has a prefix besides.
+_MAX_SORTED_BYTES = 1000
+
+
+def sort_key(prefix: str, key: str) -> str:
+    """The table sort key of what is kept about an S3 key; of a very long one a beginning and a digest."""
+    encoded = key.encode()
+    if len(encoded) <= _MAX_SORTED_BYTES:
+        return prefix + key
+    head = encoded[:900].decode(errors="ignore")
+    return f"{prefix}{head}#{hashlib.sha256(encoded).hexdigest()}"

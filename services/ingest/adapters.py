@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from email.errors import HeaderParseError
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from services.ingest.domain import Change, Gone, KeyRecord, Photo, RaceRecord, check_size, tidy
 from services.ingest.pictures import Rendition
+from shared.keys import sort_key
 from shared.messages import ObjectCreated
 from shared.table import ABSENT, ALWAYS, Condition, Item, Table
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 _RACE, _KEY, _PHOTO, _WAITING = "RACE", "KEY#", "PHOTO#", "WAITING#"
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
-
-# A sort key has at most 1,024 bytes, as has an S3 key; ours has a prefix besides.
-_MAX_SORTED_BYTES = 1000
 
 
 class Ledger:
@@ -41,9 +38,9 @@ class Ledger:
 
     def look_up(self, partition: str, key: str) -> tuple[RaceRecord | None, KeyRecord | None]:
         """Read what is known of a race and of one of its keys, in one request."""
-        items = self._table.batch_get([(partition, _RACE), (partition, _sk(_KEY, key))])
+        items = self._table.batch_get([(partition, _RACE), (partition, sort_key(_KEY, key))])
         found = {item["SK"]: item for item in items}
-        race, record = found.get(_RACE), found.get(_sk(_KEY, key))
+        race, record = found.get(_RACE), found.get(sort_key(_KEY, key))
         return (
             msgspec.convert(race, RaceRecord) if race else None,
             msgspec.convert(record, KeyRecord) if record else None,
@@ -64,7 +61,7 @@ class Ledger:
         puts = [(_key_item(partition, change.record), _unchanged(record))]
         puts += [(_photo_item(partition, photo), _still(photos.get(photo.photo_id))) for photo in change.photos]
         waited = record is not None and record.state == "waiting"
-        return self._table.write_guarded(puts, [(partition, _sk(_WAITING, change.record.key))] if waited else [])
+        return self._table.write_guarded(puts, [(partition, sort_key(_WAITING, change.record.key))] if waited else [])
 
     def wait(self, partition: str, upload: ObjectCreated, record: KeyRecord | None) -> KeyRecord | None:
         """Let a key wait for its race; None when somebody else was first."""
@@ -76,7 +73,7 @@ class Ledger:
             version_id=upload.version_id,
             former=record.former if record else (),
         )
-        ticket: Item = {"PK": partition, "SK": _sk(_WAITING, upload.key), "upload": upload}
+        ticket: Item = {"PK": partition, "SK": sort_key(_WAITING, upload.key), "upload": upload}
         written = self._table.write_guarded(
             [(_key_item(partition, waiting), _unchanged(record)), (ticket, ALWAYS)],
         )
@@ -103,16 +100,8 @@ class Ledger:
         return self._table.put(_photo_item(partition, photo), _still(previous))
 
 
-def _sk(prefix: str, key: str) -> str:
-    encoded = key.encode()
-    if len(encoded) <= _MAX_SORTED_BYTES:
-        return prefix + key
-    head = encoded[:900].decode(errors="ignore")
-    return f"{prefix}{head}#{hashlib.sha256(encoded).hexdigest()}"
-
-
 def _key_item(partition: str, record: KeyRecord) -> Item:
-    return {"PK": partition, "SK": _sk(_KEY, record.key), **msgspec.structs.asdict(record)}
+    return {"PK": partition, "SK": sort_key(_KEY, record.key), **msgspec.structs.asdict(record)}
 
 
 def _photo_item(partition: str, photo: Photo) -> Item:
