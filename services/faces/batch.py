@@ -82,7 +82,7 @@ class Batch:
             identity = work.get(photo)
             wanted = [face.face_id for face in identity.faces] if all_faces else identity.needing
             searches += len(wanted)
-            if searches > MOST_SEARCHES and self._found:
+            if searches > MOST_SEARCHES and self._found.keys() - {photo}:
                 self.put_off.setdefault(photo, all_faces)
                 continue
             self._found[photo] = {face_id: self._find(race, photo_id, face_id) for face_id in wanted}
