@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from typing import Any
 
 from PIL import Image, ImageDraw
 
+from bench import rekognition
 from local.race.plan import plan
 from shared.keys import RaceRef, photo_id
 
@@ -182,42 +181,17 @@ def _word(text: str, confidence: float, box: Json) -> Json:
     return {"DetectedText": text, "Type": "WORD", "Confidence": confidence, "Geometry": {"BoundingBox": box}}
 
 
-@contextmanager
-def serving(port: int, recording: Recording) -> Iterator[None]:
+class InvalidParameterException(Exception):
+    """What Rekognition says of something it does not know."""
+
+
+def serving(port: int, recording: Recording) -> AbstractContextManager[None]:
     """Serve the recording's answers at 127.0.0.1:`port`, and /health."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(operation: str, request: Json) -> Json:
+        try:
+            return recording.answer(operation, request)
+        except KeyError as unknown:
+            raise InvalidParameterException(f"Not recorded: {unknown}.") from None
 
-        def do_GET(self) -> None:
-            self._say(200, {"status": "ok"})
-
-        def do_POST(self) -> None:
-            operation = self.headers["X-Amz-Target"].partition(".")[2]
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                self._say(200, recording.answer(operation, request))
-            except KeyError as unknown:
-                self._say(400, {"__type": "InvalidParameterException", "message": f"Not recorded: {unknown}."})
-
-        def _say(self, status: int, answer: Json) -> None:
-            body = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return rekognition.serving(port, answer)

@@ -13,12 +13,12 @@ from ops.find import OnePhoto, SearchApi
 from ops.status import Upload, missing_steps, state_of, to_be_matched
 from ops.target import Target
 from ops.upload import uploaded
+from shared.boxes import SAME_FACE_OVERLAP, overlap
 from shared.events import Box, Evidence, Face, Reading, Suggestion
 from shared.keys import RAW_PHOTOS, RaceRef, sort_key
 from shared.table import Item
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
-_SAME_FACE = 0.3  # intersection over union from which two boxes are of one face, as the faces stage has it
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +91,9 @@ class Photo(msgspec.Struct, frozen=True, kw_only=True):
 
     def face_at(self, box: Box) -> int | None:
         """Which face, counted from the left from 1, a box is of."""
-        overlaps = [(_overlap(face.box, box), number) for number, face in enumerate(self.identified.faces, start=1)]
+        overlaps = [(overlap(face.box, box), number) for number, face in enumerate(self.identified.faces, start=1)]
         most, number = max(overlaps, default=(0.0, 0))
-        return number if most >= _SAME_FACE else None
+        return number if most >= SAME_FACE_OVERLAP else None
 
     def face_number(self, bib: str) -> int | None:
         """Which face, counted from the left from 1, is the runner's with this bib."""
@@ -207,12 +207,3 @@ def _record(target: Target, race: RaceRef, key: str) -> Item | None:
 
 def _last_part(key: str) -> str:
     return key.rsplit("/", 1)[-1]
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    if across <= 0 or down <= 0:
-        return 0.0
-    return across * down / (one.width * one.height + other.width * other.height - across * down)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops.errors import Failed
+from shared.parts import parts
 
 Message = dict[str, Any]
 """A message as ReceiveMessage gives it, with all its attributes."""
@@ -93,7 +94,7 @@ def peek(client: Any, url: str) -> list[Message]:
 def send(client: Any, url: str, messages: Sequence[Message]) -> None:
     """Send up to ten messages with the bodies and attributes of these. Raises Failed when SQS goes on refusing one."""
     entries = [_entry(str(number), message) for number, message in enumerate(messages)]
-    for part in _within_a_request(entries):
+    for part in parts(entries, (_bytes, MAX_BYTES)):
         left = part
         for attempt in range(_ATTEMPTS):
             refused = client.send_message_batch(QueueUrl=url, Entries=left).get("Failed", ())
@@ -123,17 +124,8 @@ def _entry(entry_id: str, message: Message) -> dict[str, Any]:
     return entry
 
 
-def _within_a_request(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    parts: list[list[dict[str, Any]]] = []
-    size = 0
-    for entry in entries:
-        weight = len(str(entry).encode())
-        if not parts or size + weight > MAX_BYTES:
-            parts.append([])
-            size = 0
-        parts[-1].append(entry)
-        size += weight
-    return parts
+def _bytes(entry: dict[str, Any]) -> int:
+    return len(str(entry).encode())
 
 
 class Pace:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import PublishFailed
 from shared.events import Envelope
+from shared.parts import one_each, parts
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -26,7 +27,8 @@ class EventBus:
 
     def publish(self, envelopes: Iterable[Envelope]) -> None:
         """Say all of them, in order. Raises PublishFailed; a redelivered input then says them all again."""
-        for chunk in _chunks([self._entry(envelope) for envelope in envelopes]):
+        entries = [self._entry(envelope) for envelope in envelopes]
+        for chunk in parts(entries, (one_each, MAX_ENTRIES), (_bytes, MAX_BYTES)):
             response = self._client.put_events(Entries=chunk)
             if response["FailedEntryCount"]:
                 failed = [entry["ErrorCode"] for entry in response["Entries"] if "ErrorCode" in entry]
@@ -41,15 +43,5 @@ class EventBus:
         }
 
 
-def _chunks(entries: list[PutEventsRequestEntryTypeDef]) -> Iterable[list[PutEventsRequestEntryTypeDef]]:
-    chunk: list[PutEventsRequestEntryTypeDef] = []
-    size = 0
-    for entry in entries:
-        weight = sum(len(str(value).encode()) for value in entry.values())
-        if chunk and (len(chunk) == MAX_ENTRIES or size + weight > MAX_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(entry)
-        size += weight
-    if chunk:
-        yield chunk
+def _bytes(entry: PutEventsRequestEntryTypeDef) -> int:
+    return sum(len(str(value).encode()) for value in entry.values())

@@ -18,6 +18,7 @@ from itertools import product
 
 import msgspec
 
+from shared.boxes import overlap, same_face
 from shared.events import Box, Evidence, EvidenceKind, Face, MatchedRunner, Reading, Status, Suggestion
 
 # Where a bib is worn, seen from the face: about this many face heights below its centre (detectors box a face from
@@ -34,7 +35,6 @@ INFERRED_FROM = 0.5  # votes a bib needs to be inferred where it is not read
 DOUBTFUL_FROM = 0.2  # votes below which a bib is not worth a person's time
 CLEAR_LEAD = 1.5  # how many times the runner-up's votes make a result clear
 
-SAME_FACE_OVERLAP = 0.3  # intersection over union; what a detector boxes again overlaps far more, neighbours far less
 MAX_EVIDENCE = 10  # reasons that are told of a runner, the weightiest
 
 
@@ -179,20 +179,6 @@ def resolve(photo: Observed, matches: Mapping[str, Iterable[Match]], photo_id: s
     for bib in photo.affirmed:
         runners[bib] = _affirmed(bib, runners.get(bib), photo_id)
     return tuple(runners[bib] for bib in sorted(runners))
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
-    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    if across <= 0 or down <= 0:
-        return 0.0
-    return across * down / (one.width * one.height + other.width * other.height - across * down)
-
-
-def same_face(one: Box, other: Box) -> bool:
-    """Whether two boxes of one photo are of one face."""
-    return overlap(one, other) >= SAME_FACE_OVERLAP
 
 
 def _said_by_an_organizer(photo: Observed) -> dict[str, Link]:

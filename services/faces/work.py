@@ -6,7 +6,7 @@ read once more after the write: a neighbour that changed in between has told thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -15,6 +15,7 @@ from services.faces.domain import needs_search
 from services.faces.state import Identity, Matched, conclude, with_match, without_lost
 from shared.events import Meta, next_revision
 from shared.keys import RaceRef
+from shared.parts import one_each, parts
 
 replace = msgspec.structs.replace
 
@@ -126,26 +127,15 @@ class Work:
         changed, new = set(self.changed), set(self.new_to_the_race)
         written: dict[Photo, int] = {}
         order = [photo for photo in ranked if photo in changed]
-        for chunk in self._transactions(order):
+        for chunk in parts(order, (one_each, PHOTOS_AT_ONCE), (self._weight, BYTES_AT_ONCE)):
             photos = [(race, self._next_version((race, photo_id))) for race, photo_id in chunk]
             if not self._identities.save(photos, [photo for photo in chunk if photo in new], at):
                 return False
             written |= {(race, photo.photo_id): photo.version for race, photo in photos}
         return self._still_holds(written)
 
-    def _transactions(self, photos: Iterable[Photo]) -> Iterator[list[Photo]]:
-        """The photos, as many at a time as one transaction takes."""
-        chunk: list[Photo] = []
-        size = 0
-        for photo in photos:
-            weight = len(msgspec.json.encode(self.get(photo)))
-            if chunk and (len(chunk) == PHOTOS_AT_ONCE or size + weight > BYTES_AT_ONCE):
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(photo)
-            size += weight
-        if chunk:
-            yield chunk
+    def _weight(self, photo: Photo) -> int:
+        return len(msgspec.json.encode(self.get(photo)))
 
     def _next_version(self, photo: Photo) -> Identity:
         return replace(self.get(photo), version=self.before(photo).version + 1)

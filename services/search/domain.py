@@ -32,6 +32,7 @@ from shared.events import (
     Status,
 )
 from shared.keys import RaceRef, is_newer
+from shared.parts import parts
 
 Item = dict[str, Any]
 replace = msgspec.structs.replace
@@ -187,17 +188,7 @@ def change(ref: RaceRef, held: Photo | None, heard: Sequence[PhotoEvent]) -> Cha
 
 def transactions(changes: Iterable[Change]) -> Iterator[list[Change]]:
     """Put the changes together to transactions, none of them cut in two."""
-    together: list[Change] = []
-    actions = size = 0
-    for one in changes:
-        if together and (actions + one.actions > MAX_ACTIONS or size + one.size > MAX_BYTES):
-            yield together
-            together, actions, size = [], 0, 0
-        together.append(one)
-        actions += one.actions
-        size += one.size
-    if together:
-        yield together
+    return parts(changes, (lambda one: one.actions, MAX_ACTIONS), (lambda one: one.size, MAX_BYTES))
 
 
 def _heard(photo: Photo, event: PhotoEvent) -> Photo:

@@ -21,10 +21,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from local.runtime import CHECKOUT
+from local.runtime import CHECKOUT, Ports
 from ops.demo import drawn_folder
 from ops.score import Truth
-from tests.integration.conftest import free_ports, until
+from tests.integration.conftest import until
 
 MINUTES = 60
 RAW = "demo/marathon/raw_photos/"
@@ -54,7 +54,7 @@ class Demo:
 
 @contextmanager
 def demo(home: Path, *options: str) -> Iterator[Demo]:
-    ports, mark = free_ports(), f"snaprace-test-{uuid.uuid4()}"
+    ports, mark = Ports.free(), f"snaprace-test-{uuid.uuid4()}"
     where = ["--port", str(ports.web), "--aws-port", str(ports.aws), "--vision-port", str(ports.vision)]
     process = subprocess.Popen(
         [sys.executable, "-m", "ops.cli", "demo", *options, *where],

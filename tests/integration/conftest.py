@@ -3,7 +3,6 @@
 import functools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,17 +16,6 @@ import pytest
 
 from local import deployer
 from local.runtime import CHECKOUT, Ports, Running
-
-
-def free_ports() -> Ports:
-    """Three ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(3)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    aws, vision, web = (each.getsockname()[1] for each in sockets)
-    for each in sockets:
-        each.close()
-    return Ports(aws=aws, vision=vision, web=web)
 
 
 def until(holds: Callable[[], Any], seconds: float = 20) -> Any:
@@ -63,7 +51,7 @@ def serving(command: list[str], environment: dict[str, str], url: str) -> Iterat
 @contextmanager
 def launched(data: Path) -> Iterator[Running]:
     """The embedded AWS alone, empty."""
-    running = Running(pid=os.getpid(), ports=free_ports(), started="now", keep=False)
+    running = Running(pid=os.getpid(), ports=Ports.free(), started="now", keep=False)
     command = ["local.launcher", "--port", str(running.ports.aws), "--data", str(data)]
     with serving(command, running.environment(), f"{running.aws_url}/_ministack/health"):
         yield running

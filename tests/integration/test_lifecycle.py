@@ -15,7 +15,7 @@ import pytest
 from local import runtime
 from local.runtime import Ports, Running, RuntimeProblem
 from tests.integration import assemblies
-from tests.integration.conftest import free_ports, until
+from tests.integration.conftest import until
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def supervised(home: Path, assembly: Path, *, keep: bool = False) -> tuple["subprocess.Popen[bytes]", Running]:
     """A supervisor that is a child of ours, and what it runs, when it is ready."""
-    order = {"home": str(home), "ports": msgspec.to_builtins(free_ports()), "keep": keep, "assembly": str(assembly)}
+    order = {"home": str(home), "ports": msgspec.to_builtins(Ports.free()), "keep": keep, "assembly": str(assembly)}
     command = [sys.executable, "-m", "local.tether", "local.runtime", json.dumps(order)]  # ends if pytest is killed
     supervisor = subprocess.Popen(command, cwd=runtime.CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert supervisor.stdout is not None
@@ -96,7 +96,7 @@ def test_kill_9_leaves_no_process_and_the_next_start_leaves_its_state_behind(hom
 def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on_or_waiting(
     home: Path, small: Path
 ) -> None:
-    ports = free_ports()
+    ports = Ports.free()
     first = runtime.start_detached(home, ports, keep=True, assembly=small)
     first.client("s3").create_bucket(Bucket="mine")
     first.client("s3").put_object(Bucket="mine", Key="사진 +1.jpg", Body=b"content", Metadata={"photographer": "kim"})
@@ -116,7 +116,7 @@ def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on
 def test_a_second_start_says_who_runs_and_how_to_stop_it(home: Path, small: Path) -> None:
     supervisor, running = supervised(home, small)
     with pytest.raises(RuntimeProblem, match=rf"process {supervisor.pid}, {running.front_door}.*snaprace down"):
-        runtime.start_detached(home, free_ports(), keep=False, assembly=small)
+        runtime.start_detached(home, Ports.free(), keep=False, assembly=small)
     assert supervisor.poll() is None
 
     os.killpg(running.parts["The vision server"], signal.SIGKILL)
@@ -132,7 +132,7 @@ def test_a_taken_port_is_named_with_the_option_for_another(part: str, option: st
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        ports = msgspec.structs.replace(free_ports(), **{part: taken})
+        ports = msgspec.structs.replace(Ports.free(), **{part: taken})
         with pytest.raises(RuntimeProblem, match=rf"Port {taken} .* is used by another program.* with {option}\."):
             runtime.start_detached(home, ports, keep=False, assembly=small)
     assert runtime.find(home) is None
@@ -140,7 +140,7 @@ def test_a_taken_port_is_named_with_the_option_for_another(part: str, option: st
 
 def test_a_failure_half_way_is_one_sentence_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
     template = {"Resources": {"Odd": {"Type": "AWS::Odd::Thing", "Properties": {}}}}
-    ports: Ports = free_ports()
+    ports: Ports = Ports.free()
     with pytest.raises(RuntimeProblem, match=r"Stack odd .*AWS::Odd::Thing"):
         runtime.start_detached(home, ports, keep=False, assembly=assemblies.write(tmp_path / "odd", template, "odd"))
     until(lambda: runtime.find(home) is None, seconds=5)

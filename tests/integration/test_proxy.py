@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from local import deployer
-from local.runtime import Running
+from local.runtime import Ports, Running
 from shared import naming
 from tests.integration import assemblies
-from tests.integration.conftest import free_ports, launched, serving
+from tests.integration.conftest import launched, serving
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Run
 
 
 def test_when_the_embedded_aws_is_not_there_the_door_says_so() -> None:
-    ports = free_ports()
+    ports = Ports.free()
     command = ["local.proxy", "--port", str(ports.web), "--aws", f"http://127.0.0.1:{ports.aws}"]
     door = f"http://127.0.0.1:{ports.web}"
     with serving(command, {}, f"{door}/health"):

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.faces.domain import MAX_EVIDENCE, Bibs, Correction, Link, Match, Observed, link_bibs, overlap, resolve
+from services.faces.domain import MAX_EVIDENCE, Bibs, Correction, Link, Match, Observed, link_bibs, resolve
+from shared.boxes import overlap
 from shared.events import Box, Face, MatchedRunner, Reading, Suggestion
 
 
