@@ -12,7 +12,7 @@ jsii_node.choose()  # before aws_cdk is imported, which starts Node.js
 
 import aws_cdk as cdk  # noqa: E402
 
-from shared import naming  # noqa: E402
+from shared.contracts import naming  # noqa: E402
 from stacks.environment import Environment  # noqa: E402
 from stacks.faces import FacesStack  # noqa: E402
 from stacks.ingest import IngestStack  # noqa: E402

@@ -22,9 +22,9 @@ from rapidocr import RapidOCR
 
 from bench.labelled import f1, pixels, rows, share
 from services.ocr.domain import Word, read_bibs
-from shared.bibs import BibRules, canonical
-from shared.events import Box
-from shared.race import RaceSettings
+from shared.contracts.bibs import BibRules, canonical
+from shared.contracts.events import Box
+from shared.contracts.race import RaceSettings
 from vision import detections
 from vision.engine.messages import Line
 from vision.engine.text import TextReader

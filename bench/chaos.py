@@ -29,7 +29,7 @@ from ops.demo import Material, Observer, Report, drawing, drawn_material
 from ops.demo import run as run_demo
 from ops.status import Status
 from ops.target import Target, of_runtime
-from shared import naming
+from shared.contracts import naming
 
 REPLAY_AT = 1 / 3  # of the uploads done
 

@@ -26,7 +26,7 @@ from ops.races import create_race, import_roster
 from ops.status import status, unmatched
 from ops.target import Target, of_runtime
 from ops.upload import upload
-from shared.keys import RaceRef
+from shared.contracts.keys import RaceRef
 
 SIZES = (500, 5_000)
 MOST = 1.1

@@ -22,7 +22,7 @@ from local.race import draw_race
 from local.race.cast import ROSTER
 from local.race.photo import heads
 from local.race.plan import Shot, Visibility, plan
-from shared.race import RaceSettings, parse_race
+from shared.contracts.race import RaceSettings, parse_race
 from vision.engine.faces import FaceFinder
 from vision.engine.pictures import decode
 from vision.engine.similarity import BEST_DISTANCE

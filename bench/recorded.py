@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from bench import rekognition
 from local.race.plan import plan
-from shared.keys import RaceRef, photo_id
+from shared.contracts.keys import RaceRef, photo_id
 
 PHOTOS_OF_A_RUNNER = 4
 _HIDDEN = 4  # of so many faces one has no bib that can be read

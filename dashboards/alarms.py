@@ -12,8 +12,8 @@ from typing import Literal
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from shared import naming
-from shared.stage import Function, Stage
+from shared.contracts import naming
+from shared.contracts.card import Function, Stage
 
 Severity = Literal["P1", "P2", "P3"]
 RUNBOOKS = "docs/runbooks"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from dashboards.alarms import api_metric, function_metric, queue_metric
-from shared import naming
-from shared.metrics import FAILED, HANDLED, NAMESPACE
-from shared.stage import Function, Stage
+from shared.contracts import naming
+from shared.contracts.card import Function, Stage
+from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
 
 Row = list[cloudwatch.IWidget]
 FULL, HALF, THIRD = 24, 12, 8

@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local import standing
-from shared.errors import SnapRaceError
+from shared.contracts.errors import SnapRaceError
 
 Client = Callable[[str], Any]
 """Gives the boto3 client of a service, e.g. `client("s3")`."""

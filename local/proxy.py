@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from local import clients
-from shared import naming
+from shared.contracts import naming
 
 HOST = "127.0.0.1"
 PAGE_STAGE = "search"

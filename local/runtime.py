@@ -39,8 +39,8 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import clients, deployer, tether
-from shared import naming
-from shared.errors import SnapRaceError
+from shared.contracts import naming
+from shared.contracts.errors import SnapRaceError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HOME = CHECKOUT / ".snaprace"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from shared import messages
-from shared.errors import InvalidKey, InvalidMessage
-from shared.events import Envelope, RaceConfigured, RosterImported
-from shared.keys import RaceRef, near_race, parse_key
-from shared.messages import Message, Note, ObjectCreated, ObjectDeleted
+from shared.contracts import messages
+from shared.contracts.errors import InvalidKey, InvalidMessage
+from shared.contracts.events import Envelope, RaceConfigured, RosterImported
+from shared.contracts.keys import RaceRef, near_race, parse_key
+from shared.contracts.messages import Message, Note, ObjectCreated, ObjectDeleted
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from ops import sqs
 from ops.about import about_of
 from ops.target import Target
-from shared import naming
+from shared.contracts import naming
 
 
 class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):

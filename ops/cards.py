@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from ops.errors import Failed
-from shared.stage import Function, Stage
+from shared.contracts.card import Function, Stage
 
 _SERVICES = Path(__file__).parents[1] / "services"
 

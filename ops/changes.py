@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ops.state_hash import SHOWN, StateHash
 from ops.status import status
 from ops.target import Target
-from shared.keys import RaceRef
+from shared.contracts.keys import RaceRef
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import click
 
 if TYPE_CHECKING:
     from ops.target import Choice, Target
-    from shared.events import BibCorrected, MatchCut
-    from shared.keys import RaceRef
+    from shared.contracts.events import BibCorrected, MatchCut
+    from shared.contracts.keys import RaceRef
 
 GROUPS = (
     ("Run it here", ("demo", "up", "down")),
@@ -268,8 +268,8 @@ def _said_besides(expected: set[str]) -> list[str]:
 def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
     import msgspec
 
-    from shared.bibs import BibRules
-    from shared.race import RaceSettings
+    from shared.contracts.bibs import BibRules
+    from shared.contracts.race import RaceSettings
 
     rules = BibRules(
         prefixes=given["prefixes"] or ("",),
@@ -657,7 +657,7 @@ def _sentence(error: Exception) -> str | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from ops.errors import explain
-    from shared.errors import SnapRaceError
+    from shared.contracts.errors import SnapRaceError
 
     if isinstance(error, SnapRaceError):
         return str(error)

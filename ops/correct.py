@@ -14,12 +14,12 @@ from ops.errors import Failed
 from ops.find import KnownRunner, SearchApi
 from ops.photo import IdentifiedRunner, Photo, identified
 from ops.target import Target
-from shared import naming
-from shared.bibs import canonical
-from shared.bus import EventBus
-from shared.events import BibCorrected, Box, Envelope, MatchCut, Meta, event_id
-from shared.keys import RaceRef
-from shared.race import bibs_of_roster
+from shared.contracts import naming
+from shared.contracts.bibs import canonical
+from shared.contracts.events import BibCorrected, Box, Envelope, MatchCut, Meta, event_id
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import bibs_of_roster
+from shared.kit.bus import EventBus
 
 SHOWN_SECONDS = 90
 _POLL_SECONDS = 0.5

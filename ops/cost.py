@@ -14,7 +14,7 @@ from ops.races import races
 from ops.target import Target
 from ops.upload import uploaded
 from ops.work import Work, calls_of, calls_per_photo, work
-from shared import naming
+from shared.contracts import naming
 
 # DynamoDB charges a read unit for 4 KB and a write unit for 1 KB, twice for each item of a transaction; functions do
 # not log units. A photo's items have some 2 KB, and notes about it less than one.

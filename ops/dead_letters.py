@@ -19,8 +19,8 @@ from ops import sqs
 from ops.about import about_of
 from ops.cards import queued_functions, stage_names
 from ops.target import Target
-from shared import naming
-from shared.keys import RAW_PHOTOS
+from shared.contracts import naming
+from shared.contracts.keys import RAW_PHOTOS
 
 NOT_LOGGED = "unknown"
 _NOT_LOGGED_BECAUSE = "its function was ended before it could say why: too little time or memory, or it did not start"

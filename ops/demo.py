@@ -35,9 +35,9 @@ from ops.status import Status, status, unmatched
 from ops.target import Target, of_runtime
 from ops.upload import key_of, photos_in, upload
 from ops.work import calls_of, calls_per_photo, work
-from shared.bibs import BibRules
-from shared.keys import RaceRef
-from shared.race import RaceSettings, Roster
+from shared.contracts.bibs import BibRules
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import RaceSettings, Roster
 
 RACE = RaceRef("demo", "marathon")
 DRAWN = runtime.CHECKOUT / "build" / "demo-race"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.errors import SnapRaceError
+from shared.contracts.errors import SnapRaceError
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError

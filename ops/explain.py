@@ -11,7 +11,7 @@ import msgspec
 from ops.console import counted
 from ops.find import KnownRunner
 from ops.photo import Photo
-from shared.events import Box, Evidence
+from shared.contracts.events import Box, Evidence
 
 _NAMED = 3  # photos that a sentence names; the evidence has them all
 

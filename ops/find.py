@@ -13,8 +13,8 @@ import msgspec
 
 from ops.errors import Failed
 from ops.races import read_file
-from shared.events import Evidence
-from shared.keys import RaceRef
+from shared.contracts.events import Evidence
+from shared.contracts.keys import RaceRef
 
 Json = dict[str, Any]
 _PAGE = 100

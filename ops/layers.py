@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from shared.stage import PYTHON
+from shared.contracts.card import PYTHON
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("base", "pictures")

@@ -13,10 +13,10 @@ from ops.find import OnePhoto, SearchApi
 from ops.status import Upload, missing_steps, state_of, to_be_matched
 from ops.target import Target
 from ops.upload import uploaded
-from shared.boxes import SAME_FACE_OVERLAP, overlap
-from shared.events import Box, Evidence, Face, Reading, Suggestion
-from shared.keys import RAW_PHOTOS, RaceRef, sort_key
-from shared.table import Item
+from shared.contracts.boxes import SAME_FACE_OVERLAP, overlap
+from shared.contracts.events import Box, Evidence, Face, Reading, Suggestion
+from shared.contracts.keys import RAW_PHOTOS, RaceRef, sort_key
+from shared.kit.table import Item
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 

@@ -11,10 +11,10 @@ import msgspec
 
 from ops.errors import Failed
 from ops.target import Target
-from shared.errors import InvalidInput
-from shared.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
-from shared.race import Problem, RaceSettings, Roster, parse_race, parse_roster
-from shared.table import Item, from_item
+from shared.contracts.errors import InvalidInput
+from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
+from shared.contracts.race import Problem, RaceSettings, Roster, parse_race, parse_roster
+from shared.kit.table import Item, from_item
 
 OUTCOME_SECONDS = 60
 _POLL_SECONDS = 0.3

@@ -17,7 +17,7 @@ from typing import Any
 from ops import sqs
 from ops.dead_letters import Place, places
 from ops.target import Target
-from shared import naming
+from shared.contracts import naming
 
 _HIDDEN_SECONDS = 60  # from the others while a letter is on its way; a few seconds are enough
 _KEPT_SECONDS = 600  # so long a letter that stays does not come again; put back at the end

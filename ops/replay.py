@@ -2,7 +2,7 @@
 
 EventBridge's own replay can neither count nor choose. So it is asked to replay for one rule alone, which collects the
 events in a queue of the platform; here they are taken into a file, counted and chosen from, and then sent to the
-functions' queues. They carry `replay-name`, by which handlers tell them from news (shared/messages.py).
+functions' queues. They carry `replay-name`, by which handlers tell them from news (shared/contracts/messages.py).
 
 What people decided goes along (ops/spool.py), and is sent first.
 
@@ -24,8 +24,8 @@ from ops.cards import queued_functions
 from ops.errors import Failed
 from ops.spool import Archive, Collected, Plan, Spool, Window
 from ops.target import Target
-from shared import naming
-from shared.keys import RaceRef
+from shared.contracts import naming
+from shared.contracts.keys import RaceRef
 
 ARCHIVED_AFTER_MINUTES = 10
 """EventBridge on AWS: an event may take so long until it is in the archive."""

@@ -17,10 +17,10 @@ from ops.errors import Failed
 from ops.spool import Collected, Plan
 from ops.status import Step, status
 from ops.target import Target
-from shared import naming
-from shared.errors import InvalidKey
-from shared.keys import KeyKind, RaceRef, parse_key, sort_key
-from shared.table import Key
+from shared.contracts import naming
+from shared.contracts.errors import InvalidKey
+from shared.contracts.keys import KeyKind, RaceRef, parse_key, sort_key
+from shared.kit.table import Key
 
 Only = Literal["failed", "missing", "all"]
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.bibs import canonical
+from shared.contracts.bibs import canonical
 
 Pair = tuple[str, str]
 """A photo (one file name for all copies of it) and a runner's bib, in the canonical spelling."""

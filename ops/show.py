@@ -22,7 +22,7 @@ from ops.score import Score
 from ops.status import Status
 from ops.target import Target, home
 from ops.upload import upload
-from shared.keys import RaceRef
+from shared.contracts.keys import RaceRef
 
 _REASONS_SHOWN = 20
 _EXAMPLES = 3

@@ -29,7 +29,7 @@ from ops.show import progress_bars
 from ops.spool import Collected, Plan, Spool
 from ops.status import unmatched
 from ops.target import Target
-from shared.keys import RaceRef
+from shared.contracts.keys import RaceRef
 
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20

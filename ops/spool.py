@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.about import About, about
-from shared import messages, naming
-from shared.errors import InvalidKey, InvalidMessage
-from shared.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured, RosterImported
-from shared.keys import RACE_FILE, ROSTER_FILE, KeyKind, RaceRef, parse_key
-from shared.messages import Message, ObjectCreated, ObjectDeleted
-from shared.stage import Function, Uploads
+from shared.contracts import messages, naming
+from shared.contracts.card import Function, Uploads
+from shared.contracts.errors import InvalidKey, InvalidMessage
+from shared.contracts.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured, RosterImported
+from shared.contracts.keys import RACE_FILE, ROSTER_FILE, KeyKind, RaceRef, parse_key
+from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
 
 
 class Window(NamedTuple):

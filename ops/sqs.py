@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops.errors import Failed
-from shared.parts import parts
+from shared.contracts.parts import parts
 
 Message = dict[str, Any]
 """A message as ReceiveMessage gives it, with all its attributes."""

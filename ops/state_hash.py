@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from ops.target import Target
-from shared.keys import RaceRef
-from shared.table import Item
+from shared.contracts.keys import RaceRef
+from shared.kit.table import Item
 
 SHOWN = ("photo_id", "keys", "runners")
 """The attributes of a gallery photo that the hash is made of."""

@@ -15,8 +15,8 @@ from ops.backlog import DeadLetters, dead_letters, subjects
 from ops.state_hash import state_hash
 from ops.target import Target
 from ops.upload import uploaded
-from shared.keys import RaceRef
-from shared.table import Item
+from shared.contracts.keys import RaceRef
+from shared.kit.table import Item
 
 State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
 Step = Literal["race", "ingest", "ocr", "faces", "identity", "gallery"]

@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
 
 from local import runtime
 from ops.errors import Failed, explain
-from shared import naming
-from shared.table import Table
+from shared.contracts import naming
+from shared.kit.table import Table
 
 if TYPE_CHECKING:
     from local.runtime import Running

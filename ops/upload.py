@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.errors import Failed, explain
 from ops.target import Target
-from shared.keys import RAW_PHOTOS, RaceRef
+from shared.contracts.keys import RAW_PHOTOS, RaceRef
 
 PARALLEL = 8
 _MAX_KEY_BYTES = 1024

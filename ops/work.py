@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from ops.target import Target
-from shared import naming
-from shared.metrics import FAILED, HANDLED
+from shared.contracts import naming
+from shared.contracts.metrics import FAILED, HANDLED
 
 _GROUP_PREFIX = "/aws/lambda/"
 _BILLED = re.compile(r"Billed Duration: ([\d.]+) ms\tMemory Size: (\d+) MB")

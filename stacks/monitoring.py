@@ -11,8 +11,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from dashboards import alarms, overview
-from shared import naming
-from shared.stage import Stage
+from shared.contracts import naming
+from shared.contracts.card import Stage
 from stacks.environment import Environment
 
 

@@ -13,8 +13,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from shared import naming
-from shared.events import SOURCE_PREFIX
+from shared.contracts import naming
+from shared.contracts.events import SOURCE_PREFIX
 from stacks.environment import Environment
 from stacks.nag import acknowledge
 

@@ -1,7 +1,7 @@
 """What every stage has, made from its card: table, queues, functions, rules, API. A stage's own file adds the rest.
 
-No exports: a stage reaches what it does not own by name (shared/naming.py), so that each stack deploys, rolls back
-and is destroyed by itself.
+No exports: a stage reaches what it does not own by name (shared/contracts/naming.py), so that each stack
+deploys, rolls back and is destroyed by itself.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from shared import naming
-from shared.events import SOURCE_PREFIX
-from shared.stage import PYTHON, Call, Function, Layer, Stage, Uploads
+from shared.contracts import naming
+from shared.contracts.card import PYTHON, Call, Function, Layer, Stage, Uploads
+from shared.contracts.events import SOURCE_PREFIX
 from stacks.environment import Environment
 from stacks.nag import acknowledge, wildcard
 
@@ -76,7 +76,7 @@ class StageStack(cdk.Stack):
         acknowledge(
             self,
             {
-                "AwsSolutions-L1": "shared/stage.py names one Python, raised when all wheels are built for the next.",
+                "AwsSolutions-L1": "The card module names one Python, raised when all wheels are built for the next.",
             },
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore import xform_name
 
-from shared.table import Condition, Item, Key, from_item, to_item
+from shared.kit.table import Condition, Item, Key, from_item, to_item
 from tests.memory import MemoryTable
 from tests.wire import Refused
 
@@ -21,7 +21,7 @@ class DynamoDB:
         self._tokens: set[str] = set()
 
     def answer(self, operation: str, asked: Json) -> Json:
-        """Do what is asked, in the subset of DynamoDB that shared/table.py uses."""
+        """Do what is asked, in the subset of DynamoDB that shared/kit/table.py uses."""
         answer: Json = getattr(self, f"_{xform_name(operation)}")(asked)
         return answer
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.events import Box
+from shared.contracts.events import Box
 
 
 class ResourceNotFoundException(Exception):

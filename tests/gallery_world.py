@@ -21,9 +21,8 @@ from moto import mock_aws
 from services.search.adapters import Faces, Gallery, Links
 from services.search.api import IMPATIENT, Api, answer
 from services.search.http import Request
-from shared import aws, keys
-from shared.aws import Service
-from shared.events import (
+from shared.contracts import keys
+from shared.contracts.events import (
     Evidence,
     ImageRef,
     MatchedRunner,
@@ -33,9 +32,11 @@ from shared.events import (
     RaceConfigured,
     Status,
 )
-from shared.keys import RaceRef
-from shared.race import RaceSettings
-from shared.table import Item, Table, from_item
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import RaceSettings
+from shared.kit import aws
+from shared.kit.aws import Service
+from shared.kit.table import Item, Table, from_item
 
 TABLE = "gallery"
 BUCKET = "derived"

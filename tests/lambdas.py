@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from shared import naming
-from shared.stage import Function, Stage
+from shared.contracts import naming
+from shared.contracts.card import Function, Stage
 from tests.contracts.cards import all_cards
 from tests.wire import Killed
 

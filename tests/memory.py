@@ -1,7 +1,7 @@
 """A DynamoDB table in memory, for what needs thousands of runs, and workers that take turns at every call.
 
-`MemoryTable` stands in for `shared.table.Table`; tests/adapters/test_table.py runs the same story on it and on moto.
-It evaluates the few forms of conditions that we write, and refuses all others.
+`MemoryTable` stands in for `shared.kit.table.Table`; tests/adapters/test_table.py runs the same story on it and on
+moto. It evaluates the few forms of conditions that we write, and refuses all others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from greenlet import getcurrent, greenlet
 
-from shared.table import Condition, Item, Key, Table
+from shared.kit.table import Condition, Item, Key, Table
 
 
 class MemoryTable(Table):

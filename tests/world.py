@@ -23,9 +23,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from services.search import api
-from shared import keys, naming
-from shared.events import SOURCE_PREFIX, Box, Envelope
-from shared.keys import RaceRef
+from shared.contracts import keys, naming
+from shared.contracts.events import SOURCE_PREFIX, Box, Envelope
+from shared.contracts.keys import RaceRef
 from tests.dynamodb import DynamoDB
 from tests.fakes import FakeRekognition, Seen
 from tests.gallery_world import request

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from local.race.canvas import Color
 from local.race.face import Look, look
 from local.race.figure import Outfit
-from shared.bibs import canonical
+from shared.contracts.bibs import canonical
 
 _RED: Color = (220, 62, 58)
 _BLUE: Color = (38, 112, 190)

@@ -17,8 +17,8 @@ import msgspec
 from local.race.cast import ROSTER, STRANGER, Person
 from local.race.photo import photo, selfie
 from local.race.plan import START, Shot, plan
-from shared.bibs import BibRules
-from shared.race import DEFAULT_WATERMARK, RaceSettings
+from shared.contracts.bibs import BibRules
+from shared.contracts.race import DEFAULT_WATERMARK, RaceSettings
 
 # The same photo sent twice: by another photographer's hand, and from a phone.
 _COPIES = {"IMG_2307 (1).jpg": 1, "IMG_2307 copy+1.jpg": 1, "복사본 – 결승선.jpg": 51}

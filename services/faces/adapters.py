@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from services.faces.state import Identity
-from shared import keys
-from shared.events import Box, Face, ImageRef
-from shared.keys import RaceRef
-from shared.table import ABSENT, ALWAYS, Condition, Item, Key, Table
+from shared.contracts import keys
+from shared.contracts.events import Box, Face, ImageRef
+from shared.contracts.keys import RaceRef
+from shared.kit.table import ABSENT, ALWAYS, Condition, Item, Key, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient

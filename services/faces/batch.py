@@ -9,10 +9,10 @@ from services.faces.adapters import Collections, FoundMatch, Photo
 from services.faces.rounds import SEARCH_PHOTO
 from services.faces.state import concerns, learn
 from services.faces.work import Work
-from shared.errors import InvalidMessage
-from shared.events import BibCorrected, BibsRead, Envelope, FacesIndexed, MatchCut, Meta, PhotoWithdrawn
-from shared.keys import RaceRef
-from shared.messages import Message, Note
+from shared.contracts.errors import InvalidMessage
+from shared.contracts.events import BibCorrected, BibsRead, Envelope, FacesIndexed, MatchCut, Meta, PhotoWithdrawn
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Message, Note
 
 RESOLVE_PHOTO, TIDY_PHOTO = "resolve-photo", "tidy-photo"
 

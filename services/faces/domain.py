@@ -18,8 +18,8 @@ from itertools import product
 
 import msgspec
 
-from shared.boxes import overlap, same_face
-from shared.events import Box, Evidence, EvidenceKind, Face, MatchedRunner, Reading, Status, Suggestion
+from shared.contracts.boxes import overlap, same_face
+from shared.contracts.events import Box, Evidence, EvidenceKind, Face, MatchedRunner, Reading, Status, Suggestion
 
 # Where a bib is worn, seen from the face: about this many face heights below its centre (detectors box a face from
 # brow to chin; a chest is two to three of those further down), give or take; measured on race photos.

@@ -21,16 +21,16 @@ from services.faces.config import Config
 from services.faces.rounds import SEARCH_PHOTO, Matchmaker
 from services.faces.state import Identity, has_lost_faces
 from services.faces.work import Work
-from shared import aws
-from shared.bus import EventBus
-from shared.errors import Conflict
-from shared.events import PhotoMatched, caused
-from shared.keys import RaceRef
-from shared.messages import Message, Note
-from shared.queue import OwnQueue
-from shared.table import Table
-from shared.telemetry import Telemetry
-from shared.worker import handle_together
+from shared.contracts.errors import Conflict
+from shared.contracts.events import PhotoMatched, caused
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Message, Note
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_together
 
 ATTEMPTS = 20  # optimistic writes before the messages go back to the queue
 PAUSE_S = 0.02  # longer after each attempt: 4 s in all

@@ -16,10 +16,8 @@ import msgspec
 from services.faces.adapters import Collections, FaceIndex, Indexed, Settings
 from services.faces.config import Config
 from services.faces.stage import STAGE
-from shared import aws
-from shared.bus import EventBus
-from shared.errors import Conflict, InvalidMessage
-from shared.events import (
+from shared.contracts.errors import Conflict, InvalidMessage
+from shared.contracts.events import (
     Envelope,
     FacesIndexed,
     Meta,
@@ -29,12 +27,14 @@ from shared.events import (
     caused,
     next_revision,
 )
-from shared.keys import RaceRef
-from shared.messages import Message, Note
-from shared.queue import OwnQueue
-from shared.table import Table
-from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Message, Note
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_batch
 
 REVIEW_RACE, REVIEW_PHOTO = "review-race", "review-photo"
 PAGE = 500  # photos that one note looks through

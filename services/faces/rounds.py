@@ -17,10 +17,10 @@ from __future__ import annotations
 import itertools
 
 from services.faces.adapters import Identities, Rounds
-from shared.events import Meta
-from shared.keys import RaceRef
-from shared.messages import Note
-from shared.queue import OwnQueue
+from shared.contracts.events import Meta
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Note
+from shared.kit.queue import OwnQueue
 
 MATCH_RACE, SEARCH_PHOTO = "match-race", "search-photo"
 QUIET_S = 30  # without news a race is quiet

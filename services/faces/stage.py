@@ -1,6 +1,7 @@
 """The card of the faces stage."""
 
-from shared.events import (
+from shared.contracts.card import Call, Function, Stage
+from shared.contracts.events import (
     BibCorrected,
     BibsRead,
     FacesIndexed,
@@ -10,7 +11,6 @@ from shared.events import (
     PhotoWithdrawn,
     RaceConfigured,
 )
-from shared.stage import Call, Function, Stage
 
 STAGE = Stage(
     name="faces",

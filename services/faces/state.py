@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.faces.domain import Bibs, Correction, Link, Match, Observed, link_bibs, needs_search, resolve
-from shared.boxes import same_face
-from shared.events import (
+from shared.contracts.boxes import same_face
+from shared.contracts.events import (
     BibCorrected,
     BibsRead,
     Box,

@@ -13,9 +13,9 @@ import msgspec
 from services.faces.adapters import Identities, Photo
 from services.faces.domain import needs_search
 from services.faces.state import Identity, Matched, conclude, with_match, without_lost
-from shared.events import Meta, next_revision
-from shared.keys import RaceRef
-from shared.parts import one_each, parts
+from shared.contracts.events import Meta, next_revision
+from shared.contracts.keys import RaceRef
+from shared.contracts.parts import one_each, parts
 
 replace = msgspec.structs.replace
 

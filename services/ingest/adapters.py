@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 
 from services.ingest.domain import Change, Gone, KeyRecord, Photo, RaceRecord, check_size, tidy
 from services.ingest.pictures import Rendition
-from shared.keys import sort_key
-from shared.messages import ObjectCreated
-from shared.table import ABSENT, ALWAYS, Condition, Item, Table
+from shared.contracts.keys import sort_key
+from shared.contracts.messages import ObjectCreated
+from shared.kit.table import ABSENT, ALWAYS, Condition, Item, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from shared.errors import InvalidPicture
-from shared.events import (
+from shared.contracts.errors import InvalidPicture
+from shared.contracts.events import (
     ImageRef,
     Meta,
     PhotoIngested,
@@ -26,8 +26,8 @@ from shared.events import (
     RaceConfigured,
     next_revision,
 )
-from shared.keys import RaceRef, preview_key, processed_key, thumbnail_key
-from shared.keys import photo_id as id_of_photo
+from shared.contracts.keys import RaceRef, preview_key, processed_key, thumbnail_key
+from shared.contracts.keys import photo_id as id_of_photo
 
 MAX_BYTES = 40 * 1024 * 1024
 MAX_PIXELS = 100_000_000

@@ -37,16 +37,16 @@ from services.ingest.domain import (
 )
 from services.ingest.pictures import Rendition, render, watermark_text
 from services.ingest.stage import STAGE
-from shared import aws
-from shared.bus import EventBus
-from shared.errors import Conflict, InvalidKey, InvalidMessage, InvalidPicture
-from shared.events import DomainEvent, Envelope, Meta, RaceConfigured, caused
-from shared.keys import KeyKind, RaceRef, is_newer, near_race, parse_key
-from shared.messages import Message, Note, ObjectCreated, ObjectDeleted
-from shared.queue import OwnQueue
-from shared.table import Table
-from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.contracts.errors import Conflict, InvalidKey, InvalidMessage, InvalidPicture
+from shared.contracts.events import DomainEvent, Envelope, Meta, RaceConfigured, caused
+from shared.contracts.keys import KeyKind, RaceRef, is_newer, near_race, parse_key
+from shared.contracts.messages import Message, Note, ObjectCreated, ObjectDeleted
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,7 +18,7 @@ import msgspec
 from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFilter, ImageFont, UnidentifiedImageError
 
 from services.ingest.domain import MAX_PIXELS, Capture, Look, Size, accept, camera, capture, tidy
-from shared.errors import InvalidPicture
+from shared.contracts.errors import InvalidPicture
 
 if TYPE_CHECKING:
     from PIL.Image import Exif

@@ -1,7 +1,7 @@
 """The card of the ingest stage."""
 
-from shared.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
-from shared.stage import Call, Function, Stage, Uploads
+from shared.contracts.card import Call, Function, Stage, Uploads
+from shared.contracts.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
 
 STAGE = Stage(
     name="ingest",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.ocr.domain import Bibs, Word
-from shared.errors import TemporaryFailure
-from shared.events import Box, ImageRef, ObjectRef
-from shared.keys import RaceRef
-from shared.race import RaceSettings, bibs_of_roster, digest
-from shared.table import ABSENT, Condition, Table
+from shared.contracts.errors import TemporaryFailure
+from shared.contracts.events import Box, ImageRef, ObjectRef
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import RaceSettings, bibs_of_roster, digest
+from shared.kit.table import ABSENT, Condition, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from shared.events import Box, Reading, Suggestion
-from shared.race import RaceSettings, Region
+from shared.contracts.events import Box, Reading, Suggestion
+from shared.contracts.race import RaceSettings, Region
 
 # A bib is a word of capital letters and digits; these are what one misread character could have been.
 _ALPHABET = string.digits + string.ascii_uppercase

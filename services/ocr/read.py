@@ -18,10 +18,8 @@ from services.ocr.adapters import Photo, Photos, RaceFacts, Rosters, TextDetecto
 from services.ocr.config import Config
 from services.ocr.domain import Bibs, read_bibs
 from services.ocr.stage import STAGE
-from shared import aws
-from shared.bus import EventBus
-from shared.errors import Conflict, InvalidMessage
-from shared.events import (
+from shared.contracts.errors import Conflict, InvalidMessage
+from shared.contracts.events import (
     BibsRead,
     Envelope,
     Meta,
@@ -32,12 +30,14 @@ from shared.events import (
     caused,
     next_revision,
 )
-from shared.keys import RaceRef
-from shared.messages import Message, Note
-from shared.queue import OwnQueue
-from shared.table import Table
-from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Message, Note
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The card of the ocr stage."""
 
-from shared.events import BibsRead, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported
-from shared.stage import Call, Function, Stage
+from shared.contracts.card import Call, Function, Stage
+from shared.contracts.events import BibsRead, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported
 
 STAGE = Stage(
     name="ocr",

@@ -8,10 +8,10 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from services.races.domain import Accepted, Known, Said, check_size
-from shared.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
-from shared.keys import RACE_FILE, RaceRef
-from shared.messages import ObjectCreated
-from shared.table import ABSENT, Condition, Item, Table
+from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from shared.contracts.keys import RACE_FILE, RaceRef
+from shared.contracts.messages import ObjectCreated
+from shared.kit.table import ABSENT, Condition, Item, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

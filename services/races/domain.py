@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from shared.errors import InvalidInput, InvalidRace, InvalidRoster
-from shared.events import ObjectRef, RaceConfigured, RaceRejected, RosterImported, RosterRejected
-from shared.keys import RACE_FILE, RaceRef, is_newer, roster_key
-from shared.race import MAX_PROBLEMS_KEPT, digest, parse_race, parse_roster
+from shared.contracts.errors import InvalidInput, InvalidRace, InvalidRoster
+from shared.contracts.events import ObjectRef, RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from shared.contracts.keys import RACE_FILE, RaceRef, is_newer, roster_key
+from shared.contracts.race import MAX_PROBLEMS_KEPT, digest, parse_race, parse_roster
 
 Said = RaceConfigured | RaceRejected | RosterImported | RosterRejected
 Accepted = RaceConfigured | RosterImported

@@ -8,15 +8,15 @@ from typing import Any
 from services.races.adapters import Files, Races
 from services.races.config import Config
 from services.races.domain import Import, read_file, rejection
-from shared import aws
-from shared.bus import EventBus
-from shared.errors import Conflict, InvalidInput, InvalidKey, InvalidMessage
-from shared.events import RosterImported, caused
-from shared.keys import KeyKind, RaceRef, parse_key
-from shared.messages import Message, ObjectCreated
-from shared.table import Table
-from shared.telemetry import Telemetry
-from shared.worker import handle_batch
+from shared.contracts.errors import Conflict, InvalidInput, InvalidKey, InvalidMessage
+from shared.contracts.events import RosterImported, caused
+from shared.contracts.keys import KeyKind, RaceRef, parse_key
+from shared.contracts.messages import Message, ObjectCreated
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_batch
 
 ATTEMPTS = 5  # optimistic writes before the message goes back to the queue
 

@@ -1,8 +1,8 @@
 """The card of the races stage."""
 
-from shared.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
-from shared.keys import RACE_FILE, ROSTER_FILE
-from shared.stage import Call, Function, Stage, Uploads
+from shared.contracts.card import Call, Function, Stage, Uploads
+from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from shared.contracts.keys import RACE_FILE, ROSTER_FILE
 
 STAGE = Stage(
     name="races",

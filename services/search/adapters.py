@@ -14,10 +14,10 @@ from services.search import domain
 from services.search.domain import Change, Item, Photo, PhotoEvent, Race, Runner
 from services.search.finding import Entry, Query
 from services.search.selfie import NO_FACE, NOT_AN_IMAGE, TOO_LARGE
-from shared.errors import Conflict, RequestRefused, TemporaryFailure
-from shared.events import ImageRef, RaceConfigured
-from shared.keys import RaceRef, collection_id
-from shared.table import ABSENT, ALWAYS, Condition, Table
+from shared.contracts.errors import Conflict, RequestRefused, TemporaryFailure
+from shared.contracts.events import ImageRef, RaceConfigured
+from shared.contracts.keys import RaceRef, collection_id
+from shared.kit.table import ABSENT, ALWAYS, Condition, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient

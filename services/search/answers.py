@@ -9,8 +9,8 @@ import msgspec
 
 from services.search.adapters import Links
 from services.search.domain import ExplainedRunner, Photo, Race, Runner
-from shared.events import ImageRef
-from shared.keys import RaceRef
+from shared.contracts.events import ImageRef
+from shared.contracts.keys import RaceRef
 
 ErrorCode = Literal[
     "bad_bib",

@@ -17,11 +17,11 @@ from services.search.config import Config
 from services.search.domain import Race
 from services.search.finding import Entry
 from services.search.http import Request, Response, as_json
-from shared import aws
-from shared.errors import RequestRefused, TemporaryFailure
-from shared.keys import RaceRef
-from shared.table import Table
-from shared.telemetry import Telemetry
+from shared.contracts.errors import RequestRefused, TemporaryFailure
+from shared.contracts.keys import RaceRef
+from shared.kit import aws
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
 
 BUSY = "Search is busy. Try again in a few seconds."
 RETRY_AFTER_S = 3

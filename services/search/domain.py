@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from shared.events import (
+from shared.contracts.events import (
     Evidence,
     ImageRef,
     MatchedRunner,
@@ -31,8 +31,8 @@ from shared.events import (
     RaceConfigured,
     Status,
 )
-from shared.keys import RaceRef, is_newer
-from shared.parts import parts
+from shared.contracts.keys import RaceRef, is_newer
+from shared.contracts.parts import parts
 
 Item = dict[str, Any]
 replace = msgspec.structs.replace

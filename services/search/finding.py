@@ -11,10 +11,10 @@ from typing import Any, Literal, cast
 import msgspec
 
 from services.search.domain import wall_clock
-from shared import bibs
-from shared.errors import RequestRefused
-from shared.events import Status
-from shared.keys import RaceRef, valid_id
+from shared.contracts import bibs
+from shared.contracts.errors import RequestRefused
+from shared.contracts.events import Status
+from shared.contracts.keys import RaceRef, valid_id
 
 Order = Literal["newest", "oldest", "best"]
 ORDERS: tuple[Order, ...] = ("newest", "oldest", "best")

@@ -9,13 +9,13 @@ from typing import Any
 from services.search.adapters import Gallery
 from services.search.config import Config
 from services.search.domain import PhotoEvent
-from shared import aws
-from shared.errors import InvalidMessage
-from shared.events import Envelope, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
-from shared.messages import Message
-from shared.table import Table
-from shared.telemetry import Telemetry
-from shared.worker import handle_together
+from shared.contracts.errors import InvalidMessage
+from shared.contracts.events import Envelope, PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
+from shared.contracts.messages import Message
+from shared.kit import aws
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_together
 
 
 def handle(messages: Sequence[Message]) -> None:

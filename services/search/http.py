@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.errors import RequestRefused
+from shared.contracts.errors import RequestRefused
 
 # Pages of other origins may ask too: nothing here depends on cookies, and all of it is public.
 CORS = {

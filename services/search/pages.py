@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from services.search.http import Request, Response
-from shared.errors import RequestRefused
+from shared.contracts.errors import RequestRefused
 
 _FOLDER = Path(__file__).parent / "page"
 _INDEX = "index.html"

@@ -10,8 +10,8 @@ import msgspec
 
 from services.search import finding
 from services.search.finding import Query
-from shared.errors import RequestRefused
-from shared.keys import RaceRef
+from shared.contracts.errors import RequestRefused
+from shared.contracts.keys import RaceRef
 
 # Lambda takes 6 MB of request, in which base64 makes three bytes four characters.
 MAX_IMAGE_BYTES = 4_000_000

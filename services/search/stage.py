@@ -1,7 +1,7 @@
 """The card of the search stage."""
 
-from shared.events import PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
-from shared.stage import Call, Function, Route, Stage
+from shared.contracts.card import Call, Function, Route, Stage
+from shared.contracts.events import PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
 
 STAGE = Stage(
     name="search",

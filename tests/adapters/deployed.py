@@ -14,12 +14,12 @@ from moto import mock_aws
 from ops.target import Target, choose
 from services.races.adapters import Files, Races
 from services.races.intake import Intake
-from shared import naming
-from shared.bus import EventBus
-from shared.events import Meta
-from shared.keys import RaceRef
-from shared.messages import ObjectCreated
-from shared.table import to_item
+from shared.contracts import naming
+from shared.contracts.events import Meta
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import ObjectCreated
+from shared.kit.bus import EventBus
+from shared.kit.table import to_item
 
 ENV = "dev"
 RACE = RaceRef("hanriver", "seoul-2026")

@@ -12,8 +12,8 @@ import pytest
 
 from ops.dead_letters import places
 from ops.target import Target, choose
-from shared import naming
-from shared.events import Box, Evidence, MatchedRunner
+from shared.contracts import naming
+from shared.contracts.events import Box, Evidence, MatchedRunner
 from tests import gallery_world
 from tests.adapters.deployed import ENV, configure, create_table, put
 from tests.e2e import page_server

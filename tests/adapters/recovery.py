@@ -15,8 +15,8 @@ from moto import mock_aws
 from ops import sqs
 from ops.cards import card_of, stage_names
 from ops.target import Target, choose
-from shared import naming
-from shared.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
+from shared.contracts import naming
+from shared.contracts.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
 from tests.adapters.deployed import ENV, RACE, deployed
 
 ACCOUNT = "123456789012"

@@ -25,11 +25,11 @@ from services.ingest.domain import (
     settle,
 )
 from services.ingest.pictures import Rendition
-from shared.errors import InvalidPicture
-from shared.events import Meta
-from shared.keys import RaceRef
-from shared.messages import ObjectCreated
-from shared.table import Table
+from shared.contracts.errors import InvalidPicture
+from shared.contracts.events import Meta
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import ObjectCreated
+from shared.kit.table import Table
 
 RACE = RaceRef("org", "race")
 PK = RACE.partition

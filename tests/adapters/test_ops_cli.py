@@ -19,7 +19,7 @@ import pytest
 
 from local.runtime import CHECKOUT, Ports, Running
 from ops import cli, races
-from shared import naming
+from shared.contracts import naming
 from tests import gallery_world
 from tests.adapters import photo_world
 from tests.adapters.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, put

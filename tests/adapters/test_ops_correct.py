@@ -17,11 +17,11 @@ from ops.correct import bib_correction, match_cut, say
 from ops.photo import Photo, find
 from ops.target import Target
 from services.faces.state import Identity, concerns, conclude, learn
-from shared import events, naming
-from shared.errors import SnapRaceError
-from shared.events import BibCorrected, Envelope, MatchCut
-from shared.race import Roster, Runner
-from shared.table import to_item
+from shared.contracts import events, naming
+from shared.contracts.errors import SnapRaceError
+from shared.contracts.events import BibCorrected, Envelope, MatchCut
+from shared.contracts.race import Roster, Runner
+from shared.kit.table import to_item
 from tests import gallery_world
 from tests.adapters import photo_world
 from tests.adapters.deployed import ENV, put

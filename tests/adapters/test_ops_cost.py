@@ -13,8 +13,8 @@ from ops.cost import Bill, Used, as_dict, bill, dynamodb_units, used
 from ops.prices import PRICES, prices_in
 from ops.target import Target
 from ops.work import Work
-from shared import naming
-from shared.errors import SnapRaceError
+from shared.contracts import naming
+from shared.contracts.errors import SnapRaceError
 from tests.adapters.deployed import ENV, RACE, configure, deployed
 from tests.adapters.test_ops_work import done, report, write
 

@@ -21,7 +21,7 @@ from ops.errors import Failed
 from ops.redrive import Redriven, redrive, waiting
 from ops.show_recovery import show_letters, show_redrive
 from ops.target import Target
-from shared import naming
+from shared.contracts import naming
 from tests.adapters import recovery
 from tests.adapters.deployed import ENV, RACE
 from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send

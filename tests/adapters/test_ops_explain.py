@@ -13,9 +13,9 @@ from ops.about import race_of
 from ops.explain import Explanation, explain, photos_named_in
 from ops.photo import filenames, find
 from ops.target import Target
-from shared import naming
-from shared.errors import SnapRaceError
-from shared.events import Evidence, MatchedRunner
+from shared.contracts import naming
+from shared.contracts.errors import SnapRaceError
+from shared.contracts.events import Evidence, MatchedRunner
 from tests import gallery_world
 from tests.adapters import photo_world
 from tests.adapters.deployed import ENV, put

@@ -12,8 +12,8 @@ from ops import races
 from ops.errors import Failed
 from ops.races import create_race, import_roster, race_ref, read_roster, require, the_race
 from ops.target import Target
-from shared.keys import RaceRef
-from shared.race import parse_race
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import parse_race
 from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, listen, put
 
 

@@ -26,10 +26,19 @@ from ops.target import Target
 from services.faces.stage import STAGE as FACES
 from services.ingest.stage import STAGE as INGEST
 from services.races.stage import STAGE as RACES
-from shared import messages, naming
-from shared.events import BibCorrected, BibsRead, Box, DomainEvent, MatchCut, ObjectRef, RaceConfigured, RosterImported
-from shared.keys import RaceRef
-from shared.race import RaceSettings
+from shared.contracts import messages, naming
+from shared.contracts.events import (
+    BibCorrected,
+    BibsRead,
+    Box,
+    DomainEvent,
+    MatchCut,
+    ObjectRef,
+    RaceConfigured,
+    RosterImported,
+)
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import RaceSettings
 from tests.adapters import recovery
 from tests.adapters.deployed import ENV, RACE, put
 from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send, withdrawn

@@ -13,8 +13,8 @@ import pytest
 from ops.backlog import backlog
 from ops.status import as_json, status
 from ops.target import Target
-from shared import naming
-from shared.events import BibsRead, Meta, caused
+from shared.contracts import naming
+from shared.contracts.events import BibsRead, Meta, caused
 from tests.adapters.deployed import ENV, RACE, deployed, put
 
 PREFIX = f"{RACE.prefix}raw_photos/"

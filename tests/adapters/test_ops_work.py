@@ -14,7 +14,7 @@ import pytest
 
 from ops.target import Target
 from ops.work import Work, calls_of, calls_per_photo, work
-from shared import naming
+from shared.contracts import naming
 from tests.adapters.deployed import ENV, deployed
 
 

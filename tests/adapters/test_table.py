@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from shared.table import ABSENT, ALWAYS, Condition, Table, from_item, to_item
+from shared.kit.table import ABSENT, ALWAYS, Condition, Table, from_item, to_item
 
 
 @pytest.fixture

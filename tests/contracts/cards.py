@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from shared.stage import Stage
+from shared.contracts.card import Stage
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 
-from shared.events import EVENTS, DomainEvent
+from shared.contracts.events import EVENTS, DomainEvent
 from tests.contracts.cards import all_cards
 from tests.contracts.examples import golden_file
 
 HEAD = """# The domain events
 
-Made from `shared/events.py` and the cards by `python -m tests.contracts.catalogue`; a test keeps it true.
+Made from `shared/contracts/events.py` and the cards by `python -m tests.contracts.catalogue`; a test keeps it true.
 
 An event is a fact in the past tense. On the bus it is `detail = {meta, data}`, where `meta` says which event this is
 (`id`, derived from what it says), of which `version`, which upload or request it all began with (`correlation_id`),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from shared import events
-from shared.events import (
+from shared.contracts import events
+from shared.contracts.events import (
     BibCorrected,
     BibsRead,
     Box,
@@ -35,7 +35,7 @@ from shared.events import (
     Suggestion,
     caused,
 )
-from shared.race import Problem, RaceSettings
+from shared.contracts.race import Problem, RaceSettings
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from shared import events, messages
-from shared.errors import InvalidMessage
-from shared.events import EVENTS, BibCorrected, DomainEvent, Envelope, MatchCut, event_id
+from shared.contracts import events, messages
+from shared.contracts.errors import InvalidMessage
+from shared.contracts.events import EVENTS, BibCorrected, DomainEvent, Envelope, MatchCut, event_id
 from tests.contracts.cards import ROOT, all_cards
 from tests.contracts.catalogue import catalogue
 from tests.contracts.examples import EXAMPLES, golden_file, on_the_bus

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from shared.events import EVENTS, Meta
+from shared.contracts.events import EVENTS, Meta
 
 # Every text that an event can carry, by the name of its field. Think of docs/privacy.md before a name is added here.
 TEXTS = {

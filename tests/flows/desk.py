@@ -16,11 +16,12 @@ from typing import Any
 import boto3
 import pytest
 
-from shared import aws, events
-from shared.events import DomainEvent, Envelope, Meta, caused
-from shared.keys import RaceRef
-from shared.race import RaceSettings
-from shared.table import from_item
+from shared.contracts import events
+from shared.contracts.events import DomainEvent, Envelope, Meta, caused
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import RaceSettings
+from shared.kit import aws
+from shared.kit.table import from_item
 
 PHOTOS, DERIVED, BUS = "photos-bucket", "derived-bucket", "the-bus"
 FUNCTIONS = {"races": ("intake", "_intake"), "ingest": ("intake", "_intake"), "ocr": ("read", "_reader")}

@@ -18,9 +18,8 @@ from services.faces.state import Identity
 from services.ocr.adapters import Photos, Rosters, TextDetector
 from services.ocr.read import Reader
 from services.ocr.stage import STAGE as OCR
-from shared import messages
-from shared.bus import EventBus
-from shared.events import (
+from shared.contracts import messages
+from shared.contracts.events import (
     BibCorrected,
     Box,
     DomainEvent,
@@ -36,10 +35,11 @@ from shared.events import (
     RosterImported,
     caused,
 )
-from shared.keys import RaceRef
-from shared.messages import Message
-from shared.queue import OwnQueue
-from shared.race import RaceSettings, Roster, Runner, digest
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Message
+from shared.contracts.race import RaceSettings, Roster, Runner, digest
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
 from tests.fakes import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
 from tests.memory import Crash, MemoryTable, Workers
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 
-from shared.events import Box
-from shared.keys import RaceRef
+from shared.contracts.events import Box
+from shared.contracts.keys import RaceRef
 from tests import pictures
 from tests.fakes import Seen
 from tests.lambdas import Event

@@ -18,10 +18,10 @@ from services.faces.adapters import Identities
 from services.faces.domain import Bibs, Correction, Match, Observed, link_bibs, needs_search, resolve
 from services.faces.rounds import PATIENCE_S
 from services.ocr.domain import Word, read_bibs
-from shared import keys, messages
-from shared.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
-from shared.keys import RaceRef
-from shared.messages import Note
+from shared.contracts import keys, messages
+from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Note
 from tests.fakes import Seen
 from tests.flows.pipeline import (
     CARDS,

@@ -12,8 +12,8 @@ import pytest
 from moto import mock_aws
 
 from services.ingest.stage import STAGE
-from shared.events import DomainEvent, PhotoIngested, PhotoRejected, PhotoWithdrawn
-from shared.keys import RaceRef
+from shared.contracts.events import DomainEvent, PhotoIngested, PhotoRejected, PhotoWithdrawn
+from shared.contracts.keys import RaceRef
 from tests import pictures
 from tests.flows.desk import DERIVED, Crash, Desk, calls, latest
 

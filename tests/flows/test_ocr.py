@@ -11,9 +11,17 @@ import pytest
 from moto import mock_aws
 
 from services.ocr.stage import STAGE
-from shared.events import BibsRead, Envelope, ImageRef, ObjectRef, PhotoIngested, PhotoWithdrawn, RosterImported
-from shared.keys import RaceRef
-from shared.race import Roster, Runner, digest
+from shared.contracts.events import (
+    BibsRead,
+    Envelope,
+    ImageRef,
+    ObjectRef,
+    PhotoIngested,
+    PhotoWithdrawn,
+    RosterImported,
+)
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import Roster, Runner, digest
 from tests.flows.desk import DERIVED, Desk, calls, latest
 
 RACE = RaceRef("org", "race")

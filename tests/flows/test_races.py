@@ -12,9 +12,9 @@ import pytest
 from moto import mock_aws
 
 from services.races.stage import STAGE
-from shared.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
-from shared.keys import RaceRef
-from shared.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
+from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
 from tests.flows.desk import DERIVED, Desk, calls, latest
 
 RACE = RaceRef("org", "race")

@@ -17,9 +17,9 @@ from services.search import api, domain, finding, gallery
 from services.search.adapters import Gallery
 from services.search.domain import PhotoEvent
 from services.search.stage import STAGE
-from shared import aws
-from shared.events import DomainEvent, Evidence, Meta, PhotoRejected, RaceConfigured, caused
-from shared.table import Table
+from shared.contracts.events import DomainEvent, Evidence, Meta, PhotoRejected, RaceConfigured, caused
+from shared.kit import aws
+from shared.kit.table import Table
 from tests.gallery_world import (
     BUCKET,
     JPEG,

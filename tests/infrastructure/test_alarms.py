@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared import naming
+from shared.contracts import naming
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template
 from tests.synthesis import ROOT

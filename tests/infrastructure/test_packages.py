@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import naming
-from shared.stage import Function, Stage
+from shared.contracts import naming
+from shared.contracts.card import Function, Stage
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template
 
@@ -68,4 +68,4 @@ def test_it_imports_only_what_it_ships(
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["missing"] == []
-    assert {module, "shared.aws"} <= set(answer["reached"])
+    assert {module, "shared.kit.aws"} <= set(answer["reached"])

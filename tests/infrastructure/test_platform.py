@@ -1,6 +1,6 @@
 import pytest
 
-from shared import naming
+from shared.contracts import naming
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, tls_only
 

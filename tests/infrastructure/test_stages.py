@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared import naming
-from shared.stage import PYTHON, Function, Stage
+from shared.contracts import naming
+from shared.contracts.card import PYTHON, Function, Stage
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, as_list, tls_only
 

@@ -11,7 +11,7 @@ import pytest
 
 from local import deployer
 from local.runtime import Ports, Running
-from shared import naming
+from shared.contracts import naming
 from tests.integration import assemblies
 from tests.integration.conftest import launched, serving
 

@@ -35,11 +35,11 @@ from ops.replay_choice import Only, choose
 from ops.show_recovery import show_replay
 from ops.spool import Collected, Spool
 from ops.target import Target, of_runtime
-from shared import naming
-from shared.events import Box
-from shared.keys import RaceRef, photo_id, processed_key
-from shared.race import RaceSettings
-from shared.table import from_item
+from shared.contracts import naming
+from shared.contracts.events import Box
+from shared.contracts.keys import RaceRef, photo_id, processed_key
+from shared.contracts.race import RaceSettings
+from shared.kit.table import from_item
 from tests import pictures
 from tests.fakes import FakeRekognition, Seen
 from tests.integration.conftest import launched, until
@@ -137,7 +137,7 @@ def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product's stacks, but that they wait for nothing: notes are delayed by a second, batches need not be full."""
     copy = tmp_path_factory.mktemp("hurried") / "cdk.out"
     shutil.copytree(assembly, copy)
-    for code in copy.glob("asset.*/shared/queue.py"):
+    for code in copy.glob("asset.*/shared/kit/queue.py"):
         patient = code.read_text()
         code.write_text(patient.replace("DelaySeconds=delay_s", "DelaySeconds=min(delay_s, 1)"))
         assert code.read_text() != patient

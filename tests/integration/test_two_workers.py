@@ -16,9 +16,20 @@ import pytest
 from local import deployer
 from ops.backlog import backlog, dead_letters
 from ops.target import Target, of_runtime
-from shared import keys, naming
-from shared.events import BibCorrected, BibsRead, Box, DomainEvent, Envelope, Face, FacesIndexed, Meta, Reading, caused
-from shared.keys import RaceRef
+from shared.contracts import keys, naming
+from shared.contracts.events import (
+    BibCorrected,
+    BibsRead,
+    Box,
+    DomainEvent,
+    Envelope,
+    Face,
+    FacesIndexed,
+    Meta,
+    Reading,
+    caused,
+)
+from shared.contracts.keys import RaceRef
 from tests.fakes import FakeRekognition, Seen
 from tests.integration.conftest import launched, until
 from tests.integration.rekognition import answering

@@ -17,9 +17,9 @@ from services.faces.adapters import Collections
 from services.faces.domain import Bibs, Observed, link_bibs, needs_search
 from services.ocr.adapters import TextDetector
 from services.ocr.domain import read_bibs
-from shared.events import ImageRef
-from shared.keys import RaceRef, photo_id, processed_key
-from shared.race import RaceSettings
+from shared.contracts.events import ImageRef
+from shared.contracts.keys import RaceRef, photo_id, processed_key
+from shared.contracts.race import RaceSettings
 
 REF = RaceRef("bench", "cost")
 PHOTOS = 30

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.faces.domain import MAX_EVIDENCE, Bibs, Correction, Link, Match, Observed, link_bibs, resolve
-from shared.boxes import overlap
-from shared.events import Box, Face, MatchedRunner, Reading, Suggestion
+from shared.contracts.boxes import overlap
+from shared.contracts.events import Box, Face, MatchedRunner, Reading, Suggestion
 
 
 def face(face_id: str, left: float, top: float = 0.2, size: float = 0.08) -> Face:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.faces.state import MAX_MATCHES_KEPT, Cut, Identity, Matched, learn, with_match, without_lost
-from shared.events import BibCorrected, Box, Face, FacesIndexed, MatchCut, PhotoWithdrawn
-from shared.table import to_item
+from shared.contracts.events import BibCorrected, Box, Face, FacesIndexed, MatchCut, PhotoWithdrawn
+from shared.kit.table import to_item
 
 BOX, OTHER = Box(left=0.1, top=0.1, width=0.1, height=0.1), Box(left=0.6, top=0.1, width=0.1, height=0.1)
 RACE = {"organizer_id": "org", "event_id": "race"}

@@ -28,8 +28,8 @@ from services.ingest.domain import (
     taken_at,
     tidy,
 )
-from shared.events import Meta, PhotoIngested, next_revision
-from shared.keys import RaceRef, is_newer
+from shared.contracts.events import Meta, PhotoIngested, next_revision
+from shared.contracts.keys import RaceRef, is_newer
 
 RACE = RaceRef("org", "race")
 BY = Meta(id="i", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from services.ingest.domain import taken_at
 from services.ingest.pictures import READABLE, render, watermark_text
-from shared.errors import InvalidPicture
+from shared.contracts.errors import InvalidPicture
 from tests import pictures
 
 REASONS = {"empty", "too_large", "not_an_image", "unsupported_format", "truncated", "too_many_pixels", "corrupt"}
@@ -250,8 +250,8 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 import services.ingest.intake
-from shared import aws
-from shared.errors import InvalidPicture
+from shared.kit import aws
+from shared.contracts.errors import InvalidPicture
 aws.client("s3", None), aws.client("dynamodb"), aws.client("events"), aws.client("sqs")
 from services.ingest.pictures import render
 try:

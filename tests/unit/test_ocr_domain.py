@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ocr.domain import Word, only_neighbour, read_bibs
-from shared.bibs import BibRules, canonical
-from shared.events import Box
-from shared.race import RaceSettings
+from shared.contracts.bibs import BibRules, canonical
+from shared.contracts.events import Box
+from shared.contracts.race import RaceSettings
 
 SETTINGS = RaceSettings(name="Race", date="2026-10-25", bib_rules=BibRules(prefixes=("", "A"), min_digits=2))
 

@@ -17,9 +17,9 @@ from local.race import draw_race
 from local.race.cast import ROSTER, STRANGER
 from local.race.photo import heads, photo, upright
 from local.race.plan import Shot, Visibility, plan
-from shared.bibs import canonical
-from shared.keys import KeyKind, parse_key
-from shared.race import parse_race, parse_roster
+from shared.contracts.bibs import canonical
+from shared.contracts.keys import KeyKind, parse_key
+from shared.contracts.race import parse_race, parse_roster
 
 DRAWN = 2
 

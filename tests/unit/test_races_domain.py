@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.races.domain import MAX_ROSTER_BYTES, Known, read_file
-from shared.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
-from shared.keys import RACE_FILE, ROSTER_FILE, RaceRef, is_newer
-from shared.race import BibRules, RaceSettings, Region
-from shared.table import from_item, to_item
+from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, is_newer
+from shared.contracts.race import BibRules, RaceSettings, Region
+from shared.kit.table import from_item, to_item
 
 RACE = RaceRef("org", "race")
 GOOD, BAD = b'{"name": "Seoul", "date": "2026-10-25"}', b"{"
@@ -105,7 +105,7 @@ import resource, sys, zlib
 from pathlib import Path
 import services.races.intake
 from services.races.domain import read_file
-from shared.keys import RaceRef
+from shared.contracts.keys import RaceRef
 event = read_file(RaceRef("o", "e"), "roster.csv", zlib.decompress(Path(sys.argv[1]).read_bytes()), "1", "d").event
 status = Path("/proc/self/status")
 if status.exists():  # Linux passes ru_maxrss on from the process that started this one

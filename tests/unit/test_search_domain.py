@@ -26,8 +26,8 @@ from services.search.domain import (
     transactions,
     wall_clock,
 )
-from shared.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
-from shared.table import to_item
+from shared.contracts.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
+from shared.kit.table import to_item
 from tests.gallery_world import RACE, ingested, match, matched, photo_id, runner, withdrawn
 from tests.gallery_world import configured as race_configured
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.search import finding, selfie
 from services.search.finding import Entry, Order, Query, Window
-from shared.errors import RequestRefused
+from shared.contracts.errors import RequestRefused
 
 times = st.sampled_from(["", *(f"2026-11-08T09:{minute:02}:00.000" for minute in range(0, 60, 7))])
 entries = st.lists(

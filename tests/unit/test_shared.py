@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import keys
-from shared.errors import InvalidKey, InvalidRace, InvalidRoster
-from shared.keys import KeyKind, RaceRef, is_newer, parse_key
-from shared.race import parse_race, parse_roster
+from shared.contracts import keys
+from shared.contracts.errors import InvalidKey, InvalidRace, InvalidRoster
+from shared.contracts.keys import KeyKind, RaceRef, is_newer, parse_key
+from shared.contracts.race import parse_race, parse_roster
 
 IDS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,20}[A-Za-z0-9])?", fullmatch=True)
 

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import aws, messages
-from shared.bus import EventBus
-from shared.errors import PublishFailed
-from shared.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
-from shared.messages import Message, Note
-from shared.queue import OwnQueue
-from shared.telemetry import Telemetry
-from shared.worker import handle_batch, handle_together
+from shared.contracts import messages
+from shared.contracts.errors import PublishFailed
+from shared.contracts.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
+from shared.contracts.messages import Message, Note
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
+from shared.kit.telemetry import Telemetry
+from shared.kit.worker import handle_batch, handle_together
 from tests.contracts.examples import EXAMPLES, on_the_bus
 
 CONTEXT = SimpleNamespace(

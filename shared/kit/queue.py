@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from shared.errors import PublishFailed
-from shared.messages import Note
+from shared.contracts.errors import PublishFailed
+from shared.contracts.messages import Note
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -13,8 +13,8 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from shared.errors import TemporaryFailure
-from shared.keys import is_newer
+from shared.contracts.errors import TemporaryFailure
+from shared.contracts.keys import is_newer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from shared.errors import InvalidKey
+from shared.contracts.errors import InvalidKey
 
 RAW_PHOTOS = "raw_photos"
 RACE_FILE = "race.json"

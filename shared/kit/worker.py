@@ -12,9 +12,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from shared import messages
-from shared.messages import Message
-from shared.telemetry import Telemetry
+from shared.contracts import messages
+from shared.contracts.messages import Message
+from shared.kit.telemetry import Telemetry
 
 Handle = Callable[[Message], None]
 HandleAll = Callable[[Sequence[Message]], None]

@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
-from shared.errors import InvalidMessage
-from shared.keys import RaceRef
-from shared.race import Problem, RaceSettings
+from shared.contracts.errors import InvalidMessage
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import Problem, RaceSettings
 
 SOURCE_PREFIX = "snaprace."
 

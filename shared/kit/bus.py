@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from shared.errors import PublishFailed
-from shared.events import Envelope
-from shared.parts import one_each, parts
+from shared.contracts.errors import PublishFailed
+from shared.contracts.events import Envelope
+from shared.contracts.parts import one_each, parts
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

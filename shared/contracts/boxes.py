@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.events import Box
+from shared.contracts.events import Box
 
 SAME_FACE_OVERLAP = 0.3  # intersection over union; what a detector boxes again overlaps far more, neighbours far less
 

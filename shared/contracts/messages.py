@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from shared import events
-from shared.errors import InvalidMessage
-from shared.events import Envelope, Meta
-from shared.keys import RaceRef
+from shared.contracts import events
+from shared.contracts.errors import InvalidMessage
+from shared.contracts.events import Envelope, Meta
+from shared.contracts.keys import RaceRef
 
 
 class ObjectCreated(msgspec.Struct, frozen=True, kw_only=True):

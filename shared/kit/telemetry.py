@@ -12,9 +12,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared import aws
-from shared.events import Meta
-from shared.metrics import FAILED, HANDLED, NAMESPACE
+from shared.contracts.events import Meta
+from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
+from shared.kit import aws
 
 
 class Span:

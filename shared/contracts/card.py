@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.events import DomainEvent
+from shared.contracts.events import DomainEvent
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Layer = Literal["base", "pictures"]

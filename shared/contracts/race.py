@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from shared import bibs
-from shared.bibs import BibRules
-from shared.errors import InvalidRace, InvalidRoster
+from shared.contracts import bibs
+from shared.contracts.bibs import BibRules
+from shared.contracts.errors import InvalidRace, InvalidRoster
 
 MAX_RUNNERS = 200_000
 MAX_PROBLEMS_KEPT = 100

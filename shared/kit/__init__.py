@@ -1,0 +1,1 @@
+"""What every function is built with: entry, worker, table, bus, queue, clients, telemetry."""
