@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The CDK app: the list of stages, and the stacks made of them. No AWS call is made here."""
+"""The CDK app: an environment, and a stack for each card found under services/. No AWS call is made here."""
 
 import json
 import os
@@ -12,34 +12,29 @@ jsii_node.choose()  # before aws_cdk is imported, which starts Node.js
 
 import aws_cdk as cdk  # noqa: E402
 
+from services import cards  # noqa: E402
 from shared.contracts import naming  # noqa: E402
 from stacks.environment import Environment  # noqa: E402
-from stacks.faces import FacesStack  # noqa: E402
-from stacks.ingest import IngestStack  # noqa: E402
 from stacks.monitoring import MonitoringStack  # noqa: E402
-from stacks.ocr import OcrStack  # noqa: E402
 from stacks.platform import PlatformStack  # noqa: E402
-from stacks.races import RacesStack  # noqa: E402
-from stacks.search import SearchStack  # noqa: E402
+from stacks.stage.stack import StageStack  # noqa: E402
 
 ROOT = Path(__file__).parent
-
-# A new stage is one folder in services/ and one line here.
-STAGES = (RacesStack, IngestStack, OcrStack, FacesStack, SearchStack)
 
 
 def build(app: cdk.App) -> None:
     """Add all stacks of the environment that the context `env` names."""
     environment = Environment.of(app)
     platform = PlatformStack(app, naming.stack(environment.name, "platform"), environment=environment)
-    for stage_stack in STAGES:
-        stack = stage_stack(app, naming.stack(environment.name, stage_stack.STAGE.name), environment=environment)
+    stages = cards()
+    for card in stages:
+        stack = StageStack(app, naming.stack(environment.name, card.name), card=card, environment=environment)
         stack.add_stack_dependency(platform, "names are shared, but the bus and the buckets must exist")
     monitoring = MonitoringStack(
         app,
         naming.stack(environment.name, "monitoring"),
         environment=environment,
-        cards=[stage_stack.STAGE for stage_stack in STAGES],
+        cards=stages,
     )
     monitoring.add_stack_dependency(platform, "alarms speak through the platform's topic")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from dashboards.alarms import api_metric, function_metric, queue_metric
+from dashboards.alarms import of_api, of_function, of_queue
 from shared.contracts import naming
 from shared.contracts.card import Function, Stage
 from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
@@ -28,9 +28,9 @@ def _ages(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
     return cloudwatch.GraphWidget(
         title="Oldest message in each queue, seconds",
         left=[
-            queue_metric(naming.queue(env, card.name, function.name), "ApproximateAgeOfOldestMessage").with_(
-                label=f"{card.name} {function.name}"
-            )
+            of_queue("ApproximateAgeOfOldestMessage")
+            .of(naming.queue(env, card.name, function.name))
+            .with_(label=f"{card.name} {function.name}")
             for card in cards
             for function in card.queued
         ],
@@ -43,12 +43,13 @@ def _dead_letters(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
     queues = {
         f"{card.name} {function.name}": naming.dead_letter_queue(env, card.name, function.name)
         for card in cards
-        for function in card.queued
-    } | {f"{card.name} rules": naming.rule_dead_letter_queue(env, card.name) for card in cards if card.queued}
+        for function in card.functions
+        if function.has_rules
+    } | {f"{card.name} rules": naming.rule_dead_letter_queue(env, card.name) for card in cards}
     return cloudwatch.GraphWidget(
         title="Dead letters",
         left=[
-            queue_metric(queue, "ApproximateNumberOfMessagesVisible").with_(label=label)
+            of_queue("ApproximateNumberOfMessagesVisible").of(queue).with_(label=label)
             for label, queue in queues.items()
         ],
         width=HALF,
@@ -69,12 +70,12 @@ def _function_row(env: str, card: Stage, function: Function) -> Row:
         _work(env, card, function),
         cloudwatch.GraphWidget(
             title=f"{function.name}: errors and throttles",
-            left=[function_metric(name, "Errors"), function_metric(name, "Throttles")],
+            left=[of_function("Errors").of(name), of_function("Throttles").of(name)],
             width=THIRD,
         ),
         cloudwatch.GraphWidget(
             title=f"{function.name}: duration, ms",
-            left=[function_metric(name, "Duration", statistic) for statistic in ("p50", "p99")],
+            left=[of_function("Duration", statistic).of(name) for statistic in ("p50", "p99")],
             left_annotations=[cloudwatch.HorizontalAnnotation(value=1000 * function.timeout_s, label="timeout")],
             width=THIRD,
         ),
@@ -82,12 +83,12 @@ def _function_row(env: str, card: Stage, function: Function) -> Row:
 
 
 def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
-    if function.serves:
+    if function.routes:
         api = naming.stack(env, card.name)
         return cloudwatch.GraphWidget(
             title=f"{function.name}: requests, and latency in ms",
-            left=[api_metric(api, "Count", "Sum")],
-            right=[api_metric(api, "Latency", statistic) for statistic in ("p50", "p90", "p99")],
+            left=[of_api("Count", "Sum").of(api)],
+            right=[of_api("Latency", statistic).of(api) for statistic in ("p50", "p90", "p99")],
             width=THIRD,
         )
     return cloudwatch.GraphWidget(

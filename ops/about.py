@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from services import cards
 from shared.contracts import messages
+from shared.contracts.card import Queue
 from shared.contracts.errors import InvalidKey, InvalidMessage
 from shared.contracts.events import Envelope, RaceConfigured, RosterImported
 from shared.contracts.keys import RaceRef, near_race, parse_key
-from shared.contracts.messages import Message, Note, ObjectCreated, ObjectDeleted
+from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
+from shared.contracts.notes import Note, Noted, tag_of
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +31,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 def about_of(body: str) -> About:
     """What a message is about, by its body; one that cannot be read is about nothing."""
     try:
-        return about(messages.parse(body))
+        return about(messages.parse(body, notes()))
     except InvalidMessage:
         return About(what="not readable")
 
@@ -41,7 +44,7 @@ def about(message: Message) -> About:
             return _about_upload("Object Created", message.key)
         case ObjectDeleted():
             return _about_upload("Object Deleted", message.key)
-        case Note():
+        case Noted():
             return _about_note(message, story)
         case Envelope(data=data):
             named = {getattr(data, name, None) for name in ("photo_id", "other_photo_id", "key")} - {None}
@@ -58,17 +61,24 @@ def _about_upload(what: str, key: str) -> About:
     return About(what=what, race=race_of(key), key=key, subjects=frozenset({key}))
 
 
-def _about_note(note: Note, story: str | None) -> About:
+def notes() -> tuple[type[Note], ...]:
+    """The notes of all functions."""
+    feeds = (function.fed_by for card in cards() for function in card.functions)
+    return tuple(note for feed in feeds if isinstance(feed, Queue) for note in feed.notes)
+
+
+def _about_note(noted: Noted, story: str | None) -> About:
     """Notes are about one upload, one photo, or a page of a race's photos: work that the race's events began."""
-    key, photo_id = note.body.get("key"), note.body.get("photo_id")
-    race = note.race if "event_id" in note.body else race_of(key or "")
+    note = noted.note
+    upload, photo_id = getattr(note, "upload", None), getattr(note, "photo_id", None)
+    key = upload.key if isinstance(upload, ObjectCreated) else None
     subjects = {subject for subject in (key, photo_id) if subject}
     return About(
-        what=note.name,
-        race=race,
+        what=tag_of(type(note)),
+        race=note.race,
         key=key or story,
         photo_id=photo_id,
-        subjects=frozenset(subjects or {f"{event.__name__} {race}" for event in (RaceConfigured, RosterImported)}),
+        subjects=frozenset(subjects or {f"{event.__name__} {note.race}" for event in (RaceConfigured, RosterImported)}),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ops.about import About, about
 from shared.contracts import messages, naming
-from shared.contracts.card import Function, Uploads
+from shared.contracts.card import Function
 from shared.contracts.errors import InvalidKey, InvalidMessage
 from shared.contracts.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured, RosterImported
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, KeyKind, RaceRef, parse_key
@@ -94,11 +94,12 @@ class Spool:
         except InvalidMessage:
             self.unreadable += 1
             return
-        functions = tuple(function.name for function in plan.functions if hears(function, message))
+        event = json.loads(body)
+        functions = tuple(function.name for function in plan.functions if function.brought(event))
         identity = _identity(message)
         if not functions or identity in self._known:
             return
-        at, concerns, decision = datetime.fromisoformat(json.loads(body)["time"]), about(message), _decides(message)
+        at, concerns, decision = datetime.fromisoformat(event["time"]), about(message), _decides(message)
         until = plan.now if decision else plan.window.end
         if not plan.window.begin <= at <= until or plan.race not in (None, concerns.race):
             return
@@ -150,25 +151,6 @@ def _of_race(race: RaceRef) -> Iterator[str]:
         yield f"{event.__name__} {race}"
     for file in (RACE_FILE, ROSTER_FILE):
         yield f"{race.prefix}{file}"
-
-
-def hears(function: Function, message: Message) -> bool:
-    """Whether the function's rules, by its card, would bring it this message."""
-    match message:
-        case Envelope(data=data):
-            return isinstance(data, function.hears)
-        case ObjectCreated(key=key):
-            return bool(function.uploads and function.uploads.created and _fits(function.uploads, key))
-        case ObjectDeleted(key=key):
-            return bool(function.uploads and function.uploads.deleted and _fits(function.uploads, key))
-        case _:
-            return False
-
-
-def _fits(uploads: Uploads, key: str) -> bool:
-    if not (uploads.suffixes or uploads.except_suffixes):
-        return True
-    return key.endswith(uploads.suffixes) or bool(uploads.except_suffixes and not key.endswith(uploads.except_suffixes))
 
 
 def _identity(message: Message) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ class MonitoringStack(cdk.Stack):
         super().__init__(scope, construct_id, description="SnapRace: dashboard and alarms")
         topic_arn = self.format_arn(service="sns", resource=naming.alarm_topic(environment.name))
         speak = actions.SnsAction(sns.Topic.from_topic_arn(self, "Topic", topic_arn))
-        made = [self._alarm(environment, plan, speak) for plan in alarms.plan(environment.name, list(cards))]
+        made = [self._alarm(environment, plan, speak) for plan in alarms.plan(environment.name, cards)]
         cloudwatch.Dashboard(
             self,
             "Overview",
@@ -44,12 +44,12 @@ class MonitoringStack(cdk.Stack):
             metric=plan.metric,
             threshold=plan.threshold,
             comparison_operator=(
-                cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-                if plan.inclusive
-                else cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+                cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+                if plan.alarm.above
+                else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
             ),
-            datapoints_to_alarm=plan.periods,
-            evaluation_periods=plan.of,
+            datapoints_to_alarm=plan.alarm.periods,
+            evaluation_periods=plan.alarm.of,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(speak)

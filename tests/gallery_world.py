@@ -18,8 +18,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from services.search.adapters import Faces, Gallery, Links
-from services.search.api import IMPATIENT, Api, answer
+from services.search.edges import Faces, Gallery, Links
+from services.search.functions.api import Api, answer
 from services.search.http import Request
 from shared.contracts import keys
 from shared.contracts.events import (
@@ -36,6 +36,7 @@ from shared.contracts.keys import RaceRef
 from shared.contracts.race import RaceSettings
 from shared.kit import aws
 from shared.kit.aws import Service
+from shared.kit.entry import IMPATIENT
 from shared.kit.table import Item, Table, from_item
 
 TABLE = "gallery"

@@ -17,7 +17,8 @@ from typing import Any
 from unittest import mock
 
 from shared.contracts import naming
-from shared.contracts.card import Function, Stage
+from shared.contracts.card import Function, Queue, Stage
+from shared.kit.entry import Entry
 from tests.contracts.cards import all_cards
 from tests.wire import Killed
 
@@ -60,11 +61,17 @@ class Deployed:
     def __post_init__(self) -> None:
         self.name = f"{self.stage.name}.{self.card.name}"
         self.queue_url = _queue_url(self.stage.name, self.card.name)
-        self._module = importlib.import_module(f"services.{self.name}")
+        self._entry = importlib.import_module(f"services.{self.stage.name}.functions.{self.card.name}").handler
+
+    @property
+    def batch(self) -> int:
+        """How many letters it is handed at once, at the most."""
+        assert isinstance(self.card.fed_by, Queue)
+        return self.card.fed_by.batch
 
     def restart(self) -> None:
         """End the process; the next one begins with the next batch."""
-        forget(self._module)
+        forget(self._entry)
 
     @property
     def due(self) -> list[Letter]:
@@ -72,16 +79,8 @@ class Deployed:
         return sorted((letter for letter in self.queue if not letter.later), key=lambda letter: letter.number)
 
     def hears(self, event: Event) -> bool:
-        """Whether one of the function's rules brings it the event: see stacks/stage_stack.py."""
-        kind, uploads = event["detail-type"], self.card.uploads
-        if event["source"] != "aws.s3":
-            return kind in {heard.__name__ for heard in self.card.hears}
-        if uploads is None or not {"Object Created": uploads.created, "Object Deleted": uploads.deleted}[kind]:
-            return False
-        key = event["detail"]["object"]["key"]
-        if uploads.suffixes and not key.endswith(uploads.suffixes):
-            return False
-        return not (uploads.except_suffixes and key.endswith(uploads.except_suffixes))
+        """Whether one of the function's rules brings it the event."""
+        return self.card.brought(event)
 
     def invoke(self, batch: list[Letter]) -> list[Letter]:
         """Hand the letters to the handler; those that failed."""
@@ -96,7 +95,7 @@ class Deployed:
         ]
         try:
             with configured(self.stage.name, self.card.name), redirect_stdout(io.StringIO()):
-                answer = self._module.handler({"Records": records}, CONTEXT)
+                answer = self._entry({"Records": records}, CONTEXT)
         except Killed:
             self.restart()
             return batch
@@ -131,12 +130,10 @@ def _queue_url(stage: str, function: str) -> str:
     return f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{naming.queue(ENV, stage, function)}"
 
 
-def forget(module: types.ModuleType) -> None:
-    """Empty all that a module's functools.cache has kept, as a new process begins.
+def forget(entry: Entry[Any]) -> None:
+    """Empty what a function has made, as a new process begins.
 
     Its logger too, which Powertools would otherwise keep for as long as tests run, with the first one's output.
     """
-    for value in vars(module).values():
-        if hasattr(value, "cache_clear"):
-            value.cache_clear()
-    logging.root.manager.loggerDict.pop(module.__name__.removeprefix("services."), None)
+    entry.restart()
+    logging.root.manager.loggerDict.pop(entry.name, None)

@@ -22,7 +22,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from services.search import api
+from services.search.functions import api
 from shared.contracts import keys, naming
 from shared.contracts.events import SOURCE_PREFIX, Box, Envelope
 from shared.contracts.keys import RaceRef
@@ -80,7 +80,7 @@ class World:
         """End all processes."""
         for function in self.functions:
             function.restart()
-        forget(api)
+        forget(api.handler)
 
     # --- what happens outside -----------------------------------------------------------------------------
 
@@ -157,10 +157,10 @@ class World:
                 return
             if dice is None:
                 function = min(ready, key=lambda function: function.due[0].number)
-                self._deliver(function, function.due[: function.card.batch])
+                self._deliver(function, function.due[: function.batch])
             else:
                 function = dice.choice(ready)
-                size = dice.randint(1, min(len(function.due), function.card.batch))
+                size = dice.randint(1, min(len(function.due), function.batch))
                 batch = dice.sample(function.due, size)
                 self._deliver(function, batch, times=dice.randint(1, repeats), unseen_if_failed=True)
         raise AssertionError("the deliveries do not end")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 
-from services.faces.adapters import Collections, FoundMatch, Photo
-from services.faces.rounds import SEARCH_PHOTO
+from services.faces.edges import Collections, FoundMatch, Photo
+from services.faces.notes import MatchRace, ResolvePhoto, SearchPhoto, TidyPhoto
 from services.faces.state import concerns, learn
 from services.faces.work import Work
 from shared.contracts.errors import InvalidMessage
-from shared.contracts.events import BibCorrected, BibsRead, Envelope, FacesIndexed, MatchCut, Meta, PhotoWithdrawn
+from shared.contracts.events import BibCorrected, BibsRead, Envelope, FacesIndexed, MatchCut, PhotoWithdrawn
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import Message, Note
-
-RESOLVE_PHOTO, TIDY_PHOTO = "resolve-photo", "tidy-photo"
+from shared.contracts.messages import Message
+from shared.contracts.notes import Noted
 
 MOST_SEARCHES = 100  # of one invocation, unless one photo alone has more: some 30 s
 
@@ -25,11 +24,11 @@ class Batch:
     """The messages of one invocation, sorted by what is to be done with them. Raises InvalidMessage for others."""
 
     def __init__(self, messages: Sequence[Message], collections: Collections) -> None:
-        self.photos: dict[Photo, Meta] = {}
+        self.photos: dict[Photo, Message] = {}
         """Whom the messages are about, with the cause of what follows for them."""
-        self.told: dict[Photo, Meta] = {}
+        self.told: dict[Photo, Message] = {}
         """Those that something was told about; the others are only to be looked at again."""
-        self.looks: dict[RaceRef, Note] = {}
+        self.looks: dict[RaceRef, tuple[MatchRace, Message]] = {}
         """Races to look at, each by its latest note."""
         self.put_off: dict[Photo, bool] = {}
         """Photos that are left to be searched another time: whether all their faces, or those that need others."""
@@ -49,17 +48,18 @@ class Batch:
                     self._heard.append((photo, event))
                     # Of several causes one that is no replay counts: what it says is news to the archive.
                     if photo not in self.told or message.meta.replay is None:
-                        self.photos[photo] = self.told[photo] = message.meta
-            case Note(name="resolve-photo" | "tidy-photo" | "search-photo" as name, body=body):
-                photo = (message.race, body["photo_id"])
-                self.photos.setdefault(photo, message.meta)
-                if name == TIDY_PHOTO:
+                        self.photos[photo] = self.told[photo] = message
+            case Noted(note=ResolvePhoto() | TidyPhoto() | SearchPhoto() as note):
+                photo = (note.race, note.photo_id)
+                self.photos.setdefault(photo, message)
+                if isinstance(note, TidyPhoto):
                     self._to_tidy.add(photo)
-                if name == SEARCH_PHOTO:
-                    self._to_search[photo] = self._to_search.get(photo, False) or body["all_faces"]
-            case Note(name="match-race"):
-                latest = self.looks.get(message.race, message)
-                self.looks[message.race] = max(latest, message, key=lambda note: int(note.body["at"]))
+                if isinstance(note, SearchPhoto):
+                    self._to_search[photo] = self._to_search.get(photo, False) or note.all_faces
+            case Noted(note=MatchRace() as note):
+                latest, _ = self.looks.get(note.race, (note, message))
+                if note.at >= latest.at:
+                    self.looks[note.race] = note, message
             case _:
                 raise InvalidMessage("not_ours", "The identity function does not hear this kind of message.")
 
@@ -70,9 +70,9 @@ class Batch:
             work.put(photo[0], learn(event, photo[1], work.get(photo)))
         self._search(work)
         work.load_neighbours(self.photos)
-        for photo, meta in self.photos.items():
+        for photo, by in self.photos.items():
             work.tidy(photo, own_faces=photo in self._to_tidy)
-            work.conclude(photo, meta)
+            work.conclude(photo, by.meta)
 
     def _search(self, work: Work) -> None:
         """Ask the collection for the photos that are to be searched, and note what matches at both photos."""
@@ -97,12 +97,12 @@ class Batch:
                 for match in matches:
                     yield race, photo_id, face_id, match
 
-    def others_concerned(self, work: Work) -> dict[Photo, Meta]:
+    def others_concerned(self, work: Work) -> dict[Photo, Message]:
         """Photos that must be worked out again: those that match one that was told something, or a bib found now."""
-        concerned: dict[Photo, Meta] = {}
-        for (race, photo_id), meta in self.told.items():
+        concerned: dict[Photo, Message] = {}
+        for (race, photo_id), by in self.told.items():
             others = sorted(work.get((race, photo_id)).neighbours)
-            concerned |= {(race, other): meta for other in others}
+            concerned |= {(race, other): by for other in others}
         for (race, photo_id), found in self._found.items():
             links = work.get((race, photo_id)).links
             others = sorted({match.photo_id for face_id in found.keys() & links.keys() for match in found[face_id]})

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import itertools
 
-from services.faces.adapters import Identities, Rounds
-from shared.contracts.events import Meta
+from services.faces.edges import Identities, Rounds
+from services.faces.notes import MatchRace, SearchPhoto
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import Note
+from shared.contracts.messages import Message
 from shared.kit.queue import OwnQueue
 
-MATCH_RACE, SEARCH_PHOTO = "match-race", "search-photo"
 QUIET_S = 30  # without news a race is quiet
 PATIENCE_S = 1200  # so long a photo waits for that; whoever is searched early is searched twice
 PAGE = 400  # photos that one note goes through
@@ -36,28 +35,28 @@ class Matchmaker:
         self._rounds = rounds
         self._queue = queue
 
-    def call(self, race: RaceRef, at: int, meta: Meta) -> None:
+    def call(self, race: RaceRef, at: int, by: Message) -> None:
         """Look at the race when it may be quiet; `at` (ms) is when its newest photo came."""
-        self._queue.send(Note.about(race, MATCH_RACE, meta, at=at), delay_s=QUIET_S)
+        self._queue.send(MatchRace(**race._asdict(), at=at), by=by, delay_s=QUIET_S)
 
-    def look(self, note: Note) -> None:
+    def look(self, note: MatchRace, by: Message) -> None:
         """Match the race's new photos if there was no news since the note was left; else those that waited too long."""
-        race, at = note.race, int(note.body["at"])
+        race, at = note.race, note.at
         newest = self._rounds.newest(race)
         if newest is not None and newest.at > at:
-            self._match_early(race, at - (PATIENCE_S - QUIET_S) * 1000, note.meta)  # a later note comes for the rest
+            self._match_early(race, at - (PATIENCE_S - QUIET_S) * 1000, by)  # a later note comes for the rest
         else:
-            self._match_all(note)
+            self._match_all(note, by)
 
-    def _match_early(self, race: RaceRef, waiting_since: int, meta: Meta) -> None:
+    def _match_early(self, race: RaceRef, waiting_since: int, by: Message) -> None:
         late = [each for each in self._rounds.oldest(race, PAGE) if each.at <= waiting_since]
         if late:
             found = self._identities.load((race, each.photo_id) for each in late)
-            self._ask(race, [photo_id for (_, photo_id), photo in found.items() if photo.needing], meta)
+            self._ask(race, [photo_id for (_, photo_id), photo in found.items() if photo.needing], by)
             self._rounds.put_off(race, late)
 
-    def _match_all(self, note: Note) -> None:
-        race, at = note.race, int(note.body["at"])
+    def _match_all(self, note: MatchRace, by: Message) -> None:
+        race, at = note.race, note.at
         new, early = self._rounds.oldest(race, PAGE), self._rounds.early(race, PAGE)
         page = list(dict.fromkeys(each.photo_id for each in [*new, *early]))
         if not page:
@@ -70,17 +69,17 @@ class Matchmaker:
         others = (each for each in self._rounds.hidden(race) if each.at != at and each.photo_id not in page)
         older = list(itertools.islice(others, len(sure) + 1))
         if len(older) > len(sure):
-            self._ask(race, sure, note.meta, all_faces=True)
+            self._ask(race, sure, by, all_faces=True)
             older = []
         again = self._identities.load((race, each.photo_id) for each in older)
         still_needing = [photo_id for (_, photo_id), photo in again.items() if photo.needing]
         self._rounds.hide(race, still_needing, at)
-        self._ask(race, [*needing, *still_needing], note.meta)
+        self._ask(race, [*needing, *still_needing], by)
         self._rounds.close(race, new=new, early=early, hidden=older)
         if PAGE in (len(new), len(early)):
-            self._queue.send(note)
+            self._queue.send(note, by=by)
 
-    def _ask(self, race: RaceRef, photo_ids: list[str], meta: Meta, *, all_faces: bool = False) -> None:
+    def _ask(self, race: RaceRef, photo_ids: list[str], by: Message, *, all_faces: bool = False) -> None:
         self._queue.send_all(
-            Note.about(race, SEARCH_PHOTO, meta, photo_id=photo_id, all_faces=all_faces) for photo_id in photo_ids
+            (SearchPhoto(**race._asdict(), photo_id=photo_id, all_faces=all_faces), by) for photo_id in photo_ids
         )

@@ -1,6 +1,17 @@
 """The card of the faces stage."""
 
-from shared.contracts.card import Call, Function, Stage
+from services.faces.notes import MatchRace, ResolvePhoto, ReviewPhoto, ReviewRace, SearchPhoto, TidyPhoto
+from services.faces.records import (
+    EarlyPhoto,
+    FacesSwitch,
+    HiddenPhoto,
+    IdentifiedPhoto,
+    IdentityProgress,
+    IndexedPhoto,
+    IndexingProgress,
+    NewPhoto,
+)
+from shared.contracts.card import Call, Function, Queue, Stage, Step
 from shared.contracts.events import (
     BibCorrected,
     BibsRead,
@@ -15,12 +26,16 @@ from shared.contracts.events import (
 STAGE = Stage(
     name="faces",
     purpose="Finds the faces in a photo and works out, from faces and bibs together, who is in it.",
-    says=(FacesIndexed, PhotoMatched),
     functions=(
         Function(
             name="index",
             purpose="Puts a photo's faces into the race's collection.",
-            hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured),
+            fed_by=Queue(
+                hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured), notes=(ReviewRace, ReviewPhoto), batch=1
+            ),
+            says=(FacesIndexed,),
+            keeps=(FacesSwitch, IndexedPhoto),
+            step=Step(name="faces", waits="faces not looked for yet", progress=IndexingProgress),
             calls=(
                 Call(
                     actions=(
@@ -45,13 +60,23 @@ STAGE = Stage(
                 Call(actions=("sqs:SendMessage",), on="queue"),
             ),
             timeout_s=120,
-            batch=1,
-            concurrency=10,
         ),
         Function(
             name="identity",
             purpose="Weighs all evidence about photos and those that match them, and says who is in them.",
-            hears=(BibsRead, FacesIndexed, PhotoWithdrawn, BibCorrected, MatchCut),
+            fed_by=Queue(
+                hears=(BibsRead, FacesIndexed, PhotoWithdrawn, BibCorrected, MatchCut),
+                notes=(ResolvePhoto, TidyPhoto, SearchPhoto, MatchRace),
+                batch=25,
+                window_s=10,
+            ),
+            says=(PhotoMatched,),
+            keeps=(IdentifiedPhoto, NewPhoto, EarlyPhoto, HiddenPhoto),
+            step=Step(
+                name="identity",
+                waits="bibs and faces looked for, but not yet worked out who is there",
+                progress=IdentityProgress,
+            ),
             calls=(
                 Call(actions=("rekognition:SearchFaces",), on="collections"),
                 Call(
@@ -67,9 +92,6 @@ STAGE = Stage(
                 Call(actions=("sqs:SendMessage",), on="queue"),
             ),
             timeout_s=120,
-            batch=25,
-            window_s=10,
-            concurrency=10,
         ),
     ),
 )

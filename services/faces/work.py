@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from services.faces.adapters import Identities, Photo
 from services.faces.domain import needs_search
+from services.faces.edges import Identities, Photo
 from services.faces.state import Identity, Matched, conclude, with_match, without_lost
 from shared.contracts.events import Meta, next_revision
 from shared.contracts.keys import RaceRef

@@ -1,18 +1,25 @@
 """The card of the ingest stage."""
 
-from shared.contracts.card import Call, Function, Stage, Uploads
+from services.ingest.notes import RedatePhotos, ReleaseWaiting, TakeUpload
+from services.ingest.records import KeyRecord, RaceRecord, UploadedPhoto, Waiting
+from shared.contracts.card import Call, Function, Queue, Stage, Uploads
 from shared.contracts.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
 
 STAGE = Stage(
     name="ingest",
     purpose="Turns every upload into a picture that can be looked at and shown, or says why it cannot.",
-    says=(PhotoIngested, PhotoRejected, PhotoWithdrawn),
     functions=(
         Function(
             name="intake",
             purpose="Checks, turns upright, strips and renders a photo; keeps which key holds which photo.",
-            hears=(RaceConfigured,),
-            uploads=Uploads(deleted=True),
+            fed_by=Queue(
+                hears=(RaceConfigured,),
+                uploads=Uploads(deleted=True),
+                notes=(TakeUpload, ReleaseWaiting, RedatePhotos),
+                batch=5,
+            ),
+            says=(PhotoIngested, PhotoRejected, PhotoWithdrawn),
+            keeps=(RaceRecord, KeyRecord, UploadedPhoto, Waiting),
             calls=(
                 Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
                 # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
@@ -28,8 +35,6 @@ STAGE = Stage(
             layers=("base", "pictures"),
             memory_mb=2048,
             timeout_s=120,
-            batch=5,
-            concurrency=10,
         ),
     ),
 )

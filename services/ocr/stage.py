@@ -1,17 +1,25 @@
 """The card of the ocr stage."""
 
-from shared.contracts.card import Call, Function, Stage
+from services.ocr.notes import RereadPhoto, RereadRace
+from services.ocr.records import ReadingProgress, ReadPhoto, RosterHeard, RulesHeard
+from shared.contracts.card import Call, Function, Queue, Stage, Step
 from shared.contracts.events import BibsRead, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported
 
 STAGE = Stage(
     name="ocr",
     purpose="Reads the bib numbers in a photo, and reads them anew when the race's rules or roster change.",
-    says=(BibsRead,),
     functions=(
         Function(
             name="read",
             purpose="Keeps the words of a photo once, and says which of them are bibs by what holds now.",
-            hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported),
+            fed_by=Queue(
+                hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported),
+                notes=(RereadRace, RereadPhoto),
+                batch=1,
+            ),
+            says=(BibsRead,),
+            keeps=(RulesHeard, RosterHeard, ReadPhoto),
+            step=Step(name="ocr", waits="bibs not read yet", progress=ReadingProgress),
             calls=(
                 Call(actions=("rekognition:DetectText",), on="any"),
                 Call(actions=("s3:GetObject",), on="derived"),
@@ -23,8 +31,6 @@ STAGE = Stage(
                 Call(actions=("sqs:SendMessage",), on="queue"),
             ),
             timeout_s=120,
-            batch=1,
-            concurrency=10,
         ),
     ),
 )

@@ -1,18 +1,20 @@
 """The card of the races stage."""
 
-from shared.contracts.card import Call, Function, Stage, Uploads
+from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
+from shared.contracts.card import Call, Function, Queue, Stage, Uploads
 from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
 
 STAGE = Stage(
     name="races",
     purpose="Takes in race.json and roster.csv, checks them, and tells every stage what holds now.",
-    says=(RaceConfigured, RaceRejected, RosterImported, RosterRejected),
     functions=(
         Function(
             name="intake",
             purpose="Reads the uploaded file, keeps the outcome, says it.",
-            uploads=Uploads(suffixes=(f"/{RACE_FILE}", f"/{ROSTER_FILE}")),
+            fed_by=Queue(uploads=Uploads(suffixes=(f"/{RACE_FILE}", f"/{ROSTER_FILE}")), concurrency=2),
+            says=(RaceConfigured, RaceRejected, RosterImported, RosterRejected),
+            keeps=(RaceHeld, RosterHeld, RaceOutcome, RosterOutcome),
             calls=(
                 Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
                 # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
@@ -21,7 +23,6 @@ STAGE = Stage(
                 Call(actions=("dynamodb:GetItem", "dynamodb:PutItem"), on="table"),
                 Call(actions=("events:PutEvents",), on="bus"),
             ),
-            concurrency=2,
         ),
     ),
 )

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from services.search.adapters import Links
 from services.search.domain import ExplainedRunner, Photo, Race, Runner
+from services.search.edges import Links
 from shared.contracts.events import ImageRef
 from shared.contracts.keys import RaceRef
 

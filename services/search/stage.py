@@ -1,6 +1,9 @@
 """The card of the search stage."""
 
-from shared.contracts.card import Call, Function, Route, Stage
+from services.search.questions import SearchApi
+from services.search.records import BibEntry, GalleryPhoto, GalleryProgress, Race, TimeEntry
+from shared.contracts.api import Api
+from shared.contracts.card import Call, Function, Queue, Stage, Step
 from shared.contracts.events import PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
 
 STAGE = Stage(
@@ -10,28 +13,24 @@ STAGE = Stage(
         Function(
             name="gallery",
             purpose="Keeps the gallery table: a race's photos, and each runner's.",
-            hears=(RaceConfigured, PhotoIngested, PhotoMatched, PhotoWithdrawn),
+            fed_by=Queue(
+                hears=(RaceConfigured, PhotoIngested, PhotoMatched, PhotoWithdrawn), batch=50, window_s=5, concurrency=2
+            ),
+            keeps=(Race, GalleryPhoto, BibEntry, TimeEntry),
+            step=Step(
+                name="gallery", waits="worked out who is there, but not yet in the gallery", progress=GalleryProgress
+            ),
             calls=(
                 Call(
                     actions=("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
                     on="table",
                 ),
             ),
-            batch=50,
-            window_s=5,
-            concurrency=2,
         ),
         Function(
             name="api",
             purpose="Answers runners and machines.",
-            serves=(
-                Route(method="GET", path="/"),
-                Route(method="GET", path="/page/{file}"),
-                Route(method="GET", path="/races/{organizer_id}/{event_id}"),
-                Route(method="GET", path="/races/{organizer_id}/{event_id}/photos"),
-                Route(method="GET", path="/races/{organizer_id}/{event_id}/photos/{photo_id}"),
-                Route(method="POST", path="/selfie"),
-            ),
+            fed_by=Api(SearchApi),
             calls=(
                 Call(actions=("rekognition:DetectFaces",), on="any"),
                 Call(actions=("rekognition:SearchFacesByImage",), on="collections"),

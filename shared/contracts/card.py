@@ -1,39 +1,126 @@
-"""The card's type: what a stage hears, says, keeps and may call.
+"""The card's types: what a stage hears, says, keeps, serves and may call.
 
-Stacks, dashboards, alarms, the event catalogue, contract tests and the permission check all read the cards
-in `services/<stage>/stage.py`; a card states facts and computes nothing.
+Stacks, dashboards, alarms, the event catalogue, the API's description, contract tests, the permission check and the
+operator's commands all read the cards in `services/<stage>/stage.py`. A card states facts and computes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from shared.contracts.api import Api, Route
 from shared.contracts.events import DomainEvent
+from shared.contracts.notes import Note
+from shared.contracts.records import PhotoProgress, Record
+from shared.contracts.rules import Rule, domain_rule, upload_rule
 
-Method = Literal["GET", "POST", "PUT", "DELETE"]
 Layer = Literal["base", "pictures"]
+Resource = Literal["table", "bus", "queue", "photos", "photo-bucket", "derived", "collections", "any"]
 
 PYTHON = "3.13"
 """The Python version of the functions on AWS: its runtime has Amazon Linux 2023, whose glibc today's wheels need."""
 
+MAX_BATCH = 10_000
+"""Messages or records of one invocation. Source: Lambda's CreateEventSourceMapping, BatchSize."""
+
+MAX_WINDOW_S = 300
+"""Source: Lambda's CreateEventSourceMapping, MaximumBatchingWindowInSeconds."""
+
+
+# --- feeds: what invokes a function -----------------------------------------------------------------------
+
 
 @dataclass(frozen=True, kw_only=True)
 class Uploads:
-    """S3 notifications a function hears: objects of the photo bucket whose key ends (or does not end) so."""
+    """S3 notifications a function hears: objects of the photo bucket whose key ends so (any key, if empty)."""
 
     created: bool = True
     deleted: bool = False
     suffixes: tuple[str, ...] = ()
-    except_suffixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Route:
-    """A method and path of the stage's own REST API, e.g. GET /races/{organizer_id}/{event_id}/photos."""
+class Queue:
+    """A queue of the function's own, with a dead-letter queue: domain events, uploads, and the function's own notes.
 
-    method: Method
-    path: str
+    `concurrency` bounds how many batches of `batch` messages are worked on at once. A batch that is not full waits
+    for `window_s` seconds, where working on many messages together saves requests.
+    """
+
+    hears: tuple[type[DomainEvent], ...] = ()
+    uploads: Uploads | None = None
+    notes: tuple[type[Note], ...] = ()
+    batch: int = 10
+    window_s: int = 0
+    concurrency: int = 10
+
+    def __post_init__(self) -> None:
+        _require(bool(self.hears or self.uploads), "a queue brings domain events or uploads")
+        _require(self.uploads is None or self.uploads.created or self.uploads.deleted, "uploads are made or deleted")
+        _require(1 <= self.batch <= MAX_BATCH and 0 <= self.window_s <= MAX_WINDOW_S, "batch or window out of bounds")
+        # Source: SQS sends at most ten messages without a window; ScalingConfig.MaximumConcurrency is 2 to 1,000.
+        _require(self.batch <= 10 or self.window_s > 0, "a batch of more than ten needs a window")
+        _require(2 <= self.concurrency <= 1000, "concurrency is 2 to 1,000")
+
+    @property
+    def rules(self) -> Iterator[Rule]:
+        """What brings messages into the queue: one rule for domain events, one for uploads."""
+        if self.hears:
+            yield domain_rule(self.hears)
+        if self.uploads:
+            heard = self.uploads
+            yield upload_rule(created=heard.created, deleted=heard.deleted, suffixes=heard.suffixes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A Kinesis stream of the function's own, which a rule fills with domain events.
+
+    A record that fails is retried `retries` times for at most `max_age_s` seconds, and its batch halved meanwhile; then
+    its place in the stream goes to a dead-letter queue. `parallelization` batches of a shard are worked on at once.
+    """
+
+    hears: tuple[type[DomainEvent], ...]
+    batch: int = 100
+    window_s: int = 1
+    retries: int = 5
+    max_age_s: int = 3600
+    parallelization: int = 1
+
+    def __post_init__(self) -> None:
+        _require(bool(self.hears), "a stream brings domain events")
+        _require(1 <= self.batch <= MAX_BATCH and 0 <= self.window_s <= MAX_WINDOW_S, "batch or window out of bounds")
+        # Source: Lambda's CreateEventSourceMapping. -1, its default for both, would retry for ever and block the shard.
+        _require(0 <= self.retries <= 10_000 and 60 <= self.max_age_s <= 604_800, "retries and age must be bounded")
+        _require(1 <= self.parallelization <= 10, "parallelization is 1 to 10")
+
+    @property
+    def rules(self) -> Iterator[Rule]:
+        """What brings records into the stream."""
+        yield domain_rule(self.hears)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A clock: the function is invoked every so many minutes, with nothing but the time."""
+
+    minutes: int
+
+    def __post_init__(self) -> None:
+        _require(self.minutes >= 1, "a schedule counts whole minutes")
+
+    @property
+    def rules(self) -> Iterator[Rule]:
+        """None: no event is waited for."""
+        yield from ()
+
+
+Feed = Queue | Stream | Schedule | Api
+
+
+# --- functions and stages ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,46 +133,73 @@ class Call:
     """
 
     actions: tuple[str, ...]
-    on: Literal["table", "bus", "queue", "photos", "photo-bucket", "derived", "collections", "any"]
+    on: Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a function does with every photo on its way to the gallery.
+
+    `progress` is the record that tells whether it is done with a photo; while it is not, operators read that the photo
+    `waits`, in a few words. `name` is for programs.
+    """
+
+    name: str
+    waits: str
+    progress: type[PhotoProgress]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """One Lambda function of a stage: `services/<stage>/<name>.py` has its `handler`.
-
-    It is fed by a queue (`hears` and/or `uploads`) or by the stage's REST API (`serves`), never by both.
-    `concurrency` bounds how many batches of `batch` messages are worked on at once; a batch that is not full is waited
-    for `window_s` seconds (0 to 300), where working on many messages together saves requests.
-    """
+    """One Lambda function of a stage: `services/<stage>/functions/<name>.py` has its `handler`."""
 
     name: str
     purpose: str
-    hears: tuple[type[DomainEvent], ...] = ()
-    uploads: Uploads | None = None
-    serves: tuple[Route, ...] = ()
+    fed_by: Feed
+    says: tuple[type[DomainEvent], ...] = ()
+    keeps: tuple[type[Record], ...] = ()
+    step: Step | None = None
     calls: tuple[Call, ...] = ()
     layers: tuple[Layer, ...] = ("base",)
     memory_mb: int = 512
     timeout_s: int = 60
-    batch: int = 10
-    window_s: int = 0
-    concurrency: int = 10
 
     @property
-    def has_queue(self) -> bool:
-        """Whether events reach it (through its queue) rather than requests."""
-        return bool(self.hears) or self.uploads is not None
+    def hears(self) -> tuple[type[DomainEvent], ...]:
+        """The domain events that its rules bring."""
+        return self.fed_by.hears if isinstance(self.fed_by, Queue | Stream) else ()
+
+    def brought(self, event: Mapping[str, Any]) -> bool:
+        """Whether one of its rules brings it `event`, as EventBridge has it."""
+        return any(rule.brings(event) for rule in self.fed_by.rules)
+
+    @property
+    def uploads(self) -> Uploads | None:
+        """The S3 notifications that its rules bring."""
+        return self.fed_by.uploads if isinstance(self.fed_by, Queue) else None
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether rules bring it its work; then what it cannot handle goes to a dead-letter queue."""
+        return not isinstance(self.fed_by, Api)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What it answers through the stage's REST API."""
+        return self.fed_by.routes if isinstance(self.fed_by, Api) else ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage of the pipeline: one folder in services/, one stack, one table."""
+    """A stage of the pipeline: one folder in services/, one stack, and one table where a function keeps something."""
 
     name: str
     purpose: str
     functions: tuple[Function, ...]
-    says: tuple[type[DomainEvent], ...] = ()
-    has_table: bool = True
+
+    def function(self, name: str) -> Function:
+        """The function of that name. Raises KeyError."""
+        return {function.name: function for function in self.functions}[name]
 
     @property
     def hears(self) -> tuple[type[DomainEvent], ...]:
@@ -93,11 +207,26 @@ class Stage:
         return tuple(dict.fromkeys(event for function in self.functions for event in function.hears))
 
     @property
+    def says(self) -> tuple[type[DomainEvent], ...]:
+        """All domain events the stage publishes, each once."""
+        return tuple(dict.fromkeys(event for function in self.functions for event in function.says))
+
+    @property
+    def keeps(self) -> tuple[type[Record], ...]:
+        """All kinds of records in the stage's table."""
+        return tuple(dict.fromkeys(record for function in self.functions for record in function.keeps))
+
+    @property
     def queued(self) -> tuple[Function, ...]:
         """The functions that a queue feeds."""
-        return tuple(function for function in self.functions if function.has_queue)
+        return tuple(function for function in self.functions if isinstance(function.fed_by, Queue))
 
     @property
     def serving(self) -> tuple[Function, ...]:
         """The functions behind the stage's REST API."""
-        return tuple(function for function in self.functions if function.serves)
+        return tuple(function for function in self.functions if isinstance(function.fed_by, Api))
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(f"A card cannot say this: {what}.")

@@ -8,6 +8,7 @@ SnapRaceError
 │   ├── InvalidRoster     a roster.csv that cannot be used at all
 │   ├── InvalidPicture    an upload that is no picture we can serve
 │   └── RequestRefused    an API request that cannot be answered as asked
+├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
     ├── PublishFailed     EventBridge took some entries, not all
     └── Conflict          somebody else wrote the item first
@@ -54,6 +55,10 @@ class RequestRefused(InvalidInput):
     def __init__(self, reason: str, message: str, status: int = 400) -> None:
         super().__init__(reason, message)
         self.status = status
+
+
+class EndlessLoop(SnapRaceError):
+    """More notes in a row than any race needs: the message goes to the dead letters."""
 
 
 class TemporaryFailure(SnapRaceError):

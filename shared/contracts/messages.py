@@ -1,4 +1,4 @@
-"""What a stage's queue can hold: a domain event, an S3 notification, or the stage's own note to itself."""
+"""What a function's queue can hold: a domain event, an S3 notification, or the function's own note to itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import events
+from shared.contracts import events, notes
 from shared.contracts.errors import InvalidMessage
 from shared.contracts.events import Envelope, Meta
-from shared.contracts.keys import RaceRef
+from shared.contracts.notes import Note, Noted
 
 
 class ObjectCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,37 +41,12 @@ class ObjectDeleted(msgspec.Struct, frozen=True, kw_only=True):
     erased_version: str | None = None
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage's message to itself: work split into pieces that each fit an invocation.
-
-    `name` says what to do, `body` with what. It travels in the stage's own queue and nowhere else.
-    """
-
-    meta: Meta
-    name: str
-    body: dict[str, Any]
-
-    @classmethod
-    def about(cls, race: RaceRef, name: str, meta: Meta, **body: str | int | None) -> Note:
-        """A note about a race, with what else it has to say."""
-        return cls(meta=meta, name=name, body={"organizer_id": race.organizer_id, "event_id": race.event_id, **body})
-
-    @property
-    def race(self) -> RaceRef:
-        """The race that a note made by `about` is about."""
-        return RaceRef(self.body["organizer_id"], self.body["event_id"])
-
-    def to_json(self) -> str:
-        """The message body."""
-        return msgspec.json.encode({"snaprace-note": self.name, "meta": self.meta, "body": self.body}).decode()
-
-
 replace = msgspec.structs.replace
-Message = Envelope | ObjectCreated | ObjectDeleted | Note
+Message = Envelope | ObjectCreated | ObjectDeleted | Noted
 
 
-def parse(body: str) -> Message:
-    """Read a queue message's body. Raises InvalidMessage."""
+def parse(body: str, kinds: tuple[type[Note], ...] = ()) -> Message:
+    """Read a queue message's body, which may be a note of these kinds. Raises InvalidMessage."""
     try:
         raw = json.loads(body)
     except ValueError:
@@ -79,8 +54,8 @@ def parse(body: str) -> Message:
     if not isinstance(raw, dict):
         raise InvalidMessage("not_an_event", "The message is not a JSON object.")
     try:
-        if "snaprace-note" in raw:
-            return Note(meta=msgspec.convert(raw["meta"], Meta), name=str(raw["snaprace-note"]), body=dict(raw["body"]))
+        if notes.MARK in raw:
+            return notes.parse(raw, kinds)
         source, detail_type, detail = str(raw["source"]), str(raw["detail-type"]), raw["detail"]
         if source == "aws.s3":
             return _s3_notification(raw, detail_type, detail)
@@ -128,3 +103,8 @@ def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, An
             erased_version=target.get("version-id") if permanently else None,
         )
     raise InvalidMessage("unknown_notification", f"S3's '{detail_type}' is not one we asked for.")
+
+
+def hops_of(message: Message) -> int:
+    """How many notes in a row led to the message."""
+    return message.hops if isinstance(message, Noted) else 0

@@ -43,8 +43,13 @@ def queue(env: str, stage: str, function: str) -> str:
     return f"{PREFIX}-{env}-{stage}-{function}"
 
 
+def stream(env: str, stage: str, function: str) -> str:
+    """The Kinesis stream that feeds a function."""
+    return f"{PREFIX}-{env}-{stage}-{function}"
+
+
 def dead_letter_queue(env: str, stage: str, function: str) -> str:
-    """Where messages go that a function could not handle."""
+    """Where messages, or the places of records, go that a function could not handle."""
     return f"{PREFIX}-{env}-{stage}-{function}-dlq"
 
 

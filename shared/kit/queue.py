@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from shared.contracts import notes
 from shared.contracts.errors import PublishFailed
-from shared.contracts.messages import Note
+from shared.contracts.messages import Message, hops_of
+from shared.contracts.notes import Note
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,23 +18,30 @@ _MAX_ENTRIES = 10
 
 
 class OwnQueue:
-    """Sends notes to the queue that feeds the function itself."""
+    """Sends notes to the queue that feeds the function itself. Raises EndlessLoop where that does not end."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
-    def send(self, note: Note, *, delay_s: int = 0) -> None:
-        """Send one note, to be seen after `delay_s` seconds (at most 900)."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=note.to_json(), DelaySeconds=delay_s)
+    def send(self, note: Note, *, by: Message, delay_s: int = 0) -> None:
+        """Send a note that follows from the message `by`, to be seen after `delay_s` seconds (at most 900)."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=_body(note, by), DelaySeconds=delay_s)
 
-    def send_all(self, notes: Iterable[Note]) -> None:
-        """Send notes, ten a request. Raises PublishFailed when one was not taken."""
-        iterator = iter(notes)
-        while batch := list(islice(iterator, _MAX_ENTRIES)):
+    def send_all(self, following: Iterable[tuple[Note, Message]]) -> None:
+        """Send notes, each with the message it follows from, ten a request.
+
+        Raises PublishFailed when one was not taken.
+        """
+        bodies = (_body(note, by) for note, by in following)
+        while batch := list(islice(bodies, _MAX_ENTRIES)):
             response = self._client.send_message_batch(
                 QueueUrl=self._url,
-                Entries=[{"Id": str(number), "MessageBody": note.to_json()} for number, note in enumerate(batch)],
+                Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)],
             )
             if response.get("Failed"):
                 raise PublishFailed(f"SQS refused {len(response['Failed'])} of {len(batch)} notes.")
+
+
+def _body(note: Note, by: Message) -> str:
+    return notes.follow(note, meta=by.meta, hops=hops_of(by)).to_json()

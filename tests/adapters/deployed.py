@@ -12,8 +12,8 @@ import pytest
 from moto import mock_aws
 
 from ops.target import Target, choose
-from services.races.adapters import Files, Races
-from services.races.intake import Intake
+from services.races.edges import Files, Races
+from services.races.functions.intake import Intake
 from shared.contracts import naming
 from shared.contracts.events import Meta
 from shared.contracts.keys import RaceRef

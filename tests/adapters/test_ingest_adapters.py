@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from moto import mock_aws
 
-from services.ingest.adapters import Gallery, Ledger, Photographs, Raw, photographer
 from services.ingest.domain import (
     Change,
     Content,
@@ -24,6 +23,7 @@ from services.ingest.domain import (
     Stamp,
     settle,
 )
+from services.ingest.edges import Gallery, Ledger, Photographs, Raw, photographer
 from services.ingest.pictures import Rendition
 from shared.contracts.errors import InvalidPicture
 from shared.contracts.events import Meta

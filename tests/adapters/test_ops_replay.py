@@ -21,7 +21,7 @@ from ops import cli, replay, sqs
 from ops.cards import queued_functions
 from ops.errors import Failed
 from ops.replay_choice import Only, choose
-from ops.spool import Plan, Spool, Window, hears
+from ops.spool import Plan, Spool, Window
 from ops.target import Target
 from services.faces.stage import STAGE as FACES
 from services.ingest.stage import STAGE as INGEST
@@ -118,9 +118,8 @@ def kinds(spool: Spool) -> list[tuple[str, tuple[str, ...]]]:
     ],
 )
 def test_each_function_hears_what_its_rules_would_bring_it(body: str, heard_by: set[str]) -> None:
-    message = messages.parse(body)
     functions = {f"{card.name}.{each.name}": each for card in (RACES, INGEST, FACES) for each in card.queued}
-    assert {name for name, function in functions.items() if hears(function, message)} == heard_by
+    assert {name for name, function in functions.items() if function.brought(json.loads(body))} == heard_by
 
 
 def test_the_spool_keeps_each_event_once_of_the_race_and_the_time(tmp_path: Path) -> None:

@@ -85,12 +85,6 @@ def test_a_stage_says_only_its_own_events() -> None:
         assert all(card.name == event.STAGE for event in card.says)
 
 
-def test_a_function_has_a_queue_or_an_api_and_never_both() -> None:
-    for card in all_cards():
-        for function in card.functions:
-            assert function.has_queue != bool(function.serves), f"{card.name}.{function.name}"
-
-
 def test_the_catalogue_is_what_the_contracts_say() -> None:
     assert (ROOT / "docs" / "events.md").read_text(encoding="utf-8") == catalogue(), (
         "Run: python -m tests.contracts.catalogue > docs/events.md"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.search.answers import ErrorAnswer
-from services.search.api import ROUTES
+from services.search.functions.api import ROUTES
 from services.search.stage import STAGE
 from tests.contracts import openapi
 from tests.gallery_world import (
@@ -36,7 +36,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 
 
 def test_the_paths_are_the_cards_and_the_handlers() -> None:
-    card = {(route.method, route.path) for function in STAGE.serving for route in function.serves}
+    card = {(route.method, route.path) for function in STAGE.serving for route in function.routes}
     described = {
         (method.upper(), path)
         for path, methods in DOCUMENT["paths"].items()

@@ -18,12 +18,12 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 from PIL import Image
 
-from services.search.adapters import Links
-from services.search.api import Api
+from services.search.edges import Links
+from services.search.functions.api import Api
 from services.search.stage import STAGE
 from tests.gallery_world import BUCKET, World
 
-ROUTES = [route for function in STAGE.serving for route in function.serves]
+ROUTES = [route for function in STAGE.serving for route in function.routes]
 PREFIX = "/api/search"
 
 

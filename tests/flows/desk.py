@@ -24,7 +24,7 @@ from shared.kit import aws
 from shared.kit.table import from_item
 
 PHOTOS, DERIVED, BUS = "photos-bucket", "derived-bucket", "the-bus"
-FUNCTIONS = {"races": ("intake", "_intake"), "ingest": ("intake", "_intake"), "ocr": ("read", "_reader")}
+FUNCTIONS = {"races": "intake", "ingest": "intake", "ocr": "read"}
 """The function of each stage, and what makes its parts once a process."""
 
 CONTEXT = types.SimpleNamespace(
@@ -78,7 +78,7 @@ class Desk:
         bus.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": [{"prefix": "snaprace."}]}')
         bus.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "heard", "Arn": arn["QueueArn"]}])
         self.queue_urls = {}
-        for stage, (function, _) in FUNCTIONS.items():
+        for stage, function in FUNCTIONS.items():
             self.dynamodb.create_table(
                 TableName=stage,
                 KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
@@ -183,12 +183,17 @@ class Desk:
 
     def deliver(self, stage: str, *happened: dict[str, Any] | str) -> list[int]:
         """Hand one batch to the stage's handler; which of it came back, by position."""
-        function, parts = FUNCTIONS[stage]
-        module = importlib.import_module(f"services.{stage}.{function}")
+        entry = importlib.import_module(f"services.{stage}.functions.{FUNCTIONS[stage]}").handler
         if stage not in self._started:
             self._started.add(stage)
-            getattr(module, parts).cache_clear()  # a new process
-        environment = {"TABLE_NAME": stage, "BUS_NAME": BUS, "PHOTO_BUCKET": PHOTOS, "DERIVED_BUCKET": DERIVED}
+            entry.restart()
+        environment = {
+            "SNAPRACE_ENV": "dev",
+            "TABLE_NAME": stage,
+            "BUS_NAME": BUS,
+            "PHOTO_BUCKET": PHOTOS,
+            "DERIVED_BUCKET": DERIVED,
+        }
         for name, value in {**environment, "QUEUE_URL": self.queue_urls[stage]}.items():
             self.monkeypatch.setenv(name, value)
         records = [
@@ -200,7 +205,7 @@ class Desk:
             }
             for number, one in enumerate(happened)
         ]
-        answer = module.handler({"Records": records}, CONTEXT)
+        answer = entry({"Records": records}, CONTEXT)
         return sorted(int(failure["itemIdentifier"]) for failure in answer["batchItemFailures"])
 
     def deliver_dying(self, stage: str, told: Sequence[dict[str, Any] | str], moment: str, dies_at: int | None) -> int:

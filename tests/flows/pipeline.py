@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from greenlet import greenlet
 
-from services.faces.adapters import Collections, FaceIndex, Identities, Rounds
-from services.faces.identity import Resolver
-from services.faces.index import Indexer
+from services.faces.edges import Collections, FaceIndex, Identities, Rounds
+from services.faces.functions.identity import Resolver
+from services.faces.functions.index import Indexer
 from services.faces.stage import STAGE as FACES
 from services.faces.state import Identity
-from services.ocr.adapters import Photos, Rosters, TextDetector
-from services.ocr.read import Reader
+from services.ocr.edges import Photos, Rosters, TextDetector
+from services.ocr.functions.read import Reader
 from services.ocr.stage import STAGE as OCR
 from shared.contracts import messages
 from shared.contracts.events import (
@@ -45,7 +45,7 @@ from tests.memory import Crash, MemoryTable, Workers
 
 RACE = RaceRef("org", "race")
 META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T01:00:00Z")
-CARDS = {"ocr": OCR.functions[0], "index": FACES.functions[0], "identity": FACES.functions[1]}
+CARDS = {"ocr": OCR.function("read"), "index": FACES.function("index"), "identity": FACES.function("identity")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,11 @@ class Delivery:
     @property
     def ready(self) -> bool:
         return all(worker.dead for worker in self.after)
+
+
+def parsed(delivery: Delivery) -> Message:
+    """The message as its function reads it."""
+    return messages.parse(delivery.body, CARDS[delivery.function].fed_by.notes)
 
 
 @dataclass
@@ -169,7 +174,7 @@ class Pipeline:
             at = next((n for n, each in enumerate(self.pending) if '"match-race"' not in each.body), 0)
             delivery = self.pending.pop(at)
             self._working = delivery.function
-            self.handle(delivery.function, [messages.parse(delivery.body)])
+            self.handle(delivery.function, [parsed(delivery)])
             self._working = ""
 
     def run_anyhow(self, *, workers: int, repeats: int) -> None:
@@ -188,7 +193,7 @@ class Pipeline:
     def _begin(self, chosen: list[Delivery], left: dict[Delivery, int], repeats: int) -> None:
         function = chosen[0].function
         others = [each for each in self.pending if each.function == function and each.ready and each not in chosen]
-        most = min(len(others), 4) if CARDS[function].batch > 1 else 0
+        most = min(len(others), 4) if CARDS[function].fed_by.batch > 1 else 0
         chosen += self.chance.sample(others, self.chance.randint(0, most))
         for each in chosen:
             if left.setdefault(each, self.chance.randint(1, repeats)) <= 1:
@@ -197,7 +202,7 @@ class Pipeline:
 
         def work() -> None:
             try:
-                self.handle(function, [messages.parse(each.body) for each in chosen])
+                self.handle(function, [parsed(each) for each in chosen])
             except Crash:
                 self.pending.extend(each for each in chosen if each not in self.pending)
 

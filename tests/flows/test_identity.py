@@ -14,14 +14,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from services.faces import batch
-from services.faces.adapters import Identities
 from services.faces.domain import Bibs, Correction, Match, Observed, link_bibs, needs_search, resolve
+from services.faces.edges import Identities
+from services.faces.notes import SearchPhoto
 from services.faces.rounds import PATIENCE_S
 from services.ocr.domain import Word, read_bibs
 from shared.contracts import keys, messages
 from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import Note
+from shared.contracts.notes import Noted
 from tests.fakes import Seen
 from tests.flows.pipeline import (
     CARDS,
@@ -626,7 +627,7 @@ def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.Mo
     all_told(pipeline, race)
     before = searches(pipeline)
     notes = [
-        Note.about(RACE, "search-photo", pipeline.envelopes[0].meta, photo_id=photo, all_faces=False) for photo in race
+        Noted(meta=pipeline.envelopes[0].meta, note=SearchPhoto(**RACE._asdict(), photo_id=photo)) for photo in race
     ]
     pipeline.handle("identity", list(notes))
     assert searches(pipeline) - before == 2

@@ -411,7 +411,7 @@ def test_an_upload_that_is_gone_leaves_no_photo(race_desk: Desk) -> None:
 
 
 def test_photos_wait_for_their_race(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.intake.RELEASE_PAGE", 3)
+    monkeypatch.setattr("services.ingest.functions.intake.RELEASE_PAGE", 3)
     names = [f"{number}.jpg" for number in range(8)]
     told = [desk.upload(raw(name), pictures.jpeg(number, (160, 120))) for number, name in enumerate(names)]
     assert desk.deliver("ingest", *told) == []
@@ -451,7 +451,7 @@ def test_a_waiting_upload_that_is_deleted_or_overwritten(desk: Desk) -> None:
 
 
 def test_a_new_time_zone_dates_photos_anew(race_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.intake.REDATE_PAGE", 1)
+    monkeypatch.setattr("services.ingest.functions.intake.REDATE_PAGE", 1)
     floating, fixed = (pictures.exif(original="2026:10:25 09:00:00", offset=offset) for offset in (None, "+09:00"))
     race_desk.deliver(
         "ingest",
@@ -544,4 +544,4 @@ def test_the_card_allows_what_is_called_and_nothing_else(desk: Desk) -> None:
     desk.deliver("ingest", deleted)
     desk.before_call = None
     needed = set().union(*(ACTIONS[operation] for operation in made))
-    assert needed == {action for call in STAGE.functions[0].calls for action in call.actions}
+    assert needed == {action for call in STAGE.function("intake").calls for action in call.actions}

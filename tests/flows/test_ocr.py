@@ -301,4 +301,4 @@ def test_the_card_allows_what_is_called_and_nothing_else(desk: Desk) -> None:
     while notes := desk._receive(desk.queue_urls["ocr"]):
         deliver(*notes)
     needed = set().union(*(ACTIONS[operation] for operation in made))
-    assert needed == {action for call in STAGE.functions[0].calls for action in call.actions}
+    assert needed == {action for call in STAGE.function("read").calls for action in call.actions}

@@ -249,5 +249,5 @@ def test_the_card_allows_what_is_called_and_nothing_else(desk: Desk) -> None:
     desk.deliver("races", *told)
     desk.before_call = None
     needed = set().union(*(ACTIONS[operation] for operation in made))
-    assert needed == {action for call in STAGE.functions[0].calls for action in call.actions}
+    assert needed == {action for call in STAGE.function("intake").calls for action in call.actions}
     assert desk.s3.list_objects_v2(Bucket=DERIVED)["KeyCount"] == 2

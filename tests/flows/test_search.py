@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.search import api, domain, finding, gallery
-from services.search.adapters import Gallery
+from services.search import domain, finding
 from services.search.domain import PhotoEvent
+from services.search.edges import Gallery
+from services.search.functions import api, gallery
 from services.search.stage import STAGE
 from shared.contracts.events import DomainEvent, Evidence, Meta, PhotoRejected, RaceConfigured, caused
 from shared.kit import aws
@@ -235,8 +236,10 @@ def _functions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABLE_NAME", TABLE)
     monkeypatch.setenv("SNAPRACE_ENV", "dev")
     monkeypatch.setenv("DERIVED_BUCKET", BUCKET)
-    for cached in (gallery._gallery, gallery._telemetry, api._api, api._telemetry):
-        cached.cache_clear()
+    monkeypatch.setenv("BUS_NAME", "bus")
+    monkeypatch.setenv("PHOTO_BUCKET", "photos")
+    for function in (gallery, api):
+        function.handler.restart()
 
 
 def test_the_gallery_function_keeps_the_good_and_gives_back_the_bad(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,7 +434,7 @@ def test_the_selfie_is_neither_stored_nor_logged(
         small_race(made)
         before = made.items()
         _functions_of_their_own(monkeypatch)
-        monkeypatch.setattr(api, "_api", lambda: made.api)
+        monkeypatch.setattr(api.handler, "_handle", made.api)
         image = base64.b64encode(JPEG).decode()
         body = json.dumps({"image_b64": image, **RACE._asdict()})
         response = api.handler(request("/selfie", method="POST", body=body), None)

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from shared.contracts import naming
-from shared.contracts.card import PYTHON, Function, Stage
+from shared.contracts.card import PYTHON, Function, Queue, Stage
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, as_list, tls_only
 
 CARDS = all_cards()
 FUNCTIONS = [(card, function) for card in CARDS for function in card.functions]
-QUEUED = [(card, function) for card, function in FUNCTIONS if function.has_queue]
+QUEUED = [(card, function) for card, function in FUNCTIONS if isinstance(function.fed_by, Queue)]
 PHOTOS = "snaprace-dev-photos-${AWS::AccountId}"
 HERE = "${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}"
 
@@ -44,7 +44,7 @@ def test_its_queue_gives_up_into_a_dead_letter_queue(dev: dict[str, Template], c
     dlq = naming.dead_letter_queue("dev", card.name, function.name)
     assert template.text(queue["RedrivePolicy"]["deadLetterTargetArn"]) == f"AWS::SQS::Queue {dlq}"
     assert 3 <= queue["RedrivePolicy"]["maxReceiveCount"] <= 10
-    assert queue["VisibilityTimeout"] >= 6 * function.timeout_s + function.window_s
+    assert queue["VisibilityTimeout"] >= 6 * function.timeout_s + function.fed_by.window_s
     # A dead letter keeps the age it had, so a dead-letter queue must not forget sooner than the queue.
     assert template.named("AWS::SQS::Queue", dlq)["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"]
 
@@ -109,9 +109,9 @@ def test_its_mapping_takes_partial_batches_and_is_bounded(
         if template.text(each["FunctionName"]) == name
     )
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": function.concurrency}
-    assert mapping["BatchSize"] == function.batch
-    assert mapping.get("MaximumBatchingWindowInSeconds", 0) == function.window_s
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": function.fed_by.concurrency}
+    assert mapping["BatchSize"] == function.fed_by.batch
+    assert mapping.get("MaximumBatchingWindowInSeconds", 0) == function.fed_by.window_s
 
 
 # --- table, functions, logs ---------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_its_mapping_takes_partial_batches_and_is_bounded(
 @each_stage
 def test_its_table_can_be_restored_to_any_point_in_time(dev: dict[str, Template], card: Stage) -> None:
     tables = dev[card.name].of_type("AWS::DynamoDB::GlobalTable")
-    assert [each["TableName"] for each in tables.values()] == [naming.table("dev", card.name)] * card.has_table
+    assert [each["TableName"] for each in tables.values()] == [naming.table("dev", card.name)] * bool(card.keeps)
     for table in tables.values():
         for replica in table["Replicas"]:
             assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -132,7 +132,7 @@ def test_it_runs_as_the_card_says_with_a_log_of_its_own_and_traces(
 ) -> None:
     template = dev[card.name]
     made = _function(template, card, function)
-    assert made["Handler"] == f"services.{card.name}.{function.name}.handler"
+    assert made["Handler"] == f"services.{card.name}.functions.{function.name}.handler"
     assert (made["MemorySize"], made["Timeout"]) == (function.memory_mb, function.timeout_s)
     assert made["Runtime"] == f"python{PYTHON}"
     assert len(made["Layers"]) == len(function.layers)
@@ -194,7 +194,7 @@ def test_its_role_allows_what_the_card_says_and_nothing_else(
     own_log = f"AWS::Logs::LogGroup /aws/lambda/{naming.function('dev', card.name, function.name)}"
     expected = {(action, _resource(card, function, call.on)) for call in function.calls for action in call.actions}
     expected |= _TRACES | {("logs:CreateLogStream", own_log), ("logs:PutLogEvents", own_log)}
-    if function.has_queue:
+    if isinstance(function.fed_by, Queue):
         expected |= {(action, _resource(card, function, "queue")) for action in _POLLING}
     assert allowed == expected
     assert not [action for action, _ in allowed if "*" in action]

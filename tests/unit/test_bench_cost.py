@@ -13,10 +13,10 @@ from botocore.config import Config
 
 from bench.recorded import PHOTOS_OF_A_RUNNER, Race, Recording, picture, race_of, serving
 from local.runtime import Ports
-from services.faces.adapters import Collections
 from services.faces.domain import Bibs, Observed, link_bibs, needs_search
-from services.ocr.adapters import TextDetector
+from services.faces.edges import Collections
 from services.ocr.domain import read_bibs
+from services.ocr.edges import TextDetector
 from shared.contracts.events import ImageRef
 from shared.contracts.keys import RaceRef, photo_id, processed_key
 from shared.contracts.race import RaceSettings

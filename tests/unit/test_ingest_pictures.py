@@ -249,7 +249,7 @@ def test_a_damaged_file_is_rendered_or_refused_but_never_an_error(
 _MEASURE = """
 import resource, sys
 from pathlib import Path
-import services.ingest.intake
+import services.ingest.functions.intake
 from shared.kit import aws
 from shared.contracts.errors import InvalidPicture
 aws.client("s3", None), aws.client("dynamodb"), aws.client("events"), aws.client("sqs")

@@ -103,7 +103,7 @@ def test_settings_travel_whole() -> None:
 _MEASURE = """
 import resource, sys, zlib
 from pathlib import Path
-import services.races.intake
+import services.races.functions.intake
 from services.races.domain import read_file
 from shared.contracts.keys import RaceRef
 event = read_file(RaceRef("o", "e"), "roster.csv", zlib.decompress(Path(sys.argv[1]).read_bytes()), "1", "d").event

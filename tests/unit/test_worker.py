@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,21 +13,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts import messages
-from shared.contracts.errors import PublishFailed
+from shared.contracts.card import Function, Queue, Stage
+from shared.contracts.environment import Environment
+from shared.contracts.errors import EndlessLoop, InvalidMessage, PublishFailed
 from shared.contracts.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
-from shared.contracts.messages import Message, Note
-from shared.kit import aws
+from shared.contracts.messages import Message
+from shared.contracts.notes import MAX_HOPS, Note, Noted
+from shared.kit import aws, worker
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
-from shared.kit.telemetry import Telemetry
-from shared.kit.worker import handle_batch, handle_together
 from tests.contracts.examples import EXAMPLES, on_the_bus
 
 CONTEXT = SimpleNamespace(
     aws_request_id="r", function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", log_group_name="g"
 )
-TELEMETRY = Telemetry("stage", "function")
+STAGE = Stage(
+    name="stage", purpose="", functions=(Function(name="function", purpose="", fed_by=Queue(hears=(PhotoWithdrawn,))),)
+)
 META = Meta(id="i", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Environment(snaprace_env="dev", bus_name="bus", photo_bucket="photos", derived_bucket="derived")
+    for name, value in told.variables().items():
+        monkeypatch.setenv(name, value)
 
 
 def record(number: int, body: str) -> dict[str, Any]:
@@ -63,7 +74,7 @@ def test_exactly_the_bad_messages_come_back(kinds: list[str]) -> None:
         handled.append(message)
 
     event = {"Records": [record(number, bodies[kind]) for number, kind in enumerate(kinds)]}
-    answer = handle_batch(event, CONTEXT, handle=handle, telemetry=TELEMETRY)
+    answer = worker.each(STAGE, "function", lambda _: handle)(event, CONTEXT)
     back = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     assert back == {f"m{number}" for number, kind in enumerate(kinds) if kind != "good"}
     assert len(handled) == kinds.count("good")
@@ -73,7 +84,7 @@ def test_an_invocation_leaves_one_metrics_line_with_the_calls_it_made(capsys: py
     def handle(_: Message) -> None:
         aws.calls["s3.GetObject"] += 2
 
-    handle_batch({"Records": [record(1, GOOD), record(2, "{")]}, CONTEXT, handle=handle, telemetry=TELEMETRY)
+    worker.each(STAGE, "function", lambda _: handle)({"Records": [record(1, GOOD), record(2, "{")]}, CONTEXT)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (metrics,) = [line for line in lines if "_aws" in line]
     assert metrics["api_calls"] == {"s3.GetObject": 2}
@@ -85,8 +96,11 @@ def test_a_failure_is_logged_with_the_story_it_belongs_to(capsys: pytest.Capture
     def handle(_: Message) -> None:
         raise OSError("the network is down")
 
-    telemetry = Telemetry("stage", "logged")  # made here: a logger keeps the stdout it was made with
-    handle_batch({"Records": [record(1, GOOD)]}, CONTEXT, handle=handle, telemetry=telemetry)
+    # A name of its own: a logger keeps the stdout it was made with.
+    function = replace(STAGE.function("function"), name="logged")
+    worker.each(replace(STAGE, functions=(function,)), "logged", lambda _: handle)(
+        {"Records": [record(1, GOOD)]}, CONTEXT
+    )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (failure,) = [line for line in lines if line.get("level") == "ERROR"]
     assert failure["correlation_id"] == json.loads(GOOD)["detail"]["meta"]["correlation_id"]
@@ -131,20 +145,53 @@ def test_an_event_that_was_not_taken_fails_loudly() -> None:
         EventBus(Events(refuse=2), "bus").publish(envelopes(3))  # type: ignore[arg-type]
 
 
+class Again(Note, frozen=True, kw_only=True, tag="again"):
+    """Do it again."""
+
+
+CAUSE = caused(PhotoWithdrawn(organizer_id="o", event_id="e", photo_id="p", revision=1), META)
+
+
+def test_a_note_says_how_many_led_to_it_and_a_loop_without_an_end_ends() -> None:
+    # Mutation: a note that begins to count anew. Then only Lambda's own recursion detection would stop it.
+    sent: list[str] = []
+
+    class Sqs:
+        def send_message(self, MessageBody: str, **_: Any) -> None:
+            sent.append(MessageBody)
+
+    queue = OwnQueue(Sqs(), "url")  # type: ignore[arg-type]
+    note = Again(organizer_id="o", event_id="e")
+    queue.send(note, by=CAUSE)
+    for _ in range(3):
+        message = messages.parse(sent[-1], (Again,))
+        assert isinstance(message, Noted) and message.note == note and message.meta == CAUSE.meta
+        queue.send(note, by=message)
+    assert [json.loads(body)["hops"] for body in sent] == [1, 2, 3, 4]
+    with pytest.raises(EndlessLoop, match="10,000 notes in a row"):
+        queue.send(note, by=Noted(meta=META, note=note, hops=MAX_HOPS))
+
+
+def test_a_function_reads_no_notes_but_its_own() -> None:
+    body = Noted(meta=META, note=Again(organizer_id="o", event_id="e")).to_json()
+    with pytest.raises(InvalidMessage, match="'again' is no note of this function"):
+        messages.parse(body)
+
+
 def test_a_note_that_was_not_taken_fails_loudly() -> None:
-    class Queue:
+    class Refusing:
         def send_message_batch(self, QueueUrl: str, Entries: list[Any]) -> Any:
             return {"Successful": Entries[1:], "Failed": Entries[:1]}
 
     with pytest.raises(PublishFailed, match="1 of 2"):
-        OwnQueue(Queue(), "url").send_all([Note(meta=META, name="n", body={})] * 2)  # type: ignore[arg-type]
+        OwnQueue(Refusing(), "url").send_all([(Again(organizer_id="o", event_id="e"), CAUSE)] * 2)  # type: ignore[arg-type]
 
 
 class TestTogether:
     @staticmethod
     def run(bodies: list[str], handle: Any) -> list[str]:
         event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
-        answer = handle_together(event, CONTEXT, handle=handle, telemetry=TELEMETRY)
+        answer = worker.together(STAGE, "function", lambda _: handle)(event, CONTEXT)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def test_all_messages_are_handled_at_once(self) -> None:

@@ -10,27 +10,23 @@ How it stays right under any order, repetition and concurrency of deliveries:
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from services.faces.adapters import Collections, Identities, Photo, Rounds
-from services.faces.batch import RESOLVE_PHOTO, TIDY_PHOTO, Batch
-from services.faces.config import Config
-from services.faces.rounds import SEARCH_PHOTO, Matchmaker
+from services.faces.batch import Batch
+from services.faces.edges import Collections, Identities, Photo, Rounds
+from services.faces.notes import ResolvePhoto, SearchPhoto, TidyPhoto
+from services.faces.rounds import Matchmaker
+from services.faces.stage import STAGE
 from services.faces.state import Identity, has_lost_faces
 from services.faces.work import Work
 from shared.contracts.errors import Conflict
 from shared.contracts.events import PhotoMatched, caused
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import Message, Note
-from shared.kit import aws
+from shared.contracts.messages import Message
+from shared.kit import worker
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
-from shared.kit.table import Table
-from shared.kit.telemetry import Telemetry
-from shared.kit.worker import handle_together
 
 ATTEMPTS = 20  # optimistic writes before the messages go back to the queue
 PAUSE_S = 0.02  # longer after each attempt: 4 s in all
@@ -66,8 +62,8 @@ class Resolver:
         batch = Batch(messages, self._collections)
         if batch.photos:
             self._settle(batch)
-        for note in batch.looks.values():
-            self._matchmaker.look(note)
+        for note, by in batch.looks.values():
+            self._matchmaker.look(note, by)
 
     def _settle(self, batch: Batch) -> None:
         news: set[Photo] = set()
@@ -87,8 +83,8 @@ class Resolver:
 
     def _say(self, work: Work, batch: Batch, news: set[Photo]) -> None:
         self._bus.publish(
-            caused(_photo_matched(photo[0], work.get(photo)), meta, news=photo in news)
-            for photo, meta in batch.photos.items()
+            caused(_photo_matched(photo[0], work.get(photo)), by.meta, news=photo in news)
+            for photo, by in batch.photos.items()
             if _has_something_to_say(work.get(photo))
         )
 
@@ -96,20 +92,23 @@ class Resolver:
         """For the photos that this batch matters for, and for the race's next round."""
         to_resolve = batch.others_concerned(work)
         self._queue.send_all(
-            Note.about(race, RESOLVE_PHOTO, meta, photo_id=photo_id) for (race, photo_id), meta in to_resolve.items()
+            (ResolvePhoto(**race._asdict(), photo_id=photo_id), by) for (race, photo_id), by in to_resolve.items()
         )
         self._queue.send_all(
-            Note.about(race, SEARCH_PHOTO, batch.photos[race, photo_id], photo_id=photo_id, all_faces=all_faces)
+            (
+                SearchPhoto(**race._asdict(), photo_id=photo_id, all_faces=all_faces),
+                batch.photos[race, photo_id],
+            )
             for (race, photo_id), all_faces in batch.put_off.items()
         )
         # Only now may a photo forget what its lost faces matched: whom they concerned is told.
         self._queue.send_all(
-            Note.about(race, TIDY_PHOTO, meta, photo_id=photo_id)
-            for (race, photo_id), meta in batch.told.items()
+            (TidyPhoto(**race._asdict(), photo_id=photo_id), by)
+            for (race, photo_id), by in batch.told.items()
             if has_lost_faces(work.get((race, photo_id)))
         )
-        for race, meta in {race: meta for (race, _), meta in batch.told.items()}.items():
-            self._matchmaker.call(race, at, meta)
+        for race, by in {race: by for (race, _), by in batch.told.items()}.items():
+            self._matchmaker.call(race, at, by)
 
 
 def _has_something_to_say(photo: Identity) -> bool:
@@ -129,24 +128,16 @@ def _photo_matched(race: RaceRef, identity: Identity) -> PhotoMatched:
     )
 
 
-@functools.cache
-def _telemetry() -> Telemetry:
-    return Telemetry("faces", "identity")
-
-
-@functools.cache
-def _resolver() -> Resolver:
-    config = Config.from_environment()
-    table = Table(aws.client("dynamodb"), config.table)
-    return Resolver(
-        identities=Identities(table),
-        rounds=Rounds(table),
-        collections=Collections(aws.client("rekognition"), config.env),
-        bus=EventBus(aws.client("events"), config.bus),
-        queue=OwnQueue(aws.client("sqs"), config.queue_url),
-    )
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Lambda entry: an SQS batch in, the failed messages out."""
-    return handle_together(event, context, handle=_resolver().handle, telemetry=_telemetry())
+handler = worker.together(
+    STAGE,
+    "identity",
+    lambda here: (
+        Resolver(
+            identities=Identities(here.table),
+            rounds=Rounds(here.table),
+            collections=Collections(here.client("rekognition"), here.environment.snaprace_env),
+            bus=here.bus,
+            queue=here.queue,
+        ).handle
+    ),
+)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
-from services.races.adapters import Files, Races
-from services.races.config import Config
 from services.races.domain import Import, read_file, rejection
+from services.races.edges import Files, Races
+from services.races.stage import STAGE
 from shared.contracts.errors import Conflict, InvalidInput, InvalidKey, InvalidMessage
 from shared.contracts.events import RosterImported, caused
 from shared.contracts.keys import KeyKind, RaceRef, parse_key
 from shared.contracts.messages import Message, ObjectCreated
-from shared.kit import aws
+from shared.kit import worker
 from shared.kit.bus import EventBus
-from shared.kit.table import Table
-from shared.kit.telemetry import Telemetry
-from shared.kit.worker import handle_batch
 
 ATTEMPTS = 5  # optimistic writes before the message goes back to the queue
 
@@ -72,22 +66,15 @@ class Intake:
         return taken
 
 
-@functools.cache
-def _telemetry() -> Telemetry:
-    return Telemetry("races", "intake")
-
-
-@functools.cache
-def _intake() -> Intake:
-    config = Config.from_environment()
-    return Intake(
-        Races(Table(aws.client("dynamodb"), config.table)),
-        Files(aws.client("s3"), config.derived_bucket),
-        EventBus(aws.client("events"), config.bus),
-        config.derived_bucket,
-    )
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Lambda's entry: a batch of queue messages in, the failed ones out."""
-    return handle_batch(event, context, handle=_intake().handle, telemetry=_telemetry())
+handler = worker.each(
+    STAGE,
+    "intake",
+    lambda here: (
+        Intake(
+            Races(here.table),
+            Files(here.client("s3"), here.environment.derived_bucket),
+            here.bus,
+            here.environment.derived_bucket,
+        ).handle
+    ),
+)

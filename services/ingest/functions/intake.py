@@ -6,15 +6,12 @@ redelivery finds it there and says the same again without decoding anything.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.ingest.adapters import Gallery, Ledger, Photographs
-from services.ingest.config import Config
 from services.ingest.domain import (
     Content,
     Gone,
@@ -35,18 +32,19 @@ from services.ingest.domain import (
     settle,
     used_up_generation,
 )
+from services.ingest.edges import Gallery, Ledger, Photographs
+from services.ingest.notes import RedatePhotos, ReleaseWaiting, TakeUpload
 from services.ingest.pictures import Rendition, render, watermark_text
 from services.ingest.stage import STAGE
 from shared.contracts.errors import Conflict, InvalidKey, InvalidMessage, InvalidPicture
 from shared.contracts.events import DomainEvent, Envelope, Meta, RaceConfigured, caused
 from shared.contracts.keys import KeyKind, RaceRef, is_newer, near_race, parse_key
-from shared.contracts.messages import Message, Note, ObjectCreated, ObjectDeleted
-from shared.kit import aws
+from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
+from shared.contracts.notes import Noted
+from shared.kit import worker
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
-from shared.kit.table import Table
 from shared.kit.telemetry import Telemetry
-from shared.kit.worker import handle_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,8 +53,6 @@ ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
 RELEASE_PAGE = 500  # waiting uploads that one note sends on
 REDATE_PAGE = 100  # photos that one note dates anew
 UNPLACED = "UNPLACED"  # partition of misplaced keys that name no race
-
-UPLOAD, RELEASE, REDATE = "take-upload", "release-waiting", "redate-photos"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,13 +106,13 @@ class Intake:
             case ObjectDeleted():
                 self._forget_version(message)
             case Envelope(data=RaceConfigured() as event):
-                self._configure(event, message.meta)
-            case Note(name=name, body=body) if name == UPLOAD:
-                self._take(msgspec.convert(body, ObjectCreated))
-            case Note(name=name, body=body) if name == RELEASE:
-                self._release(RaceRef(body["organizer_id"], body["event_id"]), body.get("after"), message.meta)
-            case Note(name=name, body=body) if name == REDATE:
-                self._redate(RaceRef(body["organizer_id"], body["event_id"]), body.get("after"), message.meta)
+                self._configure(event, message)
+            case Noted(note=TakeUpload(upload=upload)):
+                self._take(upload)
+            case Noted(note=ReleaseWaiting() as note):
+                self._release(note, message)
+            case Noted(note=RedatePhotos() as note):
+                self._redate(note, message)
             case _:
                 raise InvalidMessage("unexpected_message", "The ingest stage hears uploads, deletions and races only.")
 
@@ -256,10 +252,10 @@ class Intake:
 
     # --- races --------------------------------------------------------------------------------------------
 
-    def _configure(self, event: RaceConfigured, meta: Meta) -> None:
-        _until_written(str(event.race), lambda: self._try_to_configure(event, meta))
+    def _configure(self, event: RaceConfigured, by: Message) -> None:
+        _until_written(str(event.race), lambda: self._try_to_configure(event, by))
 
-    def _try_to_configure(self, event: RaceConfigured, meta: Meta) -> bool:
+    def _try_to_configure(self, event: RaceConfigured, by: Message) -> bool:
         """Remember the race and let go on what waited for it; photos without a zone of their own are dated anew."""
         known = self._ledger.race(event.race.partition)
         if known and is_newer(known.revision, than=event.revision):
@@ -267,32 +263,33 @@ class Intake:
         race = remembered(event, known)
         if race != known and not self._ledger.configure(event.race.partition, race, known):
             return False
-        body = {"organizer_id": event.organizer_id, "event_id": event.event_id}
-        self._queue.send(Note(meta=meta, name=RELEASE, body=body))
+        self._queue.send(ReleaseWaiting(**event.race._asdict()), by=by)
         if race.earlier_timezones:
             # Whoever is still working by the old zone is done when the function's timeout has passed.
-            self._queue.send(Note(meta=meta, name=REDATE, body=body), delay_s=STAGE.functions[0].timeout_s)
+            self._queue.send(RedatePhotos(**event.race._asdict()), by=by, delay_s=STAGE.function("intake").timeout_s)
         return True
 
-    def _release(self, race: RaceRef, after: str | None, meta: Meta) -> None:
+    def _release(self, note: ReleaseWaiting, by: Message) -> None:
         """Send on one page of waiting uploads, then a note for the next page: a crash repeats, and loses nothing."""
-        page = list(itertools.islice(self._ledger.waiting(race.partition, after), RELEASE_PAGE))
-        self._queue.send_all(
-            Note(meta=upload.meta, name=UPLOAD, body=msgspec.to_builtins(upload)) for _position, upload in page
-        )
-        self._continue(RELEASE, race, page, RELEASE_PAGE, meta)
+        race = note.race
+        page = list(itertools.islice(self._ledger.waiting(race.partition, note.after), RELEASE_PAGE))
+        self._queue.send_all((TakeUpload(**race._asdict(), upload=upload), upload) for _position, upload in page)
+        if len(page) == RELEASE_PAGE:
+            self._queue.send(ReleaseWaiting(**race._asdict(), after=page[-1][0]), by=by)
 
-    def _redate(self, race: RaceRef, after: str | None, meta: Meta) -> None:
+    def _redate(self, note: RedatePhotos, by: Message) -> None:
         """Date one page of photos by the race's time zone, and say all of them that depend on it."""
+        race, meta = note.race, by.meta
         settings = self._ledger.race(race.partition)
         if settings is None:
             return
-        page = list(itertools.islice(self._ledger.all_photos(race.partition, after), REDATE_PAGE))
+        page = list(itertools.islice(self._ledger.all_photos(race.partition, note.after), REDATE_PAGE))
         dated = [self._dated(race, photo, settings.timezone, meta) for _position, photo in page if photo.floating]
         self._bus.publish(
             caused(announcement(race, photo, self._gallery.bucket), meta, news=changed) for photo, changed in dated
         )
-        self._continue(REDATE, race, page, REDATE_PAGE, meta)
+        if len(page) == REDATE_PAGE:
+            self._queue.send(RedatePhotos(**race._asdict(), after=page[-1][0]), by=by)
 
     def _dated(self, race: RaceRef, photo: Photo, timezone: str, meta: Meta) -> tuple[Photo, bool]:
         """The photo as it is by the time zone now, and whether that had to be changed."""
@@ -307,12 +304,6 @@ class Intake:
 
         _until_written(photo.photo_id, written)
         return latest, changed
-
-    def _continue(self, name: str, race: RaceRef, page: list[tuple[str, Any]], full: int, meta: Meta) -> None:
-        if len(page) == full:
-            position, _ = page[-1]
-            body = {"organizer_id": race.organizer_id, "event_id": race.event_id, "after": position}
-            self._queue.send(Note(meta=meta, name=name, body=body))
 
 
 class Bench:
@@ -362,25 +353,17 @@ def _until_written(what: str, attempt: Callable[[], bool]) -> None:
     raise Conflict(f"{what} is being written by too many at once.")
 
 
-@functools.cache
-def _telemetry() -> Telemetry:
-    return Telemetry("ingest", "intake")
-
-
-@functools.cache
-def _intake() -> Intake:
-    config = Config.from_environment()
-    s3 = aws.client("s3")
-    return Intake(
-        ledger=Ledger(Table(aws.client("dynamodb"), config.table)),
-        photographs=Photographs(s3),
-        gallery=Gallery(s3, config.derived_bucket),
-        bus=EventBus(aws.client("events"), config.bus),
-        queue=OwnQueue(aws.client("sqs"), config.queue_url),
-        telemetry=_telemetry(),
-    )
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Lambda entry: an SQS batch in, the failed messages out."""
-    return handle_batch(event, context, handle=_intake().handle, telemetry=_telemetry())
+handler = worker.each(
+    STAGE,
+    "intake",
+    lambda here: (
+        Intake(
+            ledger=Ledger(here.table),
+            photographs=Photographs(here.client("s3")),
+            gallery=Gallery(here.client("s3"), here.environment.derived_bucket),
+            bus=here.bus,
+            queue=here.queue,
+            telemetry=here.telemetry,
+        ).handle
+    ),
+)

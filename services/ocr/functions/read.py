@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.ocr.adapters import Photo, Photos, RaceFacts, Rosters, TextDetector
-from services.ocr.config import Config
 from services.ocr.domain import Bibs, read_bibs
+from services.ocr.edges import Photo, Photos, RaceFacts, Rosters, TextDetector
+from services.ocr.notes import RereadPhoto, RereadRace
 from services.ocr.stage import STAGE
 from shared.contracts.errors import Conflict, InvalidMessage
 from shared.contracts.events import (
@@ -31,18 +31,15 @@ from shared.contracts.events import (
     next_revision,
 )
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import Message, Note
-from shared.kit import aws
+from shared.contracts.messages import Message
+from shared.contracts.notes import Noted
+from shared.kit import worker
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
-from shared.kit.table import Table
-from shared.kit.telemetry import Telemetry
-from shared.kit.worker import handle_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REREAD_RACE, REREAD_PHOTO = "reread-race", "reread-photo"
 PAGE = 500  # photos that one note looks through, in memory
 ATTEMPTS = 10  # optimistic writes before the message goes back to the queue
 
@@ -68,14 +65,14 @@ class Reader:
                 self._withdraw(event, message.meta)
             case Envelope(data=RaceConfigured() as event):
                 self._photos.configure(event.race, event.settings, event.revision)
-                self._reread_race(event.race, message.meta)
+                self._reread_race(event.race, message)
             case Envelope(data=RosterImported() as event):
                 self._photos.import_roster(event.race, event.roster, event.revision)
-                self._reread_race(event.race, message.meta)
-            case Note(name="reread-race"):
-                self._reread_page(message)
-            case Note(name="reread-photo", body=body):
-                self._settle(message.race, body["photo_id"], _only_if_there, message.meta)
+                self._reread_race(event.race, message)
+            case Noted(note=RereadRace() as note):
+                self._reread_page(note, message)
+            case Noted(note=RereadPhoto() as note):
+                self._settle(note.race, note.photo_id, _only_if_there, message.meta)
             case _:
                 raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
 
@@ -119,23 +116,23 @@ class Reader:
         bibs = read_bibs(photo.words, facts.settings, self._rosters.bibs(facts.roster))
         return msgspec.structs.replace(photo, bibs=bibs)
 
-    def _reread_race(self, race: RaceRef, meta: Meta) -> None:
+    def _reread_race(self, race: RaceRef, by: Message) -> None:
         """Look through the race's photos now, and once more when whoever still reads by what held before is done.
 
         By then the function's timeout has passed since the last of them can have read the race's facts.
         """
-        note = Note.about(race, REREAD_RACE, meta)
-        self._queue.send(note)
-        self._queue.send(note, delay_s=STAGE.functions[0].timeout_s)
+        note = RereadRace(**race._asdict())
+        self._queue.send(note, by=by)
+        self._queue.send(note, by=by, delay_s=STAGE.function("read").timeout_s)
 
-    def _reread_page(self, note: Note) -> None:
+    def _reread_page(self, note: RereadRace, by: Message) -> None:
         race = note.race
         facts = self._photos.facts(race)
-        page = list(itertools.islice(self._photos.photos(race, after=note.body.get("after")), PAGE))
+        page = list(itertools.islice(self._photos.photos(race, after=note.after), PAGE))
         changed = [photo for photo in page if photo.withdrawn is None and self._read(photo, facts) != photo]
-        self._queue.send_all(Note.about(race, REREAD_PHOTO, note.meta, photo_id=photo.photo_id) for photo in changed)
+        self._queue.send_all((RereadPhoto(**race._asdict(), photo_id=photo.photo_id), by) for photo in changed)
         if len(page) == PAGE:
-            self._queue.send(Note.about(race, REREAD_RACE, note.meta, after=page[-1].photo_id))
+            self._queue.send(RereadRace(**race._asdict(), after=page[-1].photo_id), by=by)
 
     def _withdraw(self, event: PhotoWithdrawn, meta: Meta) -> None:
         tombstone = Photo(photo_id=event.photo_id, photo_revision=0, withdrawn=event.revision)
@@ -169,23 +166,16 @@ def _bibs_read(race: RaceRef, photo: Photo, bibs: Bibs) -> BibsRead:
     )
 
 
-@functools.cache
-def _telemetry() -> Telemetry:
-    return Telemetry("ocr", "read")
-
-
-@functools.cache
-def _reader() -> Reader:
-    config = Config.from_environment()
-    return Reader(
-        photos=Photos(Table(aws.client("dynamodb"), config.table)),
-        detector=TextDetector(aws.client("rekognition")),
-        rosters=Rosters(aws.client("s3")),
-        bus=EventBus(aws.client("events"), config.bus),
-        queue=OwnQueue(aws.client("sqs"), config.queue_url),
-    )
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Lambda entry: an SQS batch in, the failed messages out."""
-    return handle_batch(event, context, handle=_reader().handle, telemetry=_telemetry())
+handler = worker.each(
+    STAGE,
+    "read",
+    lambda here: (
+        Reader(
+            photos=Photos(here.table),
+            detector=TextDetector(here.client("rekognition")),
+            rosters=Rosters(here.client("s3")),
+            bus=here.bus,
+            queue=here.queue,
+        ).handle
+    ),
+)

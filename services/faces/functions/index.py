@@ -9,12 +9,11 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
-from services.faces.adapters import Collections, FaceIndex, Indexed, Settings
-from services.faces.config import Config
+from services.faces.edges import Collections, FaceIndex, Indexed, Settings
+from services.faces.notes import ReviewPhoto, ReviewRace
 from services.faces.stage import STAGE
 from shared.contracts.errors import Conflict, InvalidMessage
 from shared.contracts.events import (
@@ -28,15 +27,12 @@ from shared.contracts.events import (
     next_revision,
 )
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import Message, Note
-from shared.kit import aws
+from shared.contracts.messages import Message
+from shared.contracts.notes import Noted
+from shared.kit import worker
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
-from shared.kit.table import Table
-from shared.kit.telemetry import Telemetry
-from shared.kit.worker import handle_batch
 
-REVIEW_RACE, REVIEW_PHOTO = "review-race", "review-photo"
 PAGE = 500  # photos that one note looks through
 ATTEMPTS = 10  # optimistic writes before the message goes back to the queue
 replace = msgspec.structs.replace
@@ -63,14 +59,14 @@ class Indexer:
                     faces=event.settings.faces, revision=event.revision, since=next_revision(0, message.meta)
                 )
                 self._index.configure(event.race, settings)
-                review = Note.about(event.race, REVIEW_RACE, message.meta)
-                self._queue.send(review)
+                review = ReviewRace(**event.race._asdict())
+                self._queue.send(review, by=message)
                 # Whoever still works by the old settings is done when the function's timeout has passed.
-                self._queue.send(review, delay_s=STAGE.functions[0].timeout_s)
-            case Note(name="review-race"):
-                self._review_page(message)
-            case Note(name="review-photo", body=body):
-                self._settle(message.race, body["photo_id"], _only_if_there, message.meta)
+                self._queue.send(review, by=message, delay_s=STAGE.function("index").timeout_s)
+            case Noted(note=ReviewRace() as note):
+                self._review_page(note, message)
+            case Noted(note=ReviewPhoto() as note):
+                self._settle(note.race, note.photo_id, _only_if_there, message.meta)
             case _:
                 raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
 
@@ -130,15 +126,15 @@ class Indexer:
             self._collections.forget(race, photo.leaving)
             self._index.save(race, replace(photo, leaving=()), photo)
 
-    def _review_page(self, note: Note) -> None:
+    def _review_page(self, note: ReviewRace, by: Message) -> None:
         race = note.race
         settings = self._index.settings(race)
-        page = list(itertools.islice(self._index.photos(race, after=note.body.get("after")), PAGE))
+        page = list(itertools.islice(self._index.photos(race, after=note.after), PAGE))
         wanted = settings.faces if settings else None
         changed = [photo for photo in page if photo.withdrawn is None and photo.enabled != wanted]
-        self._queue.send_all(Note.about(race, REVIEW_PHOTO, note.meta, photo_id=photo.photo_id) for photo in changed)
+        self._queue.send_all((ReviewPhoto(**race._asdict(), photo_id=photo.photo_id), by) for photo in changed)
         if len(page) == PAGE:
-            self._queue.send(Note.about(race, REVIEW_RACE, note.meta, after=page[-1].photo_id))
+            self._queue.send(ReviewRace(**race._asdict(), after=page[-1].photo_id), by=by)
 
 
 def _arrive(event: PhotoIngested, held: Indexed | None) -> Indexed | None:
@@ -187,22 +183,15 @@ def _faces_indexed(race: RaceRef, photo: Indexed) -> FacesIndexed:
     )
 
 
-@functools.cache
-def _telemetry() -> Telemetry:
-    return Telemetry("faces", "index")
-
-
-@functools.cache
-def _indexer() -> Indexer:
-    config = Config.from_environment()
-    return Indexer(
-        index=FaceIndex(Table(aws.client("dynamodb"), config.table)),
-        collections=Collections(aws.client("rekognition"), config.env),
-        bus=EventBus(aws.client("events"), config.bus),
-        queue=OwnQueue(aws.client("sqs"), config.queue_url),
-    )
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Lambda entry: an SQS batch in, the failed messages out."""
-    return handle_batch(event, context, handle=_indexer().handle, telemetry=_telemetry())
+handler = worker.each(
+    STAGE,
+    "index",
+    lambda here: (
+        Indexer(
+            index=FaceIndex(here.table),
+            collections=Collections(here.client("rekognition"), here.environment.snaprace_env),
+            bus=here.bus,
+            queue=here.queue,
+        ).handle
+    ),
+)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from typing import Any, cast
 
-from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError, HTTPClientError
 
 from services.search import answers, finding, pages, selfie
-from services.search.adapters import TRANSIENT, Faces, Gallery, Links
 from services.search.answers import Error, ErrorAnswer, ErrorCode, PhotosAnswer, SelfieAnswer
-from services.search.config import Config
 from services.search.domain import Race
-from services.search.finding import Entry
+from services.search.edges import TRANSIENT, Faces, Gallery, Links
+from services.search.finding import Entry as Found
 from services.search.http import Request, Response, as_json
+from services.search.stage import STAGE
 from shared.contracts.errors import RequestRefused, TemporaryFailure
 from shared.contracts.keys import RaceRef
-from shared.kit import aws
-from shared.kit.table import Table
-from shared.kit.telemetry import Telemetry
+from shared.kit.entry import Entry
 
 BUSY = "Search is busy. Try again in a few seconds."
 RETRY_AFTER_S = 3
-
-# A person waits for the answer and API Gateway gives up after 29 s: better to say soon that we are busy.
-IMPATIENT = BotoConfig(connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2})
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -96,7 +89,7 @@ class Api:
         similarity = {match.photo_id: match.similarity for match in matches}
         photos = self._gallery.photos(ref, similarity)
         entries = [
-            Entry(
+            Found(
                 photo_id=photo.photo_id,
                 shot_at=photo.shot_at,
                 uploaded_at=photo.uploaded_at,
@@ -174,23 +167,19 @@ def _error(code: ErrorCode, message: str, status: int, headers: dict[str, str] |
     return as_json(ErrorAnswer(error=Error(code=code, message=message)), status, headers)
 
 
-@functools.cache
-def _telemetry() -> Telemetry:
-    return Telemetry("search", "api")
-
-
-@functools.cache
-def _api() -> Api:
-    config = Config.from_environment()
-    return Api(
-        Gallery(Table(aws.client("dynamodb", IMPATIENT), config.table)),
-        Faces(aws.client("rekognition", IMPATIENT), config.env),
-        Links(aws.client("s3"), config.derived_bucket),
-    )
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Lambda entry: an API Gateway REST request in, its response out."""
+def _respond(api: Api, event: dict[str, Any], _context: Any, entry: Entry[Api]) -> dict[str, Any]:
     request = Request.from_event(event)
-    with _telemetry().request(f"{request.method} {request.resource}"):
-        return answer(_api(), request).to_event()
+    with entry.telemetry.request(f"{request.method} {request.resource}"):
+        return answer(api, request).to_event()
+
+
+handler = Entry(
+    STAGE,
+    "api",
+    lambda here: Api(
+        Gallery(here.table),
+        Faces(here.client("rekognition"), here.environment.snaprace_env),
+        Links(here.client("s3"), here.environment.derived_bucket),
+    ),
+    _respond,
+)

@@ -1,0 +1,169 @@
+"""What the ingest stage keeps: which key holds which photo, the photos themselves, and uploads that wait for a race.
+
+Their partition is the race's, or UNPLACED for misplaced keys that name no race.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from shared.contracts.events import RaceConfigured
+from shared.contracts.messages import ObjectCreated, ObjectDeleted
+from shared.contracts.records import Origins, Record
+
+UNPLACED = "UNPLACED"
+
+State = Literal["waiting", "ingested", "rejected", "withdrawn"]
+
+
+class RaceRecord(Record, frozen=True, kw_only=True):
+    """What the stage knows of a race. `earlier_timezones` are those by which photos may have been dated before."""
+
+    SORT_KEY: ClassVar[str] = "RACE"
+    FROM: ClassVar[Origins] = {RaceConfigured: ("name", "timezone", "revision", "earlier_timezones")}
+
+    name: str
+    timezone: str
+    revision: str
+    earlier_timezones: tuple[str, ...] = ()
+
+
+class Waiting(Record, frozen=True, kw_only=True):
+    """An upload whose race is not configured yet."""
+
+    SORT_KEY: ClassVar[str] = "WAITING#{key}"
+
+    upload: ObjectCreated
+
+    @property
+    def key(self) -> str:
+        """The upload's key."""
+        return self.upload.key
+
+
+# --- keys -------------------------------------------------------------------------------------------------
+
+
+class Former(msgspec.Struct, frozen=True, kw_only=True):
+    """A photo that a key held before, and the generation of its derived objects at that time."""
+
+    photo_id: str
+    generation: int
+
+
+class KeyState(Record, frozen=True, kw_only=True):
+    """What became of a key's newest event, made at `at` (ISO 8601); `reason` and `message` say why it was rejected."""
+
+    SORT_KEY: ClassVar[str] = "KEY#{key}"
+    VIEW: ClassVar[bool] = True
+
+    key: str
+    state: State
+    at: str
+    photo_id: str | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class KeyRecord(KeyState, frozen=True, kw_only=True):
+    """What a key holds now, by its newest event.
+
+    `former` are the photos it held before. Whoever handles the key's newest event says what became of them, so that
+    nothing stays unsaid when an older delivery died between saving and saying.
+    """
+
+    VIEW: ClassVar[bool] = False
+    FROM: ClassVar[Origins] = {
+        ObjectCreated: ("key", "sequencer", "at", "version_id"),
+        ObjectDeleted: ("key", "sequencer", "at"),
+    }
+
+    sequencer: str
+    version_id: str | None = None
+    former: tuple[Former, ...] = ()
+
+
+# --- photos -----------------------------------------------------------------------------------------------
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that holds the photo now."""
+
+    key: str
+    uploaded_at: str
+    photographer: str | None = None
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True):
+    """When the camera says it took the photo: ISO 8601 local time, and its offset where it knows that."""
+
+    local: str
+    offset: str | None = None
+
+    def taken_at(self, timezone: str) -> str:
+        """ISO 8601 with offset; where the camera names none, its clock is taken to show the time of this zone."""
+        if self.offset:
+            return self.local + self.offset
+        offset = datetime.fromisoformat(self.local).replace(tzinfo=ZoneInfo(timezone)).strftime("%z")
+        return f"{self.local}{offset[:3]}:{offset[3:5]}"
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found and made when the picture was decoded."""
+
+    processed: Size
+    preview: Size
+    thumbnail: Size
+    placeholder: str
+    camera: str | None = None
+    capture: Capture | None = None
+
+
+class PhotoCopies(Record, frozen=True, kw_only=True):
+    """The keys that hold a photo, in order."""
+
+    SORT_KEY: ClassVar[str] = "PHOTO#{photo_id}"
+    VIEW: ClassVar[bool] = True
+
+    photo_id: str
+    copies: tuple[Copy, ...] = ()
+
+
+class UploadedPhoto(PhotoCopies, frozen=True, kw_only=True):
+    """A picture of a race; without `copies` it is withdrawn, and only its revision is remembered.
+
+    `generation` counts its returns after a withdrawal: each has its own derived objects, so that whoever removes
+    those of the last can never hit those of the next. `timezone` is the race's, where `taken_at` depends on it.
+    `taken_at` follows from the rest, and is stored for whoever reads the table.
+    """
+
+    VIEW: ClassVar[bool] = False
+    ALSO_STORED: ClassVar[tuple[str, ...]] = ("taken_at",)
+
+    revision: int
+    generation: int = 0
+    bucket: str = ""
+    content_sha256: str = ""
+    look: Look | None = None
+    timezone: str | None = None
+
+    @property
+    def floating(self) -> bool:
+        """Whether the camera told the time without its offset."""
+        return self.look is not None and self.look.capture is not None and not self.look.capture.offset
+
+    @property
+    def taken_at(self) -> str | None:
+        """When it was taken, ISO 8601 with offset."""
+        return self.look.capture.taken_at(self.timezone or "UTC") if self.look and self.look.capture else None

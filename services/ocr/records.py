@@ -1,0 +1,85 @@
+"""What the ocr stage keeps: the race's rules and roster as it heard them, and the words and bibs of each photo."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from shared.contracts.events import (
+    Box,
+    ObjectRef,
+    PhotoIngested,
+    PhotoWithdrawn,
+    RaceConfigured,
+    Reading,
+    RosterImported,
+    Suggestion,
+)
+from shared.contracts.race import RaceSettings
+from shared.contracts.records import Origins, PhotoProgress, Record
+
+
+class RulesHeard(Record, frozen=True, kw_only=True):
+    """The race's settings, by which words become bibs."""
+
+    SORT_KEY: ClassVar[str] = "RACE"
+    FROM: ClassVar[Origins] = {RaceConfigured: ("settings", "revision")}
+
+    settings: RaceSettings
+    revision: str
+
+
+class RosterHeard(Record, frozen=True, kw_only=True):
+    """The roster's claim check."""
+
+    SORT_KEY: ClassVar[str] = "ROSTER"
+    FROM: ClassVar[Origins] = {RosterImported: ("roster", "revision")}
+
+    roster: ObjectRef
+    revision: str
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """A word as the text detector saw it; `confidence` in percent."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+class Bibs(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read in a photo, each bib once, in bib order."""
+
+    readings: tuple[Reading, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+class ReadingProgress(PhotoProgress, frozen=True, kw_only=True):
+    """Whether a photo's words are read. `revision` grows with every change."""
+
+    SORT_KEY: ClassVar[str] = "PHOTO#{photo_id}"
+    VIEW: ClassVar[bool] = True
+
+    revision: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the text detector has looked at it."""
+        return self.revision > 0
+
+
+class ReadPhoto(ReadingProgress, frozen=True, kw_only=True):
+    """What the stage keeps of a photo.
+
+    `photo_revision` is the newest PhotoIngested revision that brought it, `withdrawn` the PhotoWithdrawn revision that
+    took it away (then `words` are gone). `bibs` is None until the race is known.
+    """
+
+    VIEW: ClassVar[bool] = False
+    FROM: ClassVar[Origins] = {PhotoIngested: ("photo_id", "photo_revision"), PhotoWithdrawn: ("photo_id", "withdrawn")}
+
+    photo_revision: int
+    words: tuple[Word, ...] = ()
+    bibs: Bibs | None = None
+    withdrawn: int | None = None

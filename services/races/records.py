@@ -1,0 +1,52 @@
+"""What the races stage keeps of a race's two files: what holds now, and the outcome of the newest upload of all."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.contracts.events import ObjectRef
+from shared.contracts.keys import RACE_FILE, ROSTER_FILE
+from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.records import Record
+
+
+class RaceHeld(Record, frozen=True, kw_only=True):
+    """The settings that hold. `revision` is the S3 sequencer of the race.json that brought them."""
+
+    SORT_KEY: ClassVar[str] = "RACE"
+
+    settings: RaceSettings
+    revision: str
+
+
+class RosterHeld(Record, frozen=True, kw_only=True):
+    """The roster that holds. `revision` is the S3 sequencer of the roster.csv that brought it."""
+
+    SORT_KEY: ClassVar[str] = "ROSTER"
+
+    roster: ObjectRef
+    runners: int
+    problems: tuple[Problem, ...] = ()
+    revision: str
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """What the newest upload of a file came to; `reason` and `message` say why it could not be used (not `ok`)."""
+
+    sequencer: str
+    ok: bool
+    reason: str | None = None
+    message: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class RaceOutcome(Outcome, frozen=True, kw_only=True):
+    """The outcome of the newest race.json."""
+
+    SORT_KEY: ClassVar[str] = f"OUTCOME#{RACE_FILE}"
+
+
+class RosterOutcome(Outcome, frozen=True, kw_only=True):
+    """The outcome of the newest roster.csv."""
+
+    SORT_KEY: ClassVar[str] = f"OUTCOME#{ROSTER_FILE}"

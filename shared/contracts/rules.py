@@ -1,0 +1,60 @@
+"""Whether a rule brings an event: the one place that says so, for EventBridge, for a replay and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shared.contracts.events import SOURCE_PREFIX, DomainEvent
+
+S3 = "aws.s3"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule on the bus of the domain events, or on the default bus, where S3 tells of the photo bucket.
+
+    `suffixes` are ends of an object's key, any key if empty.
+    """
+
+    kind: Literal["Events", "Uploads"]
+    sources: tuple[str, ...]
+    detail_types: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
+
+    def pattern(self, photo_bucket: str) -> dict[str, Any]:
+        """The rule's event pattern, as EventBridge writes one."""
+        pattern: dict[str, Any] = {"source": list(self.sources), "detail-type": list(self.detail_types)}
+        if self.kind == "Uploads":
+            pattern["detail"] = {"bucket": {"name": [photo_bucket]}}
+            if self.suffixes:
+                pattern["detail"]["object"] = {"key": [{"suffix": suffix} for suffix in self.suffixes]}
+        return pattern
+
+    def brings(self, event: Mapping[str, Any]) -> bool:
+        """Whether it brings `event`, which is of its bus (and of the photo bucket)."""
+        if event["source"] not in self.sources or event["detail-type"] not in self.detail_types:
+            return False
+        return not self.suffixes or event["detail"]["object"]["key"].endswith(self.suffixes)
+
+
+def domain_rule(events: Iterable[type[DomainEvent]]) -> Rule:
+    """The rule that brings domain events of these types."""
+    heard = tuple(events)
+    return Rule(
+        kind="Events",
+        sources=tuple(sorted({SOURCE_PREFIX + event.STAGE for event in heard})),
+        detail_types=tuple(sorted(event.__name__ for event in heard)),
+    )
+
+
+def upload_rule(*, created: bool, deleted: bool, suffixes: tuple[str, ...]) -> Rule:
+    """The rule that brings S3's notifications of objects made or deleted."""
+    kinds = (("Created", created), ("Deleted", deleted))
+    return Rule(
+        kind="Uploads",
+        sources=(S3,),
+        detail_types=tuple(f"Object {kind}" for kind, wanted in kinds if wanted),
+        suffixes=suffixes,
+    )

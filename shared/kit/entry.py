@@ -1,0 +1,105 @@
+"""The entry of a function: what Lambda calls, made from the card.
+
+    handler = worker.each(STAGE, "read", lambda here: Reader(here.records, here.bus).handle)
+
+The parts are made with the first invocation of a process, never at import, and kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from botocore.config import Config
+
+from shared.contracts.api import Api
+from shared.contracts.card import Function, Stage
+from shared.contracts.environment import Environment
+from shared.kit import aws
+from shared.kit.bus import EventBus
+from shared.kit.queue import OwnQueue
+from shared.kit.records import Records
+from shared.kit.table import Table
+from shared.kit.telemetry import Telemetry
+
+H = TypeVar("H")
+
+# A person waits for the answer, and API Gateway gives up after 29 s: better to say soon that we are busy.
+IMPATIENT = Config(connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2})
+
+
+class Here:
+    """What a function works with: its surroundings, and clients of the services that its card lets it call."""
+
+    def __init__(self, card: Function, environment: Environment, telemetry: Telemetry) -> None:
+        self.environment = environment
+        self.telemetry = telemetry
+        self._services = {action.partition(":")[0] for call in card.calls for action in call.actions}
+        self._config = IMPATIENT if isinstance(card.fed_by, Api) else None
+
+    def client(self, service: aws.Service) -> Any:
+        """The boto3 client of a service. Raises ValueError for one that the card does not name."""
+        if service not in self._services:
+            raise ValueError(f"The card names no action of {service}.")
+        return aws.client(service, self._config)
+
+    @cached_property
+    def table(self) -> Table:
+        """The stage's table."""
+        return Table(self.client("dynamodb"), self.environment.table_name)
+
+    @cached_property
+    def records(self) -> Records:
+        """The stage's table, by its records."""
+        return Records(self.table)
+
+    @cached_property
+    def bus(self) -> EventBus:
+        """The bus of the domain events."""
+        return EventBus(self.client("events"), self.environment.bus_name)
+
+    @cached_property
+    def queue(self) -> OwnQueue:
+        """The function's own queue."""
+        return OwnQueue(self.client("sqs"), self.environment.queue_url)
+
+
+Build = Callable[[Here], H]
+"""Makes what a function does with its messages or requests."""
+
+
+class Entry(Generic[H]):
+    """A Lambda handler. `invoke` has an event handled by what `build` makes."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        function: str,
+        build: Build[H],
+        invoke: Callable[[H, dict[str, Any], Any, Entry[H]], dict[str, Any] | None],
+    ) -> None:
+        self.card = stage.function(function)
+        self.name = f"{stage.name}.{function}"
+        self._build = build
+        self._invoke = invoke
+        self._telemetry: Telemetry | None = None
+        self._handle: H | None = None
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """The function's logs and metrics."""
+        if self._telemetry is None:
+            self._telemetry = Telemetry(*self.name.split("."))
+        return self._telemetry
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any] | None:
+        """Handle an invocation."""
+        if self._handle is None:
+            self._handle = self._build(Here(self.card, Environment.of(os.environ), self.telemetry))
+        return self._invoke(self._handle, event, context, self)
+
+    def restart(self) -> None:
+        """Forget what was made, as a new process begins."""
+        self._handle = self._telemetry = None

@@ -1,0 +1,42 @@
+"""Uploads as S3 holds them: the very version that a notification tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from shared.contracts.messages import ObjectCreated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_GONE = {"NoSuchKey", "NoSuchVersion", "404"}
+
+
+class Upload(NamedTuple):
+    """An upload's bytes, and the metadata sent with them."""
+
+    body: bytes
+    metadata: Mapping[str, str]
+
+
+def fetch(client: S3Client, upload: ObjectCreated, check_size: Callable[[int], None]) -> Upload | None:
+    """Get what the upload made; None when it was deleted or overwritten meanwhile, of which S3 tells by itself.
+
+    `check_size` is given the size in bytes before anything is read; what it raises is raised.
+    """
+    version: Any = {"VersionId": upload.version_id} if upload.version_id else {}
+    try:
+        response: Any = client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            return None
+        raise
+    with response["Body"] as body:
+        if upload.etag and response["ETag"].strip('"') != upload.etag:
+            return None
+        check_size(response["ContentLength"])
+        content: bytes = body.read()
+    return Upload(content, response.get("Metadata", {}))

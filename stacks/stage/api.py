@@ -1,0 +1,100 @@
+"""The stage's REST API, by the routes of its card, and the parameter that says where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_ssm as ssm
+
+from shared.contracts import naming
+from shared.contracts.api import Route
+from shared.contracts.card import Stage
+from stacks.environment import Environment
+from stacks.nag import acknowledge
+
+# What API Gateway lets through to a stage, whatever the route.
+RATE, BURST = 1000, 2000
+
+_AUTHORIZATION = {
+    "anybody": apigateway.AuthorizationType.NONE,
+    "operator": apigateway.AuthorizationType.IAM,
+}
+
+
+def add_api(stack: cdk.Stack, card: Stage, functions: Mapping[str, lambda_.Function], environment: Environment) -> None:
+    """The API; `functions` by name are those that serve it."""
+    env = environment.name
+    routes = [route for function in card.serving for route in function.routes]
+    api = apigateway.RestApi(
+        stack,
+        "Api",
+        rest_api_name=naming.stack(env, card.name),
+        description=f"SnapRace {card.name} API",
+        endpoint_types=[apigateway.EndpointType.REGIONAL],
+        cloud_watch_role=False,
+        deploy_options=_deployment(stack, routes, environment),
+        default_cors_preflight_options=apigateway.CorsOptions(
+            allow_origins=apigateway.Cors.ALL_ORIGINS,
+            allow_methods=sorted({route.method for route in routes}),
+            allow_headers=["Content-Type"],
+            max_age=cdk.Duration.hours(1),
+        ),
+    )
+    for kind in (apigateway.ResponseType.DEFAULT_4_XX, apigateway.ResponseType.DEFAULT_5_XX):
+        # Gateway's own refusals (throttled, too large) must reach the page as well.
+        api.add_gateway_response(
+            f"Cors{kind.response_type}", type=kind, response_headers={"Access-Control-Allow-Origin": "'*'"}
+        )
+    for function in card.serving:
+        integration = apigateway.LambdaIntegration(functions[function.name], allow_test_invoke=False)
+        for route in function.routes:
+            resource = api.root.resource_for_path(route.path)
+            resource.add_method(route.method, integration, authorization_type=_AUTHORIZATION[route.who])
+    ssm.StringParameter(stack, "ApiUrl", parameter_name=naming.api_url_parameter(env, card.name), string_value=api.url)
+    acknowledge(
+        api,
+        {
+            "AwsSolutions-APIG2": "Requests are checked by the function, which answers in the caller's words.",
+            "AwsSolutions-APIG3": "There is no firewall yet; throttling bounds what callers can ask for.",
+            "AwsSolutions-APIG4": "Runners search without an account; organizers' routes are not served here.",
+            "AwsSolutions-COG4": "Runners search without an account; organizers' routes are not served here.",
+            "AwsSolutions-APIG6": "Access logs and metrics tell what execution logs would, without the bodies.",
+        },
+    )
+
+
+def _deployment(stack: cdk.Stack, routes: list[Route], environment: Environment) -> apigateway.StageOptions:
+    """What is logged, measured and let through."""
+    access_log = logs.LogGroup(
+        stack, "ApiAccessLogs", retention=environment.log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+    )
+    return apigateway.StageOptions(
+        stage_name="live",
+        tracing_enabled=True,
+        metrics_enabled=True,
+        throttling_rate_limit=RATE,
+        throttling_burst_limit=BURST,
+        method_options={
+            f"{route.path}/{route.method}": apigateway.MethodDeploymentOptions(
+                throttling_rate_limit=route.throttle.rate, throttling_burst_limit=route.throttle.burst
+            )
+            for route in routes
+            if route.throttle
+        },
+        access_log_destination=apigateway.LogGroupLogDestination(access_log),
+        access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
+            caller=False,
+            http_method=True,
+            ip=False,
+            protocol=True,
+            request_time=True,
+            resource_path=True,
+            response_length=True,
+            status=True,
+            user=False,
+        ),
+    )
