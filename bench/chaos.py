@@ -8,7 +8,7 @@ texts that were read in peace are given again in chaos, since reading them takes
   again, out of order and between what is new;
 - of the calls that functions make to AWS and to vision, 12 in 100 fail: before they are made, after, or throttled.
 
-A run's outcome is its state hash, which covers everything a user sees of the race (see ops/state_hash.py).
+A run's outcome is its state hash, which covers everything a user sees of the race (see ops/look/state_hash.py).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from typing import Any
 from bench.faults import Faults
 from local import runtime
 from local.runtime import Ports, Running
-from ops.demo import Material, Observer, Report, drawing, drawn_material
-from ops.demo import run as run_demo
-from ops.status import Status
-from ops.target import Target, of_runtime
+from ops.demo.run import Material, Observer, Report, drawing, drawn_material
+from ops.demo.run import run as run_demo
+from ops.look.status import Status
+from ops.reach.target import Target, of_runtime
 from shared.contracts import naming
 
 REPLAY_AT = 1 / 3  # of the uploads done

@@ -19,13 +19,13 @@ from bench.labelled import CannotMeasure
 from bench.recorded import Race, Recording, picture, race_of, serving
 from local import runtime
 from local.runtime import Ports
-from ops.backlog import backlog
-from ops.cost import as_dict, bill, used
-from ops.prices import prices_in
-from ops.races import create_race, import_roster
-from ops.status import status, unmatched
-from ops.target import Target, of_runtime
-from ops.upload import upload
+from ops.cost.bill import as_dict, bill, used
+from ops.cost.prices import prices_in
+from ops.look.backlog import backlog
+from ops.look.status import status, unmatched
+from ops.race.races import create_race, import_roster
+from ops.race.upload import upload
+from ops.reach.target import Target, of_runtime
 from shared.contracts.keys import RaceRef
 
 SIZES = (500, 5_000)

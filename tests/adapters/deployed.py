@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ops.target import Target, choose
+from ops.reach.target import Target, choose
 from services.races.edges import Files, Races
 from services.races.functions.intake import Intake
 from shared.contracts import naming

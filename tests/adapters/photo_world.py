@@ -10,8 +10,8 @@ import boto3
 import msgspec
 import pytest
 
-from ops.dead_letters import places
-from ops.target import Target, choose
+from ops.mend.dead_letters import places
+from ops.reach.target import Target, choose
 from shared.contracts import naming
 from shared.contracts.events import Box, Evidence, MatchedRunner
 from tests import gallery_world

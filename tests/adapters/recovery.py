@@ -12,9 +12,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from ops import sqs
-from ops.cards import card_of, stage_names
-from ops.target import Target, choose
+from ops.reach import sqs
+from ops.reach.cards import card_of, stage_names
+from ops.reach.target import Target, choose
 from shared.contracts import naming
 from shared.contracts.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
 from tests.adapters.deployed import ENV, RACE, deployed

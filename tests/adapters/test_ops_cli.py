@@ -18,7 +18,8 @@ import msgspec
 import pytest
 
 from local.runtime import CHECKOUT, Ports, Running
-from ops import cli, races
+from ops.cli.main import main as cli
+from ops.race import races
 from shared.contracts import naming
 from tests import gallery_world
 from tests.adapters import photo_world
@@ -370,7 +371,7 @@ def test_a_signal_ends_an_upload_with_its_code_and_no_traceback(
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
             "SNAPRACE_HOME": str(tmp_path / "home"),
         }
-        command = [sys.executable, "-m", "ops.cli", "status"]
+        command = [sys.executable, "-m", "ops.cli.main", "status"]
         process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True)
         silent.accept()
         process.send_signal(number)
@@ -383,9 +384,9 @@ def test_help_comes_at_once() -> None:
     times = []
     for _ in range(3):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "ops.cli", "--help"], cwd=CHECKOUT, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "ops.cli.main", "--help"], cwd=CHECKOUT, check=True, capture_output=True)
         times.append(time.monotonic() - began)
-    modules = "import sys, ops.cli; print(*sys.modules)"
+    modules = "import sys, ops.cli.main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", modules], cwd=CHECKOUT, check=True, capture_output=True, text=True)
     assert not {"boto3", "rich", "httpx", "local.runtime"} & set(loaded.stdout.split())
     assert min(times) < 2  # 0.2 s on an idle machine

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ops import correct
-from ops.correct import bib_correction, match_cut, say
-from ops.photo import Photo, find
-from ops.target import Target
+from ops.look.photo import Photo, find
+from ops.race import correct
+from ops.race.correct import bib_correction, match_cut, say
+from ops.reach.target import Target
 from services.faces.state import Identity, concerns, conclude, learn
 from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.cost import Bill, Used, as_dict, bill, dynamodb_units, used
-from ops.prices import PRICES, prices_in
-from ops.target import Target
-from ops.work import Work
+from ops.cost.bill import Bill, Used, as_dict, bill, dynamodb_units, used
+from ops.cost.prices import PRICES, prices_in
+from ops.cost.usage import Work
+from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from tests.adapters.deployed import ENV, RACE, configure, deployed

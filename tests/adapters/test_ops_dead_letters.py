@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from moto.sqs import models as sqs_models
 
-from ops.dead_letters import letters, with_reasons
-from ops.errors import Failed
-from ops.redrive import Redriven, redrive, waiting
-from ops.show_recovery import show_letters, show_redrive
-from ops.target import Target
+from ops.cli.show_recovery import show_letters, show_redrive
+from ops.mend.dead_letters import letters, with_reasons
+from ops.mend.redrive import Redriven, redrive, waiting
+from ops.reach.errors import Failed
+from ops.reach.target import Target
 from shared.contracts import naming
 from tests.adapters import recovery
 from tests.adapters.deployed import ENV, RACE

@@ -9,10 +9,10 @@ from itertools import count
 import msgspec
 import pytest
 
-from ops.about import race_of
-from ops.explain import Explanation, explain, photos_named_in
-from ops.photo import filenames, find
-from ops.target import Target
+from ops.look.about import race_of
+from ops.look.explain import Explanation, explain, photos_named_in
+from ops.look.photo import filenames, find
+from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import Evidence, MatchedRunner

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ops import races
-from ops.errors import Failed
-from ops.races import create_race, import_roster, race_ref, read_roster, require, the_race
-from ops.target import Target
+from ops.race import races
+from ops.race.races import create_race, import_roster, race_ref, read_roster, require, the_race
+from ops.reach.errors import Failed
+from ops.reach.target import Target
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import parse_race
 from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, listen, put

@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from ops import cli, replay, sqs
-from ops.cards import queued_functions
-from ops.errors import Failed
-from ops.replay_choice import Only, choose
-from ops.spool import Plan, Spool, Window
-from ops.target import Target
+from ops.cli.main import main as cli
+from ops.mend import replay
+from ops.mend.replay_choice import Only, choose
+from ops.mend.spool import Plan, Spool, Window
+from ops.reach import sqs
+from ops.reach.cards import queued_functions
+from ops.reach.errors import Failed
+from ops.reach.target import Target
 from services.faces.stage import STAGE as FACES
 from services.ingest.stage import STAGE as INGEST
 from services.races.stage import STAGE as RACES

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ops.backlog import backlog
-from ops.status import as_json, status
-from ops.target import Target
+from ops.look.backlog import backlog
+from ops.look.status import as_json, status
+from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.events import BibsRead, Meta, caused
 from tests.adapters.deployed import ENV, RACE, deployed, put

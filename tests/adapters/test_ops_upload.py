@@ -14,10 +14,10 @@ from urllib.parse import unquote
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from ops.errors import Failed
-from ops.show import show_upload
-from ops.target import Target
-from ops.upload import photos_in, upload
+from ops.cli.show import show_upload
+from ops.race.upload import photos_in, upload
+from ops.reach.errors import Failed
+from ops.reach.target import Target
 from tests.adapters.deployed import RACE, count_uploads, deployed
 
 NAMES = [

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ops.target import Target
-from ops.work import Work, calls_of, calls_per_photo, work
+from ops.cost.usage import Work, calls_of, calls_per_photo, work
+from ops.reach.target import Target
 from shared.contracts import naming
 from tests.adapters.deployed import ENV, deployed
 

@@ -22,8 +22,8 @@ import msgspec
 import pytest
 
 from local.runtime import CHECKOUT, Ports
-from ops.demo import drawn_folder
-from ops.score import Truth
+from ops.demo.run import drawn_folder
+from ops.demo.score import Truth
 from tests.integration.conftest import until
 
 MINUTES = 60
@@ -57,7 +57,7 @@ def demo(home: Path, *options: str) -> Iterator[Demo]:
     ports, mark = Ports.free(), f"snaprace-test-{uuid.uuid4()}"
     where = ["--port", str(ports.web), "--aws-port", str(ports.aws), "--vision-port", str(ports.vision)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "demo", *options, *where],
+        [sys.executable, "-m", "ops.cli.main", "demo", *options, *where],
         cwd=CHECKOUT,
         env=os.environ | {"SNAPRACE_HOME": str(home), "SNAPRACE_TEST": mark},
         stdout=subprocess.PIPE,

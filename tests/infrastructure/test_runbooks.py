@@ -9,7 +9,7 @@ import click
 import pytest
 from botocore import xform_name
 
-from ops.cli import cli
+from ops.cli.main import cli
 from tests.synthesis import ROOT
 
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))

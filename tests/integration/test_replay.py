@@ -23,18 +23,19 @@ import msgspec
 import pytest
 
 from local import deployer
-from ops import replay, sqs
-from ops.backlog import backlog, dead_letters
-from ops.cards import stage_names
-from ops.changes import changes, view
-from ops.dead_letters import Letter, letters, with_reasons
-from ops.errors import Failed
-from ops.races import create_race, import_roster
-from ops.redrive import redrive, waiting
-from ops.replay_choice import Only, choose
-from ops.show_recovery import show_replay
-from ops.spool import Collected, Spool
-from ops.target import Target, of_runtime
+from ops.cli.show_recovery import show_replay
+from ops.look.backlog import backlog, dead_letters
+from ops.look.changes import changes, view
+from ops.mend import replay
+from ops.mend.dead_letters import Letter, letters, with_reasons
+from ops.mend.redrive import redrive, waiting
+from ops.mend.replay_choice import Only, choose
+from ops.mend.spool import Collected, Spool
+from ops.race.races import create_race, import_roster
+from ops.reach import sqs
+from ops.reach.cards import stage_names
+from ops.reach.errors import Failed
+from ops.reach.target import Target, of_runtime
 from shared.contracts import naming
 from shared.contracts.events import Box
 from shared.contracts.keys import RaceRef, photo_id, processed_key

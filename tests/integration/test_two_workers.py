@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from local import deployer
-from ops.backlog import backlog, dead_letters
-from ops.target import Target, of_runtime
+from ops.look.backlog import backlog, dead_letters
+from ops.reach.target import Target, of_runtime
 from shared.contracts import keys, naming
 from shared.contracts.events import (
     BibCorrected,

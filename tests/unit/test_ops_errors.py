@@ -3,7 +3,7 @@
 import pytest
 from botocore import exceptions as boto
 
-from ops.errors import explain
+from ops.reach.errors import explain
 
 
 def answer(code: str, message: str = "") -> boto.ClientError:

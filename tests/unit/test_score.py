@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.score import Found, Score, TruePhoto, TrueRunner, Truth, score, score_bibs, score_people
+from ops.demo.score import Found, Score, TruePhoto, TrueRunner, Truth, score, score_bibs, score_people
 
 ROSTER = frozenset({"7", "42", "A5"})
 TRUTH = Truth(

@@ -15,7 +15,7 @@ import pytest
 from tests.vision.running import ROOT, free_port
 from vision.__main__ import CALLED_VARIABLE, KEYS_VARIABLE, parser
 
-SNAPRACE = [sys.executable, "-c", "from ops.cli import main; main()", "vision", "serve"]
+SNAPRACE = [sys.executable, "-c", "from ops.cli.main import main; main()", "vision", "serve"]
 HERE = ["--data", "collections"]
 
 USAGE: dict[str, tuple[list[str], str]] = {

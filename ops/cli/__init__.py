@@ -1,0 +1,1 @@
+"""The `snaprace` command, by audience."""

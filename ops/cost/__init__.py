@@ -1,0 +1,1 @@
+"""What photos cost, by what functions really called."""

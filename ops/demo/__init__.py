@@ -1,0 +1,1 @@
+"""A whole race on this machine, and how well it was recognised."""

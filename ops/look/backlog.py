@@ -1,0 +1,51 @@
+"""The stages' queues and dead-letter queues, as an operator looks at them: nothing is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from ops.look.about import about_of
+from ops.reach import sqs
+from ops.reach.target import Target
+from shared.contracts import naming
+
+
+class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-letter queue that is not empty."""
+
+    queue: str
+    messages: int
+
+
+def backlog(target: Target) -> int:
+    """How many messages the stages have in work, waiting or delayed for them now, all races together."""
+    return sum(depth for url, depth in _depths(target) if not url.endswith("-dlq"))
+
+
+def dead_letters(target: Target) -> tuple[DeadLetters, ...]:
+    """The dead-letter queues that are not empty: of functions, and of rules that could not deliver."""
+    return tuple(
+        DeadLetters(queue=url.rsplit("/", 1)[-1], messages=depth) for url, depth in _depths(target, "-dlq") if depth
+    )
+
+
+def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:
+    """The stages' queues whose name ends so, by URL, with how many messages each holds."""
+    client = target.client("sqs")
+    pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=naming.stack(target.env, ""))
+    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith(suffix)):
+        if sqs.name_of(url) != naming.replay_queue(target.env):  # which no stage works off
+            yield url, sqs.depth(client, url)
+
+
+def subjects(target: Target, queues: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The keys and photo_ids that dead letters are about → the queues these lie in."""
+    client = target.client("sqs")
+    found: dict[str, tuple[str, ...]] = {}
+    for queue in queues:
+        letters = [about_of(letter["Body"]) for letter in sqs.peek(client, sqs.url_of(client, queue))]
+        for subject in {subject for letter in letters for subject in (letter.key, letter.photo_id) if subject}:
+            found[subject] = (*found.get(subject, ()), queue)
+    return found

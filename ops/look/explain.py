@@ -1,0 +1,212 @@
+"""Why somebody is, or is not, in a photo, in sentences for a person. Pure: what is known comes from ops.look.photo."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ops.look.photo import Photo
+from ops.reach.console import counted
+from ops.reach.search_api import KnownRunner
+from shared.contracts.events import Box, Evidence
+
+_NAMED = 3  # photos that a sentence names; the evidence has them all
+
+
+class WhyHere(msgspec.Struct, frozen=True, kw_only=True):
+    """A runner in the photo; `face` counts from the left from 1, None where she is known by her bib alone."""
+
+    bib: str
+    status: str
+    confidence: float
+    read: bool
+    face: int | None
+    because: tuple[str, ...]
+    against: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+class SeenFace(msgspec.Struct, frozen=True, kw_only=True):
+    """A face; `number` counts from the left from 1, `bib` is whose it is, None where nobody knows."""
+
+    number: int
+    bib: str | None
+    box: Box
+    confidence: float
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """All there is to say of a photo. `summary` is one sentence, other texts are several."""
+
+    photo_id: str | None
+    filename: str
+    taken_at: str | None
+    uploads: tuple[dict[str, Any], ...]
+    summary: str
+    read: tuple[str, ...]
+    faces: tuple[SeenFace, ...]
+    faces_summary: str
+    runners: tuple[WhyHere, ...]
+    strangers: tuple[str, ...]
+    said: tuple[str, ...]
+    waits: tuple[str, ...]
+
+
+def photos_named_in(photo: Photo) -> frozenset[str]:
+    """The other photos of which an explanation gives the file names."""
+    runners = photo.answer.runners if photo.answer else ()
+    evidence = {each.photo_id for runner in runners for each in runner.evidence if each.photo_id}
+    alike = {other for found in photo.identified.matches.values() for other, _ in found.values()}
+    return frozenset(evidence | alike | {cut.other_photo_id for cut in photo.identified.cuts})
+
+
+def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
+    """Explain a photo; `names` are the file names of `photos_named_in` it, unknown ones are shown by their id."""
+    runners = photo.answer.runners if photo.answer else ()
+    return Explanation(
+        photo_id=photo.photo_id,
+        filename=photo.filename,
+        taken_at=photo.answer.taken_at if photo.answer else None,
+        uploads=tuple({**msgspec.to_builtins(upload), "why": upload.why} for upload in photo.uploads),
+        summary=_summary(photo),
+        read=tuple(_read(photo)),
+        faces=tuple(_faces(photo)),
+        faces_summary=_faces_summary(photo),
+        runners=tuple(_why_here(runner, photo, names) for runner in runners),
+        strangers=tuple(_strangers(photo, names)),
+        said=tuple(_said(photo, names)),
+        waits=tuple(_waits(photo)),
+    )
+
+
+def _summary(photo: Photo) -> str:
+    upload = photo.uploads[0]
+    match upload.state:
+        case "searchable":
+            return "Searchable: runners find it."
+        case "rejected":
+            return f"Rejected ({upload.reason}): {upload.message}"
+        case "dead-lettered":
+            return "Given up: what is said about it below could not be handled (snaprace dlq)."
+        case "waiting":
+            return "Waiting for its race to be created (snaprace race create)."
+        case "in progress":
+            return "In progress."
+
+
+def _read(photo: Photo) -> Iterator[str]:
+    if photo.words is None:
+        return
+    yield f"{counted(photo.words, 'word')} read, of which {counted(len(photo.readings), 'bib')}."
+    for reading in photo.readings:
+        roster = "on the roster" if reading.verified else "no roster says whether that bib exists"
+        spelt = "" if reading.text == reading.bib else f" (printed {reading.text})"
+        yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}."
+    for suggestion in photo.suggestions:
+        yield (
+            f"'{suggestion.text}', {suggestion.confidence:.1f}% sure, is no bib of the roster, "
+            f"but one character off {suggestion.bib}."
+        )
+
+
+def _faces(photo: Photo) -> Iterator[SeenFace]:
+    owners = {photo.face_number(runner.bib): runner.bib for runner in photo.identified.runners}
+    for number, face in enumerate(photo.identified.faces, start=1):
+        yield SeenFace(number=number, bib=owners.get(number), box=face.box, confidence=face.confidence)
+
+
+def _strangers(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
+    """The faces of which nobody knows whose they are, and why not."""
+    for seen, face in zip(_faces(photo), photo.identified.faces, strict=True):
+        if seen.bib is not None:
+            continue
+        alike = sorted(photo.identified.matches.get(face.face_id, {}).values(), key=lambda other: -other[1])
+        if alike:
+            where = f"also in {counted(len(alike), 'other photo')} ({_listed(alike, names)}), which do not say either"
+        elif photo.unmatched:
+            where = "not compared with the other photos yet"
+        else:
+            where = "in no other photo"
+        yield f"Nobody knows whose face {seen.number} is: no bib of hers is read here, and it is {where}."
+
+
+def _faces_summary(photo: Photo) -> str:
+    if photo.faces_on is None:
+        return "not looked for yet" if photo.photo_id else ""
+    if not photo.faces_on:
+        return "switched off for this race: nothing biometric is computed"
+    number = len(photo.identified.faces)
+    return counted(number, "face") + (", counted from the left" if number > 1 else "") if number else "none found"
+
+
+def _why_here(runner: KnownRunner, photo: Photo, names: Mapping[str, str]) -> WhyHere:
+    supporting = [each for each in runner.evidence if each.bib == runner.bib]
+    contrary = [each for each in runner.evidence if each.bib != runner.bib]
+    face = photo.face_number(runner.bib)
+    because = list(_reasons(supporting, names, "below this face" if face else "here, below no face"))
+    if runner.read and not any(each.kind == "reading" for each in supporting):
+        because.append("Her bib is read here.")
+    return WhyHere(
+        bib=runner.bib,
+        status=runner.status,
+        confidence=runner.confidence,
+        read=runner.read,
+        face=face,
+        because=tuple(because),
+        against=tuple(_reasons(contrary, names, "below this face")),
+        evidence=runner.evidence,
+    )
+
+
+def _reasons(evidence: Iterable[Evidence], names: Mapping[str, str], place: str) -> Iterator[str]:
+    """One sentence for each reason; matches of the same bib share one. `place` is where in the photo a bib is read."""
+    matches: dict[str, list[Evidence]] = defaultdict(list)
+    for each in evidence:
+        match each.kind:
+            case "organizer":
+                yield f"An organizer says that {each.bib} is here."
+            case "reading":
+                yield f"Bib {each.bib} is read {place}, {each.score:.1f}% sure."
+            case "suggestion":
+                yield f"A number one character off {each.bib} is read {place}, {each.score:.1f}% sure."
+            case "match":
+                matches[each.bib].append(each)
+    for bib, found in matches.items():
+        where = f"another photo, where she wears {bib}" if len(found) == 1 else f"{len(found)} photos with bib {bib}"
+        best = sorted(((each.photo_id, each.score) for each in found), key=lambda other: -other[1])
+        yield f"This face is also in {where}: {_listed(best, names)}."
+
+
+def _listed(best: Sequence[tuple[str | None, float]], names: Mapping[str, str]) -> str:
+    """Photos by name with their similarity (percent), the first few of them."""
+    listed = [f"{_name(photo_id, names)}, {similarity:.1f}% alike" for photo_id, similarity in best[:_NAMED]]
+    return "; ".join(listed) + (f"; and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
+
+
+def _said(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
+    for correction in photo.identified.corrections:
+        number = photo.face_at(correction.box) if correction.box else None
+        face = f", face {number}" if number else ""
+        yield f"An organizer said: {correction.bib} is {'' if correction.here else 'not '}in this photo{face}."
+    for cut in photo.identified.cuts:
+        if cut.cut:
+            number = photo.face_at(cut.box)
+            face = f"face {number}" if number else "a face"
+            yield f"An organizer said: {face} here and one in {_name(cut.other_photo_id, names)} are different people."
+
+
+def _waits(photo: Photo) -> Iterator[str]:
+    for upload in photo.uploads:
+        if upload.waits_for and upload.state != "waiting":
+            yield f"{upload.filename}: {upload.why}."
+    for letter in photo.dead_letters:
+        yield f"{letter.what} lies in {letter.place.queue}: {letter.reason}, {letter.error}."
+    if photo.unmatched:
+        yield "Its faces are compared with all others when no photo has come for half a minute."
+
+
+def _name(photo_id: str | None, names: Mapping[str, str]) -> str:
+    return names.get(photo_id or "", photo_id or "?")

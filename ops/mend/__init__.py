@@ -1,0 +1,1 @@
+"""What mends: dead letters, redrive, replay."""

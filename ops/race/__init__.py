@@ -1,0 +1,1 @@
+"""What changes a race: its settings and roster, uploads, an organizer's word."""

@@ -1,0 +1,138 @@
+"""Configuring a race: its race.json and its roster.csv go up, and the races stage says what it made of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ops.reach.errors import Failed
+from ops.reach.target import Target
+from shared.contracts.errors import InvalidInput
+from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
+from shared.contracts.race import Problem, RaceSettings, Roster, parse_race, parse_roster
+from shared.kit.table import Item, from_item
+
+OUTCOME_SECONDS = 60
+_POLL_SECONDS = 0.3
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What became of a roster: how many runners it has, and the rows that were left out."""
+
+    runners: int
+    problems: tuple[Problem, ...]
+
+
+def race_ref(organizer: str, event: str) -> RaceRef:
+    """The race that two options name. Raises Failed when they cannot be ids."""
+    for option, value in (("--organizer", organizer), ("--event", event)):
+        if not valid_id(value):
+            raise Failed(
+                f"{option} '{value}' cannot be an id: use 1-64 letters, digits, '_', '.' or '-', "
+                "with a letter or digit at both ends."
+            )
+    return RaceRef(organizer, event)
+
+
+def races(target: Target) -> Iterator[RaceRef]:
+    """The races that are configured."""
+    pages = (
+        target.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=target.table("races").name,
+            FilterExpression="SK = :race",
+            ExpressionAttributeValues={":race": {"S": "RACE"}},
+        )
+    )
+    for page in pages:
+        for item in page["Items"]:
+            yield RaceRef.from_partition(from_item(item)["PK"])
+
+
+def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
+    """The race that is meant: the named one, or the only one there is. Raises Failed."""
+    if organizer and event:
+        race = race_ref(organizer, event)
+        require(target, race)
+        return race
+    known = [race for race in races(target) if organizer in (None, race[0]) and event in (None, race[1])]
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise Failed(f"There is no such race in {target.where}. Create one with: snaprace race create --help")
+    listed = ", ".join(map(str, sorted(known)[:8]))
+    raise Failed(f"There are {len(known)} races ({listed}): say which with --organizer and --event.")
+
+
+def require(target: Target, race: RaceRef) -> None:
+    """Raise Failed unless the race is configured."""
+    if target.table("races").get(race.partition, "RACE") is None:
+        raise Failed(
+            f"There is no race {race} in {target.where}. "
+            f"Create it with: snaprace race create --organizer {race.organizer_id} --event {race.event_id} …"
+        )
+
+
+def create_race(target: Target, race: RaceRef, settings: bytes) -> RaceSettings:
+    """Check and upload race.json, and wait until it holds. Raises Failed with what is wrong."""
+    try:
+        parsed = parse_race(settings)
+    except InvalidInput as refusal:
+        raise Failed(str(refusal)) from None
+    _upload(target, race, RACE_FILE, settings)
+    return parsed
+
+
+def read_roster(path: Path) -> tuple[bytes, Roster]:
+    """A roster file and what is in it. Raises Failed."""
+    body = read_file(path)
+    try:
+        return body, parse_roster(body)
+    except InvalidInput as refusal:
+        raise Failed(f"{path}: {refusal}") from None
+
+
+def import_roster(target: Target, race: RaceRef, body: bytes) -> Imported:
+    """Upload roster.csv and wait until it holds. Raises Failed with what is wrong."""
+    outcome = _upload(target, race, ROSTER_FILE, body)
+    held = target.table("races").get(race.partition, "ROSTER") or {}
+    return Imported(int(held.get("runners", 0)), msgspec.convert(outcome.get("problems", []), tuple[Problem, ...]))
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes. Raises Failed with a sentence."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Failed(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise Failed(f"{path} is a folder, not a file.") from None
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _upload(target: Target, race: RaceRef, filename: str, body: bytes) -> Item:
+    """Put one of the race's files, and wait for what the races stage says of it."""
+    before = _outcome(target, race, filename).get("sequencer")
+    target.client("s3").put_object(Bucket=target.photo_bucket, Key=race.prefix + filename, Body=body)
+    deadline = time.monotonic() + OUTCOME_SECONDS
+    while time.monotonic() < deadline:
+        outcome = _outcome(target, race, filename)
+        if outcome.get("sequencer") != before:
+            if not outcome["ok"]:
+                raise Failed(str(outcome["message"]))
+            return outcome
+        time.sleep(_POLL_SECONDS)
+    raise Failed(
+        f"{filename} is uploaded, but the races stage has said nothing for {OUTCOME_SECONDS} s. "
+        "Look at: snaprace status"
+    )
+
+
+def _outcome(target: Target, race: RaceRef, filename: str) -> dict[str, Any]:
+    return target.table("races").get(race.partition, f"OUTCOME#{filename}") or {}

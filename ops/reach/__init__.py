@@ -1,0 +1,1 @@
+"""How commands reach a deployed SnapRace: targets, records, queues, the search API."""

@@ -1,0 +1,143 @@
+"""Which SnapRace a command speaks to: the local runtime of this checkout, or AWS. Everything else is the same code.
+
+A local runtime that runs here is used unless `--target aws` says otherwise; it holds the environment `dev`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
+
+from local import runtime
+from ops.reach.errors import Failed, explain
+from shared.contracts import naming
+from shared.kit.table import Table
+
+if TYPE_CHECKING:
+    from local.runtime import Running
+
+Choice = Literal["auto", "local", "aws"]
+
+# The emulator's account; on AWS the credentials name theirs.
+_LOCAL_ACCOUNT = "000000000000"
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=32,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployed SnapRace: its names, and clients that reach it.
+
+    `where` names it for a person; `local` is the runtime's description when it is one.
+    """
+
+    env: str
+    account: str
+    where: str
+    session: boto3.Session
+    endpoint_url: str | None = None
+    local: Running | None = None
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, made once. Clients may be shared by threads; make them before."""
+        if service not in self._clients:
+            config = _CONFIG.merge(Config(proxies={}, s3={"addressing_style": "path"})) if self.local else _CONFIG
+            self._clients[service] = self.session.client(  # type: ignore[call-overload]
+                service, endpoint_url=self.endpoint_url, config=config
+            )
+        return self._clients[service]
+
+    def table(self, stage: str) -> Table:
+        """A stage's table, to read."""
+        return Table(self.client("dynamodb"), naming.table(self.env, stage))
+
+    @property
+    def photo_bucket(self) -> str:
+        """Where photos, race.json and roster.csv are uploaded."""
+        return naming.photo_bucket(self.env, self.account)
+
+    def api_url(self, stage: str) -> str:
+        """Base URL of a stage's REST API: through the front door where there is one. Raises Failed."""
+        door = self._parameter(naming.front_door_parameter(self.env))
+        if door is not None:
+            return f"{door.rstrip('/')}/api/{stage}"
+        url = self._parameter(naming.api_url_parameter(self.env, stage))
+        if url is None:
+            raise Failed(
+                f"The {stage} stage is not deployed in {self.where}, environment {self.env}. "
+                "Check --env and AWS_REGION, or deploy it first (see README.md)."
+            )
+        return url.rstrip("/")
+
+    def _parameter(self, name: str) -> str | None:
+        client = self.client("ssm")
+        try:
+            return str(client.get_parameter(Name=name)["Parameter"]["Value"])
+        except client.exceptions.ParameterNotFound:
+            return None
+
+
+def home() -> Path:
+    """The folder of the local runtime: SNAPRACE_HOME, or `.snaprace` in this checkout."""
+    return Path(os.environ.get("SNAPRACE_HOME") or runtime.HOME)
+
+
+def choose(choice: Choice, env: str) -> Target:
+    """The target of a command. Raises Failed with a sentence when there is none to speak to."""
+    running = runtime.find(home()) if choice != "aws" else None
+    wants_local = choice == "local" or (running is not None and env == runtime.ENVIRONMENT)
+    if not wants_local:
+        return _on_aws(env)
+    if running is None:
+        raise Failed("No local runtime is running here. Start it with: snaprace up")
+    if env != runtime.ENVIRONMENT:
+        raise Failed(f"The local runtime holds the environment {runtime.ENVIRONMENT}, not {env}.")
+    if not running.ready:
+        raise Failed("The local runtime is still starting. Try again in a few seconds.")
+    return of_runtime(running)
+
+
+def of_runtime(running: Running) -> Target:
+    """The local runtime as a target."""
+    settings = running.environment()
+    session = boto3.Session(
+        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+        region_name=settings["AWS_REGION"],
+    )
+    return Target(
+        env=settings["SNAPRACE_ENV"],
+        account=_LOCAL_ACCOUNT,
+        where=f"the local runtime at {running.front_door}",
+        session=session,
+        endpoint_url=running.aws_url,
+        local=running,
+    )
+
+
+def _on_aws(env: str) -> Target:
+    try:
+        session = boto3.Session()
+        region = session.region_name
+        if region is None:
+            raise Failed("No AWS region is set. Set AWS_REGION, or start the local runtime with: snaprace up")
+        session.get_partition_for_region(region)
+        identity = session.client("sts", config=_CONFIG).get_caller_identity()
+    except UnknownRegionError:
+        raise Failed(f"'{region}' is not a region of AWS. Set AWS_REGION (for example us-east-1).") from None
+    except (BotoCoreError, ClientError) as error:
+        raise Failed(explain(error)) from error
+    account = identity["Account"]
+    return Target(env=env, account=account, where=f"AWS account {account} in {region}", session=session)
