@@ -47,6 +47,13 @@ class RaceRef(NamedTuple):
         return f"{self.organizer_id}/{self.event_id}"
 
 
+class PhotoRef(NamedTuple):
+    """Which photo: its race and its id."""
+
+    race: RaceRef
+    photo_id: str
+
+
 def valid_id(text: str) -> bool:
     """Whether `text` may be an organizer_id or event_id: 1-64 of letters, digits and '_.-' inside."""
     return _ID.fullmatch(text) is not None
