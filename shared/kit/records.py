@@ -78,8 +78,7 @@ class Records:
             held: Any = self.get(record.place(race))
             if held is not None and not is_newer(revision, than=held.revision):
                 return
-            unchanged = Condition("revision = :held", values={":held": held.revision}) if held else ABSENT
-            if self.put(race, record, unchanged):
+            if self.put(race, record, unchanged(held, "revision")):
                 return
 
     def write(self, puts: Iterable[Put], deletes: Iterable[At[Any]] = ()) -> bool:
@@ -97,6 +96,17 @@ class Records:
     def delete_all(self, places: Iterable[At[Any]]) -> None:
         """Delete records if they are there, 25 a request."""
         self._table.delete_all(at.key for at in places)
+
+
+def unchanged(held: Record | None, *fields: str) -> Condition:
+    """Holds while the item still is `held`, going by these of its fields; where that is None, while there is no item."""
+    if held is None:
+        return ABSENT
+    return Condition(
+        " AND ".join(f"#{field} = :{field}" for field in fields),
+        names={f"#{field}": field for field in fields},
+        values={f":{field}": getattr(held, field) for field in fields},
+    )
 
 
 def _fields(kinds: Collection[type[Record]]) -> tuple[str, ...]:
