@@ -99,7 +99,7 @@ class Records:
 
 
 def unchanged(held: Record | None, *fields: str) -> Condition:
-    """Holds while the item still is `held`, going by these of its fields; where that is None, while there is no item."""
+    """Holds while the item still is `held`, by these of its fields; while there is none, if that is None."""
     if held is None:
         return ABSENT
     return Condition(
