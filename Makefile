@@ -21,7 +21,7 @@ demo: setup ## Run a whole race on this machine and serve its page until Ctrl-C
 
 .PHONY: setup
 setup: $(STAMP) ## Install everything into .venv (both other commands do this first)
-	@$(BIN)/python -m ops.layers
+	@$(BIN)/python -m deploy.layers
 
 $(STAMP): $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,7 +55,7 @@ browser: setup # A real browser for the page tests: the system's Chromium, else 
 
 .PHONY: cdk
 cdk: setup ## Run the CDK's command line: make cdk ARGS="deploy snaprace-dev-ocr"
-	@$(BIN)/python -m ops.layers --for-aws
+	@$(BIN)/python -m deploy.layers --for-aws
 	@$(BIN)/python jsii_node.py aws-cdk@$(CDK) $(ARGS)
 
 .PHONY: lock

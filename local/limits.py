@@ -13,8 +13,8 @@ from dataclasses import dataclass
 class Limit:
     """Something AWS does and the local runtime does not.
 
-    `properties` are "AWS::Type.Property" (or a whole "AWS::Type") of templates that local.standing does not
-    expect to stand; without them the entry is about behaviour alone.
+    `properties` are "AWS::Type.Property" (or a whole "AWS::Type") of templates that are
+    not expected to stand here; without them the entry is about behaviour alone.
     """
 
     what: str

@@ -38,7 +38,9 @@ import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import clients, deployer, tether
+from deploy.failures import DeploymentFailed
+from local import clients, tether
+from local.aws import deployment
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 
@@ -390,8 +392,8 @@ def _synthesize(home: Path, running: Running, parts: Sequence[_Part]) -> Path:
 
 def _deploy(assembly: Path, running: Running, parts: Sequence[_Part]) -> None:
     try:
-        deployer.deploy(assembly, running.client)
-    except deployer.DeploymentFailed as failure:
+        deployment.deploy(assembly, running.client)
+    except DeploymentFailed as failure:
         raise RuntimeProblem(str(failure)) from failure
     except (BotoCoreError, ClientError) as error:
         _check(parts)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 # The layers that `make setup` builds are for this machine's Python; those for Lambda are built before a deployment.
 LAYERS = {
     "local": (ROOT / "build" / "layers", "make setup"),
-    "aws": (ROOT / "build" / "layers-aws", ".venv/bin/python -m ops.layers --for-aws"),
+    "aws": (ROOT / "build" / "layers-aws", ".venv/bin/python -m deploy.layers --for-aws"),
 }
 
 # Why a role names some things with a wildcard.

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local import deployer
+from local.aws import deployment
 from local.runtime import CHECKOUT, Ports, Running
 
 
@@ -64,7 +64,7 @@ Client = Callable[[str], Any]
 def embedded(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The product's stacks, deployed and checked. Tests share it: they leave what stands as it is."""
     with launched(tmp_path_factory.mktemp("aws")) as running:
-        deployer.deploy(assembly, running.client)
+        deployment.deploy(assembly, running.client)
         yield running
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local import deployer
+from local.aws import deployment
 from local.runtime import Running
 from tests.integration import assemblies
 from tests.integration.conftest import launched, until
@@ -20,7 +20,7 @@ def mapping(folder: Path, *, batch: int, window_s: int) -> Iterator[tuple[Any, s
     """SQS, the URL of a queue that is worked on so, and a way to ask which batches came of it until now."""
     with launched(folder / "aws") as running:
         template = assemblies.with_batches_that_are_told(batch, window_s)
-        deployer.deploy(assemblies.write(folder / "cdk.out", template, "batches"), running.client)
+        deployment.deploy(assemblies.write(folder / "cdk.out", template, "batches"), running.client)
         sqs, told = running.client("sqs"), []
 
         def batches() -> list[list[str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local import deployer
+from local.aws import deployment
 from local.runtime import Ports, Running
 from shared.contracts import naming
 from tests.integration import assemblies
@@ -21,7 +21,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("door")
     with launched(folder / "aws") as running:
         template = assemblies.with_an_echoing_api(naming.api_url_parameter("dev", "search"))
-        deployer.deploy(assemblies.write(folder / "cdk.out", template, "echo"), running.client)
+        deployment.deploy(assemblies.write(folder / "cdk.out", template, "echo"), running.client)
         command = ["local.proxy", "--port", str(running.ports.web), "--aws", running.aws_url]
         with serving(command, running.environment(), f"{running.front_door}/health"):
             yield running
@@ -82,7 +82,7 @@ def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Run
     key = "seoul/marathon/previews/한글 +%20 🏃.jpg"
     environment = {**os.environ, **door.environment()}
     script = (
-        "import sys\nfrom shared import aws\ns3 = aws.client('s3')\ns3.create_bucket(Bucket='pictures')\n"
+        "import sys\nfrom shared.kit import aws\ns3 = aws.client('s3')\ns3.create_bucket(Bucket='pictures')\n"
         "s3.put_object(Bucket='pictures', Key=sys.argv[1], Body=b'picture')\n"
         "print(s3.generate_presigned_url('get_object', Params={'Bucket': 'pictures', 'Key': sys.argv[1]}))"
     )

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from local import deployer
+from local.aws import deployment
 from ops.cli.show_recovery import show_replay
 from ops.look.backlog import backlog, dead_letters
 from ops.look.changes import changes, view
@@ -151,7 +151,7 @@ def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def world(hurried: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     seen = FakeRekognition()
     with launched(tmp_path_factory.mktemp("replayed")) as running, answering(running.ports.vision, seen):
-        deployer.deploy(hurried, running.client, verify=False)
+        deployment.deploy(hurried, running.client, verify=False)
         made = World(of_runtime(running), seen)
         settings = RaceSettings(name="Seoul", date="2026-10-25", timezone="Asia/Seoul", faces=True)
         create_race(made.target, RACE, msgspec.json.encode(settings))

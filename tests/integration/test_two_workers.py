@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import deployer
+from local.aws import deployment
 from ops.look.backlog import backlog, dead_letters
 from ops.reach.target import Target, of_runtime
 from shared.contracts import keys, naming
@@ -118,7 +118,7 @@ def expected() -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def target(assembly: Path, tmp_path: Path) -> Iterator[Target]:
     with launched(tmp_path) as running, answering(running.ports.vision, seen()):
-        deployer.deploy(assembly, running.client, verify=False)
+        deployment.deploy(assembly, running.client, verify=False)
         yield of_runtime(running)
 
 

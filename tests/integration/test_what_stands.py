@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 
-from local import deployer, limits, standing
+from deploy import assets
+from deploy.failures import DeploymentFailed
+from deploy.place import Place
+from deploy.standing.examination import Findings, examine
+from local import limits
+from local.aws import deployment
 from local.runtime import CHECKOUT, Running
 from tests.integration import assemblies
 from tests.integration.conftest import Client, launched, until
 
-PLACE = {"account": "000000000000", "region": "us-east-1"}
+PLACE = Place("000000000000", "us-east-1")
+
+
+def examined(stack: str, template: dict[str, Any], client: Client) -> Findings:
+    return examine(stack, template, client, PLACE, limits.PROPERTIES)
 
 
 def stacks(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -31,7 +40,7 @@ def test_everything_stands_as_asked_and_every_property_is_compared_or_a_listed_l
     differences: list[str] = []
     unchecked: set[str] = set()
     for name, template in stacks(assembly):
-        findings = standing.examine(name, template, client, **PLACE)
+        findings = examined(name, template, client)
         differences += findings.differences
         unchecked |= findings.unchecked
     assert differences == []
@@ -78,7 +87,7 @@ def test_a_change_of_any_property_of_any_resource_is_noticed(assembly: Path, cli
     overlooked = set()
     for stack, template in stacks(assembly):
         for asked, names in rounds(template):
-            findings = standing.examine(stack, asked, client, **PLACE)
+            findings = examined(stack, asked, client)
             noticed = {difference.split(" ", 1)[0] for difference in findings.differences}
             overlooked |= {
                 f"{template['Resources'][logical_id]['Type']}.{name}"
@@ -92,7 +101,7 @@ def test_a_resource_that_does_not_stand_is_missed(assembly: Path, client: Client
     stack, template = next(stacks(assembly))
     asked = copy.deepcopy(template)
     asked["Resources"]["Another"] = {"Type": "AWS::SQS::Queue", "Properties": {}}
-    assert standing.examine(stack, asked, client, **PLACE).differences == ["Another (AWS::SQS::Queue) is missing."]
+    assert examined(stack, asked, client).differences == ["Another (AWS::SQS::Queue) is missing."]
 
 
 def test_deploying_again_changes_nothing(assembly: Path, embedded: Running, client: Client) -> None:
@@ -100,7 +109,7 @@ def test_deploying_again_changes_nothing(assembly: Path, embedded: Running, clie
         return {stack["StackName"]: stack.get("LastUpdatedTime") for stack in _described(client)}
 
     before = deployed()
-    names = deployer.deploy(assembly, embedded.client)
+    names = deployment.deploy(assembly, embedded.client)
     assert set(names) == set(before)
     assert deployed() == before
 
@@ -122,8 +131,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_what_ministack_lacks_is_created_updated_and_deleted(empty: Running, tmp_path: Path) -> None:
     def deploy(*settings: Any) -> list[str]:
         template = assemblies.with_what_ministack_lacks(*settings)
-        deployer.deploy(assemblies.write(tmp_path, template, "lacking"), empty.client, verify=False)
-        return standing.examine("lacking", template, empty.client, **PLACE).differences
+        deployment.deploy(assemblies.write(tmp_path, template, "lacking"), empty.client, verify=False)
+        return examined("lacking", template, empty.client).differences
 
     assert deploy(7, "expires", 5) == []
     empty.client("s3").delete_object(Bucket="cdk-handmade-assets-000000000000-us-east-1", Key="lacking.json")
@@ -139,8 +148,8 @@ def test_what_ministack_lacks_is_created_updated_and_deleted(empty: Running, tmp
 def test_a_template_that_cannot_be_deployed_is_refused_with_its_reason(empty: Running, tmp_path: Path) -> None:
     policy = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:nowhere", "maxReceiveCount": "many"}
     queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q", "RedrivePolicy": policy}}
-    with pytest.raises(deployer.DeploymentFailed, match=r"Stack broken .*maxReceiveCount"):
-        deployer.deploy(assemblies.write(tmp_path, {"Resources": {"Q": queue}}, "broken"), empty.client)
+    with pytest.raises(DeploymentFailed, match=r"Stack broken .*maxReceiveCount"):
+        deployment.deploy(assemblies.write(tmp_path, {"Resources": {"Q": queue}}, "broken"), empty.client)
 
 
 def test_an_event_for_a_queue_that_is_gone_goes_to_the_dead_letter_queue_of_the_rule(empty: Running) -> None:
@@ -171,7 +180,7 @@ def test_assets_are_zipped_the_same_whenever_they_were_written(tmp_path: Path) -
             (folder / name).write_text(f"# {name}")
         for file in folder.rglob("*.py"):
             os.utime(file, (time_stamp, time_stamp))
-        zips.append(deployer.zipped(folder))
+        zips.append(assets.zipped(folder))
     assert zips[0] == zips[1]
 
 

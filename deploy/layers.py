@@ -1,4 +1,4 @@
-"""Builds the Lambda layers: `python -m ops.layers`, which `make setup` runs.
+"""Builds the Lambda layers: `python -m deploy.layers`, which `make setup` runs.
 
 build/layers/<name>/python holds what requirements/lambda-<name>.lock names, hash-checked, for this machine and its
 Python: the local runtime runs functions with that. `--for-aws` fills build/layers-aws with the wheels for Lambda's
@@ -27,7 +27,7 @@ _PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2
 
 def main() -> int:
     """Build what is missing or out of date. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m ops.layers", description="Builds the Lambda layers.")
+    parser = argparse.ArgumentParser(prog="python -m deploy.layers", description="Builds the Lambda layers.")
     parser.add_argument(
         "--for-aws", action="store_true", help=f"build them for Lambda's Python {PYTHON}, before `cdk deploy`"
     )

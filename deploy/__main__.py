@@ -1,0 +1,66 @@
+"""The command: `python -m deploy --assembly cdk.out [--verify-only]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy import assembly
+from deploy.failures import DeploymentFailed
+
+
+def main() -> int:
+    """Deploy or verify. Returns the exit code: 1 where a stack failed or does not stand as asked."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy",
+        description="Deploys a synthesized cloud assembly and compares what stands with what its templates ask for. "
+        "Account, region and endpoint are those of the AWS CLI's variables (AWS_PROFILE, AWS_ENDPOINT_URL, …).",
+    )
+    parser.add_argument("--assembly", type=Path, required=True, metavar="DIR", help="a synthesized cdk.out")
+    parser.add_argument("--verify-only", action="store_true", help="deploy nothing, only compare")
+    parser.add_argument(
+        "--bootstrap", action="store_true", help="make the assets' bucket first, where `cdk bootstrap` never ran"
+    )
+    parser.add_argument(
+        "--not-expected",
+        nargs="*",
+        default=[],
+        metavar="AWS::TYPE[.PROPERTY]",
+        help="what need not stand (for an emulator)",
+    )
+    given = parser.parse_args()
+    not_expected = frozenset(given.not_expected)
+    try:
+        if given.verify_only:
+            return _verify(given.assembly, not_expected)
+        settings = assembly.Settings(bootstraps=given.bootstrap, not_expected=not_expected)
+        for name in assembly.deploy(given.assembly, _client, settings):
+            print(f"{name} is deployed and stands as asked.")
+    except (DeploymentFailed, BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _verify(folder: Path, not_expected: frozenset[str]) -> int:
+    all_stand = True
+    for name, findings in assembly.examine(folder, _client, not_expected):
+        verdict = "does not stand as asked:" if findings.differences else "stands as asked."
+        print(f"{name} {verdict}", *findings.differences, sep="\n  ")
+        if findings.unchecked:
+            print(f"  Not compared: {', '.join(sorted(findings.unchecked))}")
+        all_stand = all_stand and not findings.differences
+    return 0 if all_stand else 1
+
+
+def _client(service: str) -> Any:
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""References in a template, replaced by the values that they have where the stack stands."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from deploy.place import Client, Place
+from deploy.standing.reader import Properties
+
+
+class _Unknown:
+    """The value of a reference that cannot be worked out here."""
+
+
+_UNKNOWN = _Unknown()
+
+# Resources whose ARN ends with their physical id: the service, and what comes before the id.
+_ARNS = {
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "alarm:"),
+    "AWS::CloudWatch::CompositeAlarm": ("cloudwatch", "alarm:"),
+    "AWS::DynamoDB::GlobalTable": ("dynamodb", "table/"),
+    "AWS::DynamoDB::Table": ("dynamodb", "table/"),
+    "AWS::Events::EventBus": ("events", "event-bus/"),
+    "AWS::KMS::Key": ("kms", "key/"),
+    "AWS::Lambda::Function": ("lambda", "function:"),
+}
+
+
+def contains_unknown(value: Any) -> bool:
+    """Whether a reference in the value could not be worked out."""
+    if isinstance(value, dict):
+        return any(map(contains_unknown, value.values()))
+    if isinstance(value, list):
+        return any(map(contains_unknown, value))
+    return value is _UNKNOWN
+
+
+class Resolver:
+    """Replaces Ref, Fn::GetAtt, Fn::Join, Fn::Sub, Fn::Select and Fn::Split by their values."""
+
+    def __init__(self, template: Properties, standing: Properties, client: Client, place: Place, stack: str) -> None:
+        self._resources = template["Resources"]
+        self._parameters = template.get("Parameters", {})
+        self._standing = standing
+        self._client = client
+        self._place = place
+        self._pseudo = {
+            "AWS::AccountId": place.account,
+            "AWS::Region": place.region,
+            "AWS::Partition": place.partition,
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::StackName": stack,
+            "AWS::NoValue": None,
+        }
+
+    def resolve(self, value: Any) -> Any:
+        """The value with its references replaced, at any depth."""
+        if isinstance(value, list):
+            return [self.resolve(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(function, argument)] = value.items()
+            if function == "Ref" or function.startswith("Fn::"):
+                return self._call(function, argument)
+        return {name: self.resolve(item) for name, item in value.items()}
+
+    def _call(self, function: str, argument: Any) -> Any:
+        match function:
+            case "Ref":
+                return self._ref(argument)
+            case "Fn::GetAtt":
+                name, attribute = argument if isinstance(argument, list) else argument.split(".", 1)
+                return self._attribute(name, attribute)
+            case "Fn::Join":
+                separator, parts = argument[0], self.resolve(argument[1])
+                return _UNKNOWN if contains_unknown(parts) else separator.join(map(str, parts))
+            case "Fn::Sub":
+                return self._substitute(argument)
+            case "Fn::Split":
+                text = self.resolve(argument[1])
+                return _UNKNOWN if text is _UNKNOWN else text.split(argument[0])
+            case "Fn::Select":
+                parts = self.resolve(argument[1])
+                return _UNKNOWN if contains_unknown(parts) else parts[int(argument[0])]
+        return _UNKNOWN
+
+    def _ref(self, name: str) -> Any:
+        if name in self._pseudo:
+            return self._pseudo[name]
+        if name in self._standing:
+            return self._standing[name]["PhysicalResourceId"]
+        parameter = self._parameters.get(name, {})
+        if parameter.get("Type") == "String":
+            return parameter.get("Default", _UNKNOWN)
+        return _UNKNOWN
+
+    def _substitute(self, argument: Any) -> Any:
+        text, values = argument if isinstance(argument, list) else (argument, {})
+        found = {name: self.resolve(value) for name, value in values.items()}
+        for name in re.findall(r"\$\{([^!}]+)\}", text):
+            if name not in found:
+                found[name] = self._attribute(*name.split(".", 1)) if "." in name else self._ref(name)
+        if contains_unknown(found):
+            return _UNKNOWN
+        return re.sub(r"\$\{([^!}]+)\}", lambda match: str(found[match[1]]), text)
+
+    def _attribute(self, name: str, attribute: str) -> Any:
+        if name not in self._standing:
+            return _UNKNOWN
+        kind = self._resources[name]["Type"]
+        physical_id = self._standing[name]["PhysicalResourceId"]
+        match kind, attribute:
+            case "AWS::ApiGateway::RestApi", "RootResourceId":
+                return _root_resource(self._client, physical_id)
+            case "AWS::SQS::Queue", "QueueName":
+                return physical_id.rsplit("/", 1)[-1]  # the id of a queue is its URL
+            case ("AWS::Events::EventBus", "Name") | ("AWS::SNS::Topic", "TopicArn"):
+                return physical_id
+            case "AWS::S3::Bucket", "Arn":
+                return f"arn:{self._place.partition}:s3:::{physical_id}"
+            case "AWS::IAM::Role", "Arn":
+                return f"arn:{self._place.partition}:iam::{self._place.account}:role/{physical_id}"
+            case "AWS::Events::Rule", "Arn":
+                bus = self.resolve(self._resources[name]["Properties"].get("EventBusName"))
+                return self._arn("events", f"rule/{f'{bus}/' if bus else ''}{physical_id.rsplit('|', 1)[-1]}")
+            case "AWS::Logs::LogGroup", "Arn":
+                return self._arn("logs", f"log-group:{physical_id}:*")
+            case "AWS::SQS::Queue", "Arn":
+                return self._arn("sqs", physical_id.rsplit("/", 1)[-1])
+            case _, "Arn" if kind in _ARNS:
+                service, prefix = _ARNS[kind]
+                return self._arn(service, prefix + physical_id)
+        return _UNKNOWN
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:{self._place.partition}:{service}:{self._place.region}:{self._place.account}:{resource}"
+
+
+def _root_resource(client: Client, api: str) -> str:
+    pages = client("apigateway").get_paginator("get_resources").paginate(restApiId=api)
+    return next(str(item["id"]) for page in pages for item in page["items"] if item["path"] == "/")

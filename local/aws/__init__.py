@@ -1,0 +1,1 @@
+"""The embedded AWS: ministack with what it lacks."""
