@@ -1,1 +1,12 @@
-"""The embedded AWS: ministack with what it lacks."""
+"""The embedded AWS: ministack, with what it lacks and our templates use put in through its own service functions.
+
+`python -m local.aws` serves it. Each of these adds to ministack, which must be configured before it is imported:
+cloudformation  types and properties
+events          dead letters of rules, archives, replays
+queues          batching windows
+workers         how many there are, their last log lines, their end
+
+limits          what remains different from AWS
+clients         boto3 for it
+deployment      how a cloud assembly gets there
+"""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy import assembly
 from deploy.place import Client
-from local import limits
+from local.aws import limits
 
 SETTINGS = assembly.Settings(bootstraps=True, stack_seconds=60.0, not_expected=limits.PROPERTIES)
 

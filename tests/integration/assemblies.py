@@ -119,7 +119,7 @@ def with_batches_that_are_told(batch: int, window_s: int) -> Template:
 
 
 def with_what_ministack_lacks(retention_days: int, ttl: str, threshold: int) -> Template:
-    """What local.launcher puts in: archives, composite alarms, alarms on expressions, table settings."""
+    """What local/aws/cloudformation.py puts in: archives, composite alarms, alarms on expressions, table settings."""
     metric = {"MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}}
     alarm = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": threshold}
     return {

@@ -52,7 +52,7 @@ def serving(command: list[str], environment: dict[str, str], url: str) -> Iterat
 def launched(data: Path) -> Iterator[Running]:
     """The embedded AWS alone, empty."""
     running = Running(pid=os.getpid(), ports=Ports.free(), started="now", keep=False)
-    command = ["local.launcher", "--port", str(running.ports.aws), "--data", str(data)]
+    command = ["local.aws", "--port", str(running.ports.aws), "--data", str(data)]
     with serving(command, running.environment(), f"{running.aws_url}/_ministack/health"):
         yield running
 

@@ -22,7 +22,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with launched(folder / "aws") as running:
         template = assemblies.with_an_echoing_api(naming.api_url_parameter("dev", "search"))
         deployment.deploy(assemblies.write(folder / "cdk.out", template, "echo"), running.client)
-        command = ["local.proxy", "--port", str(running.ports.web), "--aws", running.aws_url]
+        command = ["local.door", "--port", str(running.ports.web), "--aws", running.aws_url]
         with serving(command, running.environment(), f"{running.front_door}/health"):
             yield running
 
@@ -95,7 +95,7 @@ def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Run
 
 def test_when_the_embedded_aws_is_not_there_the_door_says_so() -> None:
     ports = Ports.free()
-    command = ["local.proxy", "--port", str(ports.web), "--aws", f"http://127.0.0.1:{ports.aws}"]
+    command = ["local.door", "--port", str(ports.web), "--aws", f"http://127.0.0.1:{ports.aws}"]
     door = f"http://127.0.0.1:{ports.web}"
     with serving(command, {}, f"{door}/health"):
         answer = httpx.get(f"{door}/", trust_env=False)

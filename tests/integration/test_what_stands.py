@@ -13,8 +13,7 @@ from deploy import assets
 from deploy.failures import DeploymentFailed
 from deploy.place import Place
 from deploy.standing.examination import Findings, examine
-from local import limits
-from local.aws import deployment
+from local.aws import deployment, limits
 from local.runtime import CHECKOUT, Running
 from tests.integration import assemblies
 from tests.integration.conftest import Client, launched, until

@@ -1,6 +1,6 @@
 """What the local runtime does not emulate: the one table, for the check after a deployment and for the documents.
 
-python -m local.limits        # prints it as Markdown
+python -m local.aws.limits        # prints it as Markdown
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The one front door on one port, which is CloudFront's part on AWS.
 
-    python -m local.proxy --port 8080 --aws http://127.0.0.1:4566
+    python -m local.door --port 8080 --aws http://127.0.0.1:4566
 
 /                     the page: GET / of the search stage's REST API
 /page/{file}          what the page loads, from the same API
@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local import clients
+from local.aws import clients
 from shared.contracts import naming
 
 HOST = "127.0.0.1"
@@ -60,44 +60,11 @@ def application(aws_url: str, find: Find) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def page(request: Request) -> Response:
-        return await forward(request, PAGE_STAGE, _raw_path(request))
+        return await _forward(request, PAGE_STAGE, _raw_path(request), aws_url, find)
 
     async def api(request: Request) -> Response:
         segments = _raw_path(request).split("/", 3)  # "", "api", stage, the rest
-        return await forward(request, request.path_params["stage"], "/" + "".join(segments[3:]))
-
-    async def forward(request: Request, stage: str, path: str) -> Response:
-        """Send the request to the stage's API as its own host would get it, and hand back the answer."""
-        try:
-            base = urlsplit(await run_in_threadpool(find, stage))
-        except LookupError:
-            return _refusal(404, "unknown_stage", f"No stage {stage!r} has an API here.")
-        except BotoCoreError:
-            return _refusal(*_NO_ANSWER)
-        api_id = base.netloc.split(".", 1)[0]
-        host = f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"
-        target = f"{base.path.rstrip('/')}{path}"
-        if request.url.query:
-            target += f"?{request.url.query}"
-        client: httpx.AsyncClient = request.app.state.client
-        try:
-            answer = await client.request(
-                request.method,
-                httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii")),
-                headers=[
-                    *(header for header in _end_to_end(request.headers.items()) if header[0] != _PREFIX_HEADER),
-                    (_PREFIX_HEADER, f"/api/{stage}"),
-                    ("host", host),
-                    ("accept-encoding", "identity"),
-                ],
-                content=await request.body(),
-            )
-        except httpx.TransportError:
-            return _refusal(*_NO_ANSWER)
-        response = Response(answer.content, answer.status_code)
-        for name, value in _end_to_end(answer.headers.multi_items()):
-            response.headers.append(name, value)
-        return response
+        return await _forward(request, request.path_params["stage"], "/" + "".join(segments[3:]), aws_url, find)
 
     return Starlette(
         routes=[
@@ -109,6 +76,39 @@ def application(aws_url: str, find: Find) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+async def _forward(request: Request, stage: str, path: str, aws_url: str, find: Find) -> Response:
+    """Send the request to the stage's API as its own host would get it, and hand back the answer."""
+    try:
+        base = urlsplit(await run_in_threadpool(find, stage))
+    except LookupError:
+        return _refusal(404, "unknown_stage", f"No stage {stage!r} has an API here.")
+    except BotoCoreError:
+        return _refusal(*_NO_ANSWER)
+    api_id = base.netloc.split(".", 1)[0]
+    target = f"{base.path.rstrip('/')}{path}"
+    if request.url.query:
+        target += f"?{request.url.query}"
+    client: httpx.AsyncClient = request.app.state.client
+    try:
+        answer = await client.request(
+            request.method,
+            httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii")),
+            headers=[
+                *(header for header in _end_to_end(request.headers.items()) if header[0] != _PREFIX_HEADER),
+                (_PREFIX_HEADER, f"/api/{stage}"),
+                ("host", f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"),
+                ("accept-encoding", "identity"),
+            ],
+            content=await request.body(),
+        )
+    except httpx.TransportError:
+        return _refusal(*_NO_ANSWER)
+    response = Response(answer.content, answer.status_code)
+    for name, value in _end_to_end(answer.headers.multi_items()):
+        response.headers.append(name, value)
+    return response
 
 
 def _raw_path(request: Request) -> str:
@@ -140,7 +140,7 @@ def api_finder(aws_url: str, env: str) -> Find:
 
 def main() -> None:
     """Read the arguments and serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m local.proxy", description="The front door.")
+    parser = argparse.ArgumentParser(prog="python -m local.door", description="The front door.")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--aws", default=f"http://{HOST}:4566", help="URL of the embedded AWS")
     parser.add_argument("--env", default="dev", help="environment whose stacks stand there")

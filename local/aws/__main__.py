@@ -1,0 +1,93 @@
+"""Serves the embedded AWS.
+
+    python -m local.aws --port 4566 --data DIR [--keep]
+
+Serves on 127.0.0.1 until SIGTERM. With --keep, state is taken up from DIR and saved there at the end. The
+environment it is started with is the environment of every Lambda handler, so AWS_ENDPOINT_URL and
+AWS_ENDPOINT_URL_REKOGNITION belong there. What remains different from AWS is listed in local/aws/limits.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from local.aws import cloudformation, events, queues, workers
+
+HOST = "127.0.0.1"
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="python -m local.aws", description="The embedded AWS.")
+    parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the state")
+    parser.add_argument("--keep", action="store_true", help="take up the state of the last run and save it at the end")
+    arguments = parser.parse_args()
+    _configure(arguments.port, arguments.data.resolve(), keep=arguments.keep)
+    cloudformation.register_missing_types()
+    events.honour_rule_dead_letter_queues()
+    events.archive_uploads()
+    events.replay_for_chosen_rules_only()
+    queues.honour_batching_windows()
+    workers.bound_workers(max(2, os.cpu_count() or 1))
+    workers.wait_for_late_logs()
+    asyncio.run(_serve(arguments.port))
+
+
+def _configure(port: int, data: Path, *, keep: bool) -> None:
+    """Set the environment variables that configure ministack; it reads them when it is imported."""
+    temporary = data / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    os.environ |= {
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": HOST,
+        "PERSIST_STATE": "1" if keep else "0",
+        "STATE_DIR": str(data / "state"),
+        "S3_PERSIST": "1",  # objects on disk, not in memory
+        "S3_DATA_DIR": str(data / "s3"),
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # a throttled batch would count as a delivery
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # for the handlers
+        "AWS_EMF_ENVIRONMENT": "Lambda",
+        "TMPDIR": str(temporary),
+    }
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    tempfile.tempdir = str(temporary)
+
+
+async def _serve(port: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    async def tidy_app(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+        """The application, told to shut down only after its Lambda workers have ended."""
+
+        async def receive_and_tidy() -> Any:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(workers.end_workers)
+            return message
+
+        await app(scope, receive_and_tidy if scope["type"] == "lifespan" else receive, send)
+
+    config = Config()
+    config.bind = [f"{HOST}:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    config.loglevel = os.environ["LOG_LEVEL"]
+    logging.getLogger("hypercorn.error").setLevel(os.environ["LOG_LEVEL"])
+    await serve(tidy_app, config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Changes how ministack runs Lambda functions: how many workers at once, their last log lines, and their end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+def bound_workers(most: int) -> None:
+    """Work on at most `most` batches of a function at once: a worker is a process, and this is one machine."""
+    from ministack.services import lambda_svc
+
+    asked = lambda_svc._sqs_esm_concurrency
+
+    def bounded(*arguments: Any) -> int:
+        return min(int(asked(*arguments)), most)
+
+    lambda_svc._sqs_esm_concurrency = bounded
+
+
+def wait_for_late_logs() -> None:
+    """Give an invocation's log line longer to come through the pipe than the emulator does (50 ms).
+
+    On a busy machine a late line would go to the worker's next invocation, and be lost after its last. A function
+    that logged is not waited for; ours all log.
+    """
+    from ministack.core.lambda_runtime import Worker
+
+    drain = Worker._drain_stderr_bounded
+
+    def patient(worker: Any, first_line_wait: float = 0.25, idle_confirm: float = 0.005, hard_cap: float = 0.5) -> str:
+        return str(drain(worker, first_line_wait, idle_confirm, hard_cap))
+
+    Worker._drain_stderr_bounded = patient
+
+
+def end_workers() -> None:
+    """End the Lambda workers. A batch that this cuts off was no delivery: the next run has it at once."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc, sqs
+
+    lambda_svc._poll_sqs = lambda: False
+    lambda_runtime.reset()
+    now = time.time()
+    for queue in sqs._queues.all_values():
+        for message in queue["messages"]:
+            if message["receipt_handle"] and message["visible_at"] > now:
+                message["visible_at"] = now
+                message["receive_count"] = max(0, message["receive_count"] - 1)

@@ -1,0 +1,97 @@
+"""A runtime in a process of its own, which stays when the one that started it ends: `python -m local.runtime ORDER`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from local.runtime.description import CHECKOUT, HOME, Ports, Report, Running, RuntimeProblem
+from local.runtime.folder import LOGS
+from local.runtime.lifecycle import start
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor is to run: the arguments of `start`."""
+
+    home: str
+    ports: Ports
+    keep: bool
+    assembly: str | None
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line on the supervisor's standard output."""
+
+    text: str = ""
+    running: Running | None = None
+    problem: str | None = None
+
+
+def start_detached(
+    home: Path = HOME,
+    ports: Ports | None = None,
+    report: Report = lambda _: None,
+    *,
+    keep: bool,
+    assembly: Path | None = None,
+) -> Running:
+    """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
+    (home / LOGS).mkdir(parents=True, exist_ok=True)
+    order = Order(
+        home=str(home.resolve()), ports=ports or Ports(), keep=keep, assembly=str(assembly) if assembly else None
+    )
+    with (home / LOGS / "runtime.log").open("wb") as log:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "local.runtime", msgspec.json.encode(order).decode()],
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        assert supervisor.stdout is not None  # noqa: S101 - a pipe was asked for
+        for line in supervisor.stdout:
+            match msgspec.json.decode(line, type=_Said):
+                case _Said(problem=str() as problem):
+                    raise RuntimeProblem(problem)
+                case _Said(running=Running() as running):
+                    return running
+                case _Said(text=text):
+                    report(text)
+        raise RuntimeProblem(f"The runtime could not be started; {home / LOGS / 'runtime.log'} may say why.")
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+
+
+def supervise(order: Order) -> int:
+    """Run what was ordered until a signal; what happens is said on standard output. Returns the exit code."""
+
+    def say(said: _Said) -> None:
+        with contextlib.suppress(BrokenPipeError):  # whoever asked may have gone
+            os.write(1, msgspec.json.encode(said) + b"\n")
+
+    try:
+        with start(
+            Path(order.home),
+            order.ports,
+            lambda text: say(_Said(text=text)),
+            keep=order.keep,
+            assembly=Path(order.assembly) if order.assembly else None,
+        ) as runtime:
+            say(_Said(running=runtime.running))
+            runtime.wait()
+    except RuntimeProblem as problem:
+        say(_Said(problem=str(problem)))
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0

@@ -1,0 +1,129 @@
+"""The child processes of a runtime, and waiting for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from local import tether
+from local.runtime.description import CHECKOUT, RuntimeProblem
+
+STOP_SECONDS = tether.GRACE_SECONDS + 3
+_READY_SECONDS = 90.0
+_POLL_SECONDS = 0.05
+
+
+class Part:
+    """A child process tied to this one (see local.tether), with its log."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local.tether", *command],
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process, and the group of all that it starts."""
+        return self._process.pid
+
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
+    def check(self) -> None:
+        """Raise RuntimeProblem when the process has ended."""
+        if self.ended():
+            raise RuntimeProblem(f"{self.name} ended unexpectedly: {self.last_line()} (all of it: {self._log})")
+
+    def wait(self, seconds: float) -> int:
+        """The exit status. Raises RuntimeProblem when it takes longer."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise RuntimeProblem(f"{self.name} did not finish in {seconds:.0f} seconds; see {self._log}.") from None
+
+    def last_line(self) -> str:
+        """The last that it wrote to its log, or its exit status."""
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit status {self._process.poll()}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send SIGTERM to the process, any other signal to its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number) if number is signal.SIGTERM else os.killpg(self.pid, number)
+
+
+def check(parts: Sequence[Part]) -> None:
+    """Raise RuntimeProblem when one of them has ended."""
+    for part in parts:
+        part.check()
+
+
+def stop_parts(parts: Sequence[Part]) -> bool:
+    """End them with all they started; whether each ended by itself when asked to."""
+    for part in reversed(parts):
+        part.signal(signal.SIGTERM)
+    in_order = within(STOP_SECONDS, lambda: all(part.ended() for part in parts))
+    for part in parts:
+        part.signal(signal.SIGKILL)
+    within(STOP_SECONDS, lambda: all(part.ended() and not group_lives(part.pid) for part in parts))
+    return in_order
+
+
+def wait_for(url: str, parts: Sequence[Part]) -> None:
+    """Return when the URL answers. Raises RuntimeProblem when it does not, or a part ends."""
+
+    def answers() -> bool:
+        check(parts)
+        try:
+            return httpx.get(url, timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    if not within(_READY_SECONDS, answers):
+        raise RuntimeProblem(f"{url} did not answer in {_READY_SECONDS:.0f} seconds; the logs may say why.")
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether it came to hold in that time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def group_lives(group: int) -> bool:
+    """Whether a process of the group still runs. One that has ended, unnoticed by its parent, does not count."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    states = [state for state, of in _process_states() if of == group]
+    return not states or any(state not in ("Z", "X") for state in states)
+
+
+def _process_states() -> Iterator[tuple[str, int]]:
+    """Each process's state and group, where there is a /proc (else nothing)."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _parent, group = file.read_text().rpartition(")")[2].split()[:3]
+            yield state, int(group)
