@@ -25,9 +25,9 @@ from services.ocr.domain import Word, read_bibs
 from shared.contracts.bibs import BibRules, canonical
 from shared.contracts.events import Box
 from shared.contracts.race import RaceSettings
-from vision import detections
 from vision.engine.messages import Line
 from vision.engine.text import TextReader
+from vision.front import detections
 
 RACE = RaceSettings(name="Labelled photos", date="2012-01-01", bib_rules=BibRules(min_digits=3, max_digits=5))
 """What a race's organizer would set: how long its numbers are. Everything else is the product's default."""

@@ -23,9 +23,9 @@ from local.race.cast import ROSTER
 from local.race.photo import heads
 from local.race.plan import Shot, Visibility, plan
 from shared.contracts.race import RaceSettings, parse_race
+from vision.collections.similarity import BEST_DISTANCE
 from vision.engine.faces import FaceFinder
 from vision.engine.pictures import decode
-from vision.engine.similarity import BEST_DISTANCE
 from vision.engine.text import TextReader
 
 Vector = NDArray[np.float32]

@@ -26,13 +26,13 @@ import numpy as np
 
 from bench.labelled import CannotMeasure, rows, share
 from bench.labelled import pixels as read_pixels
+from vision.collections.index import FaceIndex, Vectors
+from vision.collections.similarity import DEFAULT_THRESHOLD
 from vision.engine.embedding import Embedder, upright
 from vision.engine.face_models import load_detector
 from vision.engine.faces import DETECTION_THRESHOLD, SMALLEST_FACE, FaceFinder
 from vision.engine.messages import Face
 from vision.engine.pictures import Pixels, resized
-from vision.engine.similarity import DEFAULT_THRESHOLD
-from vision.index import FaceIndex, Vectors
 
 PLAIN_SIDE = 2000
 _EVERY_FACE = 100  # more than any photo here shows

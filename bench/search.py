@@ -30,10 +30,10 @@ import numpy as np
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError
 
+from vision.collections.index import FaceIndex, Vectors
+from vision.collections.similarity import DEFAULT_THRESHOLD, distance_at, similarity
+from vision.collections.store import Store
 from vision.engine.messages import VECTOR_LENGTH, Box, Face
-from vision.engine.similarity import DEFAULT_THRESHOLD, distance_at, similarity
-from vision.index import FaceIndex, Vectors
-from vision.store import Store
 
 SIZES = (10_000, 100_000, 1_000_000)
 KINDS = {"default": (DEFAULT_THRESHOLD, 80), "top_4096": (0.0, 4096)}

@@ -1,12 +1,11 @@
 """A server that speaks Amazon Rekognition's protocol, with real text and real faces, on one machine.
 
-protocol    what is on the wire: JSON 1.1, targets, blobs, errors, checked against botocore's service model
-operations  what each operation does
-engine/     what sees: pictures, text, faces; in worker processes, behind a bounded queue
-store       what is kept: collections and their faces, in SQLite and in memory
-signatures  who asks (SigV4)
-quotas      how often each operation may be asked
-server      the HTTP front, over `bodies`; `python -m vision` starts it
+front/        what is on the wire and who may ask how often: HTTP, protocol, signatures, quotas, and the operations
+collections/  what is kept: collections and their faces, in SQLite and in memory
+engine/       what looks at pictures: text and faces, in worker processes behind a bounded queue; `interface` is where
+              an engine for other hardware is put in
+errors        what the client is told when it cannot be done, by whichever of them
 
-It is a product of its own and imports nothing else of this repository.
+Each imports those below it. `python -m vision` starts the server. It is a product of its own and imports nothing else
+of this repository.
 """

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from vision.operations import OPERATIONS
-from vision.quotas import REGIONS
-from vision.server import CannotStart, Settings, serve
-from vision.signatures import keys_in
+from vision.front.operations import OPERATIONS
+from vision.front.quotas import REGIONS
+from vision.front.server import Settings
+from vision.front.signatures import keys_in
+from vision.front.start import CannotStart, serve
 
 DEFAULT_PORT = 4567
 WAITING_PER_WORKER = 16

@@ -10,8 +10,8 @@ import pytest
 
 from bench.faces import Area, count_found, run, score_search
 from bench.labelled import CannotMeasure
-from vision.engine.similarity import BEST_DISTANCE
-from vision.index import Vectors
+from vision.collections.index import Vectors
+from vision.collections.similarity import BEST_DISTANCE
 
 NEAR = 2 * math.asin(BEST_DISTANCE / 2) * 0.9
 """An angle whose chord is a little below the distance at which two faces match."""

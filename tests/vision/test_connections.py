@@ -22,13 +22,15 @@ from pathlib import Path
 
 import pytest
 
-import vision.server
 from tests.vision.running import Server
-from vision.bodies import MAX_WITHOUT_PICTURE, Bodies
+from vision.collections.store import Store
 from vision.engine.pool import Pool
 from vision.errors import ThrottlingException
-from vision.server import SeldomSaid, Settings, application, front, raise_file_limit
-from vision.store import Store
+from vision.front import connections
+from vision.front import server as server_module
+from vision.front.bodies import MAX_WITHOUT_PICTURE, Bodies
+from vision.front.connections import SeldomSaid, http_server, raise_file_limit
+from vision.front.server import Settings, application
 
 LIST = "RekognitionService.ListCollections"
 DETECT = "RekognitionService.DetectText"
@@ -49,7 +51,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             port = int(listener.getsockname()[1])
             base = {"data": data, "host": "127.0.0.1", "port": port, "workers": 0, "queue": 0}
-            server = front(application(Pool(0, 0), store, Settings(**{**base, **settings})))  # type: ignore[arg-type]
+            server = http_server(application(Pool(0, 0), store, Settings(**{**base, **settings})))  # type: ignore[arg-type]
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             stack.callback(thread.join)
@@ -74,7 +76,7 @@ def rest(line: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("said", [b"", HALF_A_HEADER])
 def test_who_asks_nothing_is_cut_off(start: Start, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
-    monkeypatch.setattr(vision.server, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
         line.sendall(said)
         assert rest(line) == b""
@@ -83,7 +85,7 @@ def test_who_asks_nothing_is_cut_off(start: Start, monkeypatch: pytest.MonkeyPat
 def test_who_begins_a_second_request_and_never_ends_it_is_cut_off(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vision.server, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
         line.sendall(HEALTH)
         assert line.recv(65536).startswith(b"HTTP/1.1 503")
@@ -94,7 +96,7 @@ def test_who_begins_a_second_request_and_never_ends_it_is_cut_off(
 def test_who_asks_again_in_time_is_answered_and_may_take_long_for_a_body(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vision.server, "REQUEST_SECONDS", 0.4)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.4)
     begun = f"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-Target: {LIST}\r\nContent-Length: 2\r\n\r\n{{".encode()
     with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
         line.sendall(HEALTH + begun)
@@ -106,7 +108,7 @@ def test_who_asks_again_in_time_is_answered_and_may_take_long_for_a_body(
 
 
 def test_a_body_that_does_not_come_is_given_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vision.server, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(server_module, "BODY_SECONDS", 0.3)
     begun = f"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-Target: {DETECT}\r\nContent-Length: 1000\r\n\r\n{{".encode()
     with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
         line.sendall(begun)
@@ -186,7 +188,7 @@ def test_the_server_may_open_as_many_files_as_the_system_lets_it() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
         raise_file_limit()
-        most = vision.server.MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, vision.server.MAX_FILES)
+        most = connections.MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, connections.MAX_FILES)
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from tests.vision.drawing import jpeg, nobody
 from tests.vision.running import Server
-from vision.bodies import Bodies
 from vision.errors import ImageTooLargeException, ThrottlingException
+from vision.front.bodies import Bodies
 
 UNKNOWN_FACE = "00000000-0000-4000-8000-000000000000"
 LAWN = {"Bytes": jpeg(nobody())}

@@ -21,8 +21,8 @@ from botocore.session import get_session
 from tests.vision.drawing import jpeg, nobody
 from tests.vision.running import Server
 from tests.vision.strange import picture
-from vision.operations import OPERATIONS
-from vision.store import MAX_CALLS
+from vision.collections.store import MAX_CALLS
+from vision.front.operations import OPERATIONS
 
 Call = Callable[[Any, dict[str, Any]], Any]
 MODEL = get_session().get_service_model("rekognition")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from vision.collections.store import Store
 from vision.engine.pool import Pool
 from vision.errors import ThrottlingException
-from vision.operations import MAX_FETCHES, Rekognition
-from vision.store import Store
+from vision.front.operations import MAX_FETCHES, Rekognition
 
 
 class Silent:

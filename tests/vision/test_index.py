@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vision.collections.index import FaceIndex, Match, Vectors
+from vision.collections.similarity import similarity
 from vision.engine.messages import VECTOR_LENGTH
-from vision.engine.similarity import similarity
-from vision.index import FaceIndex, Match, Vectors
 
 Faces = dict[int, Vectors]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vision.running import Server
-from vision.quotas import REGIONS, Bucket, Quotas
+from vision.front.quotas import REGIONS, Bucket, Quotas
 
 WAITS = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.3), st.floats(0, 100)), max_size=60)
 RATES = st.floats(0.01, 200)

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from tests.vision.drawing import jpeg, nobody
 from tests.vision.running import Server
 from vision.errors import ServiceError
-from vision.signatures import FRESH_SECONDS, Signatures, keys_in
+from vision.front.signatures import FRESH_SECONDS, Signatures, keys_in
 
 KEY, SECRET = "AKRACEOFFICE", "a+secret/of=40characters"
 

@@ -19,18 +19,18 @@ import numpy as np
 import pytest
 
 from tests.vision.running import ROOT
-from vision import store as store_module
+from vision.collections.database import CannotOpen, Database
+from vision.collections.index import Vectors
+from vision.collections.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
+from vision.collections.store import MAX_CALLS, Store, after_key
 from vision.engine.messages import Box, Face
-from vision.engine.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
 from vision.errors import InvalidPaginationTokenException, ThrottlingException
-from vision.index import Vectors
-from vision.store import MAX_CALLS, CannotOpen, Store, after_key
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
 from tests.vision.test_store import face, unit_vectors
-from vision.store import Store
+from vision.collections.store import Store
 
 async def write():
     store = Store(Path(sys.argv[1]))
@@ -119,8 +119,8 @@ def test_indexing_at_the_same_moment_keeps_each_face_once(tmp_path: Path) -> Non
 def test_a_deleted_collection_is_gone_at_once_and_erased_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vision.store._ERASE_AT_ONCE", 3)
-    kept = store_module._Collections(tmp_path / "collections.sqlite")
+    monkeypatch.setattr("vision.collections.database._ERASE_AT_ONCE", 3)
+    kept = Database(tmp_path / "collections.sqlite")
     vectors = unit_vectors(10, seed=1)
     for name in ("race", "other"):
         kept.create(name, {})
@@ -189,7 +189,7 @@ def test_a_collection_is_erased_whole_though_its_client_has_left(
             assert await store.names("", 10) in (["race"], [])
         store.close()
 
-    monkeypatch.setattr("vision.store._ERASE_AT_ONCE", 3)
+    monkeypatch.setattr("vision.collections.database._ERASE_AT_ONCE", 3)
     asyncio.run(delete_and_leave())
     assert [rows(tmp_path, table) for table in ("face", "image", "collection")] == [0, 0, 0]
 
@@ -208,14 +208,14 @@ def test_a_token_that_no_list_of_faces_gave_is_refused(token: str) -> None:
 
 
 def test_the_largest_token_is_a_place_after_all_faces(tmp_path: Path) -> None:
-    kept = store_module._Collections(tmp_path / "collections.sqlite")
+    kept = Database(tmp_path / "collections.sqlite")
     kept.create("race", {})
     assert kept.faces("race", after_key("9" * 18), 10, None) == []
     kept.close()
 
 
 def test_a_server_killed_while_erasing_goes_on_when_it_starts(tmp_path: Path) -> None:
-    kept = store_module._Collections(tmp_path / "collections.sqlite")
+    kept = Database(tmp_path / "collections.sqlite")
     kept.create("race", {})
     kept.index("race", b"photo", "photo", [face(vector) for vector in unit_vectors(1, seed=1)])
     kept.retire("race")  # and no more

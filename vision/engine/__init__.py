@@ -1,6 +1,6 @@
-"""What sees: pictures, text and faces, in worker processes behind a bounded queue.
+"""What looks at pictures: text and faces, in worker processes behind a bounded queue.
 
-The front imports only `messages`, `similarity` and `pool`; the models are loaded in the workers.
+The front imports only `interface`, `messages` and `pool`; the models are loaded in the workers.
 """
 
 import os

@@ -25,15 +25,15 @@ def main() -> None:
     """Load the models, say Ready, then answer jobs until the front is gone."""
     answers = _private_output()
     jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    # A thread of its own reads, so that the end of the input is seen while the engine is at work.
+    # A thread of its own reads, so that the end of the input is seen while the models are at work.
     threading.Thread(target=_receive, args=(sys.stdin.buffer, jobs), daemon=True).start()
-    engine = Engine()
+    models = Models()
     _send(answers, Ready())
     while True:
-        _send(answers, engine.answer(jobs.get()))
+        _send(answers, models.answer(jobs.get()))
 
 
-class Engine:
+class Models:
     """Text and faces in one process, warmed."""
 
     def __init__(self) -> None:

@@ -25,8 +25,8 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.collections.similarity import distance_at, similarity
 from vision.engine.messages import VECTOR_LENGTH
-from vision.engine.similarity import distance_at, similarity
 
 _STEPS = 256  # to 1; a power of two, so that a rounded component is a float without an error
 _MOST = 127

@@ -1,44 +1,25 @@
-"""Collections and their faces: kept in SQLite, searched in memory, always saying the same.
-
-One thread owns the database and the indexes and does one thing at a time, so there is nothing to lock and a face
-that is acknowledged is found by the next search. A change is on the disk before it is acknowledged. A collection is
-read into memory when it is first searched, some thousand faces at a time, so that other requests go on meanwhile.
-No more than MAX_CALLS wait for the thread; further ones are refused at once.
-"""
+"""Collections and their faces in SQLite and in memory, for the one thread that owns them."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
 
+from vision.collections.index import FaceIndex, Match, Vectors
 from vision.engine.messages import EMBEDDING, Box, Face
-from vision.errors import (
-    InvalidPaginationTokenException,
-    InvalidParameterException,
-    ResourceAlreadyExistsException,
-    ResourceNotFoundException,
-    ThrottlingException,
-)
-from vision.index import FaceIndex, Match, Vectors
+from vision.errors import InvalidParameterException, ResourceAlreadyExistsException, ResourceNotFoundException
 
 SAME_FACE = 0.5
 """Overlap from which two boxes in the same image are the same face."""
-MAX_CALLS = 64
-"""Calls at work or waiting for the store's thread; with the longest, searches with 4,096 matches, some 1.4 s of it."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS collection (
@@ -74,9 +55,6 @@ _LOAD_AT_ONCE = 5_000  # faces: some 15 ms, as long as a search in a million
 _ERASE_AT_ONCE = 2_000  # faces, or images
 _MAX_VARIABLES = 500  # in one SQL statement; SQLite's own limit is higher
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 class CannotOpen(Exception):
     """Why the collections in a folder cannot be used, as a sentence."""
@@ -108,98 +86,8 @@ class Found(msgspec.Struct, frozen=True):
     similarity: float
 
 
-class Store:
-    """All collections in the folder `data`. Await every method; each runs in the store's own thread.
-
-    A call that is cancelled before the thread has begun it is not done; one that it has begun, and any deletion of a
-    collection, is done whole.
-    Raises CannotOpen for a folder whose collections this server cannot read, and from each method
-    ThrottlingException while MAX_CALLS others are not yet answered.
-    """
-
-    def __init__(self, data: Path) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        self._kept = self._thread.submit(_Collections, data / "collections.sqlite").result()
-        self._calls = 0
-
-    def close(self) -> None:
-        """Close the database."""
-        self._thread.submit(self._kept.close).result()
-        self._thread.shutdown()
-
-    async def create(self, name: str, tags: dict[str, str]) -> None:
-        """Make a collection. Raises ResourceAlreadyExistsException."""
-        await self._do(self._kept.create, name, tags)
-
-    async def delete(self, name: str) -> None:
-        """Delete a collection and its faces. Raises ResourceNotFoundException.
-
-        It is gone for everyone at once; its faces are erased in parts, so that a million hold nobody else up.
-        """
-        await asyncio.shield(self._delete(name))  # to the last face, also for a client that goes away
-
-    async def _delete(self, name: str) -> None:
-        with self._place():
-            await self._in_thread(self._kept.retire, name)
-            while await self._in_thread(self._kept.erase_some):
-                pass
-
-    async def describe(self, name: str) -> Collection:
-        """The collection. Raises ResourceNotFoundException."""
-        return await self._do(self._kept.describe, name)
-
-    async def names(self, after: str, limit: int) -> list[str]:
-        """The names of collections in alphabetical order."""
-        return await self._do(self._kept.names, after, limit)
-
-    async def index(self, name: str, picture: bytes, external_id: str, faces: Sequence[Face]) -> list[StoredFace]:
-        """Keep the faces of a picture, in order; one that is kept already stays what it is."""
-        return await self._do(self._kept.index, name, picture, external_id, faces)
-
-    async def faces(self, name: str, after: int, limit: int, only: Sequence[str] | None) -> list[StoredFace]:
-        """The collection's faces in the order they were added; `only` those with these ids, if given."""
-        return await self._do(self._kept.faces, name, after, limit, only)
-
-    async def remove(self, name: str, face_ids: Sequence[str]) -> list[str]:
-        """Delete faces; the ids that were there."""
-        return await self._do(self._kept.remove, name, face_ids)
-
-    async def search(self, name: str, vector: bytes, threshold: float, limit: int) -> list[Found]:
-        """Who in the collection is similar to a vector."""
-        return await self._loaded(self._kept.search, name, vector, threshold, limit)
-
-    async def search_face(self, name: str, face_id: str, threshold: float, limit: int) -> list[Found]:
-        """Who in the collection is similar to one of its faces, without that face itself."""
-        return await self._loaded(self._kept.search_face, name, face_id, threshold, limit)
-
-    async def _loaded(self, call: Callable[P, R | None], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the call answers once the collection is in memory; until then it answers None and loads some faces."""
-        with self._place():
-            while (answer := await self._in_thread(call, *args, **kwargs)) is None:
-                pass
-            return answer
-
-    async def _do(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        with self._place():
-            return await self._in_thread(call, *args, **kwargs)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the MAX_CALLS places, which a call of several parts keeps until its last."""
-        if self._calls >= MAX_CALLS:
-            raise ThrottlingException(f"{self._calls} calls are at work on collections already. Try again.")
-        self._calls += 1
-        try:
-            yield
-        finally:
-            self._calls -= 1
-
-    async def _in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *args, **kwargs))
-
-
-class _Collections:
-    """What the store's thread does."""
+class Database:
+    """What the store's thread does. A method that names a collection raises ResourceNotFoundException."""
 
     def __init__(self, path: Path) -> None:
         self._indexes: dict[int, FaceIndex] = {}
@@ -232,9 +120,11 @@ class _Collections:
         self._database.execute(f"PRAGMA user_version = {EMBEDDING}")
 
     def close(self) -> None:
+        """Close the file."""
         self._database.close()
 
     def create(self, name: str, tags: dict[str, str]) -> None:
+        """Make a collection. Raises ResourceAlreadyExistsException."""
         try:
             self._database.execute(
                 "INSERT INTO collection (name, created, tags) VALUES (?, ?, ?)", (name, time.time(), json.dumps(tags))
@@ -269,6 +159,7 @@ class _Collections:
         return True
 
     def describe(self, name: str) -> Collection:
+        """The collection with the number of its faces."""
         collection = self._id(name)
         (created,) = self._one("SELECT created FROM collection WHERE id = ?", collection)
         if collection in self._whole:
@@ -278,6 +169,7 @@ class _Collections:
         return Collection(name=name, created=created, faces=faces)
 
     def names(self, after: str, limit: int) -> list[str]:
+        """The first `limit` names after `after`, in order."""
         rows = self._database.execute(
             f"SELECT name FROM collection WHERE name > ? AND {_NOT_GONE} ORDER BY name LIMIT ?",  # noqa: S608 - ours
             (after, limit),
@@ -285,6 +177,7 @@ class _Collections:
         return [name for (name,) in rows]
 
     def index(self, name: str, picture: bytes, external_id: str, faces: Sequence[Face]) -> list[StoredFace]:
+        """Keep the picture's faces that are not there yet; each as it is kept, in the order of `faces`."""
         collection = self._id(name)
         digest = hashlib.sha256(picture).digest()
         with _Transaction(self._database):
@@ -304,6 +197,7 @@ class _Collections:
         return stored
 
     def faces(self, name: str, after: int, limit: int, only: Sequence[str] | None) -> list[StoredFace]:
+        """The first `limit` faces whose key is above `after`, of those `only` if given."""
         collection = self._id(name)
         if only is None:
             return self._query(
@@ -313,6 +207,7 @@ class _Collections:
         return sorted(found, key=lambda face: face.key)[:limit]
 
     def remove(self, name: str, face_ids: Sequence[str]) -> list[str]:
+        """Delete faces; the ids that were there."""
         collection = self._id(name)
         found = self._by_face_id(collection, face_ids)
         keys = [face.key for face in found.values()]
@@ -334,10 +229,12 @@ class _Collections:
         return list(found)
 
     def search(self, name: str, vector: bytes, threshold: float, limit: int) -> list[Found] | None:
+        """The faces similar to the vector; None after loading some, while not all are in memory."""
         index = self._index(self._id(name))
         return None if index is None else self._found(index.search(_vector(vector), threshold, limit))
 
     def search_face(self, name: str, face_id: str, threshold: float, limit: int) -> list[Found] | None:
+        """The faces similar to one of them, without it; None as in `search`."""
         collection = self._id(name)
         face = self._by_face_id(collection, [face_id]).get(face_id)
         if face is None:
@@ -445,20 +342,6 @@ class _Transaction:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._database.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-def after_name(token: str) -> str:
-    """The place in a list of collections that a NextToken stands for. Raises InvalidPaginationTokenException."""
-    if not re.fullmatch(r"[a-zA-Z0-9_.\-]*", token):
-        raise InvalidPaginationTokenException("The NextToken is none of this server's.")
-    return token
-
-
-def after_key(token: str) -> int:
-    """The place in a list of faces that a NextToken stands for. Raises InvalidPaginationTokenException."""
-    if not re.fullmatch(r"\d{1,18}", token, re.ASCII):  # 19 can be more than SQLite counts to
-        raise InvalidPaginationTokenException("The NextToken is none of this server's.")
-    return int(token)
 
 
 def _vector(content: bytes | None) -> Vectors:

@@ -14,19 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from vision import detections
+from vision.collections.database import Found, StoredFace
+from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
+from vision.collections.store import Store, after_key, after_name
+from vision.engine.interface import Engine
 from vision.engine.messages import Box, Face, Faces, FindFaces, Job, Point, QualityBar, ReadText, Text
-from vision.engine.pool import Pool
-from vision.engine.similarity import DEFAULT_THRESHOLD, similarity
 from vision.errors import (
     InvalidParameterException,
     ResourceNotFoundException,
     ThrottlingException,
     UnknownOperationException,
 )
-from vision.objects import ObjectStore
-from vision.protocol import Json
-from vision.store import Found, Store, StoredFace, after_key, after_name
+from vision.front import detections
+from vision.front.objects import ObjectStore
+from vision.front.protocol import Json
 
 FACE_MODEL_VERSION = "7.0"
 TEXT_MODEL_VERSION = "3.0"
@@ -42,14 +43,14 @@ Operation = Callable[[Json], Awaitable[Json]]
 
 
 class Rekognition:
-    """The operations, over a pool that sees, a store that remembers, and objects that pictures may lie in.
+    """The operations, over an engine, a store of collections, and the objects that requests name.
 
     `requests` counts what was asked, by operation.
     """
 
-    def __init__(self, pool: Pool, store: Store, objects: ObjectStore) -> None:
+    def __init__(self, engine: Engine, store: Store, objects: ObjectStore) -> None:
         self.requests: Counter[str] = Counter()
-        self._pool = pool
+        self._engine = engine
         self._store = store
         self._objects = objects
         self._fetches = ThreadPoolExecutor(MAX_FETCHES, thread_name_prefix="fetch")
@@ -198,12 +199,12 @@ class Rekognition:
         return await self._found(FindFaces(picture=await self._picture(image), quality=quality, embed=embed))
 
     async def _found(self, job: FindFaces) -> list[Face]:
-        seen = await self._pool.run(job)
+        seen = await self._engine.run(job)
         assert isinstance(seen, Faces)  # noqa: S101 - what FindFaces is answered with
         return seen.faces
 
     async def _see(self, image: Json, job: Callable[[bytes], Job]) -> Any:
-        return await self._pool.run(job(await self._picture(image)))
+        return await self._engine.run(job(await self._picture(image)))
 
     async def _picture(self, image: Json) -> bytes:
         """The picture file that an Image names or holds."""
@@ -221,8 +222,8 @@ class Rekognition:
 
     def _fetch(self, bucket: str, name: str, version: str | None) -> bytes:
         """The object's content, unless there is no place for it. Blocks for the network."""
-        if self._pool.full:
-            raise ThrottlingException(f"{self._pool.waiting} images are waiting already. Try again.")
+        if self._engine.full:
+            raise ThrottlingException(f"{self._engine.waiting} images are waiting already. Try again.")
         return self._objects.get(bucket, name, version)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from vision.engine.messages import Line, Point, Word
 from vision.errors import InvalidParameterException
-from vision.protocol import Json
+from vision.front.protocol import Json
 
 MAX_WORDS = 100
 """Rekognition's limit for an image."""
