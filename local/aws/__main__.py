@@ -34,6 +34,7 @@ def main() -> None:
     cloudformation.register_missing_types()
     events.honour_rule_dead_letter_queues()
     events.archive_uploads()
+    events.deliver_to_streams()
     events.replay_for_chosen_rules_only()
     queues.honour_batching_windows()
     workers.bound_workers(max(2, os.cpu_count() or 1))

@@ -1,7 +1,8 @@
-"""Puts into ministack what EventBridge does there and ministack leaves out: dead letters, archives, chosen replays."""
+"""Puts into ministack what EventBridge does and ministack leaves out: dead letters, archives, replays, streams."""
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import datetime
 from typing import Any
@@ -67,3 +68,28 @@ def replay_for_chosen_rules_only() -> None:
             invoke_target(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_if_chosen
+
+
+def deliver_to_streams() -> None:
+    """A Kinesis stream as a rule's target: the event is a record, its partition key what the target's path names.
+
+    As on AWS an event without that field is not delivered, here without a retry.
+    """
+    from ministack.services import eventbridge, kinesis
+
+    invoke_target = eventbridge._invoke_target
+
+    def invoke_or_put_record(target: Properties, event: Properties, rule: Properties, view: Any = None) -> None:
+        stream = kinesis._resolve_stream_by_arn(target["Arn"]) if ":kinesis:" in target.get("Arn", "") else None
+        if stream is None:
+            invoke_target(target, event, rule, view)
+            return
+        view = view or eventbridge._pattern_event_view(event)
+        body = view.event_with_detail()
+        key: Any = body
+        for part in target["KinesisParameters"]["PartitionKeyPath"].removeprefix("$.").split("."):
+            key = key.get(part) if isinstance(key, dict) else None
+        data = base64.b64encode(json.dumps(body).encode()).decode()
+        kinesis._put_record({"StreamName": stream["StreamName"], "PartitionKey": str(key or ""), "Data": data})
+
+    eventbridge._invoke_target = invoke_or_put_record

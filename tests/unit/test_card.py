@@ -73,7 +73,8 @@ def test_a_pattern_is_what_eventbridge_takes() -> None:
 
 
 def test_stages_come_in_the_order_of_a_photos_way() -> None:
-    assert [card.name for card in cards()] == ["races", "ingest", "ocr", "faces", "search"]
+    way = ["races", "ingest", "ocr", "faces", "search"]
+    assert [card.name for card in cards() if card.name in way] == way
 
 
 def test_functions_are_named() -> None:
