@@ -215,7 +215,7 @@ def test_after_the_table_was_lost_and_rebuilt_consumers_still_take_what_is_new_f
 
 
 def test_too_many_copies_are_refused(race_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.domain.MAX_COPIES", 2)
+    monkeypatch.setattr("services.ingest.domain.photos.MAX_COPIES", 2)
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         race_desk.deliver("ingest", race_desk.upload(raw(name), pictures.jpeg()))
     *_, last = race_desk.heard()
@@ -254,7 +254,7 @@ def test_a_photo_comes_back_after_its_deletion(race_desk: Desk) -> None:
     assert race_desk.derived(RACE) == {said[-1].processed.key, said[-1].preview.key, said[-1].thumbnail.key}  # type: ignore[attr-defined]
 
 
-PATHS = ("revision", "generation", "former")  # remember the way there: see services/ingest/domain.py
+PATHS = ("revision", "generation", "former")  # remember the way there: see services/ingest/domain/photos.py
 
 
 def settled(desk: Desk, race: RaceRef) -> dict[str, Any]:
