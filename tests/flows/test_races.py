@@ -97,7 +97,7 @@ def test_what_cannot_be_used_is_rejected_with_its_reason(desk: Desk, key: str, b
 
 
 def test_a_roster_too_large_is_rejected_unread(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.races.domain.MAX_ROSTER_BYTES", 10)
+    monkeypatch.setattr("services.races.domain.files.MAX_ROSTER_BYTES", 10)
     desk.deliver("races", desk.upload(ROSTER_KEY, b"bib,name\n1,a\n"))
     assert only(desk.heard()).reason == "roster_too_large"
 
