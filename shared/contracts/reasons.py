@@ -41,7 +41,7 @@ REASONS: Mapping[Reason, Explanation] = {
     "key_wrong_depth": Explanation("ingest", "The folder raw_photos is not the third part of the key.", _ELSEWHERE),
     "key_bad_id": Explanation(
         "ingest",
-        "The key's organizer or event id is none.",
+        "The organizer's or the race's id in the key is not well-formed.",
         "Use 1 to 64 letters, digits, '_', '.' or '-', with a letter or digit at both ends.",
     ),
     "key_wrong_folder": Explanation("ingest", "The folder is nearly, but not quite, called raw_photos.", _ELSEWHERE),
