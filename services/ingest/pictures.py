@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFilter, ImageFont, UnidentifiedImageError
 
-from services.ingest.domain import MAX_PIXELS, Capture, Look, Size, accept, camera, capture, tidy
+from services.ingest.domain.formats import accept
+from services.ingest.domain.texts import camera, capture, tidy
+from services.ingest.records import Capture, Look, Size
 from shared.contracts.errors import InvalidPicture
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ try:
 except ImportError:  # not in every environment's layer; then HEIC is refused like any other format
     pillow_heif = None  # type: ignore[assignment]
 
+MAX_PIXELS = 100_000_000
 PROCESSED_SIDE = 2048
 PREVIEW_SIDE = 1280
 THUMBNAIL_SIDE = 320

@@ -24,7 +24,7 @@ class RaceRecord(Record, frozen=True, kw_only=True):
     """What the stage knows of a race. `earlier_timezones` are those by which photos may have been dated before."""
 
     SORT_KEY: ClassVar[str] = "RACE"
-    FROM: ClassVar[Origins] = {RaceConfigured: ("name", "timezone", "revision", "earlier_timezones")}
+    FROM: ClassVar[Origins] = {RaceConfigured: ("name", "timezone", "revision")}
 
     name: str
     timezone: str
@@ -36,6 +36,7 @@ class Waiting(Record, frozen=True, kw_only=True):
     """An upload whose race is not configured yet."""
 
     SORT_KEY: ClassVar[str] = "WAITING#{key}"
+    FROM: ClassVar[Origins] = {ObjectCreated: ("upload",)}
 
     upload: ObjectCreated
 
@@ -139,6 +140,11 @@ class PhotoCopies(Record, frozen=True, kw_only=True):
     photo_id: str
     copies: tuple[Copy, ...] = ()
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether no key holds the photo any more."""
+        return not self.copies
+
 
 class UploadedPhoto(PhotoCopies, frozen=True, kw_only=True):
     """A picture of a race; without `copies` it is withdrawn, and only its revision is remembered.
@@ -149,6 +155,7 @@ class UploadedPhoto(PhotoCopies, frozen=True, kw_only=True):
     """
 
     VIEW: ClassVar[bool] = False
+    FROM: ClassVar[Origins] = {ObjectCreated: ("copies", "bucket"), RaceConfigured: ("timezone",)}
     ALSO_STORED: ClassVar[tuple[str, ...]] = ("taken_at",)
 
     revision: int

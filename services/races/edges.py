@@ -2,91 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-import msgspec
-from botocore.exceptions import ClientError
-
-from services.races.domain import Accepted, Known, Said, check_size
-from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from services.races.domain.files import Checked, Known, check_size
+from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.keys import RACE_FILE, RaceRef
 from shared.contracts.messages import ObjectCreated
-from shared.kit.table import ABSENT, Condition, Item, Table
+from shared.kit import objects
+from shared.kit.records import Put, Records, unchanged
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_GONE = {"NoSuchKey", "NoSuchVersion", "404"}
-
 
 class Races:
-    """The stage's table: PK = race; SK = RACE, ROSTER (what holds), OUTCOME#{file} (the newest upload's outcome)."""
+    """The stage's table."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, records: Records) -> None:
+        self._records = records
 
     def load(self, race: RaceRef, filename: str) -> Known:
-        """What is known about a file of the race."""
-        holds = self._table.get(race.partition, _holding(filename))
-        outcome = self._table.get(race.partition, _outcome(filename))
-        accepted = _accepted(race, filename, holds) if holds else None
-        return Known(holds=accepted, newest=_newest(race, filename, outcome, accepted) if outcome else None)
+        """What is kept of a file of the race."""
+        get = self._records.get
+        if filename == RACE_FILE:
+            return Known(held=get(RaceHeld.locate(race)), outcome=get(RaceOutcome.locate(race)))
+        return Known(held=get(RosterHeld.locate(race)), outcome=get(RosterOutcome.locate(race)))
 
-    def save(self, race: RaceRef, filename: str, event: Said, known: Known) -> bool:
-        """Keep `event` if the table still says `known`; False when somebody else was first.
+    def save(self, race: RaceRef, checked: Checked, known: Known) -> bool:
+        """Keep what an upload came to if the table still says `known`; False when somebody else was first.
 
         One transaction, so that an outcome that is good always is the outcome of what holds.
         """
-        puts: list[tuple[Item, Condition]] = []
-        if isinstance(event, Accepted):
-            item = {"PK": race.partition, "SK": _holding(filename), **_holding_attributes(event)}
-            puts.append((item, _unchanged("revision", known.holds)))
-        if known.counts(event):
-            item = {"PK": race.partition, "SK": _outcome(filename), **_outcome_attributes(event)}
-            puts.append((item, _unchanged("sequencer", known.newest)))
-        return not puts or self._table.write_guarded(puts)
-
-
-def _holding(filename: str) -> str:
-    return "RACE" if filename == RACE_FILE else "ROSTER"
-
-
-def _outcome(filename: str) -> str:
-    return f"OUTCOME#{filename}"
-
-
-def _unchanged(attribute: str, before: Said | None) -> Condition:
-    return ABSENT if before is None else Condition(f"{attribute} = :before", values={":before": before.revision})
-
-
-def _holding_attributes(event: Accepted) -> Item:
-    attributes: Item = msgspec.structs.asdict(event)
-    return {name: value for name, value in attributes.items() if name not in ("organizer_id", "event_id")}
-
-
-def _outcome_attributes(event: Said) -> Item:
-    match event:
-        case RaceRejected() | RosterRejected():
-            return {"sequencer": event.revision, "ok": False, "reason": event.reason, "message": event.message}
-        case RosterImported():
-            return {"sequencer": event.revision, "ok": True, "problems": event.problems}
-        case RaceConfigured():
-            return {"sequencer": event.revision, "ok": True}
-
-
-def _accepted(race: RaceRef, filename: str, item: Item) -> Accepted:
-    fields = item | {"organizer_id": race.organizer_id, "event_id": race.event_id}
-    if filename == RACE_FILE:
-        return msgspec.convert(fields, RaceConfigured)
-    return msgspec.convert(fields, RosterImported)
-
-
-def _newest(race: RaceRef, filename: str, outcome: Item, accepted: Accepted | None) -> Said | None:
-    if outcome["ok"]:
-        return accepted
-    fields: dict[str, Any] = {name: outcome[name] for name in ("reason", "message")}
-    event_type = RaceRejected if filename == RACE_FILE else RosterRejected
-    return event_type(organizer_id=race.organizer_id, event_id=race.event_id, revision=outcome["sequencer"], **fields)
+        puts: list[Put] = []
+        if checked.held:
+            puts.append((race, checked.held, unchanged(known.held, "revision")))
+        if known.counts(checked.outcome):
+            puts.append((race, checked.outcome, unchanged(known.outcome, "sequencer")))
+        return not puts or self._records.write(puts)
 
 
 class Files:
@@ -94,29 +47,18 @@ class Files:
 
     def __init__(self, client: S3Client, derived_bucket: str) -> None:
         self._client = client
-        self._derived_bucket = derived_bucket
+        self.derived_bucket = derived_bucket
 
     def read(self, upload: ObjectCreated, filename: str) -> bytes | None:
         """The upload's bytes; None when it is gone or overwritten meanwhile, which S3 tells in its own message.
 
         Raises InvalidRace or InvalidRoster when it is too large to be read.
         """
-        version: Any = {"VersionId": upload.version_id} if upload.version_id else {}
-        try:
-            response: Any = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return None
-            raise
-        with response["Body"] as body:
-            if upload.etag and response["ETag"].strip('"') != upload.etag:
-                return None
-            check_size(filename, response["ContentLength"])
-            content: bytes = body.read()
-        return content
+        fetched = objects.fetch(self._client, upload, partial(check_size, filename))
+        return fetched.body if fetched else None
 
     def write_roster(self, key: str, body: bytes) -> None:
         """Write a clean roster; its key is its content's digest, so writing it twice changes nothing."""
         self._client.put_object(
-            Bucket=self._derived_bucket, Key=key, Body=body, ContentType="application/json; charset=utf-8"
+            Bucket=self.derived_bucket, Key=key, Body=body, ContentType="application/json; charset=utf-8"
         )

@@ -6,14 +6,16 @@ from typing import ClassVar
 
 from shared.contracts.events import ObjectRef
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
+from shared.contracts.messages import ObjectCreated
 from shared.contracts.race import Problem, RaceSettings
-from shared.contracts.records import Record
+from shared.contracts.records import Origins, Record
 
 
 class RaceHeld(Record, frozen=True, kw_only=True):
     """The settings that hold. `revision` is the S3 sequencer of the race.json that brought them."""
 
     SORT_KEY: ClassVar[str] = "RACE"
+    FROM: ClassVar[Origins] = {ObjectCreated: ("settings", "revision")}
 
     settings: RaceSettings
     revision: str
@@ -23,6 +25,7 @@ class RosterHeld(Record, frozen=True, kw_only=True):
     """The roster that holds. `revision` is the S3 sequencer of the roster.csv that brought it."""
 
     SORT_KEY: ClassVar[str] = "ROSTER"
+    FROM: ClassVar[Origins] = {ObjectCreated: ("runners", "problems", "revision")}
 
     roster: ObjectRef
     runners: int
@@ -31,13 +34,18 @@ class RosterHeld(Record, frozen=True, kw_only=True):
 
 
 class Outcome(Record, frozen=True, kw_only=True):
-    """What the newest upload of a file came to; `reason` and `message` say why it could not be used (not `ok`)."""
+    """What the newest upload of a file came to; `reason` and `message` say why it could not be used (not `ok`).
+
+    `problems` are of a roster that could be used.
+    """
+
+    FROM: ClassVar[Origins] = {ObjectCreated: ("sequencer",)}
 
     sequencer: str
     ok: bool
     reason: str | None = None
     message: str | None = None
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] | None = None
 
 
 class RaceOutcome(Outcome, frozen=True, kw_only=True):

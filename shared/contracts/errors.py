@@ -2,11 +2,12 @@
 
 SnapRaceError
 ├── InvalidInput          somebody gave us something unusable: say so, do not retry
-│   ├── InvalidKey        an object key that is nearly, but not quite, a raw photo's key
+│   ├── InvalidUpload     an uploaded file that cannot be used, for one of the reasons in shared/contracts/reasons.py
+│   │   ├── InvalidKey        its key is nearly, but not quite, a raw photo's key
+│   │   ├── InvalidPicture    it is no picture we can serve
+│   │   ├── InvalidRace       it is a race.json that cannot be used
+│   │   └── InvalidRoster     it is a roster.csv that cannot be used at all
 │   ├── InvalidMessage    a queue message that is no event we know
-│   ├── InvalidRace       a race.json that cannot be used
-│   ├── InvalidRoster     a roster.csv that cannot be used at all
-│   ├── InvalidPicture    an upload that is no picture we can serve
 │   └── RequestRefused    an API request that cannot be answered as asked
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
@@ -15,6 +16,8 @@ SnapRaceError
 """
 
 from __future__ import annotations
+
+from shared.contracts.reasons import KeyReason, PictureReason, RaceReason, Reason, RosterReason
 
 
 class SnapRaceError(Exception):
@@ -29,24 +32,42 @@ class InvalidInput(SnapRaceError):
         self.reason = reason
 
 
-class InvalidKey(InvalidInput):
+class InvalidUpload(InvalidInput):
+    """An uploaded file that cannot be used, for a reason that is declared."""
+
+    reason: Reason
+
+
+class InvalidKey(InvalidUpload):
     """An object key that is nearly a raw photo's key."""
+
+    def __init__(self, reason: KeyReason, message: str) -> None:
+        super().__init__(reason, message)
+
+
+class InvalidPicture(InvalidUpload):
+    """An upload that is no picture we can serve."""
+
+    def __init__(self, reason: PictureReason, message: str) -> None:
+        super().__init__(reason, message)
+
+
+class InvalidRace(InvalidUpload):
+    """A race.json that cannot be used."""
+
+    def __init__(self, reason: RaceReason, message: str) -> None:
+        super().__init__(reason, message)
+
+
+class InvalidRoster(InvalidUpload):
+    """A roster.csv that cannot be used at all (single bad rows are reported, not raised)."""
+
+    def __init__(self, reason: RosterReason, message: str) -> None:
+        super().__init__(reason, message)
 
 
 class InvalidMessage(InvalidInput):
     """A queue message that is neither a domain event, an S3 notification nor a command we know."""
-
-
-class InvalidRace(InvalidInput):
-    """A race.json that cannot be used."""
-
-
-class InvalidRoster(InvalidInput):
-    """A roster.csv that cannot be used at all (single bad rows are reported, not raised)."""
-
-
-class InvalidPicture(InvalidInput):
-    """An upload that is no picture we can serve."""
 
 
 class RequestRefused(InvalidInput):

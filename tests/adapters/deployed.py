@@ -19,6 +19,7 @@ from shared.contracts.events import Meta
 from shared.contracts.keys import RaceRef
 from shared.contracts.messages import ObjectCreated
 from shared.kit.bus import EventBus
+from shared.kit.records import Records
 from shared.kit.table import to_item
 
 ENV = "dev"
@@ -68,10 +69,9 @@ def configure(race: RaceRef = RACE) -> None:
 def listen(target: Target) -> Callable[[], int]:
     """From now on the real races stage hears what `target` uploads. Gives how many uploads it has heard."""
     intake = Intake(
-        Races(target.table("races")),
+        Races(Records(target.table("races"))),
         Files(boto3.client("s3"), DERIVED),
         EventBus(boto3.client("events"), naming.bus(ENV)),
-        DERIVED,
     )
     heard = []
 

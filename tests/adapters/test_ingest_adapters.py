@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import boto3
@@ -9,30 +10,20 @@ import msgspec
 import pytest
 from moto import mock_aws
 
-from services.ingest.domain import (
-    Change,
-    Content,
-    Copy,
-    Former,
-    Gone,
-    KeyRecord,
-    Look,
-    Photo,
-    RaceRecord,
-    Size,
-    Stamp,
-    settle,
-)
-from services.ingest.edges import Gallery, Ledger, Photographs, Raw, photographer
+from services.ingest.domain.keys import Rejection
+from services.ingest.domain.photos import Change, Gone, PhotoContent, put_off, settle
+from services.ingest.domain.texts import photographer
+from services.ingest.edges import Ledger, Renditions, UploadedFile
 from services.ingest.pictures import Rendition
-from shared.contracts.errors import InvalidPicture
+from services.ingest.records import Copy, Former, KeyRecord, Look, RaceRecord, Size, UploadedPhoto, Waiting
 from shared.contracts.events import Meta
-from shared.contracts.keys import RaceRef
+from shared.contracts.keys import RaceRef, photo_id
 from shared.contracts.messages import ObjectCreated
+from shared.kit.records import Records
 from shared.kit.table import Table
+from tests import pictures
 
 RACE = RaceRef("org", "race")
-PK = RACE.partition
 META = Meta(id="k@1", version=1, correlation_id="k@1", causation_id="n", occurred_at="2026-10-25T00:00:00Z")
 SIZE = Size(width=3, height=2)
 LOOK = Look(processed=SIZE, preview=SIZE, thumbnail=SIZE, placeholder="data:", camera="C")
@@ -53,7 +44,7 @@ def ledger(account: None) -> Ledger:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
         BillingMode="PAY_PER_REQUEST",
     )
-    return Ledger(Table(client, "ingest"))
+    return Ledger(Records(Table(client, "ingest")))
 
 
 def upload(key: str, **fields: object) -> ObjectCreated:
@@ -69,94 +60,112 @@ def record(key: str, sequencer: str = "1", **fields: object) -> KeyRecord:
 
 def test_what_is_kept_is_what_is_read(ledger: Ledger) -> None:
     held = record("k", photo_id="p", version_id="v", former=(Former(photo_id="q", generation=2),))
-    photo = Photo(photo_id="p", revision=1, copies=(Copy(key="k", uploaded_at="t"),), look=LOOK, bucket="b")
+    photo = UploadedPhoto(photo_id="p", revision=1, copies=(Copy(key="k", uploaded_at="t"),), look=LOOK, bucket="b")
     race = RaceRecord(name="서울", timezone="Asia/Seoul", revision="1", earlier_timezones=("UTC",))
-    assert ledger.commit(PK, Change(record=held, photos=(photo,)), None, {})
-    assert ledger.configure(PK, race, None)
-    assert ledger.look_up(PK, "k") == (race, held)
-    assert ledger.photos(PK, ["p", "p", "unknown"]) == {"p": photo}
-    assert ledger.photos(PK, []) == {}
-    assert ledger.race(PK) == race
-    assert ledger.race("ORG#a#EVT#b") is None
+    assert ledger.commit(RACE, Change(record=held, photos=(photo,)), None, {})
+    assert ledger.configure(RACE, race, None)
+    assert ledger.look_up(RACE, "k") == (race, held)
+    assert ledger.photos(RACE, ["p", "p", "unknown"]) == {"p": photo}
+    assert ledger.photos(RACE, []) == {}
+    assert ledger.race(RACE) == race
+    assert ledger.race(RaceRef("a", "b")) is None
 
 
 def test_a_change_is_written_whole_or_not_at_all(ledger: Ledger) -> None:
-    first, second = Photo(photo_id="p", revision=1), Photo(photo_id="q", revision=1)
-    assert ledger.commit(PK, Change(record=record("k"), photos=(first,)), None, {})
-    assert not ledger.commit(PK, Change(record=record("l"), photos=(first, second)), None, {}), "p is there already"
-    assert ledger.look_up(PK, "l") == (None, None)
-    assert ledger.photos(PK, ["q"]) == {}
-    assert not ledger.commit(PK, Change(record=record("k", "3")), record("k", "2"), {}), "k is not what was read"
-    assert not ledger.commit(PK, Change(record=record("k", "3")), record("k", "1", state="waiting"), {})
-    assert ledger.commit(PK, Change(record=record("k", "3")), record("k"), {})
-    newer = Photo(photo_id="p", revision=7)
-    assert not ledger.save_photo(PK, newer, Photo(photo_id="p", revision=2)), "p is not what was read"
-    assert ledger.save_photo(PK, newer, first)
+    first, second = UploadedPhoto(photo_id="p", revision=1), UploadedPhoto(photo_id="q", revision=1)
+    assert ledger.commit(RACE, Change(record=record("k"), photos=(first,)), None, {})
+    assert not ledger.commit(RACE, Change(record=record("l"), photos=(first, second)), None, {}), "p is there already"
+    assert ledger.look_up(RACE, "l") == (None, None)
+    assert ledger.photos(RACE, ["q"]) == {}
+    assert not ledger.commit(RACE, Change(record=record("k", "3")), record("k", "2"), {}), "k is not what was read"
+    assert not ledger.commit(RACE, Change(record=record("k", "3")), record("k", "1", state="waiting"), {})
+    assert ledger.commit(RACE, Change(record=record("k", "3")), record("k"), {})
+    newer = UploadedPhoto(photo_id="p", revision=7)
+    assert not ledger.save_photo(RACE, newer, UploadedPhoto(photo_id="p", revision=2)), "p is not what was read"
+    assert ledger.save_photo(RACE, newer, first)
     again = Change(record=record("l"), photos=(msgspec.structs.replace(newer, revision=8),))
-    assert not ledger.commit(PK, again, None, {"p": first}), "nor is it any more"
-    assert ledger.commit(PK, again, None, {"p": newer})
+    assert not ledger.commit(RACE, again, None, {"p": first}), "nor is it any more"
+    assert ledger.commit(RACE, again, None, {"p": newer})
 
 
 def test_waiting_ends_with_the_change_that_ends_it(ledger: Ledger) -> None:
     uploads = [upload(f"k{number}", version_id="v") for number in range(3)]
-    waiting = [ledger.wait(PK, one, None) for one in uploads]
-    assert ledger.wait(PK, uploads[0], None) is None
-    assert [one for _, one in ledger.waiting(PK, None)] == uploads
-    (position, _), *_ = ledger.waiting(PK, None)
-    assert [one.key for _, one in ledger.waiting(PK, position)] == ["k1", "k2"]
-    assert ledger.commit(PK, Change(record=record("k1")), waiting[1], {})
-    assert [one.key for _, one in ledger.waiting(PK, None)] == ["k0", "k2"]
+    changes = [put_off(one, None) for one in uploads]
+    assert all(ledger.commit(RACE, change, None, {}) for change in changes)
+    assert not ledger.commit(RACE, changes[0], None, {})
+    first, *others = ledger.page(Waiting, RACE, None, 5)
+    assert [one.upload for one in (first, *others)] == uploads
+    assert ledger.page(Waiting, RACE, None, 2) == [first, others[0]]
+    assert ledger.page(Waiting, RACE, first.place(RACE).sort_key, 5) == others
+    overwritten = put_off(upload("k0", sequencer="2"), changes[0].record)
+    assert ledger.commit(RACE, overwritten, changes[0].record, {})
+    assert ledger.commit(RACE, Change(record=record("k1")), changes[1].record, {})
+    assert [one.upload.sequencer for one in ledger.page(Waiting, RACE, None, 5)] == ["2", "1"]
 
 
 def test_a_race_is_configured_from_what_was_read(ledger: Ledger) -> None:
     one, two = (RaceRecord(name="n", timezone="UTC", revision=revision) for revision in ("1", "2"))
-    assert ledger.configure(PK, one, None)
-    assert not ledger.configure(PK, two, None)
-    assert ledger.configure(PK, two, one)
-    assert not ledger.configure(PK, two, one)
+    assert ledger.configure(RACE, one, None)
+    assert not ledger.configure(RACE, two, None)
+    assert ledger.configure(RACE, two, one)
+    assert not ledger.configure(RACE, two, one)
 
 
 def test_keys_of_1024_bytes_stay_apart(ledger: Ledger) -> None:
     keys = ["é" * 511 + ending for ending in ("ab", "ba")]
     for key in keys:
-        assert ledger.commit(PK, Change(record=record(key)), None, {})
-    assert [ledger.look_up(PK, key)[1] for key in keys] == [record(key) for key in keys]
+        assert ledger.commit(RACE, Change(record=record(key)), None, {})
+    assert [ledger.look_up(RACE, key)[1] for key in keys] == [record(key) for key in keys]
 
 
 def test_a_full_photo_fits_one_item(ledger: Ledger) -> None:
-    content = Content(bucket="b", sha256="s", photographer="김" * 100)
-    photos: dict[str, Photo] = {}
+    content = PhotoContent(photo_id="p", bucket="b", sha256="s", photographer="김" * 100)
+    photos: dict[str, UploadedPhoto] = {}
     for number in range(201):
-        stamp = Stamp(key=f"{number:04}" + "é" * 510, sequencer="1", at="2026-10-25T00:00:00Z")
-        change = settle(RACE, stamp, content, by=META, record=None, photos=photos, look=LOOK)
+        change = settle(upload(f"{number:04}" + "é" * 510), content, record=None, photos=photos, look=LOOK)
         photos |= {photo.photo_id: photo for photo in change.photos}
     assert change.record.reason == "too_many_copies"
     (photo,) = photos.values()
     assert len(photo.copies) == 200
-    assert ledger.commit(PK, msgspec.structs.replace(change, photos=(photo,)), None, {})
+    assert ledger.commit(RACE, msgspec.structs.replace(change, photos=(photo,)), None, {})
 
 
-@pytest.fixture
-def photographs(account: None) -> Photographs:
+def test_the_very_version_is_fetched(account: None) -> None:
     client = boto3.client("s3")
     client.create_bucket(Bucket="photos")
     client.put_bucket_versioning(Bucket="photos", VersioningConfiguration={"Status": "Enabled"})
-    return Photographs(client)
 
+    def content(key: str, **fields: object) -> object:
+        return UploadedFile(client, RACE, upload(key, **fields)).content
 
-def test_the_very_version_is_fetched(photographs: Photographs) -> None:
-    client = boto3.client("s3")
+    def picture(body: bytes, photographer: str | None) -> PhotoContent:
+        sha256 = hashlib.sha256(body).hexdigest()
+        name = photo_id(RACE, sha256)
+        return PhotoContent(photo_id=name, bucket="photos", sha256=sha256, photographer=photographer)
+
     first = client.put_object(Bucket="photos", Key="k +%", Body=b"first", Metadata={"photographer": "%EA%B9%80"})
     client.put_object(Bucket="photos", Key="k +%", Body=b"second")
-    versioned = upload("k +%", version_id=first["VersionId"], etag=first["ETag"].strip('"'))
-    assert photographs.fetch(versioned) == Raw(body=b"first", photographer="김")
-    assert photographs.fetch(upload("k +%", etag=first["ETag"].strip('"'))) == Gone(), "overwritten"
-    assert photographs.fetch(upload("k +%")) == Raw(body=b"second", photographer=None)
-    assert photographs.fetch(upload("other")) == Gone()
-    with pytest.raises(InvalidPicture):
-        photographs.fetch(upload("k +%", size=10**9))
-    with pytest.raises(boto3.client("s3").exceptions.NoSuchBucket):
-        photographs.fetch(upload("k", bucket="no-such"))
+    etag = first["ETag"].strip('"')
+    assert content("k +%", version_id=first["VersionId"], etag=etag) == picture(b"first", "김")
+    assert content("k +%", etag=etag) == Gone(), "overwritten"
+    assert content("k +%") == picture(b"second", None)
+    assert content("other") == Gone()
+    refused = content("k +%", size=10**9)
+    assert isinstance(refused, Rejection)
+    assert refused.reason == "too_large"
+    with pytest.raises(client.exceptions.NoSuchBucket):
+        content("k", bucket="no-such")
+
+
+def test_an_upload_is_fetched_and_rendered_once(account: None) -> None:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="photos")
+    client.put_object(Bucket="photos", Key="k", Body=pictures.jpeg())
+    file = UploadedFile(client, RACE, upload("k"))
+    content, rendition = file.content, file.rendition("Race")
+    client.delete_object(Bucket="photos", Key="k")
+    assert file.content is content
+    assert file.rendition("Race") is rendition
 
 
 @pytest.mark.parametrize(
@@ -183,11 +192,11 @@ def test_photographer(sent: str, name: str | None) -> None:
 def test_pictures_are_put_and_discarded(account: None) -> None:
     client = boto3.client("s3")
     client.create_bucket(Bucket="derived")
-    gallery = Gallery(client, "derived")
+    renditions = Renditions(client, "derived")
     keys = ("p.jpg", "v.jpg", "t.jpg")
-    gallery.put(keys, Rendition(look=LOOK, processed=b"p", preview=b"v", thumbnail=b"t"))
+    renditions.put(keys, Rendition(look=LOOK, processed=b"p", preview=b"v", thumbnail=b"t"))
     stored = {key: client.get_object(Bucket="derived", Key=key) for key in keys}
     assert [one["Body"].read() for one in stored.values()] == [b"p", b"v", b"t"]
     assert {one["ContentType"] for one in stored.values()} == {"image/jpeg"}
-    gallery.discard([*keys, "missing.jpg"])
+    renditions.discard([*keys, "missing.jpg"])
     assert client.list_objects_v2(Bucket="derived")["KeyCount"] == 0

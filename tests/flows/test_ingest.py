@@ -15,7 +15,7 @@ from services.ingest.stage import STAGE
 from shared.contracts.events import DomainEvent, PhotoIngested, PhotoRejected, PhotoWithdrawn
 from shared.contracts.keys import RaceRef
 from tests import pictures
-from tests.flows.desk import DERIVED, Crash, Desk, calls, latest
+from tests.flows.desk import DERIVED, PHOTOS, Crash, Desk, calls, latest
 
 RACE = RaceRef("org", "race")
 
@@ -215,7 +215,7 @@ def test_after_the_table_was_lost_and_rebuilt_consumers_still_take_what_is_new_f
 
 
 def test_too_many_copies_are_refused(race_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.domain.MAX_COPIES", 2)
+    monkeypatch.setattr("services.ingest.domain.photos.MAX_COPIES", 2)
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         race_desk.deliver("ingest", race_desk.upload(raw(name), pictures.jpeg()))
     *_, last = race_desk.heard()
@@ -254,7 +254,7 @@ def test_a_photo_comes_back_after_its_deletion(race_desk: Desk) -> None:
     assert race_desk.derived(RACE) == {said[-1].processed.key, said[-1].preview.key, said[-1].thumbnail.key}  # type: ignore[attr-defined]
 
 
-PATHS = ("revision", "generation", "former")  # remember the way there: see services/ingest/domain.py
+PATHS = ("revision", "generation", "former")  # remember the way there: see services/ingest/domain/photos.py
 
 
 def settled(desk: Desk, race: RaceRef) -> dict[str, Any]:
@@ -506,6 +506,93 @@ def test_a_message_of_another_kind_comes_back(race_desk: Desk) -> None:
     other["detail-type"] = "PhotoMatched"
     assert race_desk.deliver("ingest", other) == [0]
     assert race_desk.deliver("ingest", json.dumps({"snaprace-note": "sing", "meta": {}, "body": {}})) == [0]
+
+
+# --- what is stored ---------------------------------------------------------------------------------------
+
+
+def test_items_are_stored_as_they_ever_were(desk: Desk) -> None:
+    """Every attribute by its name: tables outlive the code that filled them."""
+    uploaded = desk.upload(
+        raw("a.jpg"), pictures.jpeg(exif=pictures.exif(make="Canon", original="2026:10:25 09:00:00"))
+    )
+    bad = desk.upload(raw("b.jpg"), b"", photographer="B")
+    target, at = uploaded["detail"]["object"], uploaded["time"]
+    desk.deliver("ingest", uploaded)
+    key = {"PK": RACE.partition, "SK": f"KEY#{raw('a.jpg')}", "key": raw("a.jpg"), "sequencer": target["sequencer"]}
+    held = {**key, "at": at, "version_id": target["version-id"], "former": []}
+    waiting = desk.items("ingest", RACE.partition)
+    story = f"{raw('a.jpg')}@{target['sequencer']}"
+    meta = {"id": story, "version": 1, "correlation_id": story, "causation_id": uploaded["id"], "occurred_at": at}
+    upload = {"meta": meta, "bucket": PHOTOS, "key": raw("a.jpg"), "sequencer": target["sequencer"], "at": at}
+    upload |= {"size": target["size"], "etag": target["etag"], "version_id": target["version-id"]}
+    ticket = {"PK": RACE.partition, "SK": f"WAITING#{raw('a.jpg')}", "upload": upload}
+    assert waiting == {key["SK"]: {**held, "state": "waiting"}, ticket["SK"]: ticket}
+
+    desk.deliver("ingest", desk.configured(RACE), desk.configured(RACE, "02", timezone="Europe/Paris"))
+    desk.work_off_notes("ingest")
+    desk.deliver("ingest", bad)
+    said, *_, refused = desk.heard()
+    assert isinstance(said, PhotoIngested)
+    assert isinstance(refused, PhotoRejected)
+    photo = {
+        "PK": RACE.partition,
+        "SK": f"PHOTO#{said.photo_id}",
+        "photo_id": said.photo_id,
+        "copies": [{"key": raw("a.jpg"), "uploaded_at": at, "photographer": None}],
+        "revision": said.revision,
+        "generation": 0,
+        "bucket": PHOTOS,
+        "content_sha256": said.content_sha256,
+        "look": {
+            **{
+                name: {"width": image.width, "height": image.height}
+                for name, image in (
+                    ("processed", said.processed),
+                    ("preview", said.preview),
+                    ("thumbnail", said.thumbnail),
+                )
+            },
+            "placeholder": said.placeholder,
+            "camera": "Canon",
+            "capture": {"local": "2026-10-25T09:00:00", "offset": None},
+        },
+        "timezone": "Europe/Paris",
+        "taken_at": "2026-10-25T09:00:00+01:00",
+    }
+    race = {"PK": RACE.partition, "SK": "RACE", "name": "Seoul Marathon", "timezone": "Europe/Paris", "revision": "02"}
+    rejected = {
+        "PK": RACE.partition,
+        "SK": f"KEY#{raw('b.jpg')}",
+        "key": raw("b.jpg"),
+        "state": "rejected",
+        "sequencer": bad["detail"]["object"]["sequencer"],
+        "at": bad["time"],
+        "version_id": bad["detail"]["object"]["version-id"],
+        "reason": "empty",
+        "message": refused.message,
+        "former": [],
+    }
+    assert desk.items("ingest", RACE.partition) == {
+        "RACE": {**race, "earlier_timezones": ["Asia/Seoul"]},
+        key["SK"]: {**held, "state": "ingested", "photo_id": said.photo_id},
+        rejected["SK"]: rejected,
+        photo["SK"]: photo,
+    }
+
+    deleted = desk.delete(raw("a.jpg"))
+    desk.deliver("ingest", deleted)
+    stored = desk.items("ingest", RACE.partition)
+    former = [{"photo_id": said.photo_id, "generation": 0}]
+    left = {**key, "sequencer": deleted["detail"]["object"]["sequencer"], "at": deleted["time"], "former": former}
+    assert stored[key["SK"]] == {**left, "state": "withdrawn"}
+    assert stored[photo["SK"]] == {
+        **{name: photo[name] for name in ("PK", "SK", "photo_id", "generation")},
+        "revision": stored[photo["SK"]]["revision"],
+        "copies": [],
+        "bucket": "",
+        "content_sha256": "",
+    }
 
 
 # --- the card ---------------------------------------------------------------------------------------------

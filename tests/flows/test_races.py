@@ -97,7 +97,7 @@ def test_what_cannot_be_used_is_rejected_with_its_reason(desk: Desk, key: str, b
 
 
 def test_a_roster_too_large_is_rejected_unread(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.races.domain.MAX_ROSTER_BYTES", 10)
+    monkeypatch.setattr("services.races.domain.files.MAX_ROSTER_BYTES", 10)
     desk.deliver("races", desk.upload(ROSTER_KEY, b"bib,name\n1,a\n"))
     assert only(desk.heard()).reason == "roster_too_large"
 
@@ -230,6 +230,69 @@ def test_exactly_the_bad_records_come_back(desk: Desk) -> None:
     good = desk.upload("org/other/race.json", race_json())
     assert desk.deliver("races", "{", good, missing, desk.configured(RACE), desk.delete(RACE_KEY), good) == [0, 2, 3, 4]
     assert len(desk.heard()) == 2
+
+
+def test_items_are_stored_as_they_ever_were(desk: Desk) -> None:
+    """Every attribute by its name: tables outlive the code that filled them."""
+    race = desk.upload(RACE_KEY, race_json())
+    roster = desk.upload(ROSTER_KEY, b"bib\n1\n?\n")
+    desk.deliver("races", race, roster)
+    (imported,) = [event for event in desk.heard() if isinstance(event, RosterImported)]
+    pk, (first, second) = RACE.partition, [one["detail"]["object"]["sequencer"] for one in (race, roster)]
+    problems = [{"line": 3, "message": "'?' is not a bib (letters, then digits)."}]
+    held = {
+        "RACE": {
+            "PK": pk,
+            "SK": "RACE",
+            "revision": first,
+            "settings": {
+                "name": "서울 마라톤",
+                "date": "2026-10-25",
+                "timezone": "Asia/Seoul",
+                "bib_rules": {"prefixes": [""], "min_digits": 1, "max_digits": 5, "lowest": None, "highest": None,
+                              "excluded": []},
+                "min_confidence": 80,
+                "watermark": {"left": 0.7, "top": 0.9, "width": 0.3, "height": 0.1},
+                "faces": False,
+                "originals": False,
+            },
+        },
+        "ROSTER": {
+            "PK": pk,
+            "SK": "ROSTER",
+            "roster": {"bucket": DERIVED, "key": imported.roster.key, "sha256": imported.roster.sha256},
+            "runners": 1,
+            "problems": problems,
+            "revision": second,
+        },
+    }  # fmt: skip
+    good = {
+        "OUTCOME#race.json": {"PK": pk, "SK": "OUTCOME#race.json", "sequencer": first, "ok": True},
+        "OUTCOME#roster.csv": {
+            "PK": pk, "SK": "OUTCOME#roster.csv", "sequencer": second, "ok": True, "problems": problems
+        },
+    }  # fmt: skip
+    assert desk.items("races", pk) == held | good
+
+    race, roster = desk.upload(RACE_KEY, b"{"), desk.upload(ROSTER_KEY, b"no")
+    desk.deliver("races", race, roster)
+    said = desk.heard()
+    bad = {
+        sk: {
+            "PK": pk,
+            "SK": sk,
+            "sequencer": event.revision,
+            "ok": False,
+            "reason": event.reason,
+            "message": event.message,
+        }
+        for sk, event in zip(("OUTCOME#race.json", "OUTCOME#roster.csv"), said, strict=True)
+        if isinstance(event, RaceRejected | RosterRejected)
+    }
+    assert desk.items("races", pk) == held | bad
+
+    desk.deliver("races", desk.upload(ROSTER_KEY, b"bib\n1\n"))
+    assert desk.items("races", pk)["OUTCOME#roster.csv"]["problems"] == []
 
 
 ACTIONS = {

@@ -8,28 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain import (
-    Capture,
-    Content,
-    Gone,
-    KeyRecord,
-    Look,
-    Photo,
-    Refused,
-    Size,
-    Stamp,
-    announcement,
-    camera,
-    capture,
-    concerned,
-    obsolete_keys,
-    settle,
-    sniff,
-    taken_at,
-    tidy,
-)
+from services.ingest.domain.announcements import announcement, consequences
+from services.ingest.domain.formats import sniff
+from services.ingest.domain.keys import KeyEvent, Rejection, is_handled, is_history
+from services.ingest.domain.photos import Gone, KeyContent, PhotoContent, photos_of, settle
+from services.ingest.domain.texts import camera, capture, tidy
+from services.ingest.records import Capture, KeyRecord, Look, Size, UploadedPhoto
 from shared.contracts.events import Meta, PhotoIngested, next_revision
-from shared.contracts.keys import RaceRef, is_newer
+from shared.contracts.keys import RaceRef, photo_id
+from shared.contracts.messages import ObjectCreated, ObjectDeleted
 
 RACE = RaceRef("org", "race")
 BY = Meta(id="i", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")
@@ -37,21 +24,28 @@ SIZE = Size(width=10, height=10)
 LOOK = Look(processed=SIZE, preview=SIZE, thumbnail=SIZE, placeholder="data:")
 
 
+def told(key: str, sequencer: str, content: KeyContent) -> KeyEvent:
+    if isinstance(content, Gone):
+        return ObjectDeleted(meta=BY, bucket="photos", key=key, sequencer=sequencer, at=sequencer)
+    return ObjectCreated(
+        meta=BY, bucket="photos", key=key, sequencer=sequencer, size=1, etag="", version_id=None, at=sequencer
+    )
+
+
 class World:
     """The state of a race, driven by events as the function drives it."""
 
     def __init__(self) -> None:
         self.records: dict[str, KeyRecord] = {}
-        self.photos: dict[str, Photo] = {}
+        self.photos: dict[str, UploadedPhoto] = {}
         self.said: dict[str, PhotoIngested | None] = {}
         self.derived: set[tuple[str, int]] = set()
 
-    def hear(self, key: str, sequencer: str, brought: Content | Refused | Gone) -> None:
-        record = self.records.get(key)
-        if record and not is_newer(sequencer, than=record.sequencer):
+    def hear(self, key: str, sequencer: str, content: KeyContent) -> None:
+        record, happened = self.records.get(key), told(key, sequencer, content)
+        if is_history(happened, record) or (record and is_handled(happened, record)):
             return
-        stamp = Stamp(key=key, sequencer=sequencer, at=sequencer)
-        change = settle(RACE, stamp, brought, by=BY, record=record, photos=self.photos, look=LOOK, timezone="UTC")
+        change = settle(happened, content, record=record, photos=self.photos, look=LOOK)
         for photo in change.photos:
             before = self.photos.get(photo.photo_id)
             assert photo.revision == next_revision(before.revision if before else 0, BY)
@@ -59,10 +53,10 @@ class World:
             if photo.copies:
                 self.derived.add((photo.photo_id, photo.generation))
         self.records[key] = change.record
-        for photo_id in concerned(change.record):
-            said = announcement(RACE, self.photos[photo_id], "derived")
-            self.said[photo_id] = said if isinstance(said, PhotoIngested) else None
-        gone = set(obsolete_keys(RACE, change.record, self.photos))
+        for one in photos_of(change.record):
+            said = announcement(RACE, self.photos[one], "derived")
+            self.said[one] = said if isinstance(said, PhotoIngested) else None
+        gone = consequences(RACE, change.record, self.photos, "derived", news=True).obsolete
         self.derived -= {one for one in self.derived if f"org/race/processed/{_name(*one)}.jpg" in gone}
 
     def state(self) -> object:
@@ -80,30 +74,30 @@ def _name(photo_id: str, generation: int) -> str:
     return f"{photo_id}-{generation}" if generation else photo_id
 
 
-def content(name: str, photographer: str | None = None) -> Content:
-    return Content(bucket="photos", sha256=name, photographer=photographer)
+def content(name: str, photographer: str | None = None) -> PhotoContent:
+    return PhotoContent(photo_id=photo_id(RACE, name), bucket="photos", sha256=name, photographer=photographer)
 
 
-_brought = st.one_of(
+_contents = st.one_of(
     st.builds(content, st.sampled_from("XYZ"), st.sampled_from(["A", "B", None])),
-    st.just(Refused(reason="corrupt", message="Damaged.")),
+    st.just(Rejection(reason="corrupt", message="Damaged.")),
     st.just(Gone()),
 )
 _events = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c"]), _brought), min_size=1, max_size=7
-).map(lambda told: [(key, f"{number:02X}", brought) for number, (key, brought) in enumerate(told)])  # fmt: skip
+    st.tuples(st.sampled_from(["a", "b", "c"]), _contents), min_size=1, max_size=7
+).map(lambda told: [(key, f"{number:02X}", left) for number, (key, left) in enumerate(told)])  # fmt: skip
 
 
 @given(_events, st.data())
 def test_only_the_newest_event_of_each_key_counts(
-    told: list[tuple[str, str, Content | Refused | Gone]], data: st.DataObject
+    happened: list[tuple[str, str, KeyContent]], data: st.DataObject
 ) -> None:
     """Invariants 2 and 3: any order and repetition gives what the newest events alone give."""
     newest = World()
-    for event in {key: (key, sequencer, brought) for key, sequencer, brought in told}.values():
+    for event in {key: (key, sequencer, left) for key, sequencer, left in happened}.values():
         newest.hear(*event)
     world = World()
-    for event in data.draw(st.permutations(told + data.draw(st.lists(st.sampled_from(told), max_size=5)))):
+    for event in data.draw(st.permutations(happened + data.draw(st.lists(st.sampled_from(happened), max_size=5)))):
         world.hear(*event)
     assert world.state() == newest.state()
     shown = {(photo.photo_id, photo.generation) for photo in world.photos.values() if photo.copies}
@@ -112,8 +106,8 @@ def test_only_the_newest_event_of_each_key_counts(
 
 def test_derived_objects_of_a_return_are_new_ones() -> None:
     world = World()
-    for number, brought in enumerate([content("X"), Gone(), content("X")]):
-        world.hear("a", str(number), brought)
+    for number, left in enumerate([content("X"), Gone(), content("X")]):
+        world.hear("a", str(number), left)
     (photo,) = world.photos.values()
     said = announcement(RACE, photo, "derived")
     assert isinstance(said, PhotoIngested)
@@ -149,13 +143,13 @@ def test_capture(date_time: str, subsecond: str, offset: str, expected: Capture 
     ],
 )
 def test_taken_at(local: str, offset: str | None, timezone: str, expected: str) -> None:
-    assert taken_at(Capture(local=local, offset=offset), timezone) == expected
+    assert Capture(local=local, offset=offset).taken_at(timezone) == expected
 
 
 @given(st.text(max_size=30), st.text(max_size=8), st.text(max_size=8))
 def test_no_exif_text_breaks_the_capture_time(date_time: str, subsecond: str, offset: str) -> None:
     found = capture(date_time, subsecond, offset)
-    assert found is None or taken_at(found, "Asia/Seoul")
+    assert found is None or found.taken_at("Asia/Seoul")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +196,7 @@ def test_sniff(head: bytes, name: str, expected: str | None) -> None:
 
 
 def test_every_order_of_a_crossing_is_the_same() -> None:
-    told = [
+    happened = [
         ("a", "1", content("X")),
         ("b", "2", content("X")),
         ("a", "3", content("Y")),
@@ -210,7 +204,7 @@ def test_every_order_of_a_crossing_is_the_same() -> None:
         ("a", "5", content("X", "P")),
     ]
     states = []
-    for order in itertools.permutations(told):
+    for order in itertools.permutations(happened):
         world = World()
         for event in order:
             world.hear(*event)

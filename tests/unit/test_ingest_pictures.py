@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from services.ingest.domain import taken_at
 from services.ingest.pictures import READABLE, render, watermark_text
 from shared.contracts.errors import InvalidPicture
 from tests import pictures
@@ -179,7 +178,7 @@ def test_what_the_camera_says() -> None:
     look = render(pictures.jpeg(exif=exif), "a.jpg", "Race").look
     assert look.camera == "NIKON CORPORATION NIKON Z 9"
     assert look.capture is not None
-    assert taken_at(look.capture, "Asia/Seoul") == "2026-10-25T09:12:03.700+02:00"
+    assert look.capture.taken_at("Asia/Seoul") == "2026-10-25T09:12:03.700+02:00"
 
 
 def test_damaged_exif_is_no_reason_to_refuse() -> None:

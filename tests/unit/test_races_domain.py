@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.races.domain import MAX_ROSTER_BYTES, Known, read_file
-from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from services.races.domain.files import MAX_ROSTER_BYTES, Checked, Known, announcement, check_file
+from shared.contracts.events import DomainEvent, RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, is_newer
 from shared.contracts.race import BibRules, RaceSettings, Region
 from shared.kit.table import from_item, to_item
@@ -26,9 +26,13 @@ GOOD, BAD = b'{"name": "Seoul", "date": "2026-10-25"}', b"{"
 def heard(uploads: list[tuple[str, bytes]]) -> Known:
     known = Known()
     for sequencer, body in uploads:
-        if not known.said_about(sequencer) and not known.outdates(sequencer):
-            known = known.learn(read_file(RACE, RACE_FILE, body, sequencer, "derived").event)
+        if not known.of(sequencer) and not known.outdates(sequencer):
+            known = known.learn(check_file(RACE, RACE_FILE, body, sequencer, "derived"))
     return known
+
+
+def said(checked: Checked) -> DomainEvent:
+    return announcement(RACE, checked.held or checked.outcome)
 
 
 @given(
@@ -43,14 +47,14 @@ def test_the_newest_usable_upload_holds_in_every_order(kinds: list[tuple[str, bo
         assert heard([*order, *again]) == expected
     usable = [sequencer for sequencer, body in uploads if body == GOOD]
     if usable:
-        assert expected.holds is not None
-        assert not any(is_newer(sequencer, than=expected.holds.revision) for sequencer in usable)
+        assert expected.held is not None
+        assert not any(is_newer(sequencer, than=expected.held.revision) for sequencer in usable)
 
 
 @given(st.binary(max_size=200), st.sampled_from([RACE_FILE, ROSTER_FILE]))
 def test_any_bytes_are_taken_or_refused(body: bytes, filename: str) -> None:
     """Invariant 11."""
-    event = read_file(RACE, filename, body, "01", "derived").event
+    event = said(check_file(RACE, filename, body, "01", "derived"))
     if isinstance(event, RaceRejected | RosterRejected):
         assert event.reason
         assert event.message
@@ -75,7 +79,7 @@ def test_settings_that_are_taken_can_be_kept_and_said(settings: dict[str, object
         body = msgspec.json.encode(settings)
     except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError):
         return
-    event = read_file(RACE, RACE_FILE, body, "01", "derived").event
+    event = said(check_file(RACE, RACE_FILE, body, "01", "derived"))
     assert isinstance(event, RaceConfigured | RaceRejected)
     if isinstance(event, RaceConfigured):
         kept = from_item(to_item({"settings": event.settings}))["settings"]
@@ -83,11 +87,12 @@ def test_settings_that_are_taken_can_be_kept_and_said(settings: dict[str, object
 
 
 def test_equal_rosters_are_equal_claim_checks() -> None:
-    first = read_file(RACE, ROSTER_FILE, b"bib,name\n1,A\n02,B\n", "01", "derived")
-    second = read_file(RACE, ROSTER_FILE, "name;bib\nB;02\nA;1\n".encode("cp949"), "02", "derived")
-    assert isinstance(first.event, RosterImported)
-    assert isinstance(second.event, RosterImported)
-    assert (first.roster, first.event.roster) == (second.roster, second.event.roster)
+    first = check_file(RACE, ROSTER_FILE, b"bib,name\n1,A\n02,B\n", "01", "derived")
+    second = check_file(RACE, ROSTER_FILE, "name;bib\nB;02\nA;1\n".encode("cp949"), "02", "derived")
+    one, other = said(first), said(second)
+    assert isinstance(one, RosterImported)
+    assert isinstance(other, RosterImported)
+    assert (first.roster, one.roster) == (second.roster, other.roster)
 
 
 def test_settings_travel_whole() -> None:
@@ -95,7 +100,7 @@ def test_settings_travel_whole() -> None:
     settings = RaceSettings(
         name="서울", date="2026-10-25", bib_rules=BibRules(prefixes=("A", "")), watermark=everything
     )
-    event = read_file(RACE, RACE_FILE, msgspec.json.encode(settings), "01", "derived").event
+    event = said(check_file(RACE, RACE_FILE, msgspec.json.encode(settings), "01", "derived"))
     assert isinstance(event, RaceConfigured)
     assert event.settings == settings
 
@@ -104,15 +109,15 @@ _MEASURE = """
 import resource, sys, zlib
 from pathlib import Path
 import services.races.functions.intake
-from services.races.domain import read_file
+from services.races.domain.files import check_file
 from shared.contracts.keys import RaceRef
-event = read_file(RaceRef("o", "e"), "roster.csv", zlib.decompress(Path(sys.argv[1]).read_bytes()), "1", "d").event
+checked = check_file(RaceRef("o", "e"), "roster.csv", zlib.decompress(Path(sys.argv[1]).read_bytes()), "1", "d")
 status = Path("/proc/self/status")
 if status.exists():  # Linux passes ru_maxrss on from the process that started this one
     peak = next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
 else:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(getattr(event, "reason", "imported"), peak // 10**6)
+print(checked.outcome.reason or "imported", peak // 10**6)
 """
 
 

@@ -6,74 +6,45 @@ redelivery finds it there and says the same again without decoding anything.
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from services.ingest.domain import (
-    Content,
+from services.ingest.domain.announcements import Consequences, announcement, consequences
+from services.ingest.domain.keys import KeyEvent, MisplacedKey, Rejection, is_handled, is_history, owner
+from services.ingest.domain.photos import (
+    Change,
+    DerivedKeys,
     Gone,
-    KeyRecord,
-    Look,
-    Photo,
-    RaceRecord,
-    Refused,
-    Stamp,
-    announcement,
-    concerned,
-    counted_up,
+    PhotoContent,
+    Photos,
     derived_keys,
-    next_generation,
-    obsolete_keys,
-    rejection,
-    remembered,
+    keys_to_render,
+    photos_of,
+    put_off,
     settle,
     used_up_generation,
-)
-from services.ingest.edges import Gallery, Ledger, Photographs
+)  # fmt: skip
+from services.ingest.domain.races import dated, remembered
+from services.ingest.edges import Ledger, Renditions, UploadedFile
 from services.ingest.notes import RedatePhotos, ReleaseWaiting, TakeUpload
-from services.ingest.pictures import Rendition, render, watermark_text
+from services.ingest.pictures import watermark_text
+from services.ingest.records import KeyRecord, Look, RaceRecord, UploadedPhoto, Waiting
 from services.ingest.stage import STAGE
-from shared.contracts.errors import Conflict, InvalidKey, InvalidMessage, InvalidPicture
-from shared.contracts.events import DomainEvent, Envelope, Meta, RaceConfigured, caused
-from shared.contracts.keys import KeyKind, RaceRef, is_newer, near_race, parse_key
+from shared.contracts.errors import InvalidMessage, InvalidPicture
+from shared.contracts.events import Envelope, Meta, RaceConfigured, caused
+from shared.contracts.keys import RaceRef
 from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
 from shared.contracts.notes import Noted
 from shared.kit import worker
 from shared.kit.bus import EventBus
+from shared.kit.optimistic import SELDOM, until_written
 from shared.kit.queue import OwnQueue
 from shared.kit.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from mypy_boto3_s3 import S3Client
 
-ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
 RELEASE_PAGE = 500  # waiting uploads that one note sends on
 REDATE_PAGE = 100  # photos that one note dates anew
-UNPLACED = "UNPLACED"  # partition of misplaced keys that name no race
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a key is kept: its race, or for a misplaced key the nearest one, if any."""
-
-    race: RaceRef | None
-    misplaced: Refused | None = None
-
-    @property
-    def partition(self) -> str:
-        """The partition of the stage's table."""
-        return self.race.partition if self.race else UNPLACED
-
-
-def place_of(key: str) -> Place | None:
-    """The place of a raw photo's key, well-formed or nearly so; None for keys that are none of ours."""
-    try:
-        kind, race, _filename = parse_key(key)
-    except InvalidKey as error:
-        return Place(race=near_race(key), misplaced=Refused(reason=error.reason, message=str(error)))
-    return Place(race=race) if kind is KeyKind.RAW_PHOTO else None
 
 
 class Intake:
@@ -83,15 +54,15 @@ class Intake:
         self,
         *,
         ledger: Ledger,
-        photographs: Photographs,
-        gallery: Gallery,
+        s3: S3Client,
+        renditions: Renditions,
         bus: EventBus,
         queue: OwnQueue,
         telemetry: Telemetry,
     ) -> None:
         self._ledger = ledger
-        self._photographs = photographs
-        self._gallery = gallery
+        self._s3 = s3
+        self._renditions = renditions
         self._bus = bus
         self._queue = queue
         self._telemetry = telemetry
@@ -101,10 +72,8 @@ class Intake:
         match message:
             case ObjectCreated():
                 self._take(message)
-            case ObjectDeleted(erased_version=None):
-                self._withdraw(message)
             case ObjectDeleted():
-                self._forget_version(message)
+                self._withdraw(message)
             case Envelope(data=RaceConfigured() as event):
                 self._configure(event, message)
             case Noted(note=TakeUpload(upload=upload)):
@@ -116,241 +85,162 @@ class Intake:
             case _:
                 raise InvalidMessage("unexpected_message", "The ingest stage hears uploads, deletions and races only.")
 
-    # --- keys ---------------------------------------------------------------------------------------------
+    # --- an upload --------------------------------------------------------------------------------------------
 
     def _take(self, upload: ObjectCreated) -> None:
-        if place := place_of(upload.key):
-            bench = Bench(upload, self._photographs, self._gallery)
-            _until_written(upload.key, lambda: self._try_to_take(place, upload, bench))
+        match owner(upload.key):
+            case RaceRef() as race:
+                file = UploadedFile(self._s3, race, upload)
+                follows = until_written(upload.key, lambda: self._try_to_take(race, upload, file), SELDOM)
+                self._carry_out(follows, upload.meta)
+            case MisplacedKey() as misplaced:
+                if misplaced.race is None:
+                    reason = misplaced.rejection.reason
+                    self._telemetry.logger.warning("misplaced upload of no race", key=upload.key, reason=reason)
+                self._settle(misplaced.race, upload, misplaced.rejection)
 
-    def _try_to_take(self, place: Place, upload: ObjectCreated, bench: Bench) -> bool:
-        settings, record = self._ledger.look_up(place.partition, upload.key)
-        if record and is_newer(record.sequencer, than=upload.sequencer):
-            return upload.meta.replay is not None or self._drop_drafts(place, upload, bench)
-        if record and record.state != "waiting" and not is_newer(upload.sequencer, than=record.sequencer):
-            self._say_again(place, record, upload.meta)
-            return True
-        if place.misplaced is None and settings is None:
-            record = self._wait(place, upload, record)
-            if record is None:
-                return False
-            # Configured between our reading and our waiting? Then nobody else would release this key.
-            settings = self._ledger.race(place.partition)
-            if settings is None:
-                return True
-        stamp = Stamp(key=upload.key, sequencer=upload.sequencer, at=upload.at, version_id=upload.version_id)
-        brought = place.misplaced or bench.brought()
-        return self._settle(place, stamp, brought, record, upload.meta, bench, settings)
+    def _try_to_take(self, race: RaceRef, upload: ObjectCreated, file: UploadedFile) -> Consequences | None:
+        """Let the key hold what was uploaded; None to try again, since somebody else wrote meanwhile."""
+        settings, record = self._ledger.look_up(race, upload.key)
+        if is_history(upload, record):
+            return self._drop_drafts(race, upload, file)
+        if record and is_handled(upload, record):
+            return self._repeat(race, record)
+        if settings is None:
+            return self._wait(race, upload, record)
+        content = file.content
+        photos = self._ledger.photos(race, photos_of(record, content))
+        look = None
+        if keys := keys_to_render(race, content, photos):
+            try:
+                look = self._render(race, settings, file, keys)
+            except InvalidPicture as error:
+                content = Rejection.of(error)
+        change = settle(upload, content, record=record, photos=photos, look=look, timezone=settings.timezone)
+        return self._save(race, change, record, photos)
 
-    def _drop_drafts(self, place: Place, upload: ObjectCreated, bench: Bench) -> bool:
-        """Remove what an attempt at an upload that is history now may have made of it; False to try again.
+    def _drop_drafts(self, race: RaceRef, upload: ObjectCreated, file: UploadedFile) -> Consequences | None:
+        """Discard what an attempt at an upload that is history now may have made of it.
 
         Nothing points to such pictures. Their generation is used up before: whoever is making the same ones just now
         cannot commit them, and makes them anew under other keys.
         """
-        brought = place.misplaced or bench.brought()
-        if place.race is None or not isinstance(brought, Content):
-            return True
-        photo_id = brought.photo_id(place.race)
-        photo = self._ledger.photos(place.partition, [photo_id]).get(photo_id)
-        if photo and photo.copies:
-            return True
-        used_up = used_up_generation(photo_id, photo, upload.meta)
-        if not self._ledger.save_photo(place.partition, used_up, photo):
-            return False
-        self._gallery.discard(derived_keys(place.race, photo_id, used_up.generation))
-        return True
+        if upload.meta.replay is not None or not isinstance(content := file.content, PhotoContent):
+            return Consequences()
+        photo = self._ledger.photos(race, [content.photo_id]).get(content.photo_id)
+        if photo and not photo.withdrawn:
+            return Consequences()
+        used_up = used_up_generation(content.photo_id, photo, upload.meta)
+        if not self._ledger.save_photo(race, used_up, photo):
+            return None
+        return Consequences(obsolete=derived_keys(race, used_up.photo_id, used_up.generation))
 
-    def _wait(self, place: Place, upload: ObjectCreated, record: KeyRecord | None) -> KeyRecord | None:
-        if record and record.state == "waiting" and not is_newer(upload.sequencer, than=record.sequencer):
-            return record
-        return self._ledger.wait(place.partition, upload, record)
+    def _wait(self, race: RaceRef, upload: ObjectCreated, record: KeyRecord | None) -> Consequences | None:
+        """Let an upload wait for its race; None when the race was configured meanwhile, or somebody else wrote."""
+        change = put_off(upload, record)
+        if change.record != record and not self._ledger.commit(race, change, record, {}):
+            return None
+        # Configured between our reading and our waiting? Then nobody else would release this key.
+        return Consequences() if self._ledger.race(race) is None else None
+
+    def _render(self, race: RaceRef, settings: RaceRecord, file: UploadedFile, keys: DerivedKeys) -> Look:
+        """Put the pictures made of an upload under `keys`. Raises InvalidPicture."""
+        rendition = file.rendition(watermark_text(settings.name, race.event_id))
+        self._renditions.put(keys, rendition)
+        return rendition.look
+
+    # --- a deletion, or an upload that its key alone refuses --------------------------------------------------
 
     def _withdraw(self, deletion: ObjectDeleted) -> None:
-        if place := place_of(deletion.key):
-            _until_written(deletion.key, lambda: self._try_to_withdraw(place, deletion))
+        match owner(deletion.key):
+            case (RaceRef() as race) | MisplacedKey(race=race):
+                self._settle(race, deletion, Gone())
 
-    def _try_to_withdraw(self, place: Place, deletion: ObjectDeleted) -> bool:
-        _, record = self._ledger.look_up(place.partition, deletion.key)
-        if record and is_newer(record.sequencer, than=deletion.sequencer):
-            return True
-        if record and not is_newer(deletion.sequencer, than=record.sequencer):
-            self._say_again(place, record, deletion.meta)
-            return True
-        stamp = Stamp(key=deletion.key, sequencer=deletion.sequencer, at=deletion.at)
-        return self._settle(place, stamp, Gone(), record, deletion.meta)
+    def _settle(self, race: RaceRef | None, happened: KeyEvent, content: Rejection | Gone) -> None:
+        follows = until_written(happened.key, lambda: self._try_to_settle(race, happened, content), SELDOM)
+        self._carry_out(follows, happened.meta)
 
-    def _forget_version(self, deletion: ObjectDeleted) -> None:
-        """One version is gone for good. If it is the one the key holds, its photo goes; any other is history.
+    def _try_to_settle(
+        self, race: RaceRef | None, happened: KeyEvent, content: Rejection | Gone
+    ) -> Consequences | None:
+        """Let the key hold what needs no look at a file; None to try again, since somebody else wrote meanwhile."""
+        _settings, record = self._ledger.look_up(race, happened.key)
+        if is_history(happened, record):
+            return Consequences()
+        if record and is_handled(happened, record):
+            return self._repeat(race, record)
+        photos = self._ledger.photos(race, photos_of(record))
+        return self._save(race, settle(happened, content, record=record, photos=photos), record, photos)
 
-        The key keeps the version's own sequencer, so that an upload made before this deletion, of another version,
-        still counts when it is heard later.
-        """
-        if place := place_of(deletion.key):
-            _until_written(deletion.key, lambda: self._try_to_forget_version(place, deletion))
+    # --- what both lead to ------------------------------------------------------------------------------------
 
-    def _try_to_forget_version(self, place: Place, deletion: ObjectDeleted) -> bool:
-        _, record = self._ledger.look_up(place.partition, deletion.key)
-        if record is None or record.version_id != deletion.erased_version:
-            return True
-        if record.state == "withdrawn":
-            self._say_again(place, record, deletion.meta)
-            return True
-        stamp = Stamp(key=record.key, sequencer=record.sequencer, at=record.at, version_id=record.version_id)
-        return self._settle(place, stamp, Gone(), record, deletion.meta)
+    def _save(
+        self, race: RaceRef | None, change: Change, record: KeyRecord | None, photos: Photos
+    ) -> Consequences | None:
+        """Write a change; what follows from it, or None when somebody else wrote meanwhile."""
+        if not self._ledger.commit(race, change, record, photos):
+            return None
+        changed = {photo.photo_id: photo for photo in change.photos}
+        return consequences(race, change.record, {**photos, **changed}, self._renditions.bucket, news=True)
 
-    def _settle(
-        self,
-        place: Place,
-        stamp: Stamp,
-        brought: Content | Refused | Gone,
-        record: KeyRecord | None,
-        meta: Meta,
-        bench: Bench | None = None,
-        settings: RaceRecord | None = None,
-    ) -> bool:
-        """Let the key hold what was brought, and say so; False when somebody else wrote meanwhile."""
-        race = place.race or RaceRef("", "")
-        wanted = [*concerned(record), *([brought.photo_id(race)] if isinstance(brought, Content) else [])]
-        photos = self._ledger.photos(place.partition, wanted)
-        look = None
-        if isinstance(brought, Content) and bench and settings:
-            photo = photos.get(brought.photo_id(race))
-            if photo is None or not photo.copies:
-                try:
-                    look = bench.look(
-                        race, settings, derived_keys(race, brought.photo_id(race), next_generation(photo))
-                    )
-                except InvalidPicture as error:
-                    brought = Refused(reason=error.reason, message=str(error))
-        timezone = settings.timezone if settings else "UTC"
-        change = settle(race, stamp, brought, by=meta, record=record, photos=photos, look=look, timezone=timezone)
-        if not self._ledger.commit(place.partition, change, record, photos):
-            return False
-        self._say(place, change.record, meta, photos | {photo.photo_id: photo for photo in change.photos})
-        return True
+    def _repeat(self, race: RaceRef | None, record: KeyRecord) -> Consequences:
+        """What followed when the key's newest event was handled before: it may have been left undone."""
+        photos = self._ledger.photos(race, photos_of(record))
+        return consequences(race, record, photos, self._renditions.bucket, news=False)
 
-    def _say_again(self, place: Place, record: KeyRecord, meta: Meta) -> None:
-        """Say what was said, or should have been, when the key's newest event was handled before."""
-        photos = self._ledger.photos(place.partition, concerned(record))
-        self._say(place, record, meta, photos, news=False)
+    def _carry_out(self, follows: Consequences, by: Meta) -> None:
+        self._bus.publish([caused(event, by, news=follows.news) for event in follows.events])
+        self._renditions.discard(follows.obsolete)
 
-    def _say(
-        self, place: Place, record: KeyRecord, meta: Meta, photos: Mapping[str, Photo], *, news: bool = True
-    ) -> None:
-        """Say what holds of the key and of every photo it holds or held, and drop pictures nobody points to."""
-        if place.race is None:
-            self._telemetry.logger.warning("misplaced upload of no race", key=record.key, reason=record.reason)
-            return
-        events: list[DomainEvent] = [
-            announcement(place.race, photos[photo_id], self._gallery.bucket) for photo_id in concerned(record)
-        ]
-        if refused := rejection(place.race, record):
-            events.append(refused)
-        self._bus.publish([caused(event, meta, news=news) for event in events])
-        self._gallery.discard(obsolete_keys(place.race, record, photos))
-
-    # --- races --------------------------------------------------------------------------------------------
+    # --- a race -----------------------------------------------------------------------------------------------
 
     def _configure(self, event: RaceConfigured, by: Message) -> None:
-        _until_written(str(event.race), lambda: self._try_to_configure(event, by))
-
-    def _try_to_configure(self, event: RaceConfigured, by: Message) -> bool:
         """Remember the race and let go on what waited for it; photos without a zone of their own are dated anew."""
-        known = self._ledger.race(event.race.partition)
-        if known and is_newer(known.revision, than=event.revision):
-            return True
-        race = remembered(event, known)
-        if race != known and not self._ledger.configure(event.race.partition, race, known):
-            return False
-        self._queue.send(ReleaseWaiting(**event.race._asdict()), by=by)
-        if race.earlier_timezones:
+        race = event.race
+        settings = until_written(str(race), lambda: self._remember(event), SELDOM)
+        if settings.revision != event.revision:
+            return  # later settings hold, and whoever heard them does the rest
+        self._queue.send(ReleaseWaiting(**race._asdict()), by=by)
+        if settings.earlier_timezones:
             # Whoever is still working by the old zone is done when the function's timeout has passed.
-            self._queue.send(RedatePhotos(**event.race._asdict()), by=by, delay_s=STAGE.function("intake").timeout_s)
-        return True
+            self._queue.send(RedatePhotos(**race._asdict()), by=by, delay_s=STAGE.function("intake").timeout_s)
+
+    def _remember(self, event: RaceConfigured) -> RaceRecord | None:
+        known = self._ledger.race(event.race)
+        settings = remembered(event, known)
+        return settings if settings == known or self._ledger.configure(event.race, settings, known) else None
 
     def _release(self, note: ReleaseWaiting, by: Message) -> None:
         """Send on one page of waiting uploads, then a note for the next page: a crash repeats, and loses nothing."""
         race = note.race
-        page = list(itertools.islice(self._ledger.waiting(race.partition, note.after), RELEASE_PAGE))
-        self._queue.send_all((TakeUpload(**race._asdict(), upload=upload), upload) for _position, upload in page)
+        page = self._ledger.page(Waiting, race, note.after, RELEASE_PAGE)
+        self._queue.send_all((TakeUpload(**race._asdict(), upload=one.upload), one.upload) for one in page)
         if len(page) == RELEASE_PAGE:
-            self._queue.send(ReleaseWaiting(**race._asdict(), after=page[-1][0]), by=by)
+            self._queue.send(ReleaseWaiting(**race._asdict(), after=page[-1].place(race).sort_key), by=by)
 
     def _redate(self, note: RedatePhotos, by: Message) -> None:
         """Date one page of photos by the race's time zone, and say all of them that depend on it."""
-        race, meta = note.race, by.meta
-        settings = self._ledger.race(race.partition)
+        race = note.race
+        settings = self._ledger.race(race)
         if settings is None:
             return
-        page = list(itertools.islice(self._ledger.all_photos(race.partition, note.after), REDATE_PAGE))
-        dated = [self._dated(race, photo, settings.timezone, meta) for _position, photo in page if photo.floating]
-        self._bus.publish(
-            caused(announcement(race, photo, self._gallery.bucket), meta, news=changed) for photo, changed in dated
-        )
+        page = self._ledger.page(UploadedPhoto, race, note.after, REDATE_PAGE)
+        floating = [photo.photo_id for photo in page if photo.floating]
+        self._bus.publish([self._date(race, photo_id, settings.timezone, by.meta) for photo_id in floating])
         if len(page) == REDATE_PAGE:
-            self._queue.send(RedatePhotos(**race._asdict(), after=page[-1][0]), by=by)
+            self._queue.send(RedatePhotos(**race._asdict(), after=page[-1].place(race).sort_key), by=by)
 
-    def _dated(self, race: RaceRef, photo: Photo, timezone: str, meta: Meta) -> tuple[Photo, bool]:
-        """The photo as it is by the time zone now, and whether that had to be changed."""
-        latest, changed = photo, False
+    def _date(self, race: RaceRef, photo_id: str, timezone: str, by: Meta) -> Envelope:
+        """What is to be said of a photo that is dated by this time zone from now on."""
 
-        def written() -> bool:
-            nonlocal latest, changed
-            held = self._ledger.photos(race.partition, [photo.photo_id])[photo.photo_id]
-            changed = held.floating and held.timezone != timezone
-            latest = counted_up(msgspec.structs.replace(held, timezone=timezone), meta) if changed else held
-            return not changed or self._ledger.save_photo(race.partition, latest, held)
+        def attempt() -> Envelope | None:
+            held = self._ledger.photos(race, [photo_id])[photo_id]
+            photo = dated(held, timezone, by)
+            if photo != held and not self._ledger.save_photo(race, photo, held):
+                return None
+            return caused(announcement(race, photo, self._renditions.bucket), by, news=photo != held)
 
-        _until_written(photo.photo_id, written)
-        return latest, changed
-
-
-class Bench:
-    """One upload being worked on: fetched once and rendered once, however often its write is tried."""
-
-    def __init__(self, upload: ObjectCreated, photographs: Photographs, gallery: Gallery) -> None:
-        self._upload = upload
-        self._photographs = photographs
-        self._gallery = gallery
-        self._body = b""
-        self._brought: Content | Refused | Gone | None = None
-        self._rendition: Rendition | None = None
-
-    def brought(self) -> Content | Refused | Gone:
-        """What the upload brings, by its bytes."""
-        if self._brought is None:
-            self._brought = self._fetch()
-        return self._brought
-
-    def _fetch(self) -> Content | Refused | Gone:
-        try:
-            raw = self._photographs.fetch(self._upload)
-        except InvalidPicture as error:
-            return Refused(reason=error.reason, message=str(error))
-        if isinstance(raw, Gone):
-            return raw
-        self._body = raw.body
-        return Content(
-            bucket=self._upload.bucket, sha256=hashlib.sha256(raw.body).hexdigest(), photographer=raw.photographer
-        )
-
-    def look(self, race: RaceRef, settings: RaceRecord, keys: tuple[str, str, str]) -> Look:
-        """Render the upload and put the pictures under `keys`. Raises InvalidPicture."""
-        if self._rendition is None:
-            watermark = watermark_text(settings.name, race.event_id)
-            self._rendition = render(self._body, self._upload.key, watermark)
-            self._body = b""
-        self._gallery.put(keys, self._rendition)
-        return self._rendition.look
-
-
-def _until_written(what: str, attempt: Callable[[], bool]) -> None:
-    """Try until `attempt` says that it is done. Raises Conflict when others were first too often."""
-    for _ in range(ATTEMPTS):
-        if attempt():
-            return
-    raise Conflict(f"{what} is being written by too many at once.")
+        return until_written(photo_id, attempt, SELDOM)
 
 
 handler = worker.each(
@@ -358,9 +248,9 @@ handler = worker.each(
     "intake",
     lambda here: (
         Intake(
-            ledger=Ledger(here.table),
-            photographs=Photographs(here.client("s3")),
-            gallery=Gallery(here.client("s3"), here.environment.derived_bucket),
+            ledger=Ledger(here.records),
+            s3=here.client("s3"),
+            renditions=Renditions(here.client("s3"), here.environment.derived_bucket),
             bus=here.bus,
             queue=here.queue,
             telemetry=here.telemetry,

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from services.races.domain import Import, read_file, rejection
+from services.races.domain.files import Checked, announcement, check_file, refused
 from services.races.edges import Files, Races
+from services.races.records import RosterHeld
 from services.races.stage import STAGE
-from shared.contracts.errors import Conflict, InvalidInput, InvalidKey, InvalidMessage
-from shared.contracts.events import RosterImported, caused
+from shared.contracts.errors import InvalidKey, InvalidMessage, InvalidUpload
+from shared.contracts.events import Envelope, caused
 from shared.contracts.keys import KeyKind, RaceRef, parse_key
 from shared.contracts.messages import Message, ObjectCreated
 from shared.kit import worker
 from shared.kit.bus import EventBus
-
-ATTEMPTS = 5  # optimistic writes before the message goes back to the queue
+from shared.kit.optimistic import SELDOM, until_written
 
 
 class Intake:
     """What the races stage does with each message."""
 
-    def __init__(self, races: Races, files: Files, bus: EventBus, derived_bucket: str) -> None:
+    def __init__(self, races: Races, files: Files, bus: EventBus) -> None:
         self._races = races
         self._files = files
         self._bus = bus
-        self._derived_bucket = derived_bucket
 
     def handle(self, message: Message) -> None:
         """Take in an upload; raises InvalidMessage for anything else."""
@@ -33,48 +32,42 @@ class Intake:
         except InvalidKey:
             return  # a file of this name among the photos: the ingest stage says what is wrong with it
         if race is not None and kind in (KeyKind.RACE_FILE, KeyKind.ROSTER_FILE):
-            self._take_in(race, filename, message)
+            said = until_written(message.key, lambda: self._try_to_take_in(race, filename, message), SELDOM)
+            self._bus.publish(said)
 
-    def _take_in(self, race: RaceRef, filename: str, upload: ObjectCreated) -> None:
-        taken: Import | None = None
-        for _ in range(ATTEMPTS):
-            known = self._races.load(race, filename)
-            if said := known.said_about(upload.sequencer):
-                self._bus.publish([caused(said, upload.meta, news=False)])
-                return
-            if known.outdates(upload.sequencer):
-                return
-            taken = taken or self._read(race, filename, upload)
-            if taken is None:
-                return
-            if self._races.save(race, filename, taken.event, known):
-                if known.learn(taken.event).said_about(upload.sequencer):
-                    self._bus.publish([caused(taken.event, upload.meta)])
-                return
-        raise Conflict(f"{upload.key} is being written by too many at once.")
+    def _try_to_take_in(self, race: RaceRef, filename: str, upload: ObjectCreated) -> list[Envelope] | None:
+        """Keep what an upload comes to; what is to be said of it, or None to try again: somebody else wrote."""
+        known = self._races.load(race, filename)
+        if kept := known.of(upload.sequencer):
+            return [caused(announcement(race, kept), upload.meta, news=False)]
+        if known.outdates(upload.sequencer):
+            return []
+        checked = self._check(race, filename, upload)
+        if checked is None:
+            return []
+        if not self._races.save(race, checked, known):
+            return None
+        kept = known.learn(checked).of(upload.sequencer)
+        return [caused(announcement(race, kept), upload.meta)] if kept else []
 
-    def _read(self, race: RaceRef, filename: str, upload: ObjectCreated) -> Import | None:
+    def _check(self, race: RaceRef, filename: str, upload: ObjectCreated) -> Checked | None:
+        """Read an upload and check it, and write a roster's claim check; None when the upload is gone."""
         try:
             body = self._files.read(upload, filename)
-        except InvalidInput as error:
-            return Import(event=rejection(race, filename, error, upload.sequencer))
+        except InvalidUpload as error:
+            return refused(filename, error, upload.sequencer)
         if body is None:
             return None
-        taken = read_file(race, filename, body, upload.sequencer, self._derived_bucket)
-        if isinstance(taken.event, RosterImported) and taken.roster is not None:
-            self._files.write_roster(taken.event.roster.key, taken.roster)
-        return taken
+        checked = check_file(race, filename, body, upload.sequencer, self._files.derived_bucket)
+        if isinstance(checked.held, RosterHeld) and checked.roster is not None:
+            self._files.write_roster(checked.held.roster.key, checked.roster)
+        return checked
 
 
 handler = worker.each(
     STAGE,
     "intake",
     lambda here: (
-        Intake(
-            Races(here.table),
-            Files(here.client("s3"), here.environment.derived_bucket),
-            here.bus,
-            here.environment.derived_bucket,
-        ).handle
+        Intake(Races(here.records), Files(here.client("s3"), here.environment.derived_bucket), here.bus).handle
     ),
 )

@@ -1,0 +1,1 @@
+"""What prints pages of docs/ from contracts and cards."""

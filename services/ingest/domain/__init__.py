@@ -1,0 +1,1 @@
+"""The rules of the ingest stage: pure, so that any order of events can be tried in a moment."""
