@@ -6,6 +6,7 @@ A stage's `records.py` subclasses Record. Everybody else reads the stage's table
 
 from __future__ import annotations
 
+import functools
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ class PhotoProgress(Record, frozen=True, kw_only=True):
         return frozenset()
 
 
-def _parts(pattern: str) -> list[tuple[str, str | None, str]]:
+@functools.cache
+def _parts(pattern: str) -> tuple[tuple[str, str | None, str], ...]:
     """The pattern taken apart: literal text, the field after it (None at the end), and its format."""
-    return [(literal, field, form or "") for literal, field, form, _ in string.Formatter().parse(pattern)]
+    return tuple((literal, field, form or "") for literal, field, form, _ in string.Formatter().parse(pattern))

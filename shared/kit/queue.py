@@ -28,6 +28,14 @@ class OwnQueue:
         """Send a note that follows from the message `by`, to be seen after `delay_s` seconds (at most 900)."""
         self._client.send_message(QueueUrl=self._url, MessageBody=_body(note, by), DelaySeconds=delay_s)
 
+    def send_now_and_after(self, note: Note, *, by: Message, seconds: int) -> None:
+        """Send a note now, and once more for when whoever works by what held before is done, after `seconds`.
+
+        That is the function's timeout: by then all who read before what the first note follows from have ended.
+        """
+        self.send(note, by=by)
+        self.send(note, by=by, delay_s=seconds)
+
     def send_all(self, following: Iterable[tuple[Note, Message]]) -> None:
         """Send notes, each with the message it follows from, ten a request.
 

@@ -50,13 +50,13 @@ class Records:
         items = self._table.batch_get((at.key for at in places), only=_fields({at.kind for at in places}))
         return Found({(item["PK"], item["SK"]): item for item in items})
 
-    def query(self, kind: type[R], where: RaceRef | str, *values: object, after: R | None = None) -> Iterator[R]:
+    def query(self, kind: type[R], where: RaceRef | str, *values: object, after: At[R] | None = None) -> Iterator[R]:
         """A race's (or partition's) records of a kind in the order of their keys, of which the first values are these.
 
-        With `after` only those behind that record.
+        With `after` only those behind that place.
         """
         partition = where.partition if isinstance(where, RaceRef) else where
-        start = None if after is None else after.place(partition).sort_key
+        start = None if after is None else after.sort_key
         for item in self._table.query(partition, kind.prefix(*values), after=start, only=_fields({kind})):
             yield msgspec.convert(item, kind)
 
