@@ -15,8 +15,9 @@ from services.faces.functions.identity import Resolver
 from services.faces.functions.index import Indexer
 from services.faces.stage import STAGE as FACES
 from services.faces.state import Identity
-from services.ocr.edges import Photos, Rosters, TextDetector
-from services.ocr.functions.read import Reader
+from services.ocr.edges import Rosters, TextDetector
+from services.ocr.functions import read
+from services.ocr.reader import Reader
 from services.ocr.stage import STAGE as OCR
 from shared.contracts import messages
 from shared.contracts.events import (
@@ -40,6 +41,7 @@ from shared.contracts.messages import Message
 from shared.contracts.race import RaceSettings, Roster, Runner, digest
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
+from shared.kit.records import Records
 from tests.fakes import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
 from tests.memory import Crash, MemoryTable, Workers
 
@@ -92,7 +94,7 @@ class Pipeline:
         bus = EventBus(FakeEvents(self._said, step), "bus")  # type: ignore[arg-type]
         collections = Collections(rekognition, "dev")
         self.reader = Reader(
-            photos=Photos(self.ocr_table),
+            records=Records(self.ocr_table),
             detector=TextDetector(rekognition),
             rosters=Rosters(rosters),
             bus=bus,
@@ -166,7 +168,7 @@ class Pipeline:
                     self.indexer.handle(message)
             case _:
                 for message in batch:
-                    self.reader.handle(message)
+                    read.handle(self.reader, message)
 
     def run(self) -> None:
         """Deliver everything in order, one by one; notes that were to wait come when nothing else is left."""

@@ -18,7 +18,8 @@ from services.faces.domain import Bibs, Correction, Match, Observed, link_bibs, 
 from services.faces.edges import Identities
 from services.faces.notes import SearchPhoto
 from services.faces.rounds import PATIENCE_S
-from services.ocr.domain import Word, read_bibs
+from services.ocr.domain.bibs import read_bibs
+from services.ocr.records import Word
 from shared.contracts import keys, messages
 from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef

@@ -15,7 +15,7 @@ from bench.recorded import PHOTOS_OF_A_RUNNER, Race, Recording, picture, race_of
 from local.runtime import Ports
 from services.faces.domain import Bibs, Observed, link_bibs, needs_search
 from services.faces.edges import Collections
-from services.ocr.domain import read_bibs
+from services.ocr.domain.bibs import read_bibs
 from services.ocr.edges import TextDetector
 from shared.contracts.events import ImageRef
 from shared.contracts.keys import RaceRef, photo_id, processed_key
