@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 from greenlet import greenlet
 
-from services.faces.edges import Collections, FaceIndex, Identities, Rounds
-from services.faces.functions.identity import Resolver
-from services.faces.functions.index import Indexer
+from services.faces.edges import Collections
+from services.faces.functions import identity, index
+from services.faces.indexer import Indexer
+from services.faces.records import IdentifiedPhoto
+from services.faces.resolver import Resolver
 from services.faces.stage import STAGE as FACES
-from services.faces.state import Identity
 from services.ocr.edges import Rosters, TextDetector
 from services.ocr.functions import read
 from services.ocr.reader import Reader
@@ -101,11 +102,10 @@ class Pipeline:
             queue=self._queue("ocr"),
         )
         self.indexer = Indexer(
-            index=FaceIndex(self.faces_table), collections=collections, bus=bus, queue=self._queue("index")
+            records=Records(self.faces_table), collections=collections, bus=bus, queue=self._queue("index")
         )
         self.resolver = Resolver(
-            identities=Identities(self.faces_table),
-            rounds=Rounds(self.faces_table),
+            records=Records(self.faces_table),
             collections=collections,
             bus=bus,
             queue=self._queue("identity"),
@@ -162,10 +162,10 @@ class Pipeline:
         """Give a function some messages, as its handler would."""
         match function:
             case "identity":
-                self.resolver.handle(batch)
+                identity.handle(self.resolver, batch)
             case "index":
                 for message in batch:
-                    self.indexer.handle(message)
+                    index.handle(self.indexer, message)
             case _:
                 for message in batch:
                     read.handle(self.reader, message)
@@ -210,13 +210,9 @@ class Pipeline:
 
         self.workers.begin(work)
 
-    def outcomes(self) -> dict[str, Identity]:
+    def outcomes(self, race: RaceRef = RACE) -> dict[str, IdentifiedPhoto]:
         """What identity holds, by photo."""
-        items = self.faces_table.query(RACE.partition, "IDENTITY#")
-        return {photo_id: found for (_, photo_id), found in self._load([item["photo_id"] for item in items]).items()}
-
-    def _load(self, photo_ids: list[str]) -> dict[tuple[RaceRef, str], Identity]:
-        return Identities(self.faces_table).load((RACE, photo_id) for photo_id in photo_ids)
+        return {photo.photo_id: photo for photo in Records(self.faces_table).query(IdentifiedPhoto, race)}
 
 
 def configured(*, faces: bool = True, revision: str = "01", **settings: Any) -> RaceConfigured:

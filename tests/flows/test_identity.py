@@ -13,17 +13,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.faces import batch
-from services.faces.domain import Bibs, Correction, Match, Observed, link_bibs, needs_search, resolve
-from services.faces.edges import Identities
+from services.faces import searches as searches_module
+from services.faces.domain.links import link_bibs, needs_search
+from services.faces.domain.matches import MatchingFace
+from services.faces.domain.votes import resolve
 from services.faces.notes import SearchPhoto
-from services.faces.rounds import PATIENCE_S
+from services.faces.records import Bibs, Correction, EarlyPhoto, IdentifiedPhoto, NewPhoto
+from services.faces.search_scheduler import PATIENCE_S
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import Word
 from shared.contracts import keys, messages
 from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
+from shared.kit.records import Records
 from tests.fakes import Seen
 from tests.flows.pipeline import (
     CARDS,
@@ -140,7 +143,8 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
         words = [Word(text=text, confidence=confidence, box=box) for text, confidence, box in words_of(people)]
         read = read_bibs(words, settings_then, frozenset(story.rosters[-1]))
         seen = people if story.switches[-1] else []
-        observed[photo] = Observed(
+        observed[photo] = IdentifiedPhoto(
+            photo_id=photo,
             bibs=Bibs(readings=read.readings, suggestions=read.suggestions),
             faces=tuple(Face(face_id=f"{photo}/{n}", box=place(n)[0], confidence=99.5) for n in range(len(seen))),
             corrections=_latest_corrections(story, photo),
@@ -150,7 +154,7 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
     apart = _told_apart(story)
     result: dict[str, tuple[MatchedRunner, ...]] = {}
     for photo in here:
-        matches: dict[str, list[Match]] = {}
+        matches: dict[str, list[MatchingFace]] = {}
         for n, face in enumerate(observed[photo].faces):
             for other_photo in here:
                 for m, other in enumerate(observed[other_photo].faces):
@@ -159,9 +163,9 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
                     known = needs_search(links[photo].get(face.face_id)) or needs_search(link)
                     cut = frozenset({(photo, n), (other_photo, m)}) in apart
                     if photo != other_photo and similarity >= 80 and known and not cut:
-                        found = Match(photo_id=other_photo, similarity=similarity, link=link)
+                        found = MatchingFace(photo_id=other_photo, similarity=similarity, link=link)
                         matches.setdefault(face.face_id, []).append(found)
-        result[photo] = resolve(observed[photo], matches, photo)
+        result[photo] = resolve(observed[photo], matches)
     return result
 
 
@@ -282,8 +286,8 @@ def check(pipeline: Pipeline, story: Story) -> None:
     for outcome in outcomes.values():
         for face_id, found in outcome.matches.items():
             assert {face_id, *found} <= faces
-    assert not list(pipeline.faces_table.query(RACE.partition, "NEW#"))
-    assert not list(pipeline.faces_table.query(RACE.partition, "EARLY#"))
+    for kind in (NewPhoto, EarlyPhoto):
+        assert not list(Records(pipeline.faces_table).query(kind, RACE))
 
 
 def _told(runners: tuple[MatchedRunner, ...]) -> list[tuple[object, ...]]:
@@ -459,7 +463,7 @@ def faces_in(photo: str) -> FacesIndexed:
 
 
 def test_a_neighbour_that_changes_while_a_photo_is_worked_out_is_not_missed(pipeline: Pipeline) -> None:
-    # Mutation: Work._still_holds always True. The neighbour's note finds the photo as it was, and changes nothing.
+    # Mutation: UnitOfWork._still_holds always True. The neighbour's note finds the photo as it was: nothing changes.
     pipeline.rekognition.collections[keys.collection_id("dev", RACE)] = {
         f"face-{photo}": (photo, Seen("ann", place(0)[0])) for photo in ("hidden", "other")
     }
@@ -568,7 +572,7 @@ def test_races_of_one_organizer_with_the_same_bibs_stay_apart(pipeline: Pipeline
     pipeline.hear(*events, *(msgspec.structs.replace(event, event_id="half") for event in elsewhere))
     pipeline.run()
     half = RaceRef(RACE.organizer_id, "half")
-    (other,) = Identities(pipeline.faces_table).load([(half, "other")]).values()
+    (other,) = pipeline.outcomes(half).values()
     assert who(pipeline, "one") == {"11": "confirmed"}
     assert other.complete and other.runners == () and other.matches == {}
     assert len(pipeline.rekognition.collections) == 2
@@ -623,7 +627,7 @@ def test_a_runner_with_very_many_photos_is_found_in_all_of_them(pipeline: Pipeli
 
 
 def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MOST_SEARCHES", 3)
+    monkeypatch.setattr(searches_module, "MOST_SEARCHES", 3)
     race = {f"photo{n}": [Person(name, "") for name in NAMES[:2]] for n in range(4)}
     all_told(pipeline, race)
     before = searches(pipeline)
