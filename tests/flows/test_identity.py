@@ -22,7 +22,7 @@ from services.faces.records import Bibs, Correction, EarlyPhoto, IdentifiedPhoto
 from services.faces.search_scheduler import PATIENCE_S
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import Word
-from shared.contracts import keys, messages
+from shared.contracts import keys
 from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
@@ -37,6 +37,7 @@ from tests.flows.pipeline import (
     corrected,
     ingested,
     match_cut,
+    parsed,
     roster_imported,
     withdrawn,
 )
@@ -475,7 +476,7 @@ def test_a_neighbour_that_changes_while_a_photo_is_worked_out_is_not_missed(pipe
     pipeline.hear(corrected("hidden", "11", revision=2))  # by the other photo, the face wears it
     (correction,) = pipeline.pending
     pipeline.pending.clear()
-    worker = pipeline.workers.begin(lambda: pipeline.handle("identity", [messages.parse(correction.body)]))
+    worker = pipeline.workers.begin(lambda: pipeline.handle("identity", [parsed(correction)]))
     pipeline.workers.until(worker, "TransactWriteItems")
     pipeline.hear(read_in("other", "22", 2))  # it does not any more
     pipeline.run()
@@ -492,12 +493,12 @@ def test_a_photo_that_was_being_kept_when_its_race_was_configured_is_looked_at_a
     pipeline.hear(roster_imported(pipeline.rosters, ROSTER), ingested("one"))
     arrival = next(each for each in pipeline.pending if each.function == "index")
     pipeline.pending.remove(arrival)
-    worker = pipeline.workers.begin(lambda: pipeline.handle("index", [messages.parse(arrival.body)]))
+    worker = pipeline.workers.begin(lambda: pipeline.handle("index", [parsed(arrival)]))
     pipeline.workers.until(worker, "PutItem")
     pipeline.hear(configured())
     while ready := [each for each in pipeline.pending if each.ready]:
         pipeline.pending.remove(ready[0])
-        pipeline.handle(ready[0].function, [messages.parse(ready[0].body)])
+        pipeline.handle(ready[0].function, [parsed(ready[0])])
     pipeline.workers.until(worker, "the end")
     pipeline.run()
     assert pipeline.outcomes()["one"].complete
@@ -636,7 +637,8 @@ def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.Mo
     ]
     pipeline.handle("identity", list(notes))
     assert searches(pipeline) - before == 2
-    assert [each.body for each in pipeline.pending] == [note.to_json() for note in notes[1:]]
+    put_off = [msgspec.structs.replace(note, hops=2) for note in notes[1:]]
+    assert [each.body for each in pipeline.pending] == [note.to_json() for note in put_off]
 
 
 def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_the_table_was_lost(
@@ -668,7 +670,7 @@ def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipel
     pipeline.hear(ingested("late"))
     deliver_all_but_looks(pipeline)
     for look in looks:  # of before the news: no quiet, and nobody waited long by their time
-        pipeline.handle(look.function, [messages.parse(look.body)])
+        pipeline.handle(look.function, [parsed(look)])
     assert searches(pipeline) == 0
     first, *_ = pipeline.pending
     pipeline.clock += 1000
@@ -676,7 +678,7 @@ def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipel
     pipeline.hear(ingested("later"))
     deliver_all_but_looks(pipeline)
     pipeline.pending.remove(first)
-    pipeline.handle(first.function, [messages.parse(first.body)])
+    pipeline.handle(first.function, [parsed(first)])
     deliver_all_but_looks(pipeline)
     assert searches(pipeline) == 1
     assert who(pipeline, "hidden") == {"11": "inferred"}
@@ -687,7 +689,7 @@ def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipel
 def deliver_all_but_looks(pipeline: Pipeline) -> None:
     while others := [each for each in pipeline.pending if '"match-race"' not in each.body and each.ready]:
         pipeline.pending.remove(others[0])
-        pipeline.handle(others[0].function, [messages.parse(others[0].body)])
+        pipeline.handle(others[0].function, [parsed(others[0])])
 
 
 # --- replay ---------------------------------------------------------------------------------------------------

@@ -14,11 +14,10 @@ from tests.flows.pipeline import (
     corrected,
     ingested,
     match_cut,
-    parsed,
     roster_imported,
     withdrawn,
 )
-from tests.flows.test_identity import ROSTER, Person, paint, place
+from tests.flows.test_identity import ROSTER, Person, deliver_all_but_looks, paint, place
 from tests.memory import MemoryTable
 
 Items = dict[str, dict[str, Any]]
@@ -206,9 +205,7 @@ def test_photos_that_wait_for_a_round_are_kept_by_the_time_of_their_news() -> No
     pipeline = Pipeline()
     paint(pipeline, {"one": [Person("ann", "")]})
     pipeline.hear(configured(), ingested("one"))
-    while others := [each for each in pipeline.pending if '"match-race"' not in each.body and each.ready]:
-        pipeline.pending.remove(others[0])
-        pipeline.handle(others[0].function, [parsed(others[0])])
+    deliver_all_but_looks(pipeline)
     waiting = {sk: item for sk, item in kept(pipeline.faces_table).items() if sk.startswith("NEW#")}
     assert waiting == {"NEW#000000000000002#one": {"at": 2, "photo_id": "one"}}
 
