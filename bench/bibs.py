@@ -21,7 +21,8 @@ import numpy as np
 from rapidocr import RapidOCR
 
 from bench.labelled import f1, pixels, rows, share
-from services.ocr.domain import Word, read_bibs
+from services.ocr.domain.bibs import read_bibs
+from services.ocr.records import Word
 from shared.contracts.bibs import BibRules, canonical
 from shared.contracts.events import Box
 from shared.contracts.race import RaceSettings

@@ -37,7 +37,7 @@ MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles
 EARLY = 0.02  # where chance rules, the share of deliveries before which delays run out while others still wait
 
 # What remembers the way a table came to be as it is: how often something changed, when it was planned, and which of two
-# sure faces knows of the other, of which nothing is made (see services/faces/domain.py).
+# sure faces knows of the other, of which nothing is made (see services/faces/domain/).
 WAYS = {
     "revision", "photo_revision", "ingest_revision", "match_revision", "withdrawn_revision", "bibs_revision",
     "faces_revision", "generation", "former", "version", "matches",

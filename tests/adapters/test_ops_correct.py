@@ -16,7 +16,9 @@ from ops.look.photo import Photo, find
 from ops.race import correct
 from ops.race.correct import bib_correction, match_cut, say
 from ops.reach.target import Target
-from services.faces.state import Identity, concerns, conclude, learn
+from services.faces.domain.evidence import concerns, learn
+from services.faces.domain.votes import conclude
+from services.faces.records import IdentifiedPhoto
 from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import BibCorrected, Envelope, MatchCut
@@ -81,7 +83,8 @@ def listening(race: tuple[Target, World], target: Target) -> Iterator[Heard]:
 def follow(world: World, target: Target, event: Any) -> None:
     for photo_id in concerns(event):
         item = target.table("faces").get(RACE.partition, f"IDENTITY#{photo_id}")
-        held = msgspec.convert({name: value for name, value in (item or {}).items() if name != "runners"}, Identity)
+        known = {name: value for name, value in (item or {}).items() if name != "runners"}
+        held = msgspec.convert(known, IdentifiedPhoto)
         now = conclude(learn(event, photo_id, held), {})
         attributes = {name: value for name, value in msgspec.structs.asdict(now).items() if name != "photo_id"}
         put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **attributes)

@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 from greenlet import greenlet
 
-from services.faces.edges import Collections, FaceIndex, Identities, Rounds
-from services.faces.functions.identity import Resolver
-from services.faces.functions.index import Indexer
+from services.faces.edges import Collections
+from services.faces.functions import identity, index
+from services.faces.indexer import Indexer
+from services.faces.records import IdentifiedPhoto
+from services.faces.resolver import Resolver
 from services.faces.stage import STAGE as FACES
-from services.faces.state import Identity
-from services.ocr.edges import Photos, Rosters, TextDetector
-from services.ocr.functions.read import Reader
+from services.ocr.edges import Rosters, TextDetector
+from services.ocr.functions import read
+from services.ocr.reader import Reader
 from services.ocr.stage import STAGE as OCR
 from shared.contracts import messages
 from shared.contracts.events import (
@@ -40,6 +42,7 @@ from shared.contracts.messages import Message
 from shared.contracts.race import RaceSettings, Roster, Runner, digest
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
+from shared.kit.records import Records
 from tests.fakes import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
 from tests.memory import Crash, MemoryTable, Workers
 
@@ -92,18 +95,17 @@ class Pipeline:
         bus = EventBus(FakeEvents(self._said, step), "bus")  # type: ignore[arg-type]
         collections = Collections(rekognition, "dev")
         self.reader = Reader(
-            photos=Photos(self.ocr_table),
+            records=Records(self.ocr_table),
             detector=TextDetector(rekognition),
             rosters=Rosters(rosters),
             bus=bus,
             queue=self._queue("ocr"),
         )
         self.indexer = Indexer(
-            index=FaceIndex(self.faces_table), collections=collections, bus=bus, queue=self._queue("index")
+            records=Records(self.faces_table), collections=collections, bus=bus, queue=self._queue("index")
         )
         self.resolver = Resolver(
-            identities=Identities(self.faces_table),
-            rounds=Rounds(self.faces_table),
+            records=Records(self.faces_table),
             collections=collections,
             bus=bus,
             queue=self._queue("identity"),
@@ -160,13 +162,13 @@ class Pipeline:
         """Give a function some messages, as its handler would."""
         match function:
             case "identity":
-                self.resolver.handle(batch)
+                identity.handle(self.resolver, batch)
             case "index":
                 for message in batch:
-                    self.indexer.handle(message)
+                    index.handle(self.indexer, message)
             case _:
                 for message in batch:
-                    self.reader.handle(message)
+                    read.handle(self.reader, message)
 
     def run(self) -> None:
         """Deliver everything in order, one by one; notes that were to wait come when nothing else is left."""
@@ -208,13 +210,9 @@ class Pipeline:
 
         self.workers.begin(work)
 
-    def outcomes(self) -> dict[str, Identity]:
+    def outcomes(self, race: RaceRef = RACE) -> dict[str, IdentifiedPhoto]:
         """What identity holds, by photo."""
-        items = self.faces_table.query(RACE.partition, "IDENTITY#")
-        return {photo_id: found for (_, photo_id), found in self._load([item["photo_id"] for item in items]).items()}
-
-    def _load(self, photo_ids: list[str]) -> dict[tuple[RaceRef, str], Identity]:
-        return Identities(self.faces_table).load((RACE, photo_id) for photo_id in photo_ids)
+        return {photo.photo_id: photo for photo in Records(self.faces_table).query(IdentifiedPhoto, race)}
 
 
 def configured(*, faces: bool = True, revision: str = "01", **settings: Any) -> RaceConfigured:

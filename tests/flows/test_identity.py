@@ -13,16 +13,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.faces import batch
-from services.faces.domain import Bibs, Correction, Match, Observed, link_bibs, needs_search, resolve
-from services.faces.edges import Identities
+from services.faces import searches as searches_module
+from services.faces.domain.links import link_bibs, needs_search
+from services.faces.domain.matches import MatchingFace
+from services.faces.domain.votes import resolve
 from services.faces.notes import SearchPhoto
-from services.faces.rounds import PATIENCE_S
-from services.ocr.domain import Word, read_bibs
-from shared.contracts import keys, messages
+from services.faces.records import Bibs, Correction, EarlyPhoto, IdentifiedPhoto, NewPhoto
+from services.faces.search_scheduler import PATIENCE_S
+from services.ocr.domain.bibs import read_bibs
+from services.ocr.records import Word
+from shared.contracts import keys
 from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
+from shared.kit.records import Records
 from tests.fakes import Seen
 from tests.flows.pipeline import (
     CARDS,
@@ -33,6 +37,7 @@ from tests.flows.pipeline import (
     corrected,
     ingested,
     match_cut,
+    parsed,
     roster_imported,
     withdrawn,
 )
@@ -139,7 +144,8 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
         words = [Word(text=text, confidence=confidence, box=box) for text, confidence, box in words_of(people)]
         read = read_bibs(words, settings_then, frozenset(story.rosters[-1]))
         seen = people if story.switches[-1] else []
-        observed[photo] = Observed(
+        observed[photo] = IdentifiedPhoto(
+            photo_id=photo,
             bibs=Bibs(readings=read.readings, suggestions=read.suggestions),
             faces=tuple(Face(face_id=f"{photo}/{n}", box=place(n)[0], confidence=99.5) for n in range(len(seen))),
             corrections=_latest_corrections(story, photo),
@@ -149,7 +155,7 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
     apart = _told_apart(story)
     result: dict[str, tuple[MatchedRunner, ...]] = {}
     for photo in here:
-        matches: dict[str, list[Match]] = {}
+        matches: dict[str, list[MatchingFace]] = {}
         for n, face in enumerate(observed[photo].faces):
             for other_photo in here:
                 for m, other in enumerate(observed[other_photo].faces):
@@ -158,9 +164,9 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
                     known = needs_search(links[photo].get(face.face_id)) or needs_search(link)
                     cut = frozenset({(photo, n), (other_photo, m)}) in apart
                     if photo != other_photo and similarity >= 80 and known and not cut:
-                        found = Match(photo_id=other_photo, similarity=similarity, link=link)
+                        found = MatchingFace(photo_id=other_photo, similarity=similarity, link=link)
                         matches.setdefault(face.face_id, []).append(found)
-        result[photo] = resolve(observed[photo], matches, photo)
+        result[photo] = resolve(observed[photo], matches)
     return result
 
 
@@ -281,8 +287,8 @@ def check(pipeline: Pipeline, story: Story) -> None:
     for outcome in outcomes.values():
         for face_id, found in outcome.matches.items():
             assert {face_id, *found} <= faces
-    assert not list(pipeline.faces_table.query(RACE.partition, "NEW#"))
-    assert not list(pipeline.faces_table.query(RACE.partition, "EARLY#"))
+    for kind in (NewPhoto, EarlyPhoto):
+        assert not list(Records(pipeline.faces_table).query(kind, RACE))
 
 
 def _told(runners: tuple[MatchedRunner, ...]) -> list[tuple[object, ...]]:
@@ -458,7 +464,7 @@ def faces_in(photo: str) -> FacesIndexed:
 
 
 def test_a_neighbour_that_changes_while_a_photo_is_worked_out_is_not_missed(pipeline: Pipeline) -> None:
-    # Mutation: Work._still_holds always True. The neighbour's note finds the photo as it was, and changes nothing.
+    # Mutation: UnitOfWork._still_holds always True. The neighbour's note finds the photo as it was: nothing changes.
     pipeline.rekognition.collections[keys.collection_id("dev", RACE)] = {
         f"face-{photo}": (photo, Seen("ann", place(0)[0])) for photo in ("hidden", "other")
     }
@@ -470,7 +476,7 @@ def test_a_neighbour_that_changes_while_a_photo_is_worked_out_is_not_missed(pipe
     pipeline.hear(corrected("hidden", "11", revision=2))  # by the other photo, the face wears it
     (correction,) = pipeline.pending
     pipeline.pending.clear()
-    worker = pipeline.workers.begin(lambda: pipeline.handle("identity", [messages.parse(correction.body)]))
+    worker = pipeline.workers.begin(lambda: pipeline.handle("identity", [parsed(correction)]))
     pipeline.workers.until(worker, "TransactWriteItems")
     pipeline.hear(read_in("other", "22", 2))  # it does not any more
     pipeline.run()
@@ -487,12 +493,12 @@ def test_a_photo_that_was_being_kept_when_its_race_was_configured_is_looked_at_a
     pipeline.hear(roster_imported(pipeline.rosters, ROSTER), ingested("one"))
     arrival = next(each for each in pipeline.pending if each.function == "index")
     pipeline.pending.remove(arrival)
-    worker = pipeline.workers.begin(lambda: pipeline.handle("index", [messages.parse(arrival.body)]))
+    worker = pipeline.workers.begin(lambda: pipeline.handle("index", [parsed(arrival)]))
     pipeline.workers.until(worker, "PutItem")
     pipeline.hear(configured())
     while ready := [each for each in pipeline.pending if each.ready]:
         pipeline.pending.remove(ready[0])
-        pipeline.handle(ready[0].function, [messages.parse(ready[0].body)])
+        pipeline.handle(ready[0].function, [parsed(ready[0])])
     pipeline.workers.until(worker, "the end")
     pipeline.run()
     assert pipeline.outcomes()["one"].complete
@@ -567,7 +573,7 @@ def test_races_of_one_organizer_with_the_same_bibs_stay_apart(pipeline: Pipeline
     pipeline.hear(*events, *(msgspec.structs.replace(event, event_id="half") for event in elsewhere))
     pipeline.run()
     half = RaceRef(RACE.organizer_id, "half")
-    (other,) = Identities(pipeline.faces_table).load([(half, "other")]).values()
+    (other,) = pipeline.outcomes(half).values()
     assert who(pipeline, "one") == {"11": "confirmed"}
     assert other.complete and other.runners == () and other.matches == {}
     assert len(pipeline.rekognition.collections) == 2
@@ -622,7 +628,7 @@ def test_a_runner_with_very_many_photos_is_found_in_all_of_them(pipeline: Pipeli
 
 
 def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MOST_SEARCHES", 3)
+    monkeypatch.setattr(searches_module, "MOST_SEARCHES", 3)
     race = {f"photo{n}": [Person(name, "") for name in NAMES[:2]] for n in range(4)}
     all_told(pipeline, race)
     before = searches(pipeline)
@@ -631,7 +637,8 @@ def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.Mo
     ]
     pipeline.handle("identity", list(notes))
     assert searches(pipeline) - before == 2
-    assert [each.body for each in pipeline.pending] == [note.to_json() for note in notes[1:]]
+    put_off = [msgspec.structs.replace(note, hops=2) for note in notes[1:]]
+    assert [each.body for each in pipeline.pending] == [note.to_json() for note in put_off]
 
 
 def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_the_table_was_lost(
@@ -663,7 +670,7 @@ def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipel
     pipeline.hear(ingested("late"))
     deliver_all_but_looks(pipeline)
     for look in looks:  # of before the news: no quiet, and nobody waited long by their time
-        pipeline.handle(look.function, [messages.parse(look.body)])
+        pipeline.handle(look.function, [parsed(look)])
     assert searches(pipeline) == 0
     first, *_ = pipeline.pending
     pipeline.clock += 1000
@@ -671,7 +678,7 @@ def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipel
     pipeline.hear(ingested("later"))
     deliver_all_but_looks(pipeline)
     pipeline.pending.remove(first)
-    pipeline.handle(first.function, [messages.parse(first.body)])
+    pipeline.handle(first.function, [parsed(first)])
     deliver_all_but_looks(pipeline)
     assert searches(pipeline) == 1
     assert who(pipeline, "hidden") == {"11": "inferred"}
@@ -682,7 +689,7 @@ def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipel
 def deliver_all_but_looks(pipeline: Pipeline) -> None:
     while others := [each for each in pipeline.pending if '"match-race"' not in each.body and each.ready]:
         pipeline.pending.remove(others[0])
-        pipeline.handle(others[0].function, [messages.parse(others[0].body)])
+        pipeline.handle(others[0].function, [parsed(others[0])])
 
 
 # --- replay ---------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from botocore.config import Config
 
 from bench.recorded import PHOTOS_OF_A_RUNNER, Race, Recording, picture, race_of, serving
 from local.runtime import Ports
-from services.faces.domain import Bibs, Observed, link_bibs, needs_search
+from services.faces.domain.links import link_bibs, needs_search
 from services.faces.edges import Collections
-from services.ocr.domain import read_bibs
+from services.faces.records import Bibs, IdentifiedPhoto
+from services.ocr.domain.bibs import read_bibs
 from services.ocr.edges import TextDetector
 from shared.contracts.events import ImageRef
 from shared.contracts.keys import RaceRef, photo_id, processed_key
@@ -70,7 +71,7 @@ def test_what_is_recorded_is_what_the_stages_read_and_find(race: Race, rekogniti
         bibs = read_bibs(detector.words(image(number)), settings, frozenset(race.bibs))
         assert {reading.bib for reading in bibs.readings} == {each.bib for each in people if each.read}
         faces = collections.index(REF, id_of(number), image(number))
-        links = link_bibs(Observed(bibs=Bibs(readings=bibs.readings), faces=faces))
+        links = link_bibs(IdentifiedPhoto(photo_id=id_of(number), bibs=Bibs(readings=bibs.readings), faces=faces))
         assert [links[face.face_id].bib if face.face_id in links else None for face in faces] == [
             each.bib if each.read else None for each in people
         ], "each bib hangs below its own face"

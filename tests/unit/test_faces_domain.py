@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.faces.domain import MAX_EVIDENCE, Bibs, Correction, Link, Match, Observed, link_bibs, resolve
+from services.faces.domain.links import Link, Links, link_bibs
+from services.faces.domain.matches import MatchingFace
+from services.faces.domain.votes import MAX_EVIDENCE, resolve
+from services.faces.records import Bibs, Correction, IdentifiedPhoto
 from shared.contracts.boxes import overlap
 from shared.contracts.events import Box, Face, MatchedRunner, Reading, Suggestion
 
@@ -31,23 +34,27 @@ def suggestion(bib: str, left: float) -> Suggestion:
     return Suggestion(bib=bib, text="x", confidence=90.0, box=Box(left=left, top=0.4, width=0.06, height=0.04))
 
 
-def match(bib: str | None, similarity: float = 99.0, photo: str = "other", *, sure: bool = True) -> Match:
+def match(bib: str | None, similarity: float = 99.0, photo: str = "other", *, sure: bool = True) -> MatchingFace:
     link = Link(bib=bib, weight=0.95, sure=sure, score=95.0, kind="reading") if bib else None
-    return Match(photo_id=photo, similarity=similarity, link=link)
+    return MatchingFace(photo_id=photo, similarity=similarity, link=link)
 
 
 def said(bib: str, *, here: bool = True, face: Face | None = None, revision: int = 1) -> Correction:
     return Correction(bib=bib, here=here, box=face.box if face else None, revision=revision)
 
 
-def links(bibs: Bibs, faces: Sequence[Face], *said: Correction) -> dict[str, Link]:
-    return link_bibs(Observed(bibs=bibs, faces=tuple(faces), corrections=said))
+def photo(bibs: Bibs, faces: Sequence[Face], said: tuple[Correction, ...]) -> IdentifiedPhoto:
+    return IdentifiedPhoto(photo_id="photo", bibs=bibs, faces=tuple(faces), corrections=said)
+
+
+def links(bibs: Bibs, faces: Sequence[Face], *said: Correction) -> Links:
+    return link_bibs(photo(bibs, faces, said))
 
 
 def who(
-    bibs: Bibs, faces: Sequence[Face], matches: Mapping[str, Iterable[Match]], *said: Correction
+    bibs: Bibs, faces: Sequence[Face], matches: Mapping[str, Iterable[MatchingFace]], *said: Correction
 ) -> tuple[MatchedRunner, ...]:
-    return resolve(Observed(bibs=bibs, faces=tuple(faces), corrections=said), matches, "photo")
+    return resolve(photo(bibs, faces, said), matches)
 
 
 class TestLinks:

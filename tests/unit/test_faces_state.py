@@ -8,7 +8,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.faces.state import MAX_MATCHES_KEPT, Cut, Identity, Matched, learn, with_match, without_lost
+from services.faces.domain.evidence import learn
+from services.faces.domain.matches import MAX_MATCHES_KEPT, with_match, without_lost
+from services.faces.records import Cut, IdentifiedPhoto, Matched
 from shared.contracts.events import BibCorrected, Box, Face, FacesIndexed, MatchCut, PhotoWithdrawn
 from shared.kit.table import to_item
 
@@ -32,8 +34,8 @@ CUTS = st.builds(
 
 @given(st.lists(CORRECTIONS | CUTS, max_size=6), st.integers(0, 2**32))
 def test_what_organizers_said_does_not_depend_on_the_order_in_which_it_is_heard(said: list, seed: int) -> None:  # type: ignore[type-arg]
-    def hear(events: list) -> Identity:  # type: ignore[type-arg]
-        photo = Identity(photo_id="photo")
+    def hear(events: list) -> IdentifiedPhoto:  # type: ignore[type-arg]
+        photo = IdentifiedPhoto(photo_id="photo")
         for event in events:
             photo = learn(event, "photo", photo)
         return photo
@@ -44,14 +46,14 @@ def test_what_organizers_said_does_not_depend_on_the_order_in_which_it_is_heard(
 
 def test_a_cut_is_kept_at_both_photos_each_with_its_own_side() -> None:
     event = MatchCut(**RACE, photo_id="photo", box=BOX, other_photo_id="other", other_box=OTHER, revision=1)
-    one = learn(event, "photo", Identity(photo_id="photo"))
-    two = learn(event, "other", Identity(photo_id="other"))
+    one = learn(event, "photo", IdentifiedPhoto(photo_id="photo"))
+    two = learn(event, "other", IdentifiedPhoto(photo_id="other"))
     assert one.cuts == (Cut(box=BOX, other_photo_id="other", other_box=OTHER, cut=True, revision=1),)
     assert two.cuts == (Cut(box=OTHER, other_photo_id="photo", other_box=BOX, cut=True, revision=1),)
 
 
 def test_a_withdrawn_photo_keeps_nothing_but_what_an_organizer_said_and_whom_it_has_to_tell() -> None:
-    photo = learn(corrected(1, here=True), "photo", Identity(photo_id="photo"))
+    photo = learn(corrected(1, here=True), "photo", IdentifiedPhoto(photo_id="photo"))
     faces = (Face(face_id="mine", box=BOX, confidence=99.0),)
     photo = learn(
         FacesIndexed(**RACE, photo_id="photo", photo_revision=1, faces=faces, enabled=True, revision=1), "photo", photo
@@ -64,7 +66,7 @@ def test_a_withdrawn_photo_keeps_nothing_but_what_an_organizer_said_and_whom_it_
 
 
 def test_a_match_is_kept_at_its_best_and_matches_are_bounded() -> None:
-    photo = with_match(Identity(photo_id="photo"), "mine", "theirs", Matched("other", 90.0))
+    photo = with_match(IdentifiedPhoto(photo_id="photo"), "mine", "theirs", Matched("other", 90.0))
     assert with_match(photo, "mine", "theirs", Matched("other", 85.0)) is photo
     assert with_match(photo, "mine", "theirs", Matched("other", 95.0)).matches["mine"]["theirs"].similarity == 95.0
     for number in range(MAX_MATCHES_KEPT + 10):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ocr.domain import Word, only_neighbour, read_bibs
+from services.ocr.domain.bibs import only_neighbour, read_bibs
+from services.ocr.records import Word
 from shared.contracts.bibs import BibRules, canonical
 from shared.contracts.events import Box
 from shared.contracts.race import RaceSettings

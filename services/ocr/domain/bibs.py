@@ -5,28 +5,12 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
+from services.ocr.records import Bibs, Word
 from shared.contracts.events import Box, Reading, Suggestion
 from shared.contracts.race import RaceSettings, Region
 
 # A bib is a word of capital letters and digits; these are what one misread character could have been.
 _ALPHABET = string.digits + string.ascii_uppercase
-
-
-class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """A word as the text detector saw it; `confidence` in percent."""
-
-    text: str
-    confidence: float
-    box: Box
-
-
-class Bibs(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read in a photo, each bib once, in bib order."""
-
-    readings: tuple[Reading, ...] = ()
-    suggestions: tuple[Suggestion, ...] = ()
 
 
 def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[str] | None) -> Bibs:

@@ -1,0 +1,131 @@
+"""Which bib hangs below which face, by one photo alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import msgspec
+
+from services.faces.records import Bibs, Correction, IdentifiedPhoto
+from shared.contracts.boxes import overlap, same_face
+from shared.contracts.events import Box, Evidence, EvidenceKind, Face, Reading, Suggestion
+
+# Where a bib is worn, seen from the face: about this many face heights below its centre (detectors box a face from
+# brow to chin; a chest is two to three of those further down), give or take; measured on race photos.
+CHEST_BELOW_FACE = 2.3
+HIGHEST_BIB, LOWEST_BIB = 0.6, 5.0  # face heights below the face's centre
+WIDEST_OFFSET = 1.6  # face widths to either side
+
+SURE_READING = 90.0  # percent; a reading below this wants to hear what the other photos of the face say
+SUGGESTION_WEIGHT = 0.3  # of what a reading would weigh: a misread, corrected by one character, is half a guess
+UNVERIFIED_WEIGHT = 0.8  # a reading no roster vouches for
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A bib that hangs below a face, by this photo alone: how it is known, how sure (percent), its `weight` 0 to 1.
+
+    `sure`: nothing else has to be asked about this face.
+    """
+
+    bib: str
+    weight: float
+    sure: bool
+    score: float
+    kind: EvidenceKind
+
+    def evidence(self, photo_id: str) -> Evidence:
+        """The link as a reason for its bib."""
+        return Evidence(kind=self.kind, bib=self.bib, score=self.score, weight=self.weight, photo_id=photo_id)
+
+
+Links = Mapping[str, Link]
+"""By face id."""
+
+
+def link_bibs(photo: IdentifiedPhoto) -> Links:
+    """Give each bib to the nearest face it can belong to.
+
+    A face wears one bib and a bib one face. First come those that an organizer gave to a face; then pairs are taken
+    nearest first, so that in a group each gets its own. A bib without a plausible face above it stays unlinked.
+    """
+    return _link_bibs(photo.bibs, photo.faces, photo.corrections)
+
+
+@functools.lru_cache(maxsize=2000)  # a photo's links are asked for again and again while photos that match it change
+def _link_bibs(bibs: Bibs, faces: tuple[Face, ...], corrections: tuple[Correction, ...]) -> Links:
+    links = _said_by_an_organizer(faces, corrections)
+    taken = {link.bib for link in links.values()} | denied(corrections)
+    worn: list[Reading | Suggestion] = [*bibs.readings, *bibs.suggestions]
+    pairs = [
+        (distance, bib, face)
+        for bib, face in product(worn, faces)
+        if (distance := _distance(bib.box, face.box)) is not None
+    ]
+    pairs.sort(key=lambda pair: (pair[0], place(pair[1].box), pair[1].bib, place(pair[2].box)))
+    for _, bib, face in pairs:
+        if bib.bib not in taken and face.face_id not in links:
+            links[face.face_id] = link_of(bib)
+            taken.add(bib.bib)
+    return links
+
+
+def _said_by_an_organizer(faces: Sequence[Face], corrections: Sequence[Correction]) -> dict[str, Link]:
+    """The faces that an organizer gave a bib to; of two bibs for one face the later word holds."""
+    links: dict[str, Link] = {}
+    affirmed = [each for each in corrections if each.here]
+    for said in sorted(affirmed, key=lambda each: (-each.revision, each.bib)):
+        if said.box is not None:
+            box = said.box
+            nearest = max(faces, key=lambda face: (overlap(face.box, box), place(face.box)), default=None)
+            if nearest and same_face(nearest.box, box) and nearest.face_id not in links:
+                links[nearest.face_id] = Link(bib=said.bib, weight=1.0, sure=True, score=100.0, kind="organizer")
+    return links
+
+
+def denied(corrections: Sequence[Correction]) -> frozenset[str]:
+    """Bibs that are not in the photo, says an organizer."""
+    return frozenset(each.bib for each in corrections if not each.here)
+
+
+def link_of(bib: Reading | Suggestion) -> Link:
+    """What a bib says about the face above it."""
+    share = bib.confidence / 100.0
+    if isinstance(bib, Suggestion):
+        weight = round(share * SUGGESTION_WEIGHT, 4)
+        return Link(bib=bib.bib, weight=weight, sure=False, score=bib.confidence, kind="suggestion")
+    weight = round(share if bib.verified else share * UNVERIFIED_WEIGHT, 4)
+    sure = bib.confidence >= SURE_READING
+    return Link(bib=bib.bib, weight=weight, sure=sure, score=bib.confidence, kind="reading")
+
+
+def _distance(bib: Box, face: Box) -> float | None:
+    """How far a bib is from where this face's owner would wear it, in face sizes; None if it cannot be hers.
+
+    Offsets are divided by the face's width and height, so the picture's aspect ratio does not matter.
+    """
+    across = abs((bib.left + bib.width / 2) - (face.left + face.width / 2)) / face.width
+    below = ((bib.top + bib.height / 2) - (face.top + face.height / 2)) / face.height
+    if across > WIDEST_OFFSET or not HIGHEST_BIB <= below <= LOWEST_BIB:
+        return None
+    return round(across + 0.5 * abs(below - CHEST_BELOW_FACE), 6)
+
+
+def place(box: Box) -> tuple[float, float, float, float]:
+    """A stable order for things in a picture (face ids are random and would decide ties differently each time)."""
+    return (box.left, box.top, box.width, box.height)
+
+
+# --- which faces have to be searched ----------------------------------------------------------------------
+
+
+def needs_search(link: Link | None) -> bool:
+    """Whether a face, by its own photo's link, wants to hear what the other photos of it say."""
+    return link is None or not link.sure
+
+
+def unsure_faces(photo: IdentifiedPhoto) -> tuple[str, ...]:
+    """The faces that want to hear what the other photos of them say."""
+    links = link_bibs(photo)
+    return tuple(face.face_id for face in photo.faces if needs_search(links.get(face.face_id)))
