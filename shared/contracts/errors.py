@@ -6,8 +6,7 @@ SnapRaceError
 │   ├── InvalidMessage    a queue message that is no event we know
 │   ├── InvalidRace       a race.json that cannot be used
 │   ├── InvalidRoster     a roster.csv that cannot be used at all
-│   ├── InvalidPicture    an upload that is no picture we can serve
-│   └── RequestRefused    an API request that cannot be answered as asked
+│   └── InvalidPicture    an upload that is no picture we can serve
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
     ├── PublishFailed     EventBridge took some entries, not all
@@ -47,14 +46,6 @@ class InvalidRoster(InvalidInput):
 
 class InvalidPicture(InvalidInput):
     """An upload that is no picture we can serve."""
-
-
-class RequestRefused(InvalidInput):
-    """An API request that cannot be answered as asked; `status` is the HTTP status (4xx)."""
-
-    def __init__(self, reason: str, message: str, status: int = 400) -> None:
-        super().__init__(reason, message)
-        self.status = status
 
 
 class EndlessLoop(SnapRaceError):
