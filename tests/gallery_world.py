@@ -19,8 +19,8 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
 from services.search.edges import Faces, Gallery, Links
-from services.search.functions.api import Api, answer
-from services.search.http import Request
+from services.search.functions.api import Search
+from services.search.questions import SearchApi
 from shared.contracts import keys
 from shared.contracts.events import (
     Evidence,
@@ -35,8 +35,10 @@ from shared.contracts.events import (
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import RaceSettings
 from shared.kit import aws
+from shared.kit.api.routes import Router
 from shared.kit.aws import Service
 from shared.kit.entry import IMPATIENT
+from shared.kit.records import Records
 from shared.kit.table import Item, Table, from_item
 
 TABLE = "gallery"
@@ -165,7 +167,7 @@ class World:
 
     gallery: Gallery
     faces: Faces
-    api: Api
+    api: Router
     rekognition: Rekognition
 
     def hear(self, *events: RaceConfigured | PhotoIngested | PhotoMatched | PhotoWithdrawn) -> None:
@@ -189,7 +191,7 @@ class World:
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """API Gateway's response to API Gateway's event."""
-        return answer(self.api, Request.from_event(event)).to_event()
+        return self.api.respond(event)
 
     def photos(self, **query: str) -> tuple[int, dict[str, Any]]:
         return self.ask("/races/{organizer_id}/{event_id}/photos", path=RACE._asdict(), query=query)
@@ -236,6 +238,11 @@ def _client(service: Service) -> Any:
     return aws.client(service, IMPATIENT)
 
 
+def answering(gallery: Gallery, faces: Faces, links: Links) -> Router:
+    """The API as its function has it."""
+    return Router(SearchApi.routes(), Search(gallery, faces, links))
+
+
 @contextmanager
 def world(rekognition: Rekognition | None = None) -> Iterator[World]:
     """An empty gallery, at an account that does not exist."""
@@ -255,8 +262,8 @@ def world(rekognition: Rekognition | None = None) -> Iterator[World]:
         double = rekognition or Rekognition()
         vision = _client("rekognition")
         vision.meta.events.register_first("before-send.rekognition.*", double.answer)
-        gallery, faces = Gallery(Table(_client("dynamodb"), TABLE)), Faces(vision, "dev")
+        gallery, faces = Gallery(Records(Table(_client("dynamodb"), TABLE))), Faces(vision, "dev")
         try:
-            yield World(gallery, faces, Api(gallery, faces, Links(_client("s3"), BUCKET)), double)
+            yield World(gallery, faces, answering(gallery, faces, Links(_client("s3"), BUCKET)), double)
         finally:
             vision.meta.events.unregister("before-send.rekognition.*", double.answer)

@@ -2,169 +2,106 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from botocore.exceptions import ClientError
 
-from services.search import domain
-from services.search.domain import Change, Item, Photo, PhotoEvent, Race, Runner
-from services.search.finding import Entry, Query
-from services.search.selfie import NO_FACE, NOT_AN_IMAGE, TOO_LARGE
-from shared.contracts.errors import Conflict, RequestRefused, TemporaryFailure
+from services.search.domain import gallery
+from services.search.domain.finding import Query
+from services.search.domain.gallery import Change, PhotoEvent
+from services.search.questions import NoFace, NotAnImage, PictureTooLarge
+from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
+from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
-from shared.contracts.keys import RaceRef, collection_id
-from shared.kit.table import ABSENT, ALWAYS, Condition, Table
+from shared.contracts.keys import PhotoRef, RaceRef, collection_id
+from shared.kit.optimistic import CROWDED, until_written
+from shared.kit.records import Put, Records, unchanged
+from shared.kit.table import ALWAYS
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_s3 import S3Client
 
-ATTEMPTS = 8  # optimistic writes before the message goes back to the queue
-FIRST_PAUSE_S = 0.02  # doubled after each attempt: 2.5 s in all
-
 LINK_LIFETIME_S = 15 * 60
 MAX_MATCHES = 500  # of one face; Rekognition would give 4,096
-
-TRANSIENT = {
-    "InternalServerError",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottledException",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
 
 
 class Gallery:
     """The gallery table. Writers learn events; readers find photos."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, records: Records) -> None:
+        self._records = records
 
     # --- writing
 
     def learn_race(self, event: RaceConfigured) -> None:
         """Keep the race as the newest race.json has it."""
-
-        def attempt() -> bool:
-            held = self.race(event.race)
-            learned = domain.configured(held, event)
-            if learned == held:
-                return True
-            unchanged = Condition("revision = :revision", values={":revision": held.revision}) if held else ABSENT
-            return self._table.put(domain.race_item(event.race, learned), unchanged)
-
-        _until_done(attempt, f"race {event.race}")
+        self._records.put_newest(event.race, gallery.race_of(event))
 
     def learn_photos(self, events: Iterable[PhotoEvent]) -> None:
         """Keep what the events say about their photos and bring the indexes in line, all or nothing for each photo."""
-        told: dict[tuple[RaceRef, str], list[PhotoEvent]] = {}
+        told: dict[PhotoRef, list[PhotoEvent]] = {}
         for event in events:
-            told.setdefault((event.race, event.photo_id), []).append(event)
+            told.setdefault(PhotoRef(event.race, event.photo_id), []).append(event)
 
-        def attempt() -> bool:
-            held = self._held(told)
-            changes = [domain.change(ref, held.get((ref, photo)), heard) for (ref, photo), heard in told.items()]
-            written = [self._write(together) for together in domain.transactions(filter(None, changes))]
-            return all(written)
+        def attempt() -> bool | None:
+            held = self._records.read(*map(_place, told))
+            changes = [gallery.change(photo, held.get(_place(photo)), heard) for photo, heard in told.items()]
+            written = [self._write(together) for together in gallery.transactions(filter(None, changes))]
+            return all(written) or None
 
-        _until_done(attempt, f"{len(told)} photos")
-
-    def _held(self, subjects: Iterable[tuple[RaceRef, str]]) -> dict[tuple[RaceRef, str], Photo]:
-        found = self._table.batch_get((ref.partition, domain.photo_sk(photo_id)) for ref, photo_id in subjects)
-        return {(RaceRef.from_partition(item["PK"]), item["photo_id"]): msgspec.convert(item, Photo) for item in found}
+        until_written(f"One of {len(told)} photos", attempt, CROWDED)
 
     def _write(self, changes: list[Change]) -> bool:
-        puts: list[tuple[Item, Condition]] = []
+        puts: list[Put] = []
         for change in changes:
             own, *others = change.puts
-            puts += [(own, _still(change.held)), *((item, ALWAYS) for item in others)]
-        return self._table.write_guarded(puts, [(change.ref.partition, sk) for change in changes for sk in change.gone])
+            puts.append((change.photo.race, own, unchanged(change.held, *gallery.REVISIONS)))
+            puts += [(change.photo.race, other, ALWAYS) for other in others]
+        return self._records.write(puts, [place for change in changes for place in change.gone])
 
     # --- reading
 
     def race(self, ref: RaceRef) -> Race | None:
         """The race, or None when it was never configured."""
-        item = self._table.get(ref.partition, domain.RACE_SK)
-        return msgspec.convert(item, Race) if item else None
+        return self._records.get(Race.locate(ref))
 
-    def photo(self, ref: RaceRef, photo_id: str) -> Photo | None:
-        """The photo's item (which may be that of a withdrawn photo), or None when nothing was heard of it."""
-        item = self._table.get(ref.partition, domain.photo_sk(photo_id))
-        return msgspec.convert(item, Photo) if item else None
+    def photo(self, ref: RaceRef, photo_id: str) -> GalleryPhoto | None:
+        """The photo (which may be withdrawn), or None when nothing was heard of it."""
+        return self._records.get(GalleryPhoto.locate(ref, photo_id))
 
-    def photos(self, ref: RaceRef, photo_ids: Iterable[str]) -> dict[str, Photo]:
+    def photos(self, ref: RaceRef, photo_ids: Iterable[str]) -> dict[str, GalleryPhoto]:
         """Those of the photos that can be shown, by id."""
-        found = self._table.batch_get((ref.partition, domain.photo_sk(photo_id)) for photo_id in photo_ids)
-        photos = (msgspec.convert(item, Photo) for item in found)
-        return {photo.photo_id: photo for photo in photos if photo.here}
+        places = {photo_id: GalleryPhoto.locate(ref, photo_id) for photo_id in photo_ids}
+        found = self._records.read(*places.values())
+        photos = {photo_id: found.get(place) for photo_id, place in places.items()}
+        return {photo_id: photo for photo_id, photo in photos.items() if photo is not None and photo.here}
 
-    def by_bib(self, ref: RaceRef, bib: str) -> list[Entry]:
+    def by_bib(self, ref: RaceRef, bib: str) -> list[BibEntry]:
         """A runner's photos, in no particular order."""
-        found = self._table.query(ref.partition, domain.bib_prefix(bib))
-        return [_entry(item, msgspec.convert(item, Runner)) for item in found]
+        return list(self._records.query(BibEntry, ref, bib))
 
-    def by_time(self, ref: RaceRef, query: Query) -> Iterator[Entry]:
+    def by_time(self, ref: RaceRef, query: Query) -> Iterator[TimeEntry]:
         """The race's photos in the query's order and window, from where the page before ended."""
-        low = domain.TIME_PREFIX + query.window.begin
-        high = domain.TIME_PREFIX + query.window.end
-        if query.after is not None:
-            here = domain.time_sk(*map(str, query.after))
-            low, high = (max(low, here), high) if query.order == "oldest" else (low, min(high, here))
+        low, high = query.keys(ref)
         page = 2 * query.limit if query.photographer is None else 1_000
-        descending = query.order != "oldest"
-        found = self._table.between(ref.partition, low, high, descending=descending, page=page)
-        return (_entry(item) for item in found)
+        return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
 
 
-def _entry(item: Item, runner: Runner | None = None) -> Entry:
-    return Entry(
-        photo_id=item["photo_id"],
-        shot_at=item["shot_at"],
-        uploaded_at=item["uploaded_at"],
-        photographer=item.get("photographer"),
-        status=runner.status if runner else None,
-        trust=runner.trust if runner else (0.0, 0.0),
-    )
+def _place(photo: PhotoRef) -> Any:
+    return GalleryPhoto.locate(*photo)
 
 
-def _still(held: Photo | None) -> Condition:
-    """Holds while the item is what `held` was read from: its revisions name its state."""
-    if held is None:
-        return ABSENT
-    return Condition(
-        "ingest_revision = :ingest AND match_revision = :match AND withdrawn_revision = :withdrawn",
-        values={
-            ":ingest": held.ingest_revision,
-            ":match": held.match_revision,
-            ":withdrawn": held.withdrawn_revision,
-        },
-    )
+Unusable = NoFace | NotAnImage | PictureTooLarge
+"""What Rekognition says of a picture in which it cannot look for a face."""
 
-
-def _until_done(attempt: Callable[[], bool], what: str) -> None:
-    """Read, decide and write again while others write the same items. Raises Conflict, or what the last try did."""
-    for number in range(ATTEMPTS):
-        try:
-            if attempt():
-                return
-        except TemporaryFailure:  # such as a transaction that was throttled
-            if number == ATTEMPTS - 1:
-                raise
-        time.sleep(FIRST_PAUSE_S * 2**number)
-    raise Conflict(f"Items of {what} were written by others {ATTEMPTS} times over.")
-
-
-class Match(NamedTuple):
-    """A photo in which the searched face was found; `similarity` in percent."""
-
-    photo_id: str
-    similarity: float
+_UNUSABLE: dict[str, Unusable] = {
+    "InvalidImageFormatException": NotAnImage(),
+    "ImageTooLargeException": PictureTooLarge(),
+    "InvalidParameterException": NoFace(),  # "There are no faces in the image."
+}
 
 
 class Faces:
@@ -174,14 +111,19 @@ class Faces:
         self._client = client
         self._env = env
 
-    def areas(self, image: bytes) -> list[float]:
-        """The size of each face in the picture as a fraction of it, the largest first. Raises RequestRefused."""
+    def areas(self, image: bytes) -> list[float] | Unusable:
+        """The size of each face in the picture as a fraction of it, the largest first."""
         response = _asked(self._client.detect_faces, Image={"Bytes": image})
+        if isinstance(response, Refusal):
+            return response
         boxes = [face["BoundingBox"] for face in response["FaceDetails"]]
         return sorted((box["Width"] * box["Height"] for box in boxes), reverse=True)
 
-    def matches(self, ref: RaceRef, image: bytes, threshold: float) -> list[Match]:
-        """The race's photos with the picture's largest face, each once, at its best. Raises RequestRefused."""
+    def similarities(self, ref: RaceRef, image: bytes, threshold: float) -> dict[str, float] | Unusable:
+        """How similar the picture's largest face is to the most similar one in each photo of the race, in percent.
+
+        Photos in which no face is at least `threshold` similar are left out; the others go by their ids.
+        """
         try:
             response = _asked(
                 self._client.search_faces_by_image,
@@ -191,27 +133,26 @@ class Faces:
                 MaxFaces=MAX_MATCHES,
             )
         except self._client.exceptions.ResourceNotFoundException:
-            return []  # the collection is made with the first photo
+            return {}  # the collection is made with the first photo
+        if isinstance(response, Refusal):
+            return response
         best: dict[str, float] = {}
         for match in response["FaceMatches"]:
             photo_id = match["Face"]["ExternalImageId"]
             best[photo_id] = max(match["Similarity"], best.get(photo_id, 0.0))
-        return [Match(photo_id, similarity) for photo_id, similarity in best.items()]
+        return best
 
 
-def _asked(operation: Any, **request: Any) -> Any:
+def _asked(operation: Any, **request: Any) -> dict[str, Any] | Unusable:
     """Rekognition's answer, or its complaint about the picture as ours."""
     try:
-        return operation(**request)
+        answer: dict[str, Any] = operation(**request)
+        return answer
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "InvalidImageFormatException":
-            raise RequestRefused("not_an_image", NOT_AN_IMAGE, 415) from None
-        if code == "ImageTooLargeException":
-            raise RequestRefused("too_large", TOO_LARGE, 413) from None
-        if code == "InvalidParameterException":  # "There are no faces in the image."
-            raise RequestRefused("no_face", NO_FACE, 422) from None
-        raise
+        complaint = _UNUSABLE.get(error.response["Error"]["Code"])
+        if complaint is None:
+            raise
+        return complaint
 
 
 class Links:

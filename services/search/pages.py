@@ -13,8 +13,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from services.search.http import Request, Response
-from shared.contracts.errors import RequestRefused
+from services.search.questions import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
 
 _FOLDER = Path(__file__).parent / "page"
 _INDEX = "index.html"
@@ -24,17 +23,17 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9_-]{1,64}){1,4}")
 _A_YEAR = "public, max-age=31536000, immutable"
 
 
-def index(request: Request, pictures_from: str) -> Response:
+def index(asked: PageAsked, pictures_from: str) -> PageAnswer:
     """The page; it may load pictures from the origin `pictures_from`, and nothing from anywhere else."""
     body = _files()[_INDEX]
-    filled = {"language": _language(request), "api": _api_base(request), "version": _version()}
-    for name, value in filled.items():
+    language, api = _language(asked.accept_language), _api_base(asked.forwarded_prefix)
+    for name, value in {"language": language, "api": api, "version": _version()}.items():
         body = body.replace("{{" + name + "}}", value)
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         f"img-src 'self' data: blob: {pictures_from}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return Response(
+    return PageAnswer(
         body=body,
         content_type="text/html; charset=utf-8",
         headers={
@@ -47,17 +46,15 @@ def index(request: Request, pictures_from: str) -> Response:
     )
 
 
-def file(request: Request) -> Response:
-    """A file of the page's folder. Raises RequestRefused."""
-    name = request.path.get("file", "")
-    content_type = _TYPES.get(Path(name).suffix)
-    if content_type is None or name not in _files():
-        raise RequestRefused("unknown_file", "There is no such file. Load the page anew.", 404)
-    current = request.query.get("v") == _version()
-    return Response(
-        body=_files()[name],
+def file(asked: PageFileAsked) -> PageFileAnswer | UnknownFile:
+    """A file of the page's folder."""
+    content_type = _TYPES.get(Path(asked.file).suffix)
+    if content_type is None or asked.file not in _files():
+        return UnknownFile()
+    return PageFileAnswer(
+        body=_files()[asked.file],
         content_type=f"{content_type}; charset=utf-8",
-        headers={"Cache-Control": _A_YEAR if current else "no-cache"},
+        headers={"Cache-Control": _A_YEAR if asked.v == _version() else "no-cache"},
     )
 
 
@@ -72,15 +69,15 @@ def _version() -> str:
     return hashlib.sha256("\0".join(_files().values()).encode()).hexdigest()[:12]
 
 
-def _language(request: Request) -> str:
+def _language(accepted: str) -> str:
     """The first language of Accept-Language that we speak; browsers list the preferred first."""
-    for wish in request.headers.get("accept-language", "").split(","):
+    for wish in accepted.split(","):
         language = wish.split(";")[0].strip().lower().split("-")[0]
         if language in _LANGUAGES:
             return language
     return _LANGUAGES[0]
 
 
-def _api_base(request: Request) -> str:
-    prefix = request.headers.get("x-forwarded-prefix", "").rstrip("/")
+def _api_base(forwarded_prefix: str) -> str:
+    prefix = forwarded_prefix.rstrip("/")
     return prefix + "/" if _PREFIX.fullmatch(prefix) else "./"

@@ -2,46 +2,383 @@
 
 from __future__ import annotations
 
+import base64
 from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
-from shared.contracts.api import Questions, route
+from services.search.records import ExplainedRunner, Runner, wall_clock
+from shared.contracts import bibs
+from shared.contracts.api import BadField, Busy, Content, Header, Otherwise, Questions, Reads, Refusal, TooLarge, route
+from shared.contracts.keys import ID, RaceRef
+
+Order = Literal["newest", "oldest", "best"]
+MAX_LIMIT = 100  # what one BatchGetItem reads
+
+# --- refusals ---------------------------------------------------------------------------------------------
 
 
-class Anything(msgspec.Struct):
-    """To be declared."""
+class UnknownFile(Refusal, frozen=True):
+    """The page has no such file."""
+
+    CODE: ClassVar[str] = "unknown_file"
+    STATUS: ClassVar[int] = 404
+
+    message: str = "There is no such file. Load the page anew."
+
+
+class UnknownRace(Refusal, frozen=True):
+    """Nobody configured the race."""
+
+    CODE: ClassVar[str] = "unknown_race"
+    STATUS: ClassVar[int] = 404
+
+    message: str = "There is no such race. Check the organizer and the event."
+
+
+class UnknownPhoto(Refusal, frozen=True):
+    """The race has no such photo."""
+
+    CODE: ClassVar[str] = "unknown_photo"
+    STATUS: ClassVar[int] = 404
+
+    message: str = "There is no such photo in this race; it may have been withdrawn."
+
+
+class BadBib(Refusal, frozen=True):
+    """No bib looks like that."""
+
+    CODE: ClassVar[str] = "bad_bib"
+    STATUS: ClassVar[int] = 400
+
+    message: str = "Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42."
+
+
+class BadOrder(Refusal, frozen=True):
+    """There is no such order."""
+
+    CODE: ClassVar[str] = "bad_order"
+    STATUS: ClassVar[int] = 400
+
+    message: str = "Ask for order=newest, order=oldest or order=best."
+
+
+class NothingToBeBestAt(BadOrder, frozen=True):
+    """Photos of no runner in particular have no best."""
+
+    message: str = "order=best needs a bib; without one, ask for newest or oldest."
+
+
+class BadTime(Refusal, frozen=True):
+    """No local time looks like that."""
+
+    CODE: ClassVar[str] = "bad_time"
+    STATUS: ClassVar[int] = 400
+
+    message: str = "Give from and to as the race's local time without a zone, like 2026-11-08T09:30."
+
+
+class BadLimit(Refusal, frozen=True):
+    """No page has so many photos."""
+
+    CODE: ClassVar[str] = "bad_limit"
+    STATUS: ClassVar[int] = 400
+
+    message: str = f"limit is a whole number from 1 to {MAX_LIMIT}."
+
+
+class BadCursor(Refusal, frozen=True):
+    """No page ended there, or one in another order."""
+
+    CODE: ClassVar[str] = "bad_cursor"
+    STATUS: ClassVar[int] = 400
+
+    message: str = "Send next_cursor back as it came, with the same order; or leave cursor out to start over."
+
+
+class FacesOff(Refusal, frozen=True):
+    """The race has faces switched off."""
+
+    CODE: ClassVar[str] = "faces_off"
+    STATUS: ClassVar[int] = 409
+
+    message: str = "This race does not search by face. Search by bib instead."
+
+
+class NoFace(Refusal, frozen=True):
+    """Nobody is in the selfie."""
+
+    CODE: ClassVar[str] = "no_face"
+    STATUS: ClassVar[int] = 422
+
+    message: str = "There is no face to be seen. Send a picture with your face large, from the front and well lit."
+
+
+class SeveralFaces(Refusal, frozen=True):
+    """Several people are in the selfie."""
+
+    CODE: ClassVar[str] = "several_faces"
+    STATUS: ClassVar[int] = 422
+
+    message: str = (
+        "There are several faces, so whose photos you want is unclear. Send a picture of one person, or crop it."
+    )
+
+
+class NotAnImage(Refusal, frozen=True):
+    """The selfie is no picture."""
+
+    CODE: ClassVar[str] = "not_an_image"
+    STATUS: ClassVar[int] = 415
+
+    message: str = "This is not a picture we can read. Send a whole JPEG or PNG file."
+
+
+class PictureTooLarge(TooLarge, frozen=True):
+    """The selfie has too many bytes or pixels."""
+
+    message: str = "The picture is too large. Make it smaller: 1,280 pixels a side are plenty for a selfie."
+
+
+# --- what is taken ----------------------------------------------------------------------------------------
+
+
+def _local_time(text: str) -> str | None:
+    return text if wall_clock(text) else None
+
+
+def _from_base64(text: str) -> bytes | None:
+    """What was encoded; a data URL's head is passed over."""
+    try:
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
+    except ValueError:
+        return None
+
+
+def _is_yes(value: Any) -> bool:
+    return value in (True, "true", "1")
+
+
+Id = Annotated[str, Meta(pattern=f"^{ID}$"), Otherwise(UnknownRace())]
+Bib = Annotated[str, Meta(max_length=20), Reads(bibs.canonical), Otherwise(BadBib())]
+LocalTime = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?)?$"),
+    Reads(_local_time),
+    Otherwise(BadTime()),
+]
+
+
+class PageAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for the page: in which language, and through which door."""
+
+    accept_language: Annotated[str, Header("accept-language")] = ""
+    forwarded_prefix: Annotated[
+        str, Header("x-forwarded-prefix"), Meta(description="Where the front door has the API, like /api/search.")
+    ] = ""
+
+
+class PageFileAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the page."""
+
+    file: Annotated[str, Otherwise(UnknownFile())]
+    v: Annotated[str, Meta(description="The version of the page; browsers keep the file for as long.")] = ""
+
+
+class RaceAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """A race."""
+
+    organizer_id: Id
+    event_id: Id
+
+    @property
+    def race(self) -> RaceRef:
+        """The race as a pair."""
+        return RaceRef(self.organizer_id, self.event_id)
+
+
+class PhotoAsked(RaceAsked, frozen=True, kw_only=True):
+    """One photo of a race."""
+
+    photo_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$"), Otherwise(UnknownPhoto())]
+
+
+class Filtered(RaceAsked, frozen=True, kw_only=True):
+    """A page of a race's photos, of those that all filters let through."""
+
+    bib: Bib | None = None
+    order: Annotated[Order, Otherwise(BadOrder())]
+    begin: Annotated[
+        LocalTime | None,
+        Meta(description="Taken at this time or later, by the race's clock (no zone), like 2026-11-08T09:30."),
+    ] = msgspec.field(default=None, name="from")
+    end: Annotated[LocalTime | None, Meta(description="Taken before the end of this day, minute or second.")] = (
+        msgspec.field(default=None, name="to")
+    )
+    photographer: Annotated[str | None, Reads(str)] = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT), Otherwise(BadLimit())] = 24
+    cursor: Annotated[
+        str | None, Meta(max_length=400, description="`next_cursor` of the page before."), Otherwise(BadCursor())
+    ] = None
+
+
+class PhotosAsked(Filtered, frozen=True, kw_only=True):
+    """A page of a race's photos."""
+
+    bib: Annotated[
+        Bib | None,
+        Meta(description="Only photos of this bib. Case, width, '#', a hyphen and leading zeros do not matter."),
+    ] = None
+    order: Annotated[
+        Order, Meta(description="By the time taken, or (only with a bib) the surest first."), Otherwise(BadOrder())
+    ] = "newest"
+    doubtful: Annotated[
+        bool,
+        Reads(_is_yes),
+        Meta(description='With a bib, "true" also gives the photos in which the runner is only supposed to be.'),
+    ] = False
+
+
+class SelfieAsked(Filtered, frozen=True, kw_only=True):
+    """A page of the photos of a face."""
+
+    bib: Annotated[Bib | None, Meta(description="What this bib already finds is left out of `new_photos`.")] = None
+    order: Annotated[
+        Order, Meta(description="The most similar first, or by the time taken."), Otherwise(BadOrder())
+    ] = "best"
+    threshold: Annotated[
+        float,
+        Meta(ge=0, le=100, description="The least similarity, in percent."),
+        Otherwise(BadField("Send 'threshold' as a percentage from 0 to 100.")),
+    ] = 80.0
+    image: Annotated[
+        bytes,
+        Reads(_from_base64),
+        Meta(description="Base64 of a JPEG or PNG of at most 4 MB with one person, or one clearly in front."),
+        Otherwise(NotAnImage("Send 'image_b64' as base64 of a JPEG or PNG file.")),
+    ] = msgspec.field(name="image_b64")
+
+
+# --- what is answered -------------------------------------------------------------------------------------
+
+
+class PageAnswer(Content, frozen=True, kw_only=True):
+    """The page, in the language of Accept-Language (English or Korean)."""
+
+    TYPES: ClassVar[tuple[str, ...]] = ("text/html",)
+
+
+class PageFileAnswer(Content, frozen=True, kw_only=True):
+    """A script, a style sheet or the icon."""
+
+    TYPES: ClassVar[tuple[str, ...]] = ("text/javascript", "text/css", "image/svg+xml")
+
+
+class RaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A race. `faces` says whether a selfie can be searched in it, `originals` whether full-size pictures are given."""
+
+    organizer_id: str
+    event_id: str
+    name: str
+    date: str
+    timezone: str
+    faces: bool
+    originals: bool
+
+
+class PhotoAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A photo. Links work for 15 minutes; width and height are the preview's, in pixels."""
+
+    photo_id: str
+    filename: str
+    taken_at: str | None
+    photographer: str | None
+    runners: tuple[Runner, ...]
+    preview_url: str
+    thumbnail_url: str
+    placeholder: str
+    width: int
+    height: int
+
+
+class OnePhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
+    """A photo, with why its runners are supposed to be in it and a link under which browsers save it."""
+
+    runners: tuple[ExplainedRunner, ...]
+    download_url: str
+
+
+class MatchedPhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
+    """A photo that a face was found in; `similarity` in percent."""
+
+    similarity: float
+
+
+class PhotosAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of photos; `total` counts all pages where that is known (with a bib), else null."""
+
+    photos: list[PhotoAnswer]
+    next_cursor: str | None
+    total: int | None
+
+
+class SelfieAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the photos of a face; `new_photos` are those of them that are not found by the bib already."""
+
+    photos: list[MatchedPhotoAnswer]
+    new_photos: list[MatchedPhotoAnswer]
+    next_cursor: str | None
+    total: int
+
+
+# --- the routes -------------------------------------------------------------------------------------------
 
 
 class SearchApi(Questions):
-    """Finds a runner's photos by bib, by selfie and by time."""
+    """Finds a runner's photos by bib, by selfie and by time. Links in answers work for 15 minutes."""
+
+    BUSY: ClassVar[Busy] = Busy("Search is busy. Try again in a few seconds.")
 
     @route("GET", "/", who="anybody")
     @abstractmethod
-    def page(self, asked: Anything) -> Anything:
-        """The runner's page."""
+    def page(self, asked: PageAsked) -> PageAnswer:
+        """The runner's page.
+
+        Takes `?organizer=…&event=…` for the race and, to search at once, `&bib=…`.
+        """
 
     @route("GET", "/page/{file}", who="anybody")
     @abstractmethod
-    def page_file(self, asked: Anything) -> Anything:
+    def page_file(self, asked: PageFileAsked) -> PageFileAnswer | UnknownFile:
         """What the page loads."""
 
     @route("GET", "/races/{organizer_id}/{event_id}", who="anybody")
     @abstractmethod
-    def race(self, asked: Anything) -> Anything:
-        """A race."""
+    def race(self, asked: RaceAsked) -> RaceAnswer | UnknownRace:
+        """A race: what the public may know of it."""
 
     @route("GET", "/races/{organizer_id}/{event_id}/photos", who="anybody")
     @abstractmethod
-    def photos(self, asked: Anything) -> Anything:
-        """Photos of a race."""
+    def photos(self, asked: PhotosAsked) -> PhotosAnswer | NothingToBeBestAt | BadCursor | UnknownRace:
+        """Photos of a race.
+
+        All filters combine. A page can hold fewer photos than `limit`; there are more while `next_cursor` is not null.
+        """
 
     @route("GET", "/races/{organizer_id}/{event_id}/photos/{photo_id}", who="anybody")
     @abstractmethod
-    def photo(self, asked: Anything) -> Anything:
-        """One photo."""
+    def photo(self, asked: PhotoAsked) -> OnePhotoAnswer | UnknownPhoto | UnknownRace:
+        """One photo, with a link to save it by."""
 
     @route("POST", "/selfie", who="anybody")
     @abstractmethod
-    def selfie(self, asked: Anything) -> Anything:
-        """The photos of a face."""
+    def selfie(
+        self, asked: SelfieAsked
+    ) -> SelfieAnswer | BadCursor | FacesOff | NoFace | SeveralFaces | NotAnImage | PictureTooLarge | UnknownRace:
+        """The photos of a face.
+
+        The picture is compared and forgotten: never stored, never logged. For the next page send the same request with
+        `cursor`.
+        """

@@ -158,12 +158,22 @@ def wall_clock(taken_at: str | None) -> str:
 
 
 class PhotoEntry(Record, frozen=True, kw_only=True):
-    """A photo as an index knows it."""
+    """A photo as an index knows it: enough to choose and to order by."""
 
     photo_id: str
     shot_at: str
     uploaded_at: str
     photographer: str | None = None
+
+    @property
+    def trust(self) -> tuple[float, float]:
+        """What "best" goes by: nothing, where nobody in particular is searched for."""
+        return 0.0, 0.0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the runner is only supposed to be in the photo."""
+        return False
 
 
 class TimeEntry(PhotoEntry, frozen=True, kw_only=True):
@@ -181,3 +191,13 @@ class BibEntry(PhotoEntry, frozen=True, kw_only=True):
     status: Status
     confidence: float
     read: bool
+
+    @property
+    def trust(self) -> tuple[float, float]:
+        """How the runner is known, then how sure that is."""
+        return _TRUST[self.status], self.confidence
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the runner is only supposed to be in the photo."""
+        return self.status == "doubtful"

@@ -9,20 +9,30 @@
 The method's name is the operation's, its argument what the route takes, its result what it answers, its docstring the
 description. A result that is a Refusal is a way in which the route refuses: the function implements the interface, so
 that a refusal that is not declared is a type error. Router, validation, OpenAPI, throttles and documents follow.
+
+    class RaceAsked(msgspec.Struct, frozen=True, kw_only=True):
+        event_id: Annotated[str, Meta(max_length=64), Otherwise(UnknownRace())]
+
+Fields of the argument that the path names come from the path; the others of a GET or DELETE from the query string, of a
+POST or PUT from the JSON body. What is empty counts as not given. A value that its type or its Meta does not take is
+refused as `Otherwise` says. Fields are looked at in their order, and the first that is wrong decides.
 """
 
 from __future__ import annotations
 
 import inspect
+import string
 import typing
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+Source = Literal["path", "query", "body", "header"]
 Who = Literal["anybody", "operator"]
 """Who may ask: anybody, or who signs requests with an identity of the AWS account that is allowed to."""
 
@@ -35,18 +45,203 @@ class Throttle:
     burst: int
 
 
+# --- answers and refusals ---------------------------------------------------------------------------------
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that is not JSON: a text of one of the media `TYPES`; `headers` are added to those of every answer."""
+
+    TYPES: ClassVar[tuple[str, ...]] = ()
+
+    body: str
+    content_type: str
+    headers: Mapping[str, str] = {}
+
+
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a request is not answered: `CODE` is for programs, the sentence for people says what to do."""
+    """Why a request is not answered: `CODE` is for programs, the sentence for people says what to do.
+
+    A subclass gives the sentence. Several sentences can have one code: by a subclass of the subclass, or as argument.
+    """
 
     CODE: ClassVar[str]
     STATUS: ClassVar[int]
+    HEADERS: ClassVar[Mapping[str, str]] = {}
 
     message: str
 
 
+class UnknownRoute(Refusal, frozen=True):
+    """No route has this method and path."""
+
+    CODE: ClassVar[str] = "unknown_route"
+    STATUS: ClassVar[int] = 404
+
+    message: str = "There is no such address. See the API's description."
+
+
+class BadJson(Refusal, frozen=True):
+    """The body is no JSON object."""
+
+    CODE: ClassVar[str] = "bad_json"
+    STATUS: ClassVar[int] = 400
+
+    message: str = "Send a JSON object as the request's body."
+
+
+class TooLarge(Refusal, frozen=True):
+    """The body is larger than a function is sent."""
+
+    CODE: ClassVar[str] = "too_large"
+    STATUS: ClassVar[int] = 413
+
+    message: str = "The request is too large; at most 5 MB."
+
+
+class MissingField(Refusal, frozen=True):
+    """The body lacks a field."""
+
+    CODE: ClassVar[str] = "missing_field"
+    STATUS: ClassVar[int] = 400
+
+
+class BadField(Refusal, frozen=True):
+    """A field of the body is not what it should be."""
+
+    CODE: ClassVar[str] = "bad_field"
+    STATUS: ClassVar[int] = 400
+
+
+class Busy(Refusal, frozen=True):
+    """Something that the answer needs has too much to do."""
+
+    CODE: ClassVar[str] = "busy"
+    STATUS: ClassVar[int] = 503
+    HEADERS: ClassVar[Mapping[str, str]] = {"Retry-After": "3"}
+
+    message: str = "There is too much to do just now. Try again in a few seconds."
+
+
+# --- what a route takes -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """Marks a field: how a value is refused that is not as its type, its Meta or its `Reads` want it."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Marks a field that holds what a pure function makes of the value that was sent, None if it cannot be read.
+
+    The function's argument has the type that is sent, which the field's Meta constrains.
+    """
+
+    function: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Marks a field that comes from a header of this name (in lower case)."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """One of the things a route takes: field `name` of its argument, under `key` in a part of the request.
+
+    `plain` is the type of what is sent, `sent` the same with its constraints, `described` what a client should send.
+    `mistyped` refuses what is not even of the plain type.
+    """
+
+    name: str
+    key: str
+    source: Source
+    plain: Any
+    sent: Any
+    described: Any
+    reads: Callable[[Any], Any] | None
+    required: bool
+    default: Any
+    missing: Refusal
+    mistyped: Refusal
+    otherwise: Refusal
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """How a request is refused because of it."""
+        return (*((self.missing,) if self.required else ()), self.mistyped, self.otherwise)
+
+
+_IN_WORDS: dict[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Argument:
+    base, marks = _taken_apart(field.type)
+    header = next((mark.name for mark in marks if isinstance(mark, Header)), None)
+    reads = next((mark.function for mark in marks if isinstance(mark, Reads)), None)
+    plain = base if reads is None else _argument_type(reads)
+    constraints = [mark for mark in marks if isinstance(mark, msgspec.Meta)]
+    key = header or field.encode_name
+    source = "header" if header else _source(key, method, path)
+    bad_field = BadField(f"Send '{key}' as {_IN_WORDS.get(plain, 'described')}.")
+    otherwise = next((mark.refusal for mark in marks if isinstance(mark, Otherwise)), bad_field)
+    asked_for = field.required and source == "body"
+    return Argument(
+        name=field.name,
+        key=key,
+        source=source,
+        plain=plain,
+        sent=_constrained(plain, constraints),
+        described=_constrained(base if plain is Any else plain, constraints),
+        reads=reads,
+        required=field.required,
+        default=field.default,
+        missing=MissingField(f"Send '{key}' in the request's JSON.") if asked_for else otherwise,
+        mistyped=bad_field if asked_for else otherwise,
+        otherwise=otherwise,
+    )
+
+
+def _constrained(kind: Any, constraints: list[msgspec.Meta]) -> Any:
+    return Annotated[kind, *constraints] if constraints else kind
+
+
+def _source(key: str, method: Method, path: str) -> Source:
+    if key in {name for _, name, _, _ in string.Formatter().parse(path)}:
+        return "path"
+    return "query" if method in ("GET", "DELETE") else "body"
+
+
+def _taken_apart(hint: Any) -> tuple[Any, list[Any]]:
+    """The type of a value that is given, and its marks: of `Annotated[Annotated[str, 1] | None, 2]` str, 1 and 2."""
+    inner, *marks = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+    options = typing.get_args(inner)
+    if type(None) in options:
+        (inner,) = (each for each in options if each is not type(None))
+    if inner is hint:
+        return hint, marks
+    base, inner_marks = _taken_apart(inner)
+    return base, inner_marks + marks
+
+
+def _argument_type(function: Callable[[Any], Any]) -> Any:
+    """The type that a function takes; what takes anything, as `str` does, says none."""
+    if inspect.isclass(function):
+        return Any
+    hints = typing.get_type_hints(function)
+    return next(hint for name, hint in hints.items() if name != "return")
+
+
+# --- routes -----------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A route, as its declaration says it. `answers` and `refusals` are types."""
+    """A route, as its declaration says it. `declared` are the refusals of its method, `busy` that of every route."""
 
     name: str
     method: Method
@@ -54,18 +249,40 @@ class Route:
     who: Who
     throttle: Throttle | None
     takes: type[msgspec.Struct]
-    answers: type
-    refusals: tuple[type[Refusal], ...]
+    answers: type[msgspec.Struct]
+    declared: tuple[type[Refusal], ...]
+    busy: Refusal
     description: str
+
+    @cached_property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What it takes, in the order in which it is looked at."""
+        return tuple(_argument(field, self.method, self.path) for field in msgspec.structs.fields(self.takes))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether it takes a JSON body."""
+        return any(argument.source == "body" for argument in self.arguments)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """All ways in which it refuses, each sentence once: by status, then by code."""
+        body = (BadJson(), TooLarge()) if self.has_body else ()
+        arguments = (refusal for argument in self.arguments for refusal in argument.refusals)
+        every = (*body, *arguments, *(refusal() for refusal in self.declared), self.busy)  # type: ignore[call-arg]
+        unique = {(refusal.STATUS, refusal.CODE, refusal.message): refusal for refusal in every}
+        return tuple(unique[key] for key in sorted(unique))
 
 
 class Questions(ABC):  # noqa: B024 - a subclass's routes are abstract
-    """Base of a stage's API."""
+    """Base of a stage's API. Any route may be `BUSY`: an AWS service that it calls is throttled or does not answer."""
+
+    BUSY: ClassVar[Busy] = Busy()
 
     @classmethod
     def routes(cls) -> tuple[Route, ...]:
         """The routes, in the order of their declaration."""
-        return tuple(_route_of(method) for method in vars(cls).values() if hasattr(method, "declared"))
+        return tuple(_route_of(method, cls.BUSY) for method in vars(cls).values() if hasattr(method, "declared"))
 
 
 @dataclass(frozen=True)
@@ -98,7 +315,7 @@ def route(method: Method, path: str, *, who: Who, throttle: Throttle | None = No
     return declare
 
 
-def _route_of(function: Any) -> Route:
+def _route_of(function: Any, busy: Busy) -> Route:
     method, path, who, throttle = function.declared
     hints = typing.get_type_hints(function)
     result = hints.pop("return")
@@ -113,6 +330,7 @@ def _route_of(function: Any) -> Route:
         throttle=throttle,
         takes=takes,
         answers=answers,
-        refusals=tuple(each for each in outcomes if issubclass(each, Refusal)),
+        declared=tuple(each for each in outcomes if issubclass(each, Refusal)),
+        busy=busy,
         description=inspect.getdoc(function) or "",
     )

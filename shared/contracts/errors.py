@@ -7,8 +7,7 @@ SnapRaceError
 │   │   ├── InvalidPicture    it is no picture we can serve
 │   │   ├── InvalidRace       it is a race.json that cannot be used
 │   │   └── InvalidRoster     it is a roster.csv that cannot be used at all
-│   ├── InvalidMessage    a queue message that is no event we know
-│   └── RequestRefused    an API request that cannot be answered as asked
+│   └── InvalidMessage    a queue message that is no event we know
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
     ├── PublishFailed     EventBridge took some entries, not all
@@ -68,14 +67,6 @@ class InvalidRoster(InvalidUpload):
 
 class InvalidMessage(InvalidInput):
     """A queue message that is neither a domain event, an S3 notification nor a command we know."""
-
-
-class RequestRefused(InvalidInput):
-    """An API request that cannot be answered as asked; `status` is the HTTP status (4xx)."""
-
-    def __init__(self, reason: str, message: str, status: int = 400) -> None:
-        super().__init__(reason, message)
-        self.status = status
 
 
 class EndlessLoop(SnapRaceError):

@@ -16,9 +16,12 @@ RAW_PHOTOS = "raw_photos"
 RACE_FILE = "race.json"
 ROSTER_FILE = "roster.csv"
 
-# Ids are path segments, table keys and parts of collection names. Requiring a letter or digit at both ends
-# keeps them readable in all three.
-_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?")
+ID = "[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?"
+"""What an organizer_id or event_id looks like, as a regular expression.
+
+Ids are path segments, table keys and parts of collection names. Requiring a letter or digit at both ends keeps them
+readable in all three.
+"""
 
 
 class RaceRef(NamedTuple):
@@ -56,7 +59,7 @@ class PhotoRef(NamedTuple):
 
 def valid_id(text: str) -> bool:
     """Whether `text` may be an organizer_id or event_id: 1-64 of letters, digits and '_.-' inside."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(ID, text) is not None
 
 
 class KeyKind(enum.Enum):

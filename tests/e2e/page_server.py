@@ -19,9 +19,8 @@ import boto3
 from PIL import Image
 
 from services.search.edges import Links
-from services.search.functions.api import Api
 from services.search.stage import STAGE
-from tests.gallery_world import BUCKET, World
+from tests.gallery_world import BUCKET, World, answering
 
 ROUTES = [route for function in STAGE.serving for route in function.routes]
 PREFIX = "/api/search"
@@ -92,7 +91,7 @@ def serving(world: World, pictures: Any = _picture) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     address = f"http://127.0.0.1:{server.server_port}"
-    world.api = Api(world.gallery, world.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
+    world.api = answering(world.gallery, world.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

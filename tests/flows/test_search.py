@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.search import domain, finding
-from services.search.domain import PhotoEvent
+from services.search.domain import finding
+from services.search.domain import gallery as domain
+from services.search.domain.gallery import PhotoEvent
 from services.search.edges import Gallery
 from services.search.functions import api, gallery
+from services.search.questions import SearchApi
 from services.search.stage import STAGE
 from shared.contracts.events import DomainEvent, Evidence, Meta, PhotoRejected, RaceConfigured, caused
 from shared.kit import aws
+from shared.kit.records import Records
 from shared.kit.table import Table
 from tests.gallery_world import (
     BUCKET,
@@ -121,7 +124,7 @@ def test_a_batch_that_dies_at_any_call_is_made_good_by_its_redelivery(
             client.meta.events.register_last(f"{moment}.dynamodb.*", die)
             died = False
             try:
-                Gallery(Table(client, TABLE)).learn_photos(few)
+                Gallery(Records(Table(client, TABLE))).learn_photos(few)
             except OSError:
                 died = True
             places = Counter(item["SK"].rsplit("#", 1)[1] for item in made.items())
@@ -147,7 +150,7 @@ def test_two_writers_at_once_lose_nothing() -> None:
                 made.hear(meanwhile.pop(0))
 
         client.meta.events.register_first("before-call.dynamodb.TransactWriteItems", interfere)
-        Gallery(Table(client, TABLE)).learn_photos([ingested(1, revision=2, by="Lee")])
+        Gallery(Records(Table(client, TABLE))).learn_photos([ingested(1, revision=2, by="Lee")])
         assert not meanwhile
         found = {item["SK"].split("#PHOTO")[0]: item for item in made.items()}
         assert {"BIB#42", "BIB#7"} <= found.keys()
@@ -206,7 +209,7 @@ def test_two_batches_at_once_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> No
                 made.gallery.learn_photos(meanwhile.pop(0))
 
         client.meta.events.register_first("before-call.dynamodb.TransactWriteItems", interfere)
-        Gallery(Table(client, TABLE)).learn_photos(CROWD[:50])
+        Gallery(Records(Table(client, TABLE))).learn_photos(CROWD[:50])
         assert not meanwhile
         assert len(ids(made.photos(limit="100")[1])) == 50
         assert (ids(made.photos(bib="42")[1]), ids(made.photos(photographer="Lee")[1])) == ([7], [7])
@@ -500,7 +503,7 @@ paths = st.fixed_dictionaries(
 )
 requests = st.builds(
     request,
-    st.sampled_from([resource for _, resource in api.ROUTES]) | st.text(max_size=20),
+    st.sampled_from([route.path for route in SearchApi.routes()]) | st.text(max_size=20),
     method=st.sampled_from(["GET", "POST", "OPTIONS", "DELETE"]),
     path=st.none() | paths,
     query=st.none() | parameters,

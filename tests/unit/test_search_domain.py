@@ -11,25 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.search import domain
-from services.search.domain import (
+from services.search.domain import gallery
+from services.search.domain.gallery import (
     MAX_ACTIONS,
     MAX_RUNNERS,
     Change,
-    Item,
-    Photo,
     PhotoEvent,
     apply,
     change,
-    configured,
-    items,
+    race_of,
+    records,
     transactions,
-    wall_clock,
 )
+from services.search.records import GalleryPhoto, Race, TimeEntry, wall_clock
 from shared.contracts.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
-from shared.kit.table import to_item
+from shared.contracts.keys import PhotoRef
+from shared.contracts.records import At
+from shared.kit.records import Records
+from shared.kit.table import Item, to_item
 from tests.gallery_world import RACE, ingested, match, matched, photo_id, runner, withdrawn
 from tests.gallery_world import configured as race_configured
+from tests.memory import MemoryTable
+
+PHOTO = PhotoRef(RACE, photo_id(1))
 
 # Two lives of one photo. Ingest counts what it says of it, and so does faces; what faces says names the life.
 LIVES: list[PhotoEvent] = [
@@ -45,7 +49,7 @@ LIVES: list[PhotoEvent] = [
 
 
 def heard(events: list[PhotoEvent]) -> list[Item]:
-    return items(RACE, reduce(apply, events, Photo(photo_id=photo_id(1))))
+    return [record.item(RACE) for record in records(reduce(apply, events, GalleryPhoto(photo_id=photo_id(1))))]
 
 
 @given(told=st.integers(1, len(LIVES)), data=st.data())
@@ -110,8 +114,8 @@ def test_a_crowd_still_fits_into_one_transaction_of_100() -> None:
         runners = [runner(str(bib)) for bib in range(first, first + 100)]
         return [ingested(1, at=at, revision=revision), matched(1, *runners, revision=revision)]
 
-    before = reduce(apply, crowd(1, 1, "2026-11-08T09:00:00"), Photo(photo_id=photo_id(1)))
-    replaced = change(RACE, before, crowd(500, 2, "2026-11-08T10:00:00"))
+    before = reduce(apply, crowd(1, 1, "2026-11-08T09:00:00"), GalleryPhoto(photo_id=photo_id(1)))
+    replaced = change(PHOTO, before, crowd(500, 2, "2026-11-08T10:00:00"))
     assert replaced is not None
     assert replaced.actions <= MAX_ACTIONS
     assert len(replaced.puts) == 2 + MAX_RUNNERS
@@ -124,24 +128,28 @@ def test_a_crowd_with_all_its_evidence_fits_into_an_item_and_a_batch_of_such_int
     names = tuple(f"{RACE.prefix}raw_photos/{number:04}{'x' * 980}" for number in range(200))
     crowd = matched(1, *(runner(f"X{bib}", "doubtful", 51.123456789, evidence) for bib in range(100)))
     photo = msgspec.structs.replace(ingested(1), keys=names, placeholder="data:" + "x" * 2_000)
-    made = change(RACE, None, [photo, crowd])
+    made = change(PHOTO, None, [photo, crowd])
     assert made is not None
     assert len(made.puts) == 2 + MAX_RUNNERS
-    stored = [len(json.dumps(to_item(item), ensure_ascii=False).encode()) for item in made.puts]
+    items = [record.item(RACE) for record in made.puts]
+    stored = [len(json.dumps(to_item(item), ensure_ascii=False).encode()) for item in items]
     assert max(stored) < 400_000
     assert sum(stored) < 4_000_000
-    assert [item["SK"][:6] for item in made.puts if "evidence" in json.dumps(item)] == ["PHOTO#"], "lists do without"
+    told = [item["SK"][:6] for item in items if "evidence" in json.dumps(to_item(item))]
+    assert told == ["PHOTO#"], "lists do without"
     for together in transactions([made] * 50):
-        assert sum(len(json.dumps(to_item(item)).encode()) for one in together for item in one.puts) < 4_000_000
+        written = [record.item(RACE) for one in together for record in one.puts]
+        assert sum(len(json.dumps(to_item(item)).encode()) for item in written) < 4_000_000
 
 
 def test_events_that_tell_nothing_new_change_nothing() -> None:
-    known = reduce(apply, LIVES, Photo(photo_id=photo_id(1)))
-    assert change(RACE, known, LIVES) is None
+    known = reduce(apply, LIVES, GalleryPhoto(photo_id=photo_id(1)))
+    assert change(PHOTO, known, LIVES) is None
 
 
 def _change(actions: int, size: int) -> Change:
-    return Change(ref=RACE, held=None, puts=({"SK": "x" * size}, *({},) * (actions - 1)), gone=())
+    large = TimeEntry(photo_id="1", shot_at="", uploaded_at="", photographer="x" * size)
+    return Change(photo=PHOTO, held=None, puts=(large,), gone=(At(TimeEntry, RACE.partition, "x"),) * (actions - 1))
 
 
 SMALL_CHANGES = st.builds(_change, st.sampled_from([1, 2, 40, MAX_ACTIONS]), st.sampled_from([1, 400, 900]))
@@ -150,7 +158,7 @@ SMALL_CHANGES = st.builds(_change, st.sampled_from([1, 2, 40, MAX_ACTIONS]), st.
 @given(st.lists(SMALL_CHANGES, max_size=60))
 def test_transactions_are_whole_changes_within_dynamodbs_limits(changes: list[Change]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domain, "MAX_BYTES", 2_000)
+        patch.setattr(gallery, "MAX_BYTES", 2_000)
         made = list(transactions(changes))
     assert [one for together in made for one in together] == changes
     for together in made:
@@ -177,9 +185,10 @@ def test_times_are_the_wall_clocks(taken_at: str | None, shown: str) -> None:
 
 @given(st.permutations(["0A", "0B", "0B0", "0B1", "0C"]))
 def test_the_race_is_what_its_newest_file_says(revisions: list[str]) -> None:
-    race = None
+    table = Records(MemoryTable("gallery"))  # type: ignore[arg-type]
     for revision in revisions:
-        race = configured(race, race_configured(revision=revision, faces=revision == "0C"))
+        table.put_newest(RACE, race_of(race_configured(revision=revision, faces=revision == "0C")))
+    race = table.get(Race.locate(RACE))
     assert race is not None
     assert (race.revision, race.faces) == ("0C", True)
 

@@ -4,30 +4,60 @@ from __future__ import annotations
 
 import base64
 import json
+import typing
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.search import finding, selfie
-from services.search.finding import Entry, Order, Query, Window
-from shared.contracts.errors import RequestRefused
+from services.search.domain import finding, selfie
+from services.search.domain.finding import Query, Window
+from services.search.functions.api import Search
+from services.search.questions import Order, PhotosAsked, SearchApi
+from services.search.records import BibEntry, PhotoEntry, TimeEntry
+from shared.contracts.api import Refusal
+from shared.kit.api.arguments import arguments
+from shared.kit.api.request import Request
+from tests.gallery_world import RACE
 
-times = st.sampled_from(["", *(f"2026-11-08T09:{minute:02}:00.000" for minute in range(0, 60, 7))])
-entries = st.lists(
-    st.builds(
-        Entry,
-        photo_id=st.integers(0, 40).map(lambda number: f"{number:032x}"),
-        shot_at=times,
-        uploaded_at=st.just("2026-11-08T03:00:00Z"),
-        photographer=st.sampled_from([None, "Kim", "Lee"]),
-        status=st.sampled_from(["confirmed", "inferred", "doubtful", None]),
-        trust=st.tuples(st.sampled_from([0.0, 1.0, 2.0]), st.sampled_from([50.0, 97.5])),
-    ),
-    max_size=30,
-    unique_by=lambda entry: entry.photo_id,
+PHOTOS = next(route for route in SearchApi.routes() if route.takes is PhotosAsked)
+
+
+def _asked(**query: Any) -> PhotosAsked | Refusal:
+    """What a list of photos is asked for, or how that is refused."""
+    path = RACE._asdict()
+    request = Request(
+        method="GET", resource=PHOTOS.path, path=path, query=query, headers={}, raw_body="", is_base64=False
+    )
+    asked = arguments(PHOTOS, request)
+    assert isinstance(asked, PhotosAsked | Refusal)
+    return asked
+
+
+def _query(**query: Any) -> Query:
+    asked = _asked(**query)
+    assert isinstance(asked, PhotosAsked)
+    made = finding.query_of(asked)
+    assert isinstance(made, Query)
+    return made
+
+
+IN_TIME = {
+    "photo_id": st.integers(0, 40).map(lambda number: f"{number:032x}"),
+    "shot_at": st.sampled_from(["", *(f"2026-11-08T09:{minute:02}:00.000" for minute in range(0, 60, 7))]),
+    "uploaded_at": st.just("2026-11-08T03:00:00Z"),
+    "photographer": st.sampled_from([None, "Kim", "Lee"]),
+}
+of_a_bib = st.builds(
+    BibEntry,
+    **IN_TIME,
+    bib=st.just("42"),
+    status=st.sampled_from(["confirmed", "inferred", "doubtful"]),
+    confidence=st.sampled_from([50.0, 97.5]),
+    read=st.booleans(),
 )
+entries = st.lists(of_a_bib | st.builds(TimeEntry, **IN_TIME), max_size=30, unique_by=lambda entry: entry.photo_id)
 filters = st.fixed_dictionaries(
     {"limit": st.integers(1, 7)},
     optional={
@@ -39,19 +69,19 @@ filters = st.fixed_dictionaries(
 )
 
 
-def _in_order(found: list[Entry], order: Order) -> list[Entry]:
-    return sorted(found, key=lambda entry: entry.position(order), reverse=order != "oldest")
+def _in_order(found: list[PhotoEntry], order: Order) -> list[PhotoEntry]:
+    return sorted(found, key=lambda entry: finding.position_of(entry, order), reverse=order != "oldest")
 
 
-@given(entries, filters, st.sampled_from(finding.ORDERS), st.booleans())
+@given(entries, filters, st.sampled_from(typing.get_args(Order)), st.booleans())
 def test_the_pages_together_are_everything_once_and_in_order(
-    found: list[Entry], asked: dict[str, Any], order: Order, sorted_already: bool
+    found: list[PhotoEntry], asked: dict[str, Any], order: Order, sorted_already: bool
 ) -> None:
-    query = finding.parse_query({**asked, "order": order}, ranked=True)
-    shown: list[Entry] = []
+    query = _query(**asked, order=order)
+    shown: list[PhotoEntry] = []
     cursor: str | None = ""
     while cursor is not None and len(shown) <= len(found):
-        query = finding.parse_query({**asked, "order": order, "cursor": cursor}, ranked=True)
+        query = _query(**asked, order=order, cursor=cursor)
         page = finding.page_of_sorted(_in_order(found, order), query) if sorted_already else finding.page(found, query)
         shown += page.entries
         cursor = page.next_cursor
@@ -61,11 +91,12 @@ def test_the_pages_together_are_everything_once_and_in_order(
 def test_a_page_that_passes_over_too_many_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "MAX_PASSED", 5)
     found = [
-        Entry(photo_id=str(n), shot_at=f"2026-11-08T09:{n}", uploaded_at="", photographer="Lee" if n < 45 else "Kim")
+        TimeEntry(
+            photo_id=str(n), shot_at=f"2026-11-08T09:{n}", uploaded_at="", photographer="Lee" if n < 45 else "Kim"
+        )
         for n in range(30, 60)
     ]
-    asked = {"photographer": "Kim", "order": "oldest"}
-    first = finding.page_of_sorted(found, finding.parse_query(asked))
+    first = finding.page_of_sorted(found, _query(photographer="Kim", order="oldest"))
     assert first.entries == []
     assert first.next_cursor is not None
 
@@ -84,7 +115,7 @@ def test_a_page_that_passes_over_too_many_goes_on_in_the_next(monkeypatch: pytes
     ],
 )
 def test_windows(window: dict[str, str], inside: list[str], outside: list[str]) -> None:
-    asked = finding.parse_query(window).window
+    asked = _query(**window).window
     assert [at for at in [*inside, *outside] if asked.holds(at)] == inside
 
 
@@ -113,18 +144,23 @@ CURSOR_OF_OLDEST = base64.urlsafe_b64encode(json.dumps(["oldest", ["", "", "x"]]
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_own_reason(asked: dict[str, Any], reason: str) -> None:
-    with pytest.raises(RequestRefused) as refusal:
-        finding.parse_query(asked)
-    assert (refusal.value.reason, refusal.value.status) == (reason, 400)
+    class Untouched:
+        """Whoever is asked this looks at no table."""
+
+    outcome = _asked(**asked)
+    if isinstance(outcome, PhotosAsked):
+        outcome = Search(Untouched(), Untouched(), Untouched()).photos(outcome)  # type: ignore[arg-type]
+    assert isinstance(outcome, Refusal)
+    refused = (outcome.CODE, outcome.STATUS)
+    assert refused == (reason, 400)
 
 
 def test_a_bib_is_read_as_people_write_it() -> None:
-    assert finding.parse_query({"bib": " #０042 "}).bib == "42"
-    assert finding.parse_query({"bib": "a-42"}).bib == "A42"
+    assert [asked.bib for asked in (_asked(bib=" #０042 "), _asked(bib="a-42"))] == ["42", "A42"]  # type: ignore[union-attr]
 
 
 def test_a_query_without_wishes_asks_for_the_newest() -> None:
-    assert finding.parse_query({}) == Query(order="newest", window=Window(), limit=finding.DEFAULT_LIMIT)
+    assert _query() == Query(order="newest", window=Window(), limit=24)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +175,5 @@ def test_a_query_without_wishes_asks_for_the_newest() -> None:
     ],
 )
 def test_whose_selfie_it_is_must_be_clear(areas: list[float], reason: str | None) -> None:
-    if reason is None:
-        selfie.check_one_person(areas)
-        return
-    with pytest.raises(RequestRefused) as refusal:
-        selfie.check_one_person(areas)
-    assert refusal.value.reason == reason
+    unclear = selfie.unclear(areas)
+    assert (unclear and unclear.CODE) == reason

@@ -2,184 +2,140 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any, cast
-
-from botocore.exceptions import ClientError, HTTPClientError
-
-from services.search import answers, finding, pages, selfie
-from services.search.answers import Error, ErrorAnswer, ErrorCode, PhotosAnswer, SelfieAnswer
-from services.search.domain import Race
-from services.search.edges import TRANSIENT, Faces, Gallery, Links
-from services.search.finding import Entry as Found
-from services.search.http import Request, Response, as_json
+from services.search import pages
+from services.search.domain import finding, selfie, shown
+from services.search.domain.finding import Query
+from services.search.edges import Faces, Gallery, Links
+from services.search.questions import (
+    BadCursor,
+    FacesOff,
+    NoFace,
+    NotAnImage,
+    NothingToBeBestAt,
+    OnePhotoAnswer,
+    PageAnswer,
+    PageAsked,
+    PageFileAnswer,
+    PageFileAsked,
+    PhotoAsked,
+    PhotosAnswer,
+    PhotosAsked,
+    PictureTooLarge,
+    RaceAnswer,
+    RaceAsked,
+    SearchApi,
+    SelfieAnswer,
+    SelfieAsked,
+    SeveralFaces,
+    UnknownFile,
+    UnknownPhoto,
+    UnknownRace,
+)
 from services.search.stage import STAGE
-from shared.contracts.errors import RequestRefused, TemporaryFailure
-from shared.contracts.keys import RaceRef
-from shared.kit.entry import Entry
-
-BUSY = "Search is busy. Try again in a few seconds."
-RETRY_AFTER_S = 3
-
-_PHOTO_ID = re.compile(r"[0-9a-f]{32}")
+from shared.contracts.api import Refusal
+from shared.kit.api.routes import serves
 
 
-class Api:
-    """One method for each route: a request in, a response out. All raise RequestRefused."""
+class Search(SearchApi):
+    """The search API's answers."""
 
     def __init__(self, gallery: Gallery, faces: Faces, links: Links) -> None:
         self._gallery = gallery
         self._faces = faces
         self._links = links
 
-    def page(self, request: Request) -> Response:
-        """The page itself (GET /)."""
-        return pages.index(request, pictures_from=self._links.origin())
+    def page(self, asked: PageAsked) -> PageAnswer:
+        """The page itself."""
+        return pages.index(asked, pictures_from=self._links.origin())
 
-    def page_file(self, request: Request) -> Response:
-        """What the page loads (GET /page/{file})."""
-        return pages.file(request)
+    def page_file(self, asked: PageFileAsked) -> PageFileAnswer | UnknownFile:
+        """What the page loads."""
+        return pages.file(asked)
 
-    def race(self, request: Request) -> Response:
-        """A race (GET /races/{organizer_id}/{event_id})."""
-        ref = _race_ref(request)
-        return as_json(answers.race_answer(ref, self._known(ref)))
+    def race(self, asked: RaceAsked) -> RaceAnswer | UnknownRace:
+        """A race."""
+        race = self._gallery.race(asked.race)
+        return shown.race_answer(asked.race, race) if race else UnknownRace()
 
-    def photos(self, request: Request) -> Response:
-        """Photos by bib, time and photographer (GET …/photos)."""
-        ref, query = _race_ref(request), finding.parse_query(request.query)
+    def photos(self, asked: PhotosAsked) -> PhotosAnswer | NothingToBeBestAt | BadCursor | UnknownRace:
+        """Photos by bib, time and photographer."""
+        if asked.order == "best" and asked.bib is None:
+            return NothingToBeBestAt()
+        query = finding.query_of(asked)
+        if isinstance(query, Refusal):
+            return query
         total = None
-        if query.bib is None:
-            page = finding.page_of_sorted(self._gallery.by_time(ref, query), query)
+        if asked.bib is None:
+            page = finding.page_of_sorted(self._gallery.by_time(asked.race, query), query)
         else:
-            entries = [entry for entry in self._gallery.by_bib(ref, query.bib) if query.admits(entry)]
+            entries = [entry for entry in self._gallery.by_bib(asked.race, asked.bib) if query.admits(entry)]
             page, total = finding.page(entries, query), len(entries)
-        if not page.entries:
-            self._known(ref)  # asked only here, to tell "no photos" from "no such race" without a read more
-        photos = self._gallery.photos(ref, [entry.photo_id for entry in page.entries])
-        shown = [photos[entry.photo_id] for entry in page.entries if entry.photo_id in photos]
-        return as_json(
-            PhotosAnswer(
-                photos=[answers.photo_answer(photo, self._links) for photo in shown],
-                next_cursor=page.next_cursor,
-                total=total,
-            )
+        # Asked only where nothing was found, to tell "no photos" from "no such race" without a read more.
+        if not page.entries and not self._gallery.race(asked.race):
+            return UnknownRace()
+        photos = self._gallery.photos(asked.race, [entry.photo_id for entry in page.entries])
+        return PhotosAnswer(
+            photos=[shown.photo_answer(photo, self._links) for photo in photos.values()],
+            next_cursor=page.next_cursor,
+            total=total,
         )
 
-    def photo(self, request: Request) -> Response:
-        """One photo (GET …/photos/{photo_id})."""
-        ref, photo_id = _race_ref(request), request.path.get("photo_id", "")
-        photo = self._gallery.photo(ref, photo_id) if _PHOTO_ID.fullmatch(photo_id) else None
-        if photo is None or not photo.here:
-            self._known(ref)
-            raise RequestRefused(
-                "unknown_photo", "There is no such photo in this race; it may have been withdrawn.", 404
-            )
-        return as_json(answers.one_photo_answer(photo, self._links))
+    def photo(self, asked: PhotoAsked) -> OnePhotoAnswer | UnknownPhoto | UnknownRace:
+        """One photo."""
+        photo = self._gallery.photo(asked.race, asked.photo_id)
+        if photo is not None and photo.here:
+            return shown.one_photo_answer(photo, self._links)
+        return UnknownPhoto() if self._gallery.race(asked.race) else UnknownRace()
 
-    def selfie(self, request: Request) -> Response:
-        """The photos of a face (POST /selfie)."""
-        asked = selfie.parse(request.json(selfie.MAX_BODY))
-        ref, query = asked.ref, asked.query
-        if not self._known(ref).faces:
-            raise RequestRefused("faces_off", "This race does not search by face. Search by bib instead.", 409)
-        selfie.check_one_person(self._faces.areas(asked.image))
-        matches = self._faces.matches(ref, asked.image, asked.threshold)
-        similarity = {match.photo_id: match.similarity for match in matches}
-        photos = self._gallery.photos(ref, similarity)
-        entries = [
-            Found(
-                photo_id=photo.photo_id,
-                shot_at=photo.shot_at,
-                uploaded_at=photo.uploaded_at,
-                photographer=photo.photographer,
-                trust=(similarity[photo.photo_id], 0.0),
-            )
-            for photo in photos.values()
-        ]
-        entries = [entry for entry in entries if query.admits(entry)]
+    def selfie(
+        self, asked: SelfieAsked
+    ) -> SelfieAnswer | BadCursor | FacesOff | NoFace | SeveralFaces | NotAnImage | PictureTooLarge | UnknownRace:
+        """The photos of a face."""
+        query = finding.query_of(asked)
+        if isinstance(query, Refusal):
+            return query
+        if unreadable := selfie.unreadable(asked.image):
+            return unreadable
+        race = self._gallery.race(asked.race)
+        if race is None:
+            return UnknownRace()
+        if not race.faces:
+            return FacesOff()
+        areas = self._faces.areas(asked.image)
+        if isinstance(areas, Refusal):
+            return areas
+        if unclear := selfie.unclear(areas):
+            return unclear
+        similarity = self._faces.similarities(asked.race, asked.image, asked.threshold)
+        if isinstance(similarity, Refusal):
+            return similarity
+        return self._with_face(asked, query, similarity)
+
+    def _with_face(self, asked: SelfieAsked, query: Query, similarity: dict[str, float]) -> SelfieAnswer:
+        """The page of photos that are so similar, by their ids."""
+        photos = self._gallery.photos(asked.race, similarity)
+        entries = [entry for entry in selfie.entries(photos.values(), similarity) if query.admits(entry)]
         page = finding.page(entries, query)
-        known = self._known_by_bib(ref, query.bib)
-        shown = [
-            answers.matched_photo_answer(photos[entry.photo_id], self._links, similarity[entry.photo_id])
+        found = [
+            shown.matched_photo_answer(photos[entry.photo_id], self._links, similarity[entry.photo_id])
             for entry in page.entries
         ]
-        return as_json(
-            SelfieAnswer(
-                photos=shown,
-                new_photos=[photo for photo in shown if photo.photo_id not in known],
-                next_cursor=page.next_cursor,
-                total=len(entries),
-            )
+        by_bib = self._gallery.by_bib(asked.race, asked.bib) if asked.bib else []
+        known = {entry.photo_id for entry in by_bib if not entry.doubtful}
+        return SelfieAnswer(
+            photos=found,
+            new_photos=[photo for photo in found if photo.photo_id not in known],
+            next_cursor=page.next_cursor,
+            total=len(entries),
         )
 
-    def _known(self, ref: RaceRef) -> Race:
-        race = self._gallery.race(ref)
-        if race is None:
-            raise finding.unknown_race()
-        return race
 
-    def _known_by_bib(self, ref: RaceRef, bib: str | None) -> set[str]:
-        if bib is None:
-            return set()
-        return {entry.photo_id for entry in self._gallery.by_bib(ref, bib) if entry.status != "doubtful"}
-
-
-ROUTES: dict[tuple[str, str], Callable[[Api, Request], Response]] = {
-    ("GET", "/"): Api.page,
-    ("GET", "/page/{file}"): Api.page_file,
-    ("GET", "/races/{organizer_id}/{event_id}"): Api.race,
-    ("GET", "/races/{organizer_id}/{event_id}/photos"): Api.photos,
-    ("GET", "/races/{organizer_id}/{event_id}/photos/{photo_id}"): Api.photo,
-    ("POST", "/selfie"): Api.selfie,
-}
-
-
-def _race_ref(request: Request) -> RaceRef:
-    return finding.parse_race(request.path.get("organizer_id", ""), request.path.get("event_id", ""))
-
-
-def answer(api: Api, request: Request) -> Response:
-    """The response to any request: what is refused or too much just now is an answer too."""
-    if request.method == "OPTIONS":
-        return Response(body="", status=204)
-    route = ROUTES.get((request.method, request.resource))
-    try:
-        if route is None:
-            raise RequestRefused("unknown_route", "There is no such address. See the API's description.", 404)
-        return route(api, request)
-    except RequestRefused as refusal:
-        return _error(cast(ErrorCode, refusal.reason), str(refusal), refusal.status)
-    except (TemporaryFailure, HTTPClientError):
-        return _busy()
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in TRANSIENT:
-            raise
-        return _busy()
-
-
-def _busy() -> Response:
-    return _error("busy", BUSY, 503, {"Retry-After": str(RETRY_AFTER_S)})
-
-
-def _error(code: ErrorCode, message: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    return as_json(ErrorAnswer(error=Error(code=code, message=message)), status, headers)
-
-
-def _respond(api: Api, event: dict[str, Any], _context: Any, entry: Entry[Api]) -> dict[str, Any]:
-    request = Request.from_event(event)
-    with entry.telemetry.request(f"{request.method} {request.resource}"):
-        return answer(api, request).to_event()
-
-
-handler = Entry(
+handler = serves(
     STAGE,
     "api",
-    lambda here: Api(
-        Gallery(here.table),
+    lambda here: Search(
+        Gallery(here.records),
         Faces(here.client("rekognition"), here.environment.snaprace_env),
         Links(here.client("s3"), here.environment.derived_bucket),
     ),
-    _respond,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.search.domain import PhotoEvent
+from services.search.domain.gallery import PhotoEvent
 from services.search.edges import Gallery
 from services.search.stage import STAGE
 from shared.contracts.errors import InvalidMessage
@@ -37,4 +37,4 @@ class Learner:
             self._gallery.learn_photos(photos)
 
 
-handler = worker.together(STAGE, "gallery", lambda here: Learner(Gallery(here.table)).handle)
+handler = worker.together(STAGE, "gallery", lambda here: Learner(Gallery(here.records)).handle)

@@ -8,15 +8,10 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts.errors import RequestRefused
+from shared.contracts.api import BadJson, Content, Refusal, TooLarge
 
-# Pages of other origins may ask too: nothing here depends on cookies, and all of it is public.
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Content-Type",
-    "Access-Control-Max-Age": "86400",
-}
+# Lambda takes 6 MB of request, API Gateway's own part of it included.
+MAX_BODY = 5_700_000
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +38,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             is_base64=bool(event.get("isBase64Encoded")),
         )
 
-    def json(self, max_length: int) -> dict[str, Any]:
-        """The body as a JSON object of at most `max_length` characters. Raises RequestRefused."""
-        if len(self.raw_body) > max_length:
-            raise RequestRefused("too_large", f"The request is too large; at most {max_length // 1_000_000} MB.", 413)
+    def json(self) -> dict[str, Any] | BadJson | TooLarge:
+        """The body as a JSON object."""
+        if len(self.raw_body) > MAX_BODY:
+            return TooLarge()
         try:
             body = base64.b64decode(self.raw_body, validate=True) if self.is_base64 else self.raw_body.encode()
             return msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.DecodeError, ValueError, RecursionError):
-            raise RequestRefused("bad_json", "Send a JSON object as the request's body.") from None
+            return BadJson()
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +57,18 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
     headers: Mapping[str, str] = {}
 
-    def to_event(self) -> dict[str, Any]:
-        """The form that API Gateway's Lambda proxy integration takes."""
+    @classmethod
+    def to(cls, outcome: msgspec.Struct) -> Response:
+        """What a route came to: a refusal, a text, or an answer in JSON."""
+        match outcome:
+            case Refusal():
+                body = msgspec.json.encode({"error": {"code": outcome.CODE, "message": outcome.message}})
+                return cls(body=body.decode(), status=outcome.STATUS, headers=outcome.HEADERS)
+            case Content():
+                return cls(body=outcome.body, content_type=outcome.content_type, headers=outcome.headers)
+        return cls(body=msgspec.json.encode(outcome).decode())
+
+    def to_event(self, cors: Mapping[str, str]) -> dict[str, Any]:
+        """The form that API Gateway's Lambda proxy integration takes; `cors` are headers of every answer."""
         always = {"Content-Type": self.content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-        return {"statusCode": self.status, "headers": {**always, **CORS, **self.headers}, "body": self.body}
-
-
-def as_json(answer: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer's struct as the response."""
-    return Response(body=msgspec.json.encode(answer).decode(), status=status, headers=headers or {})
+        return {"statusCode": self.status, "headers": {**always, **cors, **self.headers}, "body": self.body}

@@ -1,0 +1,48 @@
+"""From a request to what a route's method is given, field by field as the route declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from shared.contracts.api import Argument, Refusal, Route, Source
+from shared.kit.api.request import Request
+
+
+def arguments(route: Route, request: Request) -> msgspec.Struct | Refusal:
+    """What the method is given; or how the request is refused, by the first argument that is wrong."""
+    body = request.json() if route.has_body else {}
+    if isinstance(body, Refusal):
+        return body
+    parts: Mapping[Source, Mapping[str, Any]] = {
+        "path": request.path,
+        "query": request.query,
+        "body": body,
+        "header": request.headers,
+    }
+    values = {}
+    for argument in route.arguments:
+        value = _read(argument, parts[argument.source].get(argument.key))
+        if isinstance(value, Refusal):
+            return value
+        values[argument.name] = value
+    return route.takes(**values)
+
+
+def _read(argument: Argument, sent: Any) -> Any:
+    """The value, or a refusal."""
+    if sent is None or sent == "":
+        return argument.missing if argument.required else argument.default
+    try:
+        plain = msgspec.convert(sent, argument.plain, strict=False)
+    except msgspec.ValidationError:
+        return argument.mistyped
+    try:
+        value = msgspec.convert(plain, argument.sent)
+    except msgspec.ValidationError:
+        return argument.otherwise
+    if argument.reads is not None:
+        value = argument.reads(value)
+    return argument.otherwise if value is None else value
