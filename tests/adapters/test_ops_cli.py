@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from local.runtime import CHECKOUT, Ports, Running
-from ops.cli.main import main as cli
+from ops.cli import main as cli
 from ops.race import races
 from shared.contracts import naming
 from tests import gallery_world
