@@ -91,10 +91,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return {"PK": pk, "SK": sk, **msgspec.structs.asdict(self), **besides}
 
 
-class PhotoProgress(Record, frozen=True, kw_only=True):
-    """A record, one for each photo, that tells whether a function is done with it."""
+class Progress(Record, frozen=True, kw_only=True):
+    """A record, one for each upload or each photo, that tells whether a function is done with it.
 
-    photo_id: str
+    Its sort key has the upload's `key` or the photo's `photo_id`.
+    """
 
     @property
     def done(self) -> bool:
@@ -105,6 +106,12 @@ class PhotoProgress(Record, frozen=True, kw_only=True):
     def heard(self) -> frozenset[type[DomainEvent]]:
         """The events about the photo that have arrived here, so that those who say them are done with it as well."""
         return frozenset()
+
+
+class PhotoProgress(Progress, frozen=True, kw_only=True):
+    """The progress of a photo."""
+
+    photo_id: str
 
 
 def _parts(pattern: str) -> list[tuple[str, str | None, str]]:
