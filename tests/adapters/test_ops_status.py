@@ -216,6 +216,12 @@ def test_the_state_hash_forgets_the_way_to_the_state(target: Target) -> None:
     assert status(target, RACE).state_hash is None, "it is worked out only where it is asked for"
 
 
+def test_the_state_hash_of_a_state_is_the_same_in_every_version(target: Target) -> None:
+    sure = runner(confidence=100.0)
+    first = "8d9ba546ba2e2e51a1a37f25453a5c17f5fe22622cfcd9987d56b6ea3de0514b"
+    assert hash_of(target, gallery_photo(runners=(sure,))) == first
+
+
 @pytest.mark.parametrize(
     "changed",
     [
