@@ -27,7 +27,7 @@ from local import runtime
 from local.runtime import Ports, Running
 from ops.demo.run import Material, Observer, Report, drawing, drawn_material
 from ops.demo.run import run as run_demo
-from ops.look.status import Status
+from ops.look.status import RaceStatus
 from ops.reach.target import Target, of_runtime
 from shared.contracts import naming
 
@@ -115,7 +115,7 @@ class _Chaos(Observer):
         self._tell = tell
         self._replayed = False
 
-    def processing(self, now: Status) -> None:
+    def processing(self, now: RaceStatus) -> None:
         done = sum(upload.done for upload in now.uploads)
         if not self._replayed and done >= REPLAY_AT * len(now.uploads):
             self._replayed = True

@@ -354,7 +354,7 @@ def correct_photo(
     snaprace correct IMG_2300.jpg --bib 77 --not-here
     snaprace correct IMG_2300.jpg --face 1 --cut IMG_2314.jpg --other-face 3
     """
-    from ops.look.photo import find
+    from ops.look.photo import photo_report
     from ops.race.correct import bib_correction, match_cut, say
     from ops.reach.console import console
 
@@ -365,12 +365,12 @@ def correct_photo(
     if not_here and (other or face):
         raise click.UsageError("--not-here goes with --bib alone: she has no face here.")
     target, race = _race_of(photo, organizer, event)
-    found = find(target, race, photo)
+    found = photo_report(target, race, photo)
     word: BibCorrected | MatchCut
     if bib is not None:
         word = bib_correction(target, found, bib, here=not not_here, face=face)
     else:
-        word = match_cut(found, find(target, race, other or ""), face=face, other_face=other_face, undo=undo)
+        word = match_cut(found, photo_report(target, race, other or ""), face=face, other_face=other_face, undo=undo)
     console.print(say(target, found, word), markup=False)
 
 
@@ -576,10 +576,10 @@ def explain_photo(photo: str, organizer: str | None, event: str | None, as_json:
     """
     from ops.cli.show_race import show_explanation
     from ops.look.explain import explain, photos_named_in
-    from ops.look.photo import filenames, find
+    from ops.look.photo import filenames, photo_report
 
     target, race = _race_of(photo, organizer, event)
-    found = find(target, race, photo)
+    found = photo_report(target, race, photo)
     names = filenames(target, race, photos_named_in(found))
     show_explanation(explain(found, names), as_json=as_json)
 

@@ -17,7 +17,7 @@ from local import runtime
 from local.runtime import Ports
 from ops.demo.run import RACE, Material, Observer, Report, drawing, drawn_material, own_material, run
 from ops.demo.score import Score
-from ops.look.status import Status
+from ops.look.status import RaceStatus
 from ops.race.upload import upload
 from ops.reach.console import answers, console, counted
 from ops.reach.search_api import FoundPhoto
@@ -64,7 +64,7 @@ class Screen(Observer):
         """Move the first bar."""
         self._show(self._up, done, total)
 
-    def processing(self, now: Status) -> None:
+    def processing(self, now: RaceStatus) -> None:
         """Move the second bar."""
         counts = now.counts
         done = counts["searchable"] + counts["rejected"] + counts["dead-lettered"]

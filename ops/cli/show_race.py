@@ -13,7 +13,7 @@ from rich.text import Text
 from ops.cost.bill import Bill, as_dict
 from ops.look import status
 from ops.look.explain import Explanation
-from ops.look.status import Status
+from ops.look.status import RaceStatus
 from ops.reach.console import answers, counted
 
 _REASONS_SHOWN = 20
@@ -27,7 +27,7 @@ _STATES = {
 }
 
 
-def show_status(found: Status, *, as_json: bool, every_upload: bool) -> None:
+def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None:
     """A race's uploads: how many stand where, what waits and why, what was rejected and why."""
     if as_json:
         print(status.as_json(found, every_upload=every_upload))
@@ -58,7 +58,7 @@ def show_status(found: Status, *, as_json: bool, every_upload: bool) -> None:
         answers.print(f"[bold red]{counted(letters.messages, 'dead letter')}[/] in {letters.queue}")
 
 
-def _show_stuck(found: Status) -> None:
+def _show_stuck(found: RaceStatus) -> None:
     now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
     if oldest is not None:
         answers.print(Text.assemble("Oldest waiting: ", (oldest.filename, "bold"), f", {_age(oldest.age(now))}"))

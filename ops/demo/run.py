@@ -29,7 +29,7 @@ from ops.cost.usage import calls_of, calls_per_photo, work
 from ops.demo.score import Found, Score, Truth, score_bibs, score_people
 from ops.look.backlog import backlog
 from ops.look.state_hash import state_hash
-from ops.look.status import Status, status, unmatched
+from ops.look.status import RaceStatus, status, unmatched
 from ops.race.races import create_race, import_roster, read_file, read_roster
 from ops.race.upload import key_of, photos_in, upload
 from ops.reach.errors import Failed
@@ -105,7 +105,7 @@ class Observer:
     def uploading(self, done: int, total: int) -> None:
         """So many photos are up."""
 
-    def processing(self, now: Status) -> None:
+    def processing(self, now: RaceStatus) -> None:
         """Where the uploads stand."""
 
     def settled(self) -> None:
@@ -261,7 +261,7 @@ def _upload(target: Target, material: Material, observer: Observer) -> None:
 
 def _wait(
     target: Target, running: Running, material: Material, observer: Observer, check: Callable[[], None]
-) -> Status:
+) -> RaceStatus:
     """Wait until nothing is in progress, or nothing has moved for a while: what is left then is lost."""
     keys = frozenset(key_of(RACE, path) for path in material.photos)
     moved, last = time.monotonic(), ""
@@ -298,7 +298,7 @@ def _vision(running: Running) -> dict[str, Any]:
         raise Failed(f"The vision server at {running.vision_url} does not answer: {error}.") from None
 
 
-def _answers(target: Target, ended: Status, roster: Roster | None) -> Iterator[Found]:
+def _answers(target: Target, ended: RaceStatus, roster: Roster | None) -> Iterator[Found]:
     """What a runner of each bib is shown, by asking the search API as she would."""
     names: dict[str, list[str]] = {}
     for each in ended.uploads:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ops.look.state_hash import SHOWN, StateHash
-from ops.look.status import status
+from ops.look.state_hash import StateHash
+from ops.look.status import searchable, status
 from ops.reach.target import Target
+from services.search.records import ShownPhoto
 from shared.contracts.keys import RaceRef
 
 
@@ -36,11 +37,12 @@ def view(target: Target, races: Iterable[RaceRef]) -> View:
     photos: dict[str, str] = {}
     for race in sorted(set(races)):
         uploads |= {upload.key: upload.state for upload in status(target, race).uploads}
-        for item in target.table("search").query(race.partition, "PHOTO#", only=("searchable", *SHOWN)):
-            if item.get("searchable"):
+        found = searchable(target, race)
+        for photo in target.records("search").query(ShownPhoto, race):
+            if photo.photo_id in found:
                 shown = StateHash()
-                shown.photo(item)
-                photos[item["photo_id"]] = shown.hexdigest()
+                shown.photo(photo)
+                photos[photo.photo_id] = shown.hexdigest()
     return View(uploads, photos)
 
 

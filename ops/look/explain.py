@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from ops.look.photo import Photo
+from ops.look.photo import PhotoReport
 from ops.reach.console import counted
 from ops.reach.search_api import KnownRunner
+from services.ocr.records import Bibs
 from shared.contracts.events import Box, Evidence
 
 _NAMED = 3  # photos that a sentence names; the evidence has them all
@@ -55,15 +56,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     waits: tuple[str, ...]
 
 
-def photos_named_in(photo: Photo) -> frozenset[str]:
+def photos_named_in(photo: PhotoReport) -> frozenset[str]:
     """The other photos of which an explanation gives the file names."""
     runners = photo.answer.runners if photo.answer else ()
     evidence = {each.photo_id for runner in runners for each in runner.evidence if each.photo_id}
-    alike = {other for found in photo.identified.matches.values() for other, _ in found.values()}
-    return frozenset(evidence | alike | {cut.other_photo_id for cut in photo.identified.cuts})
+    return frozenset(evidence | photo.identified.neighbours | {cut.other_photo_id for cut in photo.identified.cuts})
 
 
-def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
+def explain(photo: PhotoReport, names: Mapping[str, str]) -> Explanation:
     """Explain a photo; `names` are the file names of `photos_named_in` it, unknown ones are shown by their id."""
     runners = photo.answer.runners if photo.answer else ()
     return Explanation(
@@ -82,7 +82,7 @@ def explain(photo: Photo, names: Mapping[str, str]) -> Explanation:
     )
 
 
-def _summary(photo: Photo) -> str:
+def _summary(photo: PhotoReport) -> str:
     upload = photo.uploads[0]
     match upload.state:
         case "searchable":
@@ -97,33 +97,35 @@ def _summary(photo: Photo) -> str:
             return "In progress."
 
 
-def _read(photo: Photo) -> Iterator[str]:
-    if photo.words is None:
+def _read(photo: PhotoReport) -> Iterator[str]:
+    if photo.read is None:
         return
-    yield f"{counted(photo.words, 'word')} read, of which {counted(len(photo.readings), 'bib')}."
-    for reading in photo.readings:
+    bibs = photo.read.bibs or Bibs()
+    yield f"{counted(len(photo.read.words), 'word')} read, of which {counted(len(bibs.readings), 'bib')}."
+    for reading in bibs.readings:
         roster = "on the roster" if reading.verified else "no roster says whether that bib exists"
         spelt = "" if reading.text == reading.bib else f" (printed {reading.text})"
         yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}."
-    for suggestion in photo.suggestions:
+    for suggestion in bibs.suggestions:
         yield (
             f"'{suggestion.text}', {suggestion.confidence:.1f}% sure, is no bib of the roster, "
             f"but one character off {suggestion.bib}."
         )
 
 
-def _faces(photo: Photo) -> Iterator[SeenFace]:
+def _faces(photo: PhotoReport) -> Iterator[SeenFace]:
     owners = {photo.face_number(runner.bib): runner.bib for runner in photo.identified.runners}
-    for number, face in enumerate(photo.identified.faces, start=1):
+    for number, face in enumerate(photo.faces, start=1):
         yield SeenFace(number=number, bib=owners.get(number), box=face.box, confidence=face.confidence)
 
 
-def _strangers(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
+def _strangers(photo: PhotoReport, names: Mapping[str, str]) -> Iterator[str]:
     """The faces of which nobody knows whose they are, and why not."""
-    for seen, face in zip(_faces(photo), photo.identified.faces, strict=True):
+    for seen, face in zip(_faces(photo), photo.faces, strict=True):
         if seen.bib is not None:
             continue
-        alike = sorted(photo.identified.matches.get(face.face_id, {}).values(), key=lambda other: -other[1])
+        matches = photo.identified.matches.get(face.face_id, {}).values()
+        alike = sorted(((other.photo_id, other.similarity) for other in matches), key=lambda other: -other[1])
         if alike:
             where = f"also in {counted(len(alike), 'other photo')} ({_listed(alike, names)}), which do not say either"
         elif photo.unmatched:
@@ -133,16 +135,16 @@ def _strangers(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
         yield f"Nobody knows whose face {seen.number} is: no bib of hers is read here, and it is {where}."
 
 
-def _faces_summary(photo: Photo) -> str:
+def _faces_summary(photo: PhotoReport) -> str:
     if photo.faces_on is None:
         return "not looked for yet" if photo.photo_id else ""
     if not photo.faces_on:
         return "switched off for this race: nothing biometric is computed"
-    number = len(photo.identified.faces)
+    number = len(photo.faces)
     return counted(number, "face") + (", counted from the left" if number > 1 else "") if number else "none found"
 
 
-def _why_here(runner: KnownRunner, photo: Photo, names: Mapping[str, str]) -> WhyHere:
+def _why_here(runner: KnownRunner, photo: PhotoReport, names: Mapping[str, str]) -> WhyHere:
     supporting = [each for each in runner.evidence if each.bib == runner.bib]
     contrary = [each for each in runner.evidence if each.bib != runner.bib]
     face = photo.face_number(runner.bib)
@@ -186,7 +188,7 @@ def _listed(best: Sequence[tuple[str | None, float]], names: Mapping[str, str]) 
     return "; ".join(listed) + (f"; and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
 
 
-def _said(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
+def _said(photo: PhotoReport, names: Mapping[str, str]) -> Iterator[str]:
     for correction in photo.identified.corrections:
         number = photo.face_at(correction.box) if correction.box else None
         face = f", face {number}" if number else ""
@@ -198,7 +200,7 @@ def _said(photo: Photo, names: Mapping[str, str]) -> Iterator[str]:
             yield f"An organizer said: {face} here and one in {_name(cut.other_photo_id, names)} are different people."
 
 
-def _waits(photo: Photo) -> Iterator[str]:
+def _waits(photo: PhotoReport) -> Iterator[str]:
     for upload in photo.uploads:
         if upload.waits_for and upload.state != "waiting":
             yield f"{upload.filename}: {upload.why}."

@@ -7,23 +7,20 @@ import json
 from typing import Any
 
 from ops.reach.target import Target
+from services.ingest.records import KeyState
+from services.search.records import ExplainedRunner, ShownPhoto
 from shared.contracts.keys import RaceRef
-from shared.kit.table import Item
-
-SHOWN = ("photo_id", "keys", "runners")
-"""The attributes of a gallery photo that the hash is made of."""
 
 
 def state_hash(target: Target, race: RaceRef) -> str:
     """The hash of what a race came to, see StateHash. Reads the whole gallery."""
     state = StateHash()
-    for photo in target.table("search").query(race.partition, "PHOTO#", only=SHOWN):
-        if photo.get("keys"):  # else it is withdrawn
+    for photo in target.records("search").query(ShownPhoto, race):
+        if photo.keys:  # else it is withdrawn
             state.photo(photo)
-    records = target.table("ingest").query(race.partition, "KEY#", only=("key", "state", "reason"))
-    for record in sorted(records, key=lambda each: str(each["key"])):
-        if record["state"] == "rejected":
-            state.rejection(record["key"], record["reason"])
+    for record in sorted(target.records("ingest").query(KeyState, race), key=lambda record: record.key):
+        if record.state == "rejected":
+            state.rejection(record)
     return state.hexdigest()
 
 
@@ -39,14 +36,13 @@ class StateHash:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def photo(self, item: Item) -> None:
+    def photo(self, photo: ShownPhoto) -> None:
         """Add a photo of the gallery; photos are to be added in id order."""
-        runners = sorted(_told(runner) for runner in item.get("runners", ()))
-        self._add("photo", item["photo_id"], sorted(item["keys"]), runners)
+        self._add("photo", photo.photo_id, sorted(photo.keys), sorted(map(_told, photo.runners)))
 
-    def rejection(self, key: str, reason: str) -> None:
+    def rejection(self, record: KeyState) -> None:
         """Add a rejected key; keys are to be added in order, after all photos."""
-        self._add("rejected", key, reason)
+        self._add("rejected", record.key, record.reason)
 
     def _add(self, *words: Any) -> None:
         self._digest.update(json.dumps(words, ensure_ascii=False).encode() + b"\n")
@@ -56,10 +52,15 @@ class StateHash:
         return self._digest.hexdigest()
 
 
-def _told(runner: Item) -> tuple[Any, ...]:
+def _told(runner: ExplainedRunner) -> tuple[Any, ...]:
     """What users are told of a runner in a photo, in a form that sorts."""
     evidence = sorted(
-        (each["kind"], each["bib"], each["score"], each["weight"], each.get("photo_id") or "")
-        for each in runner.get("evidence", ())
+        (each.kind, each.bib, _number(each.score), _number(each.weight), each.photo_id or "")
+        for each in runner.evidence
     )
-    return runner["bib"], runner["status"], runner["confidence"], runner["read"], evidence
+    return runner.bib, runner.status, _number(runner.confidence), runner.read, evidence
+
+
+def _number(value: float) -> float:
+    """The number as the table has it: a whole one without a point, so that hashes of earlier versions still hold."""
+    return int(value) if value.is_integer() else value

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from ops.look.backlog import DeadLetters, dead_letters, subjects
 from ops.look.state_hash import state_hash
+from ops.look.steps import Found, missing_steps, progress_of, waits
 from ops.race.upload import uploaded
 from ops.reach.target import Target
+from services.faces.records import EarlyPhoto, NewPhoto
+from services.ingest.records import KeyState
+from services.search.records import GalleryProgress
 from shared.contracts.keys import RaceRef
-from shared.kit.table import Item
 
 State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
-Step = Literal["race", "ingest", "ocr", "faces", "identity", "gallery"]
 
-WAITS_FOR: dict[Step, str] = {
-    "race": "waiting for the race to be created (snaprace race create)",
-    "ingest": "not taken in yet (ingest)",
-    "ocr": "bibs not read yet (ocr)",
-    "faces": "faces not looked for yet (faces)",
-    "identity": "bibs and faces looked for, but not yet worked out who is there (faces)",
-    "gallery": "worked out who is there, but not yet in the gallery (search)",
-}
-"""What is still to be done for an upload."""
+_FOR_THE_RACE = "race"
+_FOR_THE_RACE_WAITS = "waiting for the race to be created (snaprace race create)"
 
 
-class Upload(msgspec.Struct, frozen=True, kw_only=True):
+class UploadState(msgspec.Struct, frozen=True, kw_only=True):
     """One raw photo's state; `reason` and `message` where it was rejected.
 
-    `uploaded_at` is ISO 8601; `waits_for` are the steps that are still to be done; `dead_letters` are the queues in
-    which something about it was given up, also where it is searchable all the same.
+    `uploaded_at` is ISO 8601; `waits_for` are the names of the steps that are to be done next; `dead_letters` are the
+    queues in which something about it was given up, also where it is searchable all the same.
     """
 
     key: str
@@ -45,7 +40,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     uploaded_at: str | None = None
     reason: str | None = None
     message: str | None = None
-    waits_for: tuple[Step, ...] = ()
+    waits_for: tuple[str, ...] = ()
     dead_letters: tuple[str, ...] = ()
 
     @property
@@ -61,7 +56,8 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def why(self) -> str:
         """Why it is not searchable, in a few words; "" where it is, or was rejected."""
-        steps = ", ".join(WAITS_FOR[step] for step in self.waits_for)
+        words = {_FOR_THE_RACE: _FOR_THE_RACE_WAITS, **waits()}
+        steps = ", ".join(words[step] for step in self.waits_for)
         return f"given up in {', '.join(self.dead_letters)}: {steps}" if self.state == "dead-lettered" else steps
 
     def age(self, now: datetime) -> float | None:
@@ -73,10 +69,10 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
     """Uploads that are not searchable for the same reason; `uploads` are the oldest first."""
 
     why: str
-    uploads: tuple[Upload, ...]
+    uploads: tuple[UploadState, ...]
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A race's uploads, and the dead letters of the whole environment.
 
     `unmatched` counts photos whose faces are compared with the others' when the race goes quiet; `at` is when it was
@@ -86,7 +82,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     organizer_id: str
     event_id: str
     at: str
-    uploads: tuple[Upload, ...]
+    uploads: tuple[UploadState, ...]
     dead_letters: tuple[DeadLetters, ...]
     unmatched: int = 0
     state_hash: str | None = None
@@ -108,14 +104,14 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return len(photos) - len(set(photos))
 
     @property
-    def oldest_waiting(self) -> Upload | None:
+    def oldest_waiting(self) -> UploadState | None:
         """The upload that has waited longest of those that are not done."""
         return min((upload for upload in self.uploads if not upload.done), key=_seniority, default=None)
 
     @property
     def stuck(self) -> tuple[Stuck, ...]:
         """What is not searchable yet and why; the reason that the most uploads have comes first."""
-        groups: dict[str, list[Upload]] = defaultdict(list)
+        groups: dict[str, list[UploadState]] = defaultdict(list)
         for upload in self.uploads:
             if upload.why:
                 groups[upload.why].append(upload)
@@ -123,108 +119,87 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(Stuck(why=why, uploads=tuple(sorted(uploads, key=_seniority))) for why, uploads in ranked)
 
 
-def _seniority(upload: Upload) -> tuple[str, str]:
+def _seniority(upload: UploadState) -> tuple[str, str]:
     return upload.uploaded_at or "9", upload.key  # one that nobody has dated is as good as new
 
 
-def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *, hashed: bool = False) -> Status:
+def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *, hashed: bool = False) -> RaceStatus:
     """Ask for the state of all uploads (or of `keys`): what S3 holds, and what became of it.
 
     `hashed` asks for the state hash, too, for which the whole gallery is read.
     """
-    wanted = ("key", "state", "photo_id", "at", "reason", "message")
-    records = {item["key"]: item for item in target.table("ingest").query(race.partition, "KEY#", only=wanted)}
-    dates = {key: record["at"] for key, record in records.items() if "at" in record}
+    records = {record.key: record for record in target.records("ingest").query(KeyState, race)}
+    dates = {}
     if keys is None:
-        there = uploaded(target, race)
-        dates = {key: found.at for key, found in there.items()} | dates
+        dates = {key: found.at for key, found in uploaded(target, race).items()}
         # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
-        keys = frozenset(there) | {key for key, record in records.items() if record["state"] == "rejected"}
-    gallery = target.table("search").query(race.partition, "PHOTO#", only=("photo_id", "searchable"))
-    searchable = {photo["photo_id"] for photo in gallery if photo.get("searchable")}
+        keys = frozenset(dates) | {key for key, record in records.items() if record.state == "rejected"}
     letters = dead_letters(target)
     dead = subjects(target, (each.queue for each in letters))
-    unfinished = {records[key]["photo_id"] for key in keys & records.keys() if "photo_id" in records[key]} - searchable
-    missing = _missing_steps(target, race, unfinished)
-    return Status(
+    known = Known(records, dates, searchable(target, race), dead)
+    return RaceStatus(
         organizer_id=race.organizer_id,
         event_id=race.event_id,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        uploads=tuple(
-            state_of(key, dates.get(key), records.get(key, {}), searchable, missing, dead) for key in sorted(keys)
-        ),
+        uploads=upload_states(target, race, sorted(keys), known),
         dead_letters=letters,
         unmatched=unmatched(target, race),
         state_hash=state_hash(target, race) if hashed else None,
     )
 
 
-def state_of(
-    key: str,
-    uploaded_at: str | None,
-    record: Item,
-    searchable: AbstractSet[str],
-    missing: Mapping[str, tuple[Step, ...]],
-    dead: Mapping[str, tuple[str, ...]],
-) -> Upload:
-    """An upload's state, by its record of ingest (empty where there is none).
+class Known(NamedTuple):
+    """What is known of uploads: what ingest keeps of them by key, and when they came by S3 (ISO 8601), as far as asked.
 
-    `searchable` are photo ids, `missing` the steps to be done by photo id, `dead` the queues in which letters about a
-    key or photo id lie.
+    `searchable` are the photo ids of the gallery, `dead` the queues in which letters about a key or photo id lie.
     """
-    photo_id = record.get("photo_id")
-    queues = tuple(sorted({*dead.get(key, ()), *dead.get(photo_id or "", ())}))
-    waits_for: tuple[Step, ...] = ()
+
+    records: Mapping[str, KeyState]
+    dates: Mapping[str, str]
+    searchable: AbstractSet[str]
+    dead: Mapping[str, tuple[str, ...]]
+
+
+def upload_states(target: Target, race: RaceRef, keys: Sequence[str], known: Known) -> tuple[UploadState, ...]:
+    """The states of uploads. The stages are asked how far they are with those that are taken in and not searchable."""
+    records = [record for key in keys if (record := known.records.get(key)) and record.done]
+    unfinished = [record for record in records if record.photo_id not in known.searchable]
+    progress = progress_of(target, race, unfinished, absent={GalleryProgress})
+    return tuple(_state(key, known, progress.get(key, {})) for key in keys)
+
+
+def _state(key: str, known: Known, progress: Found) -> UploadState:
+    record = known.records.get(key)
+    photo_id = record.photo_id if record else None
+    queues = tuple(sorted({*known.dead.get(key, ()), *known.dead.get(photo_id or "", ())}))
+    waits_for: tuple[str, ...] = ()
     state: State = "in progress"
-    if record.get("state") == "rejected":
+    if record and record.state == "rejected":
         state = "rejected"
-    elif photo_id in searchable:
+    elif photo_id in known.searchable:
         state = "searchable"
-    elif record.get("state") == "waiting":
-        state, waits_for = "waiting", ("race",)
+    elif record and record.state == "waiting":
+        state, waits_for = "waiting", (_FOR_THE_RACE,)
     else:
-        waits_for = missing.get(photo_id, ()) if photo_id else ("ingest",)
+        waits_for = missing_steps(progress)
     if queues and waits_for:
         state = "dead-lettered"
-    return Upload(
+    return UploadState(
         key=key,
         state=state,
         photo_id=photo_id,
-        uploaded_at=uploaded_at,
-        reason=record.get("reason"),
-        message=record.get("message"),
+        uploaded_at=record.at if record else known.dates.get(key),
+        reason=record.reason if record else None,
+        message=record.message if record else None,
         waits_for=waits_for,
         dead_letters=queues,
     )
 
 
-def _missing_steps(target: Target, race: RaceRef, photo_ids: Iterable[str]) -> dict[str, tuple[Step, ...]]:
-    """What is still to be done for photos that are taken in and not searchable: photo id → steps."""
-    photos = sorted(photo_ids)
-
-    def known(stage: str, prefix: str, *only: str) -> dict[str, Item]:
-        keys = [(race.partition, prefix + photo_id) for photo_id in photos]
-        return {item["photo_id"]: item for item in target.table(stage).batch_get(keys, only=("photo_id", *only))}
-
-    read = known("ocr", "PHOTO#", "revision")
-    indexed = known("faces", "INDEXED#", "enabled")
-    heard = known("faces", "IDENTITY#", "bibs_revision", "faces_revision", "complete")
-    return {
-        photo_id: missing_steps(read.get(photo_id, {}), indexed.get(photo_id, {}), heard.get(photo_id, {}))
-        for photo_id in photos
-    }
-
-
-def missing_steps(read: Item, indexed: Item, heard: Item) -> tuple[Step, ...]:
-    """What is still to be done for a photo, by its items (empty where there is none) of ocr, of index, of identity."""
-    steps: list[Step] = []
-    if not heard.get("bibs_revision") and not read.get("revision"):
-        steps.append("ocr")
-    if not heard.get("faces_revision") and indexed.get("enabled") is None:
-        steps.append("faces")
-    if steps:
-        return tuple(steps)
-    return ("gallery",) if heard.get("complete") else ("identity",)
+def searchable(target: Target, race: RaceRef) -> frozenset[str]:
+    """The ids of the photos that can be found."""
+    gallery = target.records("search").query(GalleryProgress, race)
+    return frozenset(photo.photo_id for photo in gallery if photo.done)
 
 
 def unmatched(target: Target, race: RaceRef) -> int:
@@ -234,17 +209,14 @@ def unmatched(target: Target, race: RaceRef) -> int:
 
 def to_be_matched(target: Target, race: RaceRef) -> frozenset[str]:
     """These photos' ids."""
-    table = target.table("faces")
-    kinds = ("NEW#", "EARLY#")  # the second were compared once already because the race did not go quiet
-    return frozenset(
-        item["SK"].rsplit("#", 1)[-1] for kind in kinds for item in table.query(race.partition, kind, only=("SK",))
-    )
+    kinds = (NewPhoto, EarlyPhoto)  # the second were compared once already because the race did not go quiet
+    return frozenset(photo.photo_id for kind in kinds for photo in target.records("faces").query(kind, race))
 
 
 # --- for programs -------------------------------------------------------------------------------------
 
 
-def as_json(found: Status, *, every_upload: bool = False) -> str:
+def as_json(found: RaceStatus, *, every_upload: bool = False) -> str:
     """The status for programs; with `every_upload` each one's own."""
     now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
     told: dict[str, Any] = {
@@ -273,7 +245,7 @@ def as_json(found: Status, *, every_upload: bool = False) -> str:
     return json.dumps(told, ensure_ascii=False, indent=2)
 
 
-def _waiting(upload: Upload) -> dict[str, Any]:
+def _waiting(upload: UploadState) -> dict[str, Any]:
     return {
         "key": upload.key,
         "photo_id": upload.photo_id,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from ops.look.status import Step, status
+from ops.look.status import status
 from ops.mend.dead_letters import letters_in, places
 from ops.mend.spool import Collected, Plan
 from ops.reach import sqs
@@ -27,7 +27,7 @@ Only = Literal["failed", "missing", "all"]
 STUCK_AFTER = timedelta(minutes=15)
 """An upload that waits for the stage for so long is stuck there, whether a dead letter says so or not."""
 
-_STEPS: Mapping[tuple[str, str], Step] = {
+_STEPS: Mapping[tuple[str, str], str] = {
     ("ingest", "intake"): "ingest",
     ("ocr", "read"): "ocr",
     ("faces", "index"): "faces",

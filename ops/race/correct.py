@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from ops.look.photo import IdentifiedRunner, Photo, identified
+from ops.look.photo import PhotoReport, identified
 from ops.reach.errors import Failed
 from ops.reach.search_api import KnownRunner, SearchApi
 from ops.reach.target import Target
+from services.races.records import RosterHeld
 from shared.contracts import naming
 from shared.contracts.bibs import canonical
-from shared.contracts.events import BibCorrected, Box, Envelope, MatchCut, Meta, event_id
+from shared.contracts.events import BibCorrected, Box, Envelope, MatchCut, MatchedRunner, Meta, event_id
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import bibs_of_roster
 from shared.kit.bus import EventBus
@@ -27,7 +28,7 @@ _POLL_SECONDS = 0.5
 Word = BibCorrected | MatchCut
 
 
-def bib_correction(target: Target, photo: Photo, bib: str, *, here: bool, face: int | None) -> BibCorrected:
+def bib_correction(target: Target, photo: PhotoReport, bib: str, *, here: bool, face: int | None) -> BibCorrected:
     """The word that a runner is, or is not, in a photo. Raises Failed when it cannot be said."""
     spelt = canonical(bib)
     if spelt is None:
@@ -38,12 +39,14 @@ def bib_correction(target: Target, photo: Photo, bib: str, *, here: bool, face: 
         photo_id=_id_of(photo),
         bib=spelt,
         here=here,
-        box=_face(photo, face, "--face") if here and (photo.identified.faces or face) else None,
+        box=_face(photo, face, "--face") if here and (photo.faces or face) else None,
         revision=_now_ms(),
     )
 
 
-def match_cut(photo: Photo, other: Photo, *, face: int | None, other_face: int | None, undo: bool) -> MatchCut:
+def match_cut(
+    photo: PhotoReport, other: PhotoReport, *, face: int | None, other_face: int | None, undo: bool
+) -> MatchCut:
     """The word that a face here and one in another photo are different people, or (`undo`) after all are not.
 
     Raises Failed when it cannot be said.
@@ -64,7 +67,7 @@ def match_cut(photo: Photo, other: Photo, *, face: int | None, other_face: int |
     )
 
 
-def say(target: Target, photo: Photo, word: Word) -> str:
+def say(target: Target, photo: PhotoReport, word: Word) -> str:
     """Say it and wait until runners are shown what follows; who is in the photo now, as a sentence. Raises Failed."""
     story = f"{photo.uploads[0].key}@{word.revision}"
     meta = Meta(
@@ -97,20 +100,20 @@ def _is_shown(target: Target, api: SearchApi, race: RaceRef, photo_id: str, word
     return heard and _told(known.runners) == _told(answer.runners if answer else ())
 
 
-def _told(runners: Iterable[IdentifiedRunner | KnownRunner]) -> frozenset[tuple[object, ...]]:
+def _told(runners: Iterable[MatchedRunner | KnownRunner]) -> frozenset[tuple[object, ...]]:
     return frozenset((each.bib, each.status, each.confidence, each.evidence) for each in runners)
 
 
-def _id_of(photo: Photo) -> str:
+def _id_of(photo: PhotoReport) -> str:
     if photo.photo_id is None or photo.answer is None:
         why = photo.uploads[0].message or photo.uploads[0].why or "its upload was deleted"
         raise Failed(f"{photo.filename} is no photo that runners are shown: {why.rstrip('.')}.")
     return photo.photo_id
 
 
-def _face(photo: Photo, number: int | None, option: str) -> Box:
+def _face(photo: PhotoReport, number: int | None, option: str) -> Box:
     """The face that is meant; the number may be left out where there is one. Raises Failed."""
-    faces = photo.identified.faces
+    faces = photo.faces
     if not faces:
         raise Failed(f"No face is known in {photo.filename}; snaprace explain says why.")
     listed = f"snaprace explain '{photo.filename}' lists them, counted from the left"
@@ -121,7 +124,7 @@ def _face(photo: Photo, number: int | None, option: str) -> Box:
     return faces[(number or 1) - 1].box
 
 
-def _boxes_that_were_cut(photo: Photo, other: Photo, box: Box, other_box: Box) -> tuple[Box, Box]:
+def _boxes_that_were_cut(photo: PhotoReport, other: PhotoReport, box: Box, other_box: Box) -> tuple[Box, Box]:
     """The boxes with which the two were told apart: a word takes the place of one about the very same."""
     for cut in photo.identified.cuts:
         same = photo.face_at(cut.box) == photo.face_at(box) and other.face_at(cut.other_box) == other.face_at(other_box)
@@ -131,11 +134,10 @@ def _boxes_that_were_cut(photo: Photo, other: Photo, box: Box, other_box: Box) -
 
 
 def _require_on_roster(target: Target, race: RaceRef, bib: str) -> None:
-    held = target.table("races").get(race.partition, "ROSTER")
+    held = target.records("races").get(RosterHeld.locate(race))
     if held is None:
         return
-    roster = held["roster"]
-    body = target.client("s3").get_object(Bucket=roster["bucket"], Key=roster["key"])["Body"].read()
+    body = target.client("s3").get_object(Bucket=held.roster.bucket, Key=held.roster.key)["Body"].read()
     if bib not in bibs_of_roster(body):
         raise Failed(f"There is no bib {bib} on the race's roster.")
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ops.reach.errors import Failed
 from ops.reach.target import Target
+from services.races.records import Outcome, RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.errors import InvalidInput
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
 from shared.contracts.race import Problem, RaceSettings, Roster, parse_race, parse_roster
-from shared.kit.table import Item, from_item
 
 OUTCOME_SECONDS = 60
 _POLL_SECONDS = 0.3
@@ -40,18 +39,7 @@ def race_ref(organizer: str, event: str) -> RaceRef:
 
 def races(target: Target) -> Iterator[RaceRef]:
     """The races that are configured."""
-    pages = (
-        target.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(
-            TableName=target.table("races").name,
-            FilterExpression="SK = :race",
-            ExpressionAttributeValues={":race": {"S": "RACE"}},
-        )
-    )
-    for page in pages:
-        for item in page["Items"]:
-            yield RaceRef.from_partition(from_item(item)["PK"])
+    return target.records("races").races(RaceHeld)
 
 
 def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
@@ -71,7 +59,7 @@ def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRe
 
 def require(target: Target, race: RaceRef) -> None:
     """Raise Failed unless the race is configured."""
-    if target.table("races").get(race.partition, "RACE") is None:
+    if target.records("races").get(RaceHeld.locate(race)) is None:
         raise Failed(
             f"There is no race {race} in {target.where}. "
             f"Create it with: snaprace race create --organizer {race.organizer_id} --event {race.event_id} …"
@@ -84,7 +72,7 @@ def create_race(target: Target, race: RaceRef, settings: bytes) -> RaceSettings:
         parsed = parse_race(settings)
     except InvalidInput as refusal:
         raise Failed(str(refusal)) from None
-    _upload(target, race, RACE_FILE, settings)
+    _upload(target, race, RACE_FILE, settings, RaceOutcome)
     return parsed
 
 
@@ -99,9 +87,9 @@ def read_roster(path: Path) -> tuple[bytes, Roster]:
 
 def import_roster(target: Target, race: RaceRef, body: bytes) -> Imported:
     """Upload roster.csv and wait until it holds. Raises Failed with what is wrong."""
-    outcome = _upload(target, race, ROSTER_FILE, body)
-    held = target.table("races").get(race.partition, "ROSTER") or {}
-    return Imported(int(held.get("runners", 0)), msgspec.convert(outcome.get("problems", []), tuple[Problem, ...]))
+    outcome = _upload(target, race, ROSTER_FILE, body, RosterOutcome)
+    held = target.records("races").get(RosterHeld.locate(race))
+    return Imported(held.runners if held else 0, outcome.problems)
 
 
 def read_file(path: Path) -> bytes:
@@ -116,23 +104,20 @@ def read_file(path: Path) -> bytes:
         raise Failed(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _upload(target: Target, race: RaceRef, filename: str, body: bytes) -> Item:
-    """Put one of the race's files, and wait for what the races stage says of it."""
-    before = _outcome(target, race, filename).get("sequencer")
+def _upload(target: Target, race: RaceRef, filename: str, body: bytes, kind: type[Outcome]) -> Outcome:
+    """Put one of the race's files, and wait until the races stage keeps what it says of it, a record of `kind`."""
+    records, place = target.records("races"), kind.locate(race)
+    before = records.get(place)
     target.client("s3").put_object(Bucket=target.photo_bucket, Key=race.prefix + filename, Body=body)
     deadline = time.monotonic() + OUTCOME_SECONDS
     while time.monotonic() < deadline:
-        outcome = _outcome(target, race, filename)
-        if outcome.get("sequencer") != before:
-            if not outcome["ok"]:
-                raise Failed(str(outcome["message"]))
+        outcome = records.get(place)
+        if outcome and (before is None or outcome.sequencer != before.sequencer):
+            if not outcome.ok:
+                raise Failed(str(outcome.message))
             return outcome
         time.sleep(_POLL_SECONDS)
     raise Failed(
         f"{filename} is uploaded, but the races stage has said nothing for {OUTCOME_SECONDS} s. "
         "Look at: snaprace status"
     )
-
-
-def _outcome(target: Target, race: RaceRef, filename: str) -> dict[str, Any]:
-    return target.table("races").get(race.partition, f"OUTCOME#{filename}") or {}

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
 from local import runtime
 from ops.reach.errors import Failed, explain
 from shared.contracts import naming
+from shared.kit.records import Records
 from shared.kit.table import Table
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Target:
     def table(self, stage: str) -> Table:
         """A stage's table, to read."""
         return Table(self.client("dynamodb"), naming.table(self.env, stage))
+
+    def records(self, stage: str) -> Records:
+        """What a stage keeps, to read."""
+        return Records(self.table(stage))
 
     @property
     def photo_bucket(self) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from shared.contracts.events import RaceConfigured
 from shared.contracts.messages import ObjectCreated, ObjectDeleted
-from shared.contracts.records import Origins, Record
+from shared.contracts.records import Origins, Progress, Record
 
 UNPLACED = "UNPLACED"
 
@@ -56,7 +56,7 @@ class Former(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
 
 
-class KeyState(Record, frozen=True, kw_only=True):
+class KeyState(Progress, frozen=True, kw_only=True):
     """What became of a key's newest event, made at `at` (ISO 8601); `reason` and `message` say why it was rejected."""
 
     SORT_KEY: ClassVar[str] = "KEY#{key}"
@@ -68,6 +68,11 @@ class KeyState(Record, frozen=True, kw_only=True):
     photo_id: str | None = None
     reason: str | None = None
     message: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the upload is taken in as a photo."""
+        return self.photo_id is not None
 
 
 class KeyRecord(KeyState, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """The card of the ingest stage."""
 
 from services.ingest.notes import RedatePhotos, ReleaseWaiting, TakeUpload
-from services.ingest.records import KeyRecord, RaceRecord, UploadedPhoto, Waiting
-from shared.contracts.card import Call, Function, Queue, Stage, Uploads
+from services.ingest.records import KeyRecord, KeyState, RaceRecord, UploadedPhoto, Waiting
+from shared.contracts.card import Call, Function, Queue, Stage, Step, Uploads
 from shared.contracts.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
 
 STAGE = Stage(
@@ -20,6 +20,7 @@ STAGE = Stage(
             ),
             says=(PhotoIngested, PhotoRejected, PhotoWithdrawn),
             keeps=(RaceRecord, KeyRecord, UploadedPhoto, Waiting),
+            step=Step(name="ingest", waits="not taken in yet", progress=KeyState),
             calls=(
                 Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
                 # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from shared.contracts.api import Api, Route
 from shared.contracts.events import DomainEvent
 from shared.contracts.notes import Note
-from shared.contracts.records import PhotoProgress, Record
+from shared.contracts.records import Progress, Record
 from shared.contracts.rules import Rule, domain_rule, upload_rule
 
 Layer = Literal["base", "pictures"]
@@ -138,15 +138,15 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What a function does with every photo on its way to the gallery.
+    """What a function does with every upload or photo on its way to the gallery.
 
-    `progress` is the record that tells whether it is done with a photo; while it is not, operators read that the photo
-    `waits`, in a few words. `name` is for programs.
+    `progress` is the record that tells whether it is done with one; while it is not, operators read what the upload
+    `waits` for, in a few words. `name` is for programs.
     """
 
     name: str
     waits: str
-    progress: type[PhotoProgress]
+    progress: type[Progress]
 
 
 @dataclass(frozen=True, kw_only=True)

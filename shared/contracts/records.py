@@ -92,10 +92,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return {"PK": pk, "SK": sk, **msgspec.structs.asdict(self), **besides}
 
 
-class PhotoProgress(Record, frozen=True, kw_only=True):
-    """A record, one for each photo, that tells whether a function is done with it."""
+class Progress(Record, frozen=True, kw_only=True):
+    """A record, one for each upload or each photo, that tells whether a function is done with it.
 
-    photo_id: str
+    Its sort key has the upload's `key` or the photo's `photo_id`.
+    """
 
     @property
     def done(self) -> bool:
@@ -108,7 +109,17 @@ class PhotoProgress(Record, frozen=True, kw_only=True):
         return frozenset()
 
 
+<<<<<<< HEAD
 @functools.cache
 def _parts(pattern: str) -> tuple[tuple[str, str | None, str], ...]:
+=======
+class PhotoProgress(Progress, frozen=True, kw_only=True):
+    """The progress of a photo."""
+
+    photo_id: str
+
+
+def _parts(pattern: str) -> list[tuple[str, str | None, str]]:
+>>>>>>> opslook
     """The pattern taken apart: literal text, the field after it (None at the end), and its format."""
     return tuple((literal, field, form or "") for literal, field, form, _ in string.Formatter().parse(pattern))

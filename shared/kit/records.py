@@ -60,6 +60,11 @@ class Records:
         for item in self._table.query(partition, kind.prefix(*values), after=start, only=_fields({kind})):
             yield msgspec.convert(item, kind)
 
+    def races(self, kind: type[Record]) -> Iterator[RaceRef]:
+        """The races that have a record of this kind, of which a race has one. It reads the whole table."""
+        for item in self._table.scan(kind.prefix(), only=("PK",)):
+            yield RaceRef.from_partition(item["PK"])
+
     def between(
         self, kind: type[R], race: RaceRef, low: str, high: str, *, descending: bool = False, page: int = 100
     ) -> Iterator[R]:

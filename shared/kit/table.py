@@ -93,7 +93,20 @@ class Table:
         }
         if after is not None:
             request["ExclusiveStartKey"] = _key(pk, after)
-        yield from self._pages(request)
+        yield from self._pages(self._client.query, request)
+
+    def scan(self, sk: str, *, only: Sequence[str] = ()) -> Iterator[Item]:
+        """The items of all partitions that have this SK, in no particular order; `only` as in `query`.
+
+        It reads the whole table.
+        """
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "FilterExpression": "SK = :sk",
+            "ExpressionAttributeValues": to_item({":sk": sk}),
+            **_projection(only),
+        }
+        yield from self._pages(self._client.scan, request)
 
     def between(self, pk: str, low: str, high: str, *, descending: bool = False, page: int = 100) -> Iterator[Item]:
         """Items whose SK is from `low` through `high`, read `page` at a time as they are asked for."""
@@ -107,11 +120,11 @@ class Table:
             "ScanIndexForward": not descending,
             "Limit": page,
         }
-        yield from self._pages(request)
+        yield from self._pages(self._client.query, request)
 
-    def _pages(self, request: dict[str, Any]) -> Iterator[Item]:
+    def _pages(self, call: Any, request: dict[str, Any]) -> Iterator[Item]:
         while True:
-            response = self._client.query(**request)
+            response = call(**request)
             yield from map(from_item, response["Items"])
             if "LastEvaluatedKey" not in response:
                 return

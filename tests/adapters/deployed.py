@@ -14,10 +14,13 @@ from moto import mock_aws
 from ops.reach.target import Target, choose
 from services.races.edges import Files, Races
 from services.races.functions.intake import Intake
+from services.races.records import RaceHeld
 from shared.contracts import naming
 from shared.contracts.events import Meta
 from shared.contracts.keys import RaceRef
 from shared.contracts.messages import ObjectCreated
+from shared.contracts.race import parse_race
+from shared.contracts.records import Record
 from shared.kit.bus import EventBus
 from shared.kit.records import Records
 from shared.kit.table import to_item
@@ -56,6 +59,14 @@ def create_table(stage: str) -> None:
     )
 
 
+def keep(*records: Record, race: RaceRef = RACE, **besides: Any) -> None:
+    """Records of the race, as their stages keep them, with whatever attributes `besides`."""
+    for record in records:
+        _, stage, _ = type(record).__module__.split(".")
+        item = to_item(record.item(race) | besides)
+        boto3.client("dynamodb").put_item(TableName=naming.table(ENV, stage), Item=item)
+
+
 def put(stage: str, sk: str, race: RaceRef = RACE, **attributes: Any) -> None:
     """An item of a stage's table."""
     item = {"PK": race.partition, "SK": sk, **attributes}
@@ -63,7 +74,7 @@ def put(stage: str, sk: str, race: RaceRef = RACE, **attributes: Any) -> None:
 
 
 def configure(race: RaceRef = RACE) -> None:
-    put("races", "RACE", race, revision="01", settings={})
+    keep(RaceHeld(settings=parse_race(SETTINGS), revision="01"), race=race)
 
 
 def listen(target: Target) -> Callable[[], int]:

@@ -7,20 +7,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
-import msgspec
 import pytest
 
 from ops.mend.dead_letters import places
 from ops.reach.target import Target, choose
+from services.faces.records import IdentifiedPhoto, IndexedPhoto
+from services.ingest.records import Copy, KeyRecord, State, UploadedPhoto
+from services.ocr.records import Bibs, ReadPhoto, Word
 from shared.contracts import naming
-from shared.contracts.events import Box, Evidence, MatchedRunner
+from shared.contracts.events import Box, Evidence, Face, MatchedRunner, Reading, Suggestion
 from tests import gallery_world
-from tests.adapters.deployed import ENV, configure, create_table, put
+from tests.adapters.deployed import ENV, configure, create_table, keep
 from tests.e2e import page_server
 
 RACE = gallery_world.RACE
 PHOTO, OTHER, ALONE = (gallery_world.photo_id(number) for number in (1, 2, 3))
 SEQUENCER = "0A"
+AT = "2026-11-08T03:00:00Z"
 
 
 def key_of(number: int) -> str:
@@ -28,16 +31,16 @@ def key_of(number: int) -> str:
     return f"{RACE.prefix}raw_photos/결승 {number}.jpg"
 
 
-def box(left: float) -> dict[str, float]:
-    return {"left": left, "top": 0.2, "width": 0.1, "height": 0.15}
+def box(left: float) -> Box:
+    return Box(left=left, top=0.2, width=0.1, height=0.15)
 
 
-def face(face_id: str, left: float) -> dict[str, Any]:
-    return {"face_id": face_id, "box": box(left), "confidence": 99.0}
+def face(face_id: str, left: float) -> Face:
+    return Face(face_id=face_id, box=box(left), confidence=99.0)
 
 
 def runner(bib: str, status: Any, *evidence: Evidence, read: bool = False, face_id: str | None = None) -> MatchedRunner:
-    place = Box(**box(0.1)) if face_id else None
+    place = box(0.1) if face_id else None
     return MatchedRunner(
         bib=bib, status=status, confidence=97.5, read=read, face_id=face_id, box=place, evidence=evidence
     )
@@ -49,6 +52,16 @@ UNLIKE = Evidence(kind="match", bib="9", score=91.0, weight=0.3, photo_id=ALONE)
 RUNNERS = (
     runner("42", "confirmed", READ, read=True, face_id="f-left"),
     runner("7", "inferred", ALIKE, UNLIKE, face_id="f-middle"),
+)
+WHAT_WAS_READ = ReadPhoto(
+    photo_id=PHOTO,
+    photo_revision=1,
+    revision=1,
+    words=tuple(Word(text=text, confidence=97.5, box=box(0.1)) for text in ("0042", "99", "FINISH")),
+    bibs=Bibs(
+        readings=(Reading(bib="42", text="0042", confidence=97.5, box=box(0.1), verified=True),),
+        suggestions=(Suggestion(bib="9", text="99", confidence=88.0, box=box(0.7)),),
+    ),
 )
 
 
@@ -74,35 +87,30 @@ def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple
         world.hear(gallery_world.matched(1, *RUNNERS))
         for number in (1, 2, 3):
             ingested(number)
-        ocr(
-            readings=[{"bib": "42", "text": "0042", "confidence": 97.5, "box": box(0.1), "verified": True}],
-            suggestions=[{"bib": "9", "text": "99", "confidence": 88.0, "box": box(0.7)}],
-        )
-        put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=True)
+        keep(WHAT_WAS_READ, IndexedPhoto(photo_id=PHOTO, photo_revision=1, enabled=True), race=RACE)
         identity()
-        identity(OTHER, faces=[face("o-1", 0.3)], runners=[])
+        identity(OTHER, faces=(face("o-1", 0.3),), runners=())
         yield target, world
 
 
 def ingested(number: int) -> None:
     """What ingest keeps of one of the photos."""
     key, photo_id = key_of(number), gallery_world.photo_id(number)
-    record = {"key": key, "state": "ingested", "photo_id": photo_id, "at": "2026-11-08T03:00:00Z"}
-    put("ingest", f"KEY#{key}", RACE, sequencer=SEQUENCER, **record)
-    copies = [{"key": key, "uploaded_at": "2026-11-08T03:00:00Z"}]
-    put("ingest", f"PHOTO#{photo_id}", RACE, photo_id=photo_id, copies=copies)
+    copies = (Copy(key=key, uploaded_at=AT),)
+    keep(
+        KeyRecord(key=key, state="ingested", photo_id=photo_id, at=AT, sequencer=SEQUENCER),
+        UploadedPhoto(photo_id=photo_id, copies=copies, revision=1),
+        race=RACE,
+    )
 
 
-def ocr(readings: list[Any], suggestions: list[Any]) -> None:
-    """What ocr keeps of photo 1."""
-    words = [{"text": "0042"}, {"text": "99"}, {"text": "FINISH"}]
-    bibs = {"readings": readings, "suggestions": suggestions}
-    put("ocr", f"PHOTO#{PHOTO}", RACE, photo_id=PHOTO, revision=1, words=words, bibs=bibs)
+def not_ingested(key: str, state: State, reason: str | None = None, message: str | None = None) -> None:
+    """What ingest keeps of a key that holds no photo."""
+    keep(KeyRecord(key=key, state=state, reason=reason, message=message, at=AT, sequencer=SEQUENCER), race=RACE)
 
 
 def identity(photo_id: str = PHOTO, **changed: Any) -> None:
     """What identity keeps of a photo."""
-    faces = [face("f-right", 0.8), face("f-left", 0.1), face("f-middle", 0.45)]
-    runners = msgspec.to_builtins(RUNNERS)
-    item = {"faces": faces, "runners": runners, "bibs_revision": 1, "faces_revision": 1, "complete": True}
-    put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **(item | changed))
+    faces = (face("f-right", 0.8), face("f-left", 0.1), face("f-middle", 0.45))
+    known = {"faces": faces, "runners": RUNNERS, "bibs_revision": 1, "faces_revision": 1, "complete": True}
+    keep(IdentifiedPhoto(photo_id=photo_id, **(known | changed)), race=RACE)

@@ -18,12 +18,13 @@ import msgspec
 import pytest
 
 from local.runtime import CHECKOUT, Ports, Running
-from ops.cli.main import main as cli
+from ops.cli import main as cli
 from ops.race import races
+from services.ingest.records import KeyRecord
 from shared.contracts import naming
 from tests import gallery_world
 from tests.adapters import photo_world
-from tests.adapters.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, put
+from tests.adapters.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, keep
 from tests.e2e import page_server
 
 NAMED = ("--organizer", RACE.organizer_id, "--event", RACE.event_id)
@@ -220,7 +221,9 @@ def test_photos_may_go_up_before_their_race_when_they_are_said_to_wait(
 def test_status_is_json_alone_on_stdout(snaprace: Snaprace, aws: None, files: None) -> None:
     configure()
     snaprace("upload", "photos")
-    put("ingest", f"KEY#{uploads()[0]}", key=uploads()[0], state="rejected", reason="truncated", message="Cut off.")
+    (key,) = uploads()
+    at = "2026-10-25T08:00:00Z"
+    keep(KeyRecord(key=key, state="rejected", reason="truncated", message="Cut off.", at=at, sequencer="01"))
     told = json.loads(snaprace("status", "--json").out)
     assert told["counts"] == {"rejected": 1}
     shown = snaprace("status")

@@ -12,22 +12,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from ops.look.photo import Photo, find
+from ops.look.photo import PhotoReport, identified, photo_report
 from ops.race import correct
 from ops.race.correct import bib_correction, match_cut, say
 from ops.reach.target import Target
 from services.faces.domain.evidence import concerns, learn
 from services.faces.domain.votes import conclude
-from services.faces.records import IdentifiedPhoto
+from services.faces.records import Bibs, Correction, IdentifiedPhoto
+from services.races.records import RosterHeld
 from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError
-from shared.contracts.events import BibCorrected, Envelope, MatchCut
+from shared.contracts.events import BibCorrected, Envelope, MatchCut, ObjectRef, Reading
 from shared.contracts.race import Roster, Runner
-from shared.kit.table import to_item
 from tests import gallery_world
 from tests.adapters import photo_world
-from tests.adapters.deployed import ENV, put
-from tests.adapters.photo_world import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of
+from tests.adapters.deployed import ENV, keep
+from tests.adapters.photo_world import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of, not_ingested
 from tests.gallery_world import World
 
 ROSTER_KEY = "roster.json"
@@ -42,21 +42,26 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, Wor
         names = ("42", "7", "8")
         roster = Roster(runners=tuple(Runner(bib=bib, printed=bib, name="") for bib in names), problems=())
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=ROSTER_KEY, Body=roster.to_json())
-        put("races", "ROSTER", RACE, roster={"bucket": target.photo_bucket, "key": ROSTER_KEY})
+        keep(roster_held(target), race=RACE)
         yield target, world
+
+
+def roster_held(target: Target) -> RosterHeld:
+    where = ObjectRef(bucket=target.photo_bucket, key=ROSTER_KEY, sha256="")
+    return RosterHeld(roster=where, runners=3, revision="01")
 
 
 @pytest.fixture
 def target(race: tuple[Target, World]) -> Target:
     identity()
-    identity(OTHER, faces=[face("o-1", 0.3)], runners=[])
-    identity(ALONE, faces=[], runners=[])
+    identity(OTHER, faces=(face("o-1", 0.3),), runners=())
+    identity(ALONE, faces=(), runners=())
     race[1].hear(gallery_world.matched(1, *RUNNERS, revision=round(time.time() * 1000)))
     return race[0]
 
 
-def photo(target: Target, number: int = 1) -> Photo:
-    return find(target, RACE, key_of(number))
+def photo(target: Target, number: int = 1) -> PhotoReport:
+    return photo_report(target, RACE, key_of(number))
 
 
 Heard = list[Envelope]
@@ -82,12 +87,9 @@ def listening(race: tuple[Target, World], target: Target) -> Iterator[Heard]:
 
 def follow(world: World, target: Target, event: Any) -> None:
     for photo_id in concerns(event):
-        item = target.table("faces").get(RACE.partition, f"IDENTITY#{photo_id}")
-        known = {name: value for name, value in (item or {}).items() if name != "runners"}
-        held = msgspec.convert(known, IdentifiedPhoto)
+        held = identified(target, RACE, photo_id)
         now = conclude(learn(event, photo_id, held), {})
-        attributes = {name: value for name, value in msgspec.structs.asdict(now).items() if name != "photo_id"}
-        put("faces", f"IDENTITY#{photo_id}", RACE, photo_id=photo_id, **attributes)
+        keep(msgspec.structs.replace(now, photo_id=photo_id), race=RACE)
         world.hear(gallery_world.matched(int(photo_id, 16), *now.runners, revision=event.revision))
 
 
@@ -104,10 +106,8 @@ def test_a_runner_is_added_at_her_face_and_the_answer_says_so(target: Target, li
 
 
 def test_a_runner_is_taken_out(target: Target, listening: Heard) -> None:
-    identity(
-        bibs={"readings": [{"bib": "42", "text": "42", "confidence": 97.5, "box": box(0.1), "verified": True}]},
-        runners=[],
-    )
+    read = Reading(bib="42", text="42", confidence=97.5, box=box(0.1), verified=True)
+    identity(bibs=Bibs(readings=(read,)), runners=())
     said = say(target, photo(target), bib_correction(target, photo(target), "42", here=False, face=None))
     assert said == "In 결승 1.jpg now: nobody known."
     (envelope,) = listening
@@ -118,10 +118,8 @@ def test_a_runner_is_taken_out(target: Target, listening: Heard) -> None:
 def test_faces_are_told_apart_and_put_together_again_by_the_same_boxes(target: Target, listening: Heard) -> None:
     first, second = photo(target), photo(target, 2)
     say(target, first, match_cut(first, second, face=3, other_face=None, undo=False))
-    moved = [face("f-right", 0.81), face("f-left", 0.1), face("f-middle", 0.45)]  # looked at again
-    item = target.table("faces").get(RACE.partition, f"IDENTITY#{PHOTO}")
-    assert item is not None
-    target.client("dynamodb").put_item(TableName=naming.table(ENV, "faces"), Item=to_item(item | {"faces": moved}))
+    moved = (face("f-right", 0.81), face("f-left", 0.1), face("f-middle", 0.45))  # looked at again
+    keep(msgspec.structs.replace(identified(target, RACE, PHOTO), faces=moved), race=RACE)
     again = photo(target)
     say(target, again, match_cut(again, second, face=3, other_face=1, undo=True))
     cut, undone = (envelope.data for envelope in listening)
@@ -166,17 +164,15 @@ def test_a_photo_without_faces_takes_a_bib_alone(target: Target) -> None:
 
 def test_what_is_no_photo_takes_no_correction(target: Target) -> None:
     key = f"{RACE.prefix}raw_photos/broken.jpg"
-    put("ingest", f"KEY#{key}", RACE, key=key, state="rejected", reason="empty", message="The file is empty.")
+    not_ingested(key, "rejected", "empty", "The file is empty.")
     with pytest.raises(SnapRaceError, match=r"broken\.jpg is no photo that runners are shown: The file is empty\."):
-        bib_correction(target, find(target, RACE, key), "8", here=True, face=None)
+        bib_correction(target, photo_report(target, RACE, key), "8", here=True, face=None)
 
 
 def test_a_race_without_a_roster_takes_any_bib(target: Target) -> None:
-    item = target.table("races").get(RACE.partition, "ROSTER")
-    assert item is not None
-    target.table("races").delete(RACE.partition, "ROSTER")
+    target.records("races").delete_all([RosterHeld.locate(RACE)])
     assert bib_correction(target, photo(target), "A99", here=True, face=1).bib == "A99"
-    target.table("races").put(item)
+    keep(roster_held(target), race=RACE)
 
 
 def test_it_is_waited_for_new_reasons_too_where_the_same_runners_stay(
@@ -184,10 +180,10 @@ def test_it_is_waited_for_new_reasons_too_where_the_same_runners_stay(
 ) -> None:
     monkeypatch.setattr(correct, "SHOWN_SECONDS", 0.1)  # time to look once
     word = bib_correction(target, photo(target), "8", here=False, face=None)
-    corrections = [{"bib": "8", "here": False, "revision": word.revision}]
+    corrections = (Correction(bib="8", here=False, box=None, revision=word.revision),)
     identity(corrections=corrections)
     assert say(target, photo(target), word) == "In 결승 1.jpg now: 42 (confirmed), 7 (inferred)."
-    identity(corrections=corrections, runners=[{**each, "evidence": []} for each in msgspec.to_builtins(RUNNERS)])
+    identity(corrections=corrections, runners=tuple(msgspec.structs.replace(each, evidence=()) for each in RUNNERS))
     with pytest.raises(SnapRaceError, match="It is said"):
         say(target, photo(target), word)
 

@@ -11,15 +11,28 @@ import pytest
 
 from ops.look.about import race_of
 from ops.look.explain import Explanation, explain, photos_named_in
-from ops.look.photo import filenames, find
+from ops.look.photo import filenames, photo_report
 from ops.reach.target import Target
+from services.faces.records import Correction, Cut, EarlyPhoto, IndexedPhoto, Matched, NewPhoto
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import Evidence, MatchedRunner
 from tests import gallery_world
 from tests.adapters import photo_world
-from tests.adapters.deployed import ENV, put
-from tests.adapters.photo_world import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of, runner
+from tests.adapters.deployed import ENV, keep
+from tests.adapters.photo_world import (
+    ALONE,
+    OTHER,
+    PHOTO,
+    RACE,
+    RUNNERS,
+    box,
+    face,
+    identity,
+    key_of,
+    not_ingested,
+    runner,
+)
 from tests.gallery_world import World
 
 REVISIONS = count(2)
@@ -56,7 +69,7 @@ def target(race: tuple[Target, World], match: Match) -> Target:
 
 
 def explained(target: Target, name: str = "결승 1.jpg") -> Explanation:
-    photo = find(target, RACE, name)
+    photo = photo_report(target, RACE, name)
     return explain(photo, filenames(target, RACE, photos_named_in(photo)))
 
 
@@ -74,19 +87,17 @@ def test_a_key_names_its_race_and_a_name_does_not() -> None:
 
 def test_a_misplaced_upload_is_explained_by_its_key(target: Target) -> None:
     key = f"{RACE.prefix}RAW/raw photos/a.jpg"
-    put(
-        "ingest", f"KEY#{key}", RACE, key=key, sequencer="01", state="rejected", reason="key_wrong_depth", message="So."
-    )
+    not_ingested(key, "rejected", "key_wrong_depth", "So.")
     race = race_of(key)
     assert race == RACE
-    (upload,) = find(target, race, key).uploads
+    (upload,) = photo_report(target, race, key).uploads
     assert (upload.state, upload.reason) == ("rejected", "key_wrong_depth")
 
 
 @pytest.mark.parametrize("name", ["nobody.jpg", "0" * 32, f"{RACE.prefix}raw_photos/결승 1.jp"])
 def test_a_photo_that_is_not_there_is_said_in_one_sentence(target: Target, name: str) -> None:
     with pytest.raises(SnapRaceError, match="There is no photo"):
-        find(target, RACE, name)
+        photo_report(target, RACE, name)
 
 
 def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) -> None:
@@ -114,7 +125,7 @@ def test_many_matches_are_one_sentence_the_best_first(target: Target, match: Mat
 def test_a_bib_without_a_face_is_told_as_such(target: Target, match: Match) -> None:
     read = Evidence(kind="reading", bib="42", score=97.5, weight=0.975, photo_id=PHOTO)
     match(runner("42", "confirmed", read, read=True))
-    identity(runners=[{"bib": "42", "status": "confirmed"}])
+    identity(runners=(runner("42", "confirmed"),))
     (alone,) = explained(target).runners
     assert (alone.face, alone.because) == (None, ("Bib 42 is read here, below no face, 97.5% sure.",))
 
@@ -122,26 +133,28 @@ def test_a_bib_without_a_face_is_told_as_such(target: Target, match: Match) -> N
 def test_of_a_face_that_nobody_knows_it_is_said_why(target: Target) -> None:
     unknown = "Nobody knows whose face 3 is: no bib of hers is read here, and it is "
     assert explained(target).strangers == (f"{unknown}in no other photo.",)
-    identity(matches={"f-right": {"a": [ALONE, 91.0], "o-1": [OTHER, 99.0]}, "f-left": {"b": [OTHER, 99.0]}})
+    right = {"a": Matched(photo_id=ALONE, similarity=91.0), "o-1": Matched(photo_id=OTHER, similarity=99.0)}
+    identity(matches={"f-right": right, "f-left": {"b": Matched(photo_id=OTHER, similarity=99.0)}})
     assert explained(target).strangers == (
         f"{unknown}also in 2 other photos (결승 2.jpg, 99.0% alike; 결승 3.jpg, 91.0% alike), which do not say either.",
     )
     identity()
-    put("faces", f"NEW#0000000001000#{PHOTO}", RACE)
+    new = NewPhoto(at=1000, photo_id=PHOTO)
+    keep(new, race=RACE)
     assert explained(target).strangers == (f"{unknown}not compared with the other photos yet.",)
-    target.table("faces").delete(RACE.partition, f"NEW#0000000001000#{PHOTO}")
+    target.records("faces").delete_all([new.place(RACE)])
 
 
 def test_a_correction_is_told_as_the_organizers_word(target: Target, match: Match) -> None:
     identity(
-        corrections=[
-            {"bib": "42", "here": True, "box": box(0.11), "revision": 5},
-            {"bib": "8", "here": False, "revision": 6},
-        ],
-        cuts=[
-            {"box": box(0.8), "other_photo_id": OTHER, "other_box": box(0.3), "cut": True, "revision": 7},
-            {"box": box(0.1), "other_photo_id": ALONE, "other_box": box(0.3), "cut": False, "revision": 8},
-        ],
+        corrections=(
+            Correction(bib="42", here=True, box=box(0.11), revision=5),
+            Correction(bib="8", here=False, box=None, revision=6),
+        ),
+        cuts=(
+            Cut(box=box(0.8), other_photo_id=OTHER, other_box=box(0.3), cut=True, revision=7),
+            Cut(box=box(0.1), other_photo_id=ALONE, other_box=box(0.3), cut=False, revision=8),
+        ),
     )
     word = Evidence(kind="organizer", bib="42", score=100.0, weight=1.0, photo_id=PHOTO)
     match(runner("42", "confirmed", word, read=True))
@@ -177,22 +190,22 @@ def test_a_photo_in_progress_says_what_it_waits_for(target: Target) -> None:
 
 
 def test_faces_that_will_be_compared_once_more_are_told(target: Target) -> None:
-    put("faces", f"EARLY#0000000001000#{OTHER}", RACE)
+    keep(EarlyPhoto(at=1000, photo_id=OTHER), race=RACE)
     assert "Its faces are compared with all others" in explained(target, "결승 2.jpg").waits[-1]
     assert explained(target).waits == ()
 
 
 def test_no_faces_and_faces_off_are_different_answers(target: Target) -> None:
-    identity(faces=[], runners=[])
+    identity(faces=(), runners=())
     assert explained(target).faces_summary == "none found"
-    put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=False)
+    keep(IndexedPhoto(photo_id=PHOTO, photo_revision=1, enabled=False), race=RACE)
     assert "nothing biometric" in explained(target).faces_summary
-    put("faces", f"INDEXED#{PHOTO}", RACE, photo_id=PHOTO, enabled=True)
+    keep(IndexedPhoto(photo_id=PHOTO, photo_revision=1, enabled=True), race=RACE)
 
 
 def test_an_upload_that_is_no_photo_says_why(target: Target) -> None:
     key = f"{RACE.prefix}RAW-PHOTOS/misplaced.jpg"
-    put("ingest", f"KEY#{key}", RACE, key=key, state="rejected", reason="key_wrong_folder", message="Wrong folder.")
+    not_ingested(key, "rejected", "key_wrong_folder", "Wrong folder.")
     found = explained(target, "misplaced.jpg")
     assert (found.photo_id, found.summary) == (None, "Rejected (key_wrong_folder): Wrong folder.")
     assert found.runners == ()
@@ -222,14 +235,14 @@ def test_an_explanation_is_json_too(target: Target) -> None:
 
 
 def test_faces_are_counted_from_the_left(target: Target) -> None:
-    identity(faces=[face("b", 0.6), face("a", 0.2)], runners=[{"bib": "42", "status": "confirmed", "face_id": "b"}])
+    identity(faces=(face("b", 0.6), face("a", 0.2)), runners=(runner("42", "confirmed", face_id="b"),))
     assert explained(target).runners[0].face == 2
 
 
 def test_a_deleted_upload_is_told_from_one_that_never_was(target: Target) -> None:
     key = f"{RACE.prefix}raw_photos/gone.jpg"
-    put("ingest", f"KEY#{key}", RACE, key=key, state="withdrawn", sequencer="0B")
+    not_ingested(key, "withdrawn")
     with pytest.raises(SnapRaceError, match=r"The upload 'gone\.jpg' was deleted"):
-        find(target, RACE, "gone.jpg")
+        photo_report(target, RACE, "gone.jpg")
     target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
     assert explained(target, "gone.jpg").waits == ("gone.jpg: not taken in yet (ingest).",)

@@ -12,9 +12,10 @@ from ops.race import races
 from ops.race.races import create_race, import_roster, race_ref, read_roster, require, the_race
 from ops.reach.errors import Failed
 from ops.reach.target import Target
+from services.races.records import RaceOutcome
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import parse_race
-from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, listen, put
+from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, keep, listen
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_silence_is_not_taken_for_yes(target: Target) -> None:
 
 
 def test_the_answer_to_an_earlier_upload_is_not_taken_for_ours(target: Target) -> None:
-    put("races", "OUTCOME#race.json", sequencer="01", ok=True)
+    keep(RaceOutcome(sequencer="01", ok=True))
     with pytest.raises(Failed, match="has said nothing"):
         create_race(target, RACE, SETTINGS)
 

@@ -8,16 +8,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ops.look.backlog import backlog
 from ops.look.status import as_json, status
 from ops.reach.target import Target
+from services.faces.records import IdentifiedPhoto, IndexedPhoto, NewPhoto
+from services.ingest.records import KeyRecord
+from services.ocr.records import ReadPhoto
+from services.search.records import ExplainedRunner, GalleryPhoto
 from shared.contracts import naming
-from shared.contracts.events import BibsRead, Meta, caused
-from tests.adapters.deployed import ENV, RACE, deployed, put
+from shared.contracts.events import BibsRead, Evidence, ImageRef, Meta, caused
+from tests.adapters.deployed import ENV, RACE, deployed, keep
 
 PREFIX = f"{RACE.prefix}raw_photos/"
+PICTURE = ImageRef(bucket="derived", key="preview.jpg", width=1200, height=800)
+replace = msgspec.structs.replace
 
 
 @pytest.fixture
@@ -31,12 +38,16 @@ def uploaded(target: Target, name: str, **record: str) -> str:
     key = PREFIX + name
     target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
     if record:
-        put("ingest", f"KEY#{key}", key=key, sequencer="01", **record)
+        keep(key_record(key, **record))
     return key
 
 
+def key_record(key: str, **changed: Any) -> KeyRecord:
+    return KeyRecord(**{"key": key, "sequencer": "01", "at": "2026-10-25T08:00:00Z"} | changed)
+
+
 def searchable(photo_id: str, *, yes: bool = True) -> None:
-    put("search", f"PHOTO#{photo_id}", photo_id=photo_id, searchable=yes)
+    keep(GalleryPhoto(photo_id=photo_id, preview=PICTURE, complete=yes))
 
 
 def send(target: Target, queue: str, body: str) -> None:
@@ -89,12 +100,12 @@ def test_what_is_not_done_says_which_step_it_waits_for(target: Target) -> None:
     for photo in ("nothing", "bibs", "faces", "both", "told", "done"):
         uploaded(target, f"{photo}.jpg", state="ingested", photo_id=photo)
     for photo in ("bibs", "both"):
-        put("ocr", f"PHOTO#{photo}", photo_id=photo, revision=1, words=[])
-    put("ocr", "PHOTO#nothing", photo_id="nothing", revision=0, words=[])  # read, but the race's rules are not known
+        keep(ReadPhoto(photo_id=photo, photo_revision=1, revision=1))
+    keep(ReadPhoto(photo_id="nothing", photo_revision=1))  # read, but the race's rules are not known
     for photo in ("faces", "both"):
-        put("faces", f"INDEXED#{photo}", photo_id=photo, enabled=False, faces=[])
-    put("faces", "INDEXED#nothing", photo_id="nothing", faces=[])
-    put("faces", "IDENTITY#told", photo_id="told", bibs_revision=1, faces_revision=1, complete=True)
+        keep(IndexedPhoto(photo_id=photo, photo_revision=1, enabled=False))
+    keep(IndexedPhoto(photo_id="nothing", photo_revision=1))
+    keep(IdentifiedPhoto(photo_id="told", bibs_revision=1, faces_revision=1, complete=True))
     searchable("done")
     found = status(target, RACE)
     assert {upload.filename: upload.waits_for for upload in found.uploads} == {
@@ -142,8 +153,7 @@ def test_an_upload_nobody_has_heard_of_is_as_old_as_s3_says(target: Target) -> N
 
 
 def test_photos_that_are_matched_when_the_race_goes_quiet_are_counted(target: Target) -> None:
-    put("faces", "NEW#0000000001000#p1")
-    put("faces", "NEW#0000000002000#p2")
+    keep(NewPhoto(at=1000, photo_id="p1"), NewPhoto(at=2000, photo_id="p2"))
     assert status(target, RACE).unmatched == 2
 
 
@@ -159,34 +169,37 @@ def test_a_letter_about_a_photo_that_is_searchable_is_told_but_it_stays_searchab
 # --- the state hash -----------------------------------------------------------------------------------
 
 
-def runner(**changed: Any) -> dict[str, Any]:
-    reasons = [
-        {"kind": "reading", "bib": "42", "score": 97.5, "weight": 0.975, "photo_id": "p1"},
-        {"kind": "match", "bib": "42", "score": 99.0, "weight": 0.9, "photo_id": "p2"},
-    ]
-    return {"bib": "42", "status": "confirmed", "confidence": 97.5, "read": True, "evidence": reasons} | changed
+def runner(**changed: Any) -> ExplainedRunner:
+    reasons = (
+        Evidence(kind="reading", bib="42", score=97.5, weight=0.975, photo_id="p1"),
+        Evidence(kind="match", bib="42", score=99.0, weight=0.9, photo_id="p2"),
+    )
+    known = {"bib": "42", "status": "confirmed", "confidence": 97.5, "read": True, "evidence": reasons}
+    return ExplainedRunner(**known | changed)
 
 
 def because(**changed: Any) -> dict[str, Any]:
     """The same evidence, but for its first reason."""
-    first, *others = runner()["evidence"]
-    return {"evidence": [first | changed, *others]}
+    first, *others = runner().evidence
+    return {"evidence": (replace(first, **changed), *others)}
 
 
-def gallery_photo(**changed: Any) -> dict[str, Any]:
-    seen = {"photo_id": "p1", "searchable": True, "keys": [PREFIX + "a.jpg"], "runners": [runner()]}
+def gallery_photo(**changed: Any) -> GalleryPhoto:
+    seen = {"photo_id": "p1", "preview": PICTURE, "complete": True, "keys": (PREFIX + "a.jpg",), "runners": (runner(),)}
     memory = {"ingest_revision": 3, "match_revision": 5, "photo_revision": 3, "placeholder": "data:…"}
-    return seen | memory | changed
+    return GalleryPhoto(**seen | memory | changed)
 
 
-def hash_of(target: Target, photo: dict[str, Any] | None, reason: str = "truncated", **rejected: Any) -> str | None:
-    for stage in ("search", "ingest"):
-        table = target.table(stage)
-        table.delete_all((item["PK"], item["SK"]) for item in table.query(RACE.partition))
+def hash_of(
+    target: Target, photo: GalleryPhoto | None, reason: str = "truncated", *, besides: Any = None, **rejected: Any
+) -> str | None:
+    for stage, kind in (("search", GalleryPhoto), ("ingest", KeyRecord)):
+        records = target.records(stage)
+        records.delete_all([record.place(RACE) for record in records.query(kind, RACE)])
     if photo:
-        put("search", f"PHOTO#{photo['photo_id']}", **photo)
+        keep(photo, **(besides or {}))
     key = PREFIX + "bad.jpg"
-    put("ingest", f"KEY#{key}", **{"key": key, "state": "rejected", "reason": reason, "message": "…"} | rejected)
+    keep(key_record(**{"key": key, "state": "rejected", "reason": reason, "message": "…"} | rejected))
     return status(target, RACE, hashed=True).state_hash
 
 
@@ -197,28 +210,34 @@ def test_the_state_hash_forgets_the_way_to_the_state(target: Target) -> None:
     assert int(first, 16)
     counters = {"ingest_revision": 1_790_000_000_000, "match_revision": 9, "photo_revision": 7, "withdrawn_revision": 2}
     assert hash_of(target, gallery_photo(**counters), sequencer="FF", at="2027-01-01T00:00:00Z") == first
-    other_faces = [runner(face_id="f-2", box={"left": 0.2})]
-    assert hash_of(target, gallery_photo(runners=other_faces)) == first
-    assert hash_of(target, gallery_photo(runners=[runner(evidence=runner()["evidence"][::-1])])) == first
+    other_faces = [msgspec.to_builtins(runner()) | {"face_id": "f-2", "box": {"left": 0.2}}]
+    assert hash_of(target, gallery_photo(), besides={"runners": other_faces}) == first
+    assert hash_of(target, gallery_photo(runners=(runner(evidence=runner().evidence[::-1]),))) == first
     assert status(target, RACE).state_hash is None, "it is worked out only where it is asked for"
+
+
+def test_the_state_hash_of_a_state_is_the_same_in_every_version(target: Target) -> None:
+    sure = runner(confidence=100.0)
+    first = "8d9ba546ba2e2e51a1a37f25453a5c17f5fe22622cfcd9987d56b6ea3de0514b"
+    assert hash_of(target, gallery_photo(runners=(sure,))) == first
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         {"photo_id": "p9"},
-        {"keys": [PREFIX + "a.jpg", PREFIX + "copy.jpg"]},
-        {"runners": []},
-        {"runners": [runner(), runner(bib="7")]},
-        {"runners": [runner(bib="43")]},
-        {"runners": [runner(status="inferred")]},
-        {"runners": [runner(confidence=97.4)]},
-        {"runners": [runner(read=False)]},
-        {"runners": [runner(evidence=runner()["evidence"][:1])]},
-        {"runners": [runner(**because(kind="suggestion"))]},
-        {"runners": [runner(**because(score=97.4))]},
-        {"runners": [runner(**because(weight=0.5))]},
-        {"runners": [runner(**because(photo_id="p3"))]},
+        {"keys": (PREFIX + "a.jpg", PREFIX + "copy.jpg")},
+        {"runners": ()},
+        {"runners": (runner(), runner(bib="7"))},
+        {"runners": (runner(bib="43"),)},
+        {"runners": (runner(status="inferred"),)},
+        {"runners": (runner(confidence=97.4),)},
+        {"runners": (runner(read=False),)},
+        {"runners": (runner(evidence=runner().evidence[:1]),)},
+        {"runners": (runner(**because(kind="suggestion")),)},
+        {"runners": (runner(**because(score=97.4)),)},
+        {"runners": (runner(**because(weight=0.5)),)},
+        {"runners": (runner(**because(photo_id="p3")),)},
         None,
     ],
 )
@@ -237,7 +256,7 @@ def test_a_rejection_and_its_reason_are_part_of_the_state(target: Target) -> Non
 
 
 def test_a_withdrawn_photo_is_no_part_of_the_state(target: Target) -> None:
-    tombstone = {"photo_id": "p1", "searchable": False, "keys": [], "withdrawn_revision": 4}
+    tombstone = GalleryPhoto(photo_id="p1", withdrawn_revision=4)
     assert hash_of(target, tombstone) == hash_of(target, None)
 
 
@@ -245,7 +264,7 @@ def test_misplaced_uploads_are_told_of_and_race_files_are_no_uploads(target: Tar
     misplaced = f"{RACE.prefix}RAW-PHOTOS/a.jpg"
     for key in (misplaced, f"{RACE.prefix}race.json", f"{RACE.prefix}roster.csv", f"{RACE.prefix}notes/a.txt"):
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
-    put("ingest", f"KEY#{misplaced}", key=misplaced, state="rejected", reason="key_wrong_folder", message="…")
+    keep(key_record(misplaced, state="rejected", reason="key_wrong_folder", message="…"))
     assert [upload.key for upload in status(target, RACE).uploads] == [misplaced]
 
 
