@@ -138,7 +138,7 @@ def _photo(target: Target, race: RaceRef, photo_id: str | None, keys: list[str],
     given_up = [
         letter for letter in letters(target) if letter.key in keys or (photo_id and letter.photo_id == photo_id)
     ]
-    dead = dict.fromkeys(keys, tuple(letter.place.queue for letter in given_up))
+    dead = dict.fromkeys(keys, tuple(letter.queue.name for letter in given_up))
     read, indexed, identity = ({}, {}, {}) if photo_id is None else _items(target, race, photo_id)
     answer = SearchApi(target.api_url("search")).photo(race, photo_id) if photo_id else None
     shown = photo_id and target.table("search").get(race.partition, f"PHOTO#{photo_id}")

@@ -1,56 +1,51 @@
-"""What the commands that mend things show: dead letters, a redrive, a replay."""
+"""What the commands that mend ask and show: dead letters, a redrive, a replay. The work is in ops/mend."""
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
 from rich.table import Table
 from rich.text import Text
 
 from ops.cli.show import progress_bars
-from ops.look.backlog import backlog
-from ops.look.backlog import dead_letters as dead_letter_queues
-from ops.look.changes import Changes, changes, view
-from ops.look.status import unmatched
+from ops.look.changes import Changes
 from ops.mend import dead_letters
-from ops.mend.dead_letters import Letter
-from ops.mend.redrive import Redriven, redrive, waiting
-from ops.mend.replay import ARCHIVED_AFTER_MINUTES, collect, deliveries, send
-from ops.mend.replay_choice import Only, choose
-from ops.mend.spool import Collected, Plan, Spool
+from ops.mend.collected import Plan
+from ops.mend.dead_letters import Contents
+from ops.mend.progress import Advance
+from ops.mend.redrive import Redriven, Waiting, send_back
+from ops.mend.replay import ARCHIVED_AFTER_MINUTES, not_replayed
+from ops.mend.replay_choice import Only
+from ops.mend.replay_run import Choice, Outcome, run
 from ops.reach.console import answers, console, counted
 from ops.reach.target import Target
-from shared.contracts.keys import RaceRef
 
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20
-_QUIET_POLLS = 3  # between two queues a message is in neither
-_PATIENCE_SECONDS = 600  # in a race that is on, there always is work
 
 
 # --- dead letters -------------------------------------------------------------------------------------
 
 
-def show_letters(found: Sequence[Letter], now: datetime, *, as_json: bool) -> None:
+def show_letters(found: Contents, now: datetime, *, as_json: bool) -> None:
     """Dead letters by queue and reason, the oldest first."""
     if as_json:
         print(dead_letters.as_json(found, now))
         return
-    if not found:
-        console.print("There are no dead letters.")
+    for name, number in found.not_shown.items():
+        console.print(f"About {number:,} more in {name} are not shown: too many, or being looked at.", markup=False)
+    if not found.letters:
+        console.print("There are no dead letters." if not found.not_shown else "Try again in a minute.")
         return
-    for (place, reason), letters in dead_letters.grouped(found):
+    for (queue, reason), letters in dead_letters.grouped(found.letters):
         answers.print(
-            Text(f"{counted(len(letters), 'letter')} in {place.queue}: ", style="bold"), Text(reason, style="bold red")
+            Text(f"{counted(len(letters), 'letter')} in {queue.name}: ", style="bold"), Text(reason, style="bold red")
         )
         answers.print(Text(f"  {letters[0].error}", style="dim"))
         table = Table(show_edge=False, box=None, pad_edge=False, padding=(0, 2))
@@ -83,25 +78,42 @@ def _for(age: timedelta) -> str:
 
 
 def show_redrive(target: Target, stage: str, function: str | None, *, rate: float, yes: bool, as_json: bool) -> int:
-    """Move dead letters back; the exit code, 1 where some that were counted did not come.
+    """Ask, and say how a redrive gets on; the exit code, 1 where some that were counted did not come.
 
     Raises UsageError where it would have to ask and cannot.
     """
     _must_be_able_to_ask(yes=yes)
-    found = waiting(target, stage, function)
-    total = sum(each.letters for each in found)
-    for each in found:
-        about = "at least " if each.more else ""
-        console.print(f"{about}{counted(each.letters, 'letter')} in {each.place.queue}", markup=False)
-    if not total:
-        of = f"function '{function}' of the stage" if function else "stage"
-        console.print(f"The {of} '{stage}' has no dead letters.")
-    elif not _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes):
+
+    def agree(found: Sequence[Waiting]) -> bool:
+        for each in found:
+            _say_what_waits(each)
+        total = sum(each.letters for each in found if not each.stays)
+        if total:
+            return _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes)
+        if not found:
+            of = f"function '{function}' of the stage" if function else "stage"
+            console.print(f"The {of} '{stage}' has no dead letters.")
+        return True
+
+    outcome = send_back(target, stage, function, rate=rate, agree=agree, bar=_bar)
+    if outcome is None:
         return 1
-    outcome = Redriven()
-    if total:
-        with _bar("Sending back", total) as advance:
-            outcome = redrive(target, found, rate=rate, function=function, progress=advance)
+    _say_what_moved(outcome, stage)
+    if as_json:
+        told = {name: getattr(outcome, name) for name in ("moved", "by_queue", "strays", "missing")}
+        print(json.dumps(told, indent=2))
+    elif outcome.moved:
+        console.print("See how they get on: snaprace status; what fails again comes back into snaprace dlq.")
+    return 1 if outcome.missing else 0
+
+
+def _say_what_waits(found: Waiting) -> None:
+    letters = f"{'at least ' if found.more else ''}{counted(found.letters, 'letter')} in {found.queue.name}"
+    stays = " cannot be sent back yet: what a stream or a schedule began" if found.stays else ""
+    console.print(letters + stays, markup=False)
+
+
+def _say_what_moved(outcome: Redriven, stage: str) -> None:
     for queue, moved in outcome.by_queue.items():
         console.print(f"{counted(moved, 'letter')} sent back to {queue}", markup=False)
     if outcome.strays:
@@ -109,52 +121,64 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
             f"{counted(outcome.strays, 'letter')} left where they are: they do not say where they belong. "
             f"Look at them with: snaprace dlq --stage {stage}"
         )
-    missing = max(0, total - outcome.moved - outcome.strays)
-    if missing:
+    if outcome.unsendable:
         console.print(
-            f"[bold red]{counted(missing, 'letter')} did not come[/], perhaps because somebody looks at them. "
+            f"{counted(outcome.unsendable, 'letter')} left where they are: "
+            "they are for a stream or a schedule, to which nothing can be sent back yet."
+        )
+    if outcome.missing:
+        console.print(
+            f"[bold red]{counted(outcome.missing, 'letter')} did not come[/], perhaps because somebody looks at them. "
             "In a minute run the same command again."
         )
-    if as_json:
-        told = {"moved": outcome.moved, "by_queue": outcome.by_queue, "strays": outcome.strays, "missing": missing}
-        print(json.dumps(told, indent=2))
-    elif outcome.moved:
-        console.print("See how they get on: snaprace status; what fails again comes back into snaprace dlq.")
-    return 1 if missing else 0
 
 
 # --- replay -------------------------------------------------------------------------------------------
 
 
 def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: bool, as_json: bool) -> int:
-    """Collect, count, ask, send, wait, and say what changed; the exit code. Raises UsageError as a redrive does."""
+    """Ask, and say how a replay gets on and what it changed; the exit code. Raises UsageError as a redrive does."""
     _must_be_able_to_ask(yes=yes)
+    _say_what_is_planned(target, plan)
+
+    def agree(choice: Choice) -> bool:
+        if choice.unreadable:
+            console.print(f"{counted(choice.unreadable, 'archived event')} cannot be read and are left out.")
+        if not choice.events:
+            _say_why_nothing(plan, only, choice.collected)
+            return True
+        _say_what_is_sent(plan, choice)
+        total = sum(choice.deliveries.values())
+        takes = _for(timedelta(seconds=total / rate))
+        return _agreed(f"Send {_them(total)}, {rate:g} a second ({takes})?", yes=yes)
+
+    def interrupted(sent: int, total: int) -> None:
+        console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
+
+    outcome = run(target, plan, only, rate=rate, agree=agree, bar=_bar, interrupted=interrupted)
+    if outcome is None:
+        return 1
+    if not outcome.quiet:
+        console.print("All is sent; other work is still going on, so what changed so far is told. See: snaprace status")
+    if outcome.given_up:
+        console.print(f"[bold red]{counted(outcome.given_up, 'message')} given up meanwhile[/]; see: snaprace dlq")
+    if as_json:
+        print(_replay_json(plan, only, outcome))
+    elif outcome.choice.events:
+        _show_changes(outcome.changed)
+    return 0
+
+
+def _say_what_is_planned(target: Target, plan: Plan) -> None:
     begin, end = (moment.astimezone() for moment in plan.window)
     console.print(f"From {begin:%Y-%m-%d %H:%M:%S %Z} to {end:%Y-%m-%d %H:%M:%S %Z}.")
+    if plan.left_out:
+        console.print(not_replayed(plan), markup=False)
     recent = datetime.now(UTC) - plan.window.end < timedelta(minutes=ARCHIVED_AFTER_MINUTES)
     if recent and target.local is None:
         console.print(
             f"EventBridge may take {ARCHIVED_AFTER_MINUTES} minutes to archive an event: the latest may be missing."
         )
-    with tempfile.TemporaryDirectory(prefix="snaprace-replay-") as folder:
-        spool = Spool(Path(folder) / "events.jsonl")
-        with _bar("Collecting from the archive", None) as advance:
-            collect(target, plan, spool, progress=advance)
-        if spool.unreadable:
-            console.print(f"{counted(spool.unreadable, 'archived event')} cannot be read and are left out.")
-        chosen = choose(target, plan, spool.events, only)
-        changed: Changes | None = Changes({}, ())
-        if chosen:
-            changed = _send(target, plan, spool, chosen, rate=rate, yes=yes)
-        else:
-            _say_why_nothing(plan, only, len(spool.events))
-    if changed is None:
-        return 1
-    if as_json:
-        print(_replay_json(plan, only, spool, chosen, changed))
-    elif chosen:
-        _show_changes(changed)
-    return 0
 
 
 def _say_why_nothing(plan: Plan, only: Only, collected: int) -> None:
@@ -167,60 +191,11 @@ def _say_why_nothing(plan: Plan, only: Only, collected: int) -> None:
         console.print(f"Nothing to replay: {plan.stage} holds something of each of {counted(collected, 'event')}.")
 
 
-def _send(
-    target: Target, plan: Plan, spool: Spool, chosen: Sequence[Collected], *, rate: float, yes: bool
-) -> Changes | None:
-    """Ask, send and wait; what changed, or None where the answer was no."""
-    counts = deliveries(chosen)
-    total = sum(counts.values())
-    kinds = Counter(event.about.what for event in chosen)
-    for function, events in counts.items():
+def _say_what_is_sent(plan: Plan, choice: Choice) -> None:
+    for function, events in choice.deliveries.items():
         console.print(f"{counted(events, 'event')} for {plan.stage}.{function}", markup=False)
+    kinds = Counter(event.about.what for event in choice.events)
     console.print(f"  ({', '.join(f'{number:,} {kind}' for kind, number in kinds.most_common())})", markup=False)
-    if not _agreed(f"Send {_them(total)}, {rate:g} a second ({_for(timedelta(seconds=total / rate))})?", yes=yes):
-        return None
-    races = {event.about.race for event in chosen if event.about.race}
-    before, given_up = view(target, races), _given_up(target)
-    sent = 0
-    try:
-        with _bar("Sending", total) as advance:
-
-            def progress(done: int) -> None:
-                nonlocal sent
-                sent = done
-                advance(done)
-
-            send(target, plan, spool, chosen, rate=rate, progress=progress)
-        if not _wait_until_quiet(target, races):
-            console.print(
-                "All is sent; other work is still going on, so what changed so far is told. See: snaprace status"
-            )
-    except KeyboardInterrupt:
-        console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
-        raise
-    if (more := _given_up(target) - given_up) > 0:
-        console.print(f"[bold red]{counted(more, 'message')} given up meanwhile[/]; see: snaprace dlq")
-    return changes(before, view(target, races))
-
-
-def _given_up(target: Target) -> int:
-    return sum(each.messages for each in dead_letter_queues(target))
-
-
-def _wait_until_quiet(target: Target, races: Collection[RaceRef]) -> bool:
-    """Wait until no stage has work: what is sent to one is heard by others in turn. False where it does not come."""
-    quiet, most = 0, 0
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    with _bar("Waiting for the stages", None) as advance:
-        while quiet < _QUIET_POLLS:
-            if time.monotonic() > deadline:
-                return False
-            left = backlog(target) + sum(unmatched(target, race) for race in races)
-            most = max(most, left)
-            advance(most - left, most)
-            quiet = 0 if left else quiet + 1
-            time.sleep(1 if target.local else 5)
-    return True
 
 
 def _show_changes(changed: Changes) -> None:
@@ -237,15 +212,16 @@ def _show_changes(changed: Changes) -> None:
         answers.print(f"  … and {len(changed.photos) - _CHANGES_SHOWN:,} more; --json has them all.")
 
 
-def _replay_json(plan: Plan, only: Only, spool: Spool, chosen: Sequence[Collected], changed: Changes) -> str:
+def _replay_json(plan: Plan, only: Only, outcome: Outcome) -> str:
+    changed = outcome.changed
     return json.dumps(
         {
             "stage": plan.stage,
             "from": plan.window.begin.isoformat(),
             "to": plan.window.end.isoformat(),
             "only": only,
-            "heard": len(spool.events),
-            "sent": deliveries(chosen),
+            "heard": outcome.choice.collected,
+            "sent": outcome.choice.deliveries,
             "changed": {
                 "uploads": {key: {"before": was, "after": now} for key, (was, now) in changed.uploads.items()},
                 "photos": list(changed.photos),
@@ -275,16 +251,13 @@ def _agreed(question: str, *, yes: bool) -> bool:
     return False
 
 
-Advance = Callable[..., None]
-
-
 @contextmanager
 def _bar(title: str, total: int | None) -> Iterator[Advance]:
-    """A bar; what is given moves it: advance(done), or advance(done, total)."""
+    """A bar; what is given moves it."""
     with progress_bars() as bars:
         task = bars.add_task(title, total=total)
 
-        def advance(done: int, of: int | None = total) -> None:
+        def advance(done: int, of: int | None = None) -> None:
             bars.update(task, completed=done, total=of)
 
         yield advance
