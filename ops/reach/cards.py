@@ -21,9 +21,9 @@ def card_of(stage: str) -> Stage:
 
 
 def fed_functions(stage: str, only: str | None = None) -> tuple[Function, ...]:
-    """The stage's functions that rules bring their work, or the one of them that is named; each has a dead-letter queue.
+    """The stage's functions that rules bring their work, or the one of them that is named.
 
-    Raises Failed with all names.
+    Each has a dead-letter queue. Raises Failed with all names.
     """
     functions = tuple(function for function in card_of(stage).functions if function.has_rules)
     if only is None:

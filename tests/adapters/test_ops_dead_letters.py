@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from moto.sqs import models as sqs_models
 
-from ops.cli.show_recovery import show_letters, show_redrive
-from ops.mend.dead_letters import letters, with_reasons
+from ops.cli.recovery import show_letters, show_redrive
+from ops.mend.dead_letters import Contents, contents, letters, with_reasons
 from ops.mend.redrive import Redriven, redrive, waiting
 from ops.reach.errors import Failed
 from ops.reach.target import Target
@@ -123,7 +123,7 @@ def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.Cap
         photo = send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
         failed(target, "ocr", "read", photo, "Throttled", "[slow] down")
     send(target, READ_DLQ, notification(KEY))
-    found, now = with_reasons(target, letters(target)), datetime.now(UTC)
+    found, now = contents(target), datetime.now(UTC)
     show_letters(found, now, as_json=False)
     shown = capsys.readouterr().out
     for words in (f"12 letters in {READ_DLQ}", "Throttled", "[slow] down", "p0", "and 2 more", "결승 1.jpg"):
@@ -134,7 +134,7 @@ def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.Cap
     throttled, unknown = told["groups"]
     assert (throttled["queue"], throttled["reason"], len(throttled["letters"])) == (READ_DLQ, "Throttled", 12)
     assert (unknown["reason"], unknown["letters"][0]["key"]) == ("unknown", KEY)
-    show_letters([], now, as_json=False)
+    show_letters(Contents(letters=()), now, as_json=False)
     assert "There are no dead letters" in capsys.readouterr().err
 
 
@@ -157,7 +157,7 @@ def test_letters_go_back_to_the_queue_they_came_from(target: Target) -> None:
     for body in sent:
         send(target, READ_DLQ, body)
     send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notification(KEY))
-    assert [(each.place.queue, each.letters) for each in waiting(target, "ocr")] == [(READ_DLQ, 23)]
+    assert [(each.queue.name, each.letters) for each in waiting(target, "ocr")] == [(READ_DLQ, 23)]
     steps: list[int] = []
     outcome = redrive(target, waiting(target, "ocr"), rate=1_000, progress=steps.append)
     assert (outcome.moved, outcome.by_queue, steps[-1]) == (23, {READ: 23}, 23)
