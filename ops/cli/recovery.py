@@ -17,7 +17,7 @@ from ops.cli.show import progress_bars
 from ops.look.changes import Changes
 from ops.mend import dead_letters
 from ops.mend.collected import Plan
-from ops.mend.dead_letters import Contents
+from ops.mend.dead_letters import Contents, Letter
 from ops.mend.progress import Advance
 from ops.mend.redrive import Redriven, Waiting, send_back
 from ops.mend.replay import ARCHIVED_AFTER_MINUTES, not_replayed
@@ -48,21 +48,26 @@ def show_letters(found: Contents, now: datetime, *, as_json: bool) -> None:
             Text(f"{counted(len(letters), 'letter')} in {queue.name}: ", style="bold"), Text(reason, style="bold red")
         )
         answers.print(Text(f"  {letters[0].error}", style="dim"))
-        table = Table(show_edge=False, box=None, pad_edge=False, padding=(0, 2))
-        for name in ("  about", "photo", "what", "waits", "received"):
-            table.add_column(name, style="dim" if name == "photo" else "", overflow="fold")
-        for letter in letters[:_LETTERS_SHOWN]:
-            table.add_row(
-                f"  {dead_letters.filename(letter)}",
-                letter.photo_id or "",
-                letter.what,
-                _for(now - letter.sent_at),
-                f"{letter.received}×",
-            )
-        answers.print(table)
+        _show_group(letters[:_LETTERS_SHOWN], now)
         if len(letters) > _LETTERS_SHOWN:
             answers.print(f"  … and {len(letters) - _LETTERS_SHOWN:,} more; --json has them all.")
     console.print("Once the reason is mended: snaprace redrive --stage STAGE (docs/runbooks/dead-letters.md).")
+
+
+def _show_group(letters: Sequence[Letter], now: datetime) -> None:
+    """Letters of one queue, in a table; but sequence numbers of a stream have no room in one."""
+    table = Table(show_edge=False, box=None, pad_edge=False, padding=(0, 2))
+    for name in ("  about", "photo", "what", "waits", "received"):
+        table.add_column(name, style="dim" if name == "photo" else "", overflow="fold")
+    for letter in letters:
+        age = _for(now - letter.sent_at)
+        if letter.range:
+            answers.print(f"  {letter.what}, {age} old, in {letter.range}", markup=False)
+            continue
+        about = f"  {dead_letters.filename(letter)}"
+        table.add_row(about, letter.photo_id or "", letter.what, age, f"{letter.received}×")
+    if table.row_count:
+        answers.print(table)
 
 
 def _for(age: timedelta) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ops.reach import logs
-from ops.reach.cards import takes_photos_in
+from ops.reach.cards import card_of, stage_names, takes_photos_in
 from ops.reach.target import Target
-from services import cards
 from shared.contracts import naming
 from shared.contracts.metrics import FAILED, HANDLED
 
@@ -62,7 +61,12 @@ def calls_of(functions: Iterable[FunctionUsage]) -> Counter[str]:
 def calls_per_photo(functions: Sequence[FunctionUsage], photos: int) -> dict[str, float]:
     """The calls that cost, per uploaded photo. A race's own files are not counted among the S3 GETs."""
     calls = calls_of(functions)
-    fetching = {f"{card.name}-{each.name}" for card in cards() for each in card.functions if takes_photos_in(each)}
+    fetching = {
+        f"{stage}-{function.name}"
+        for stage in stage_names()
+        for function in card_of(stage).functions
+        if takes_photos_in(function)
+    }
     fetched = sum(usage.calls["s3.GetObject"] for usage in functions if usage.function in fetching)
     counted = {
         "DetectText": calls["rekognition.DetectText"],

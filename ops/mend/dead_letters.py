@@ -266,9 +266,7 @@ def _letter(letter: Letter, now: datetime) -> dict[str, Any]:
 
 
 def filename(letter: Letter) -> str:
-    """What a person calls the thing the letter is about: a photo's file, a race's file, the photo's id, or records."""
-    if letter.range:
-        return str(letter.range)
+    """What a person calls the thing the letter is about: a photo's file, a race's file, or the photo's id."""
     key = letter.key or ""
     if f"/{RAW_PHOTOS}/" in key:
         return key.rsplit("/", 1)[-1]

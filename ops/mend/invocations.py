@@ -38,7 +38,7 @@ class StreamRange(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         numbers = self.first if self.first == self.last else f"{self.first} to {self.last}"
-        return f"{self.shard} of {self.stream}: {numbers}"
+        return f"{self.stream}, {self.shard}: {numbers}"
 
 
 class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
