@@ -479,11 +479,10 @@ def dlq(stage: str | None, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from ops.cli.show_recovery import show_letters
-    from ops.mend.dead_letters import letters, with_reasons
+    from ops.cli.recovery import show_letters
+    from ops.mend.dead_letters import contents
 
-    target = _target()
-    show_letters(with_reasons(target, letters(target, stage)), datetime.now(UTC), as_json=as_json)
+    show_letters(contents(_target(), stage), datetime.now(UTC), as_json=as_json)
 
 
 @cli.command(short_help="Send dead letters back to where they came from.")
@@ -502,7 +501,7 @@ def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: b
     snaprace redrive --stage ocr
     snaprace redrive --stage faces --function index --rate 5 --yes
     """
-    from ops.cli.show_recovery import show_redrive
+    from ops.cli.recovery import show_redrive
 
     sys.exit(show_redrive(_target(), stage, function, rate=rate, yes=yes, as_json=as_json))
 
@@ -548,7 +547,7 @@ def replay(
     """
     from datetime import UTC, datetime
 
-    from ops.cli.show_recovery import show_replay
+    from ops.cli.recovery import show_replay
     from ops.mend.replay import moment, plan
     from ops.race.races import race_ref
 

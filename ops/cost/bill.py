@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from ops.cost.prices import GB, Prices
-from ops.cost.usage import Work, calls_of, calls_per_photo, work
+from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
 from ops.race.races import races
 from ops.race.upload import uploaded
 from ops.reach.errors import Failed
@@ -34,11 +34,11 @@ LEFT_OUT = (
 class Used(msgspec.Struct, frozen=True, kw_only=True):
     """What there was to pay for, over all races and as long as logs and archives are kept.
 
-    `works` are of the functions that photos go through; events and bytes are counted by S3 and EventBridge.
+    `functions` are those that photos go through; events and bytes are counted by S3 and EventBridge.
     """
 
     photos: int
-    works: list[Work]
+    functions: list[FunctionUsage]
     upload_events: int
     domain_events: int
     archived_bytes: int
@@ -86,7 +86,7 @@ def used(target: Target, *, timed: bool = True) -> Used:
     archived = sum(each.get("SizeBytes") or each.get("EventCount", 0) * _EVENT_BYTES for each in (uploads, events))
     return Used(
         photos=len(raw),
-        works=[one for one in work(target, timed=timed) if not one.serves],
+        functions=[usage for usage in usages(target, timed=timed) if not usage.serves],
         upload_events=uploads.get("EventCount", 0),
         domain_events=events.get("EventCount", 0),
         archived_bytes=archived,
@@ -98,22 +98,22 @@ def used(target: Target, *, timed: bool = True) -> Used:
 def bill(used: Used, prices: Prices, region: str) -> Bill:
     """Price what was used, for 1,000 photos."""
     lines = [*_calls(used, prices), *_storage(used, prices)]
-    timed = any(one.gb_seconds is not None for one in used.works)
+    timed = any(usage.gb_seconds is not None for usage in used.functions)
     return Bill(
         photos=used.photos,
         region=region,
         prices_of=prices.looked_up,
         lines=tuple(_per_thousand(line, used.photos) for line in lines if line.number),
-        calls_per_photo=calls_per_photo(used.works, used.photos),
+        calls_per_photo=calls_per_photo(used.functions, used.photos),
         left_out=LEFT_OUT if timed else (*LEFT_OUT, "Lambda's time"),
     )
 
 
 def _calls(used: Used, prices: Prices) -> Iterable[Line]:
-    calls = calls_of(used.works)
+    calls = calls_of(used.functions)
     for operation in ("DetectText", "IndexFaces", "SearchFaces"):
         yield _line("Rekognition", operation, calls[f"rekognition.{operation}"], prices.rekognition_image)
-    reads, writes = dynamodb_units(used.works)
+    reads, writes = dynamodb_units(used.functions)
     yield _line("DynamoDB", "read units (estimated)", reads, prices.dynamodb_read_unit)
     yield _line("DynamoDB", "write units (estimated)", writes, prices.dynamodb_write_unit)
     yield _line("S3", "uploads and pictures written", used.photos + calls["s3.PutObject"], prices.s3_write)
@@ -123,13 +123,13 @@ def _calls(used: Used, prices: Prices) -> Iterable[Line]:
     yield _line("S3", "moves into Intelligent-Tiering", used.photos, prices.s3_transition)
     yield _line("EventBridge", "events", used.upload_events + used.domain_events, prices.event)
     yield _line("EventBridge", "GB archived", used.archived_bytes / GB, prices.archive_gb)
-    messages = sum(one.messages for one in used.works)
-    invocations = sum(one.invocations for one in used.works)
+    messages = sum(usage.messages for usage in used.functions)
+    invocations = sum(usage.invocations for usage in used.functions)
     # Each message is sent, and each batch received and deleted.
     yield _line("SQS", "requests", messages + 2 * invocations, prices.sqs_request)
     yield _line("Lambda", "invocations", invocations, prices.lambda_request)
-    yield _line("Lambda", "GB-seconds", sum(one.gb_seconds or 0 for one in used.works), prices.lambda_gb_second)
-    yield _line("Logs", "GB", sum(one.log_bytes for one in used.works) / GB, prices.logs_gb)
+    yield _line("Lambda", "GB-seconds", sum(usage.gb_seconds or 0 for usage in used.functions), prices.lambda_gb_second)
+    yield _line("Logs", "GB", sum(usage.log_bytes for usage in used.functions) / GB, prices.logs_gb)
 
 
 def _storage(used: Used, prices: Prices) -> Iterable[Line]:
@@ -139,22 +139,22 @@ def _storage(used: Used, prices: Prices) -> Iterable[Line]:
     yield _line("EventBridge", "GB kept", used.archived_bytes / GB, prices.archive_gb_month, "monthly")
 
 
-def dynamodb_units(works: Iterable[Work]) -> tuple[float, float]:
+def dynamodb_units(functions: Iterable[FunctionUsage]) -> tuple[float, float]:
     """Read and write units, estimated by the kind of request.
 
     A request for several items is taken to be for as many as the function had messages at a time, a transaction for
     three items of each.
     """
     reads = writes = 0.0
-    for one in works:
+    for usage in functions:
         calls: Counter[str] = Counter(
             {
                 call.removeprefix("dynamodb."): number
-                for call, number in one.calls.items()
+                for call, number in usage.calls.items()
                 if call.startswith("dynamodb.")
             }
         )
-        together = max(1.0, one.messages / one.invocations) if one.invocations else 1.0
+        together = max(1.0, usage.messages / usage.invocations) if usage.invocations else 1.0
         reads += _READ_UNITS * (calls["GetItem"] + calls["Query"] + calls["BatchGetItem"] * together)
         single = calls["PutItem"] + calls["UpdateItem"]
         writes += _WRITE_UNITS * single + calls["DeleteItem"] + calls["BatchWriteItem"] * together

@@ -1,15 +1,16 @@
-"""What the functions did, by the lines they write when they are done: AWS calls, messages, time."""
+"""What the functions called, by the lines they write when they are done: AWS calls, messages, time."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ops.reach import logs
+from ops.reach.cards import card_of, stage_names, takes_photos_in
 from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.metrics import FAILED, HANDLED
@@ -18,8 +19,8 @@ _GROUP_PREFIX = "/aws/lambda/"
 _BILLED = re.compile(r"Billed Duration: ([\d.]+) ms\tMemory Size: (\d+) MB")
 
 
-class Work(msgspec.Struct, kw_only=True):
-    """What one function did, over all races and as long as its log is kept.
+class FunctionUsage(msgspec.Struct, kw_only=True):
+    """What one function used, over all races and as long as its log is kept.
 
     `calls` are HTTP requests to AWS by "service.Operation", retries included; `messages` were handled or failed.
     `gb_seconds` are what Lambda charges for, None unless asked for or where the log does not tell; `log_bytes` is the
@@ -35,32 +36,38 @@ class Work(msgspec.Struct, kw_only=True):
     log_bytes: int = 0
 
 
-def work(target: Target, *, timed: bool = False) -> list[Work]:
-    """Each function's work, by its name ("ocr-read"); `timed` also reads what Lambda says of each invocation."""
+def usages(target: Target, *, timed: bool = False) -> list[FunctionUsage]:
+    """What each function used, by its name ("ocr-read"); `timed` also reads what Lambda says of each invocation."""
     client = target.client("logs")
     prefix = _GROUP_PREFIX + naming.stack(target.env, "")
     pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     found = []
     for group in (group for page in pages for group in page["logGroups"]):
         name = group["logGroupName"]
-        one = Work(function=name.removeprefix(prefix), log_bytes=group.get("storedBytes", 0))
-        for line in _lines(client, name, '"api_calls"'):
-            _count(one, line)
+        usage = FunctionUsage(function=name.removeprefix(prefix), log_bytes=group.get("storedBytes", 0))
+        for line in logs.lines(client, name, '"api_calls"'):
+            _count(usage, line)
         if timed:
-            one.gb_seconds = _gb_seconds(_lines(client, name, '"REPORT RequestId"'))
-        found.append(one)
+            usage.gb_seconds = _gb_seconds(logs.lines(client, name, '"REPORT RequestId"'))
+        found.append(usage)
     return found
 
 
-def calls_of(works: Iterable[Work]) -> Counter[str]:
+def calls_of(functions: Iterable[FunctionUsage]) -> Counter[str]:
     """The AWS calls of several functions together."""
-    return sum((one.calls for one in works), Counter())
+    return sum((usage.calls for usage in functions), Counter())
 
 
-def calls_per_photo(works: Sequence[Work], photos: int) -> dict[str, float]:
+def calls_per_photo(functions: Sequence[FunctionUsage], photos: int) -> dict[str, float]:
     """The calls that cost, per uploaded photo. A race's own files are not counted among the S3 GETs."""
-    calls = calls_of(works)
-    fetched = sum(one.calls["s3.GetObject"] for one in works if one.function.startswith("ingest-"))
+    calls = calls_of(functions)
+    fetching = {
+        f"{stage}-{function.name}"
+        for stage in stage_names()
+        for function in card_of(stage).functions
+        if takes_photos_in(function)
+    }
+    fetched = sum(usage.calls["s3.GetObject"] for usage in functions if usage.function in fetching)
     counted = {
         "DetectText": calls["rekognition.DetectText"],
         "IndexFaces": calls["rekognition.IndexFaces"],
@@ -72,41 +79,17 @@ def calls_per_photo(works: Sequence[Work], photos: int) -> dict[str, float]:
     return {call: round(number / photos, 2) for call, number in counted.items()}
 
 
-def _count(one: Work, line: str) -> None:
+def _count(usage: FunctionUsage, line: str) -> None:
     try:
         told = json.loads(line)
     except ValueError:
         return  # some other line that names api_calls
-    one.invocations += 1
-    one.serves |= "route" in told
-    one.messages += int(told.get(HANDLED, 0) + told.get(FAILED, 0))
-    one.calls.update(told["api_calls"])
+    usage.invocations += 1
+    usage.serves |= "route" in told
+    usage.messages += int(told.get(HANDLED, 0) + told.get(FAILED, 0))
+    usage.calls.update(told["api_calls"])
 
 
 def _gb_seconds(reports: Iterable[str]) -> float | None:
     billed = [match.groups() for line in reports if (match := _BILLED.search(line))]
     return sum(float(ms) / 1000 * int(memory_mb) / 1024 for ms, memory_mb in billed) if billed else None
-
-
-def _lines(client: Any, group: str, pattern: str) -> Iterator[str]:
-    """A log's lines with a text in them, oldest first.
-
-    The embedded AWS gives at most 10,000 and no token to go on with; so what comes after the last is asked for again.
-    """
-    since, known = 0, set[tuple[str, str]]()  # the lines of that very millisecond, which come again
-    while True:
-        pages = client.get_paginator("filter_log_events").paginate(
-            logGroupName=group, filterPattern=pattern, startTime=since
-        )
-        fresh = False
-        for event in (event for page in pages for event in page["events"]):
-            line = event.get("logStreamName", ""), event["message"]
-            if line in known:
-                continue
-            if event["timestamp"] > since:
-                since, known = event["timestamp"], set()
-            known.add(line)
-            fresh = True
-            yield event["message"]
-        if not fresh:
-            return

@@ -25,7 +25,7 @@ import msgspec
 
 from local import runtime
 from local.runtime import Running
-from ops.cost.usage import calls_of, calls_per_photo, work
+from ops.cost.usage import calls_of, calls_per_photo, usages
 from ops.demo.score import Found, Score, Truth, score_bibs, score_people
 from ops.look.backlog import backlog
 from ops.look.state_hash import state_hash
@@ -214,7 +214,7 @@ def run(
     observer.step("Waiting until the race is quiet and all faces are compared")
     _wait_until_matched(target, check)
     settling_seconds = time.monotonic() - first_upload - seconds
-    works = [one for one in work(target) if not one.serves]
+    functions = [usage for usage in usages(target) if not usage.serves]
     observer.settled()
     observer.step("Asking the product who is in which photo")
     found = list(_answers(target, ended, material.roster)) if material.truth and material.roster else []
@@ -238,8 +238,8 @@ def run(
         vision_workers=vision["workers"],
         seconds_before_upload=round(first_upload - began, 1),
         settling_seconds=round(settling_seconds, 1),
-        api_calls=dict(sorted(calls_of(works).items())),
-        calls_per_photo=calls_per_photo(works, len(material.photos)),
+        api_calls=dict(sorted(calls_of(functions).items())),
+        calls_per_photo=calls_per_photo(functions, len(material.photos)),
         state_hash=state_hash(target, RACE),
     )
 

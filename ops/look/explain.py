@@ -205,7 +205,7 @@ def _waits(photo: PhotoReport) -> Iterator[str]:
         if upload.waits_for and upload.state != "waiting":
             yield f"{upload.filename}: {upload.why}."
     for letter in photo.dead_letters:
-        yield f"{letter.what} lies in {letter.place.queue}: {letter.reason}, {letter.error}."
+        yield f"{letter.what} lies in {letter.queue.name}: {letter.reason}, {letter.error}."
     if photo.unmatched:
         yield "Its faces are compared with all others when no photo has come for half a minute."
 

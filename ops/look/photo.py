@@ -106,7 +106,7 @@ def _report(
     given_up = [
         letter for letter in letters(target) if letter.key in keys or (photo_id and letter.photo_id == photo_id)
     ]
-    dead = dict.fromkeys(keys, tuple(letter.place.queue for letter in given_up))
+    dead = dict.fromkeys(keys, tuple(letter.queue.name for letter in given_up))
     there = {} if records.keys() >= set(keys) else uploaded(target, race, keys[0])
     dates = {key: found.at for key, found in there.items()}
     shown = photo_id and target.records("search").get(GalleryProgress.locate(race, photo_id))

@@ -2,47 +2,54 @@
 
 A queue does not say why a message failed. The function that failed on it does, in its log, where the message's id
 stands beside the reason; a message keeps its id when it becomes a dead letter. EventBridge writes its reason on the
-letter itself.
+letter itself, and so does Lambda where a stream or a schedule feeds the function.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from ops.look.about import about_of
-from ops.reach import sqs
-from ops.reach.cards import queued_functions, stage_names
+from ops.mend import invocations
+from ops.mend.invocations import StreamRange
+from ops.reach import logs, sqs
+from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target
 from shared.contracts import naming
+from shared.contracts.card import Queue
 from shared.contracts.keys import RAW_PHOTOS
 
 NOT_LOGGED = "unknown"
 _NOT_LOGGED_BECAUSE = "its function was ended before it could say why: too little time or memory, or it did not start"
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead-letter queue: of a function's queue, or (`function` is None) of a stage's rules."""
+class DeadLetterQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-letter queue: of a function, or (`function` is None) of a stage's rules.
 
-    queue: str
+    It holds messages of the function's queue, what Lambda tells of the function's invocations by a stream or a
+    schedule, or the events that EventBridge could not deliver.
+    """
+
+    name: str
     stage: str
-    function: str | None = None
+    function: str | None
+    holds: Literal["messages", "invocations", "events"]
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """One dead letter. `sent_at` is when its message was first sent, `received` how often it was tried or looked at.
+    """One dead letter. `sent_at` is when what it is about was first sent, `received` how often it was tried or read.
 
     `key` and `photo_id` are what it is about, as far as it says; `what` is its kind, e.g. PhotoIngested. `reason` is a
-    type of error or a code, `error` the sentence with it. `target` is the queue EventBridge could not deliver to;
-    `subjects` are as in ops.look.about.
+    type of error or a code, `error` the sentence with it. `target` is what EventBridge could not deliver to (an ARN),
+    `range` the records of a stream that were given up; `subjects` are as in ops.look.about.
     """
 
-    place: Place
+    queue: DeadLetterQueue
     message_id: str
     what: str
     key: str | None
@@ -53,57 +60,114 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = NOT_LOGGED
     error: str = _NOT_LOGGED_BECAUSE
     target: str | None = None
+    range: StreamRange | None = None
 
 
-def places(env: str, stage: str | None = None, function: str | None = None) -> list[Place]:
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in dead-letter queues: the letters, the oldest first, and by queue about how many more there are.
+
+    Those are beyond the most that is looked at of a queue, or somebody else is just looking at them.
+    """
+
+    letters: tuple[Letter, ...]
+    not_shown: dict[str, int] = {}
+
+
+def queues_of(env: str, stage: str | None = None, function: str | None = None) -> list[DeadLetterQueue]:
     """The dead-letter queues of a stage, or of all; of one function with that of the rules, which may have its events.
 
     Raises Failed for a stage or function there is not.
     """
     found = []
     for name in [stage] if stage else stage_names():
-        queued = queued_functions(name, function)
+        functions = fed_functions(name, function)
         found += [
-            Place(queue=naming.dead_letter_queue(env, name, each.name), stage=name, function=each.name)
-            for each in queued
+            DeadLetterQueue(
+                name=naming.dead_letter_queue(env, name, each.name),
+                stage=name,
+                function=each.name,
+                holds="messages" if isinstance(each.fed_by, Queue) else "invocations",
+            )
+            for each in functions
         ]
-        if queued:
-            found.append(Place(queue=naming.rule_dead_letter_queue(env, name), stage=name))
+        if functions:
+            rules = naming.rule_dead_letter_queue(env, name)
+            found.append(DeadLetterQueue(name=rules, stage=name, function=None, holds="events"))
     return found
 
 
-def letters(target: Target, stage: str | None = None) -> list[Letter]:
-    """The dead letters of a stage (or of all), the oldest first, without what functions logged about them.
+def contents(target: Target, stage: str | None = None) -> Contents:
+    """The dead letters of a stage (or of all) with what their functions logged, at most 1,000 of each queue.
 
-    At most 1,000 of each queue. Raises Failed for a stage there is not.
+    Raises Failed for a stage there is not.
     """
-    found = [letter for place in places(target.env, stage) for letter in letters_in(target, place)]
-    return sorted(found, key=lambda letter: letter.sent_at)
+    found, not_shown = _letters_of(target, queues_of(target.env, stage))
+    return Contents(letters=tuple(with_reasons(target, found)), not_shown=not_shown)
 
 
-def letters_in(target: Target, place: Place) -> Iterator[Letter]:
-    """The dead letters of one queue. EventBridge's say their reason themselves."""
+def letters(target: Target, stage: str | None = None) -> list[Letter]:
+    """The same letters without what functions logged about them."""
+    return _letters_of(target, queues_of(target.env, stage))[0]
+
+
+def _letters_of(target: Target, queues: Iterable[DeadLetterQueue]) -> tuple[list[Letter], dict[str, int]]:
+    """The letters, and how many more a queue has, where it has more."""
+    found: list[Letter] = []
+    not_shown = {}
+    for queue in queues:
+        theirs, depth = look_into(target, queue)
+        if depth > len(theirs):
+            not_shown[queue.name] = depth - len(theirs)
+        found += theirs
+    return sorted(found, key=lambda letter: letter.sent_at), not_shown
+
+
+def look_into(target: Target, queue: DeadLetterQueue) -> tuple[list[Letter], int]:
+    """The dead letters of one queue, at most 1,000, and how many there are in all, about."""
     client = target.client("sqs")
-    url = sqs.url_of(client, place.queue)
-    if not sqs.depth(client, url):
-        return
-    for message in sqs.peek(client, url):
-        about = about_of(message["Body"])
-        attributes = message["Attributes"]
-        letter = Letter(
-            place=place,
-            message_id=message["MessageId"],
-            what=about.what,
-            key=about.key,
-            photo_id=about.photo_id,
-            sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
-            received=int(attributes["ApproximateReceiveCount"]),
-            subjects=about.subjects,
-        )
-        yield letter if place.function else _undelivered(letter, message)
+    url = sqs.url_of(client, queue.name)
+    depth = sqs.depth(client, url)
+    return [_letter_of(queue, message) for message in sqs.peek(client, url)] if depth else [], depth
 
 
-def _undelivered(letter: Letter, message: dict[str, Any]) -> Letter:
+def _letter_of(queue: DeadLetterQueue, message: sqs.Message) -> Letter:
+    """A message of the queue. EventBridge's and Lambda's say their reason themselves."""
+    about = about_of(message["Body"])
+    attributes = message["Attributes"]
+    letter = Letter(
+        queue=queue,
+        message_id=message["MessageId"],
+        what=about.what,
+        key=about.key,
+        photo_id=about.photo_id,
+        sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+        received=int(attributes["ApproximateReceiveCount"]),
+        subjects=about.subjects,
+    )
+    match queue.holds:
+        case "messages":
+            return letter
+        case "invocations":
+            return _given_up(letter, message)
+        case "events":
+            return _undelivered(letter, message)
+
+
+def _given_up(letter: Letter, message: sqs.Message) -> Letter:
+    told = invocations.read(message["Body"])
+    if told is None:
+        return letter
+    return msgspec.structs.replace(
+        letter,
+        what=told.what,
+        sent_at=told.since or letter.sent_at,
+        reason=told.reason,
+        error=told.error,
+        range=told.range,
+    )
+
+
+def _undelivered(letter: Letter, message: sqs.Message) -> Letter:
     said = {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
     goal = said.get("TARGET_ARN")
     error = said.get("ERROR_MESSAGE") or "EventBridge could not deliver it"
@@ -117,34 +181,31 @@ def _undelivered(letter: Letter, message: dict[str, Any]) -> Letter:
 
 def with_reasons(target: Target, found: Sequence[Letter]) -> list[Letter]:
     """The same letters, those of functions with the reason that their functions logged, the last one if several."""
-    unexplained: dict[tuple[str, str], list[Letter]] = {}
+    by_function: dict[tuple[str, str], list[Letter]] = {}
     for letter in found:
-        if letter.place.function:
-            unexplained.setdefault((letter.place.stage, letter.place.function), []).append(letter)
-    reasons: dict[str, tuple[str, str]] = {}
-    for (stage, function), theirs in unexplained.items():
+        if letter.queue.function:
+            by_function.setdefault((letter.queue.stage, letter.queue.function), []).append(letter)
+    explained: dict[str, Letter] = {}
+    for (stage, function), theirs in by_function.items():
         group = f"/aws/lambda/{naming.function(target.env, stage, function)}"
-        reasons |= _logged_reasons(target, group, min(letter.sent_at for letter in theirs))
-    return [
-        msgspec.structs.replace(letter, reason=reasons[letter.message_id][0], error=reasons[letter.message_id][1])
-        if letter.message_id in reasons
-        else letter
-        for letter in found
-    ]
+        logged = _logged_failures(target, group, min(letter.sent_at for letter in theirs))
+        for letter in theirs:
+            if line := _line_about(letter, logged):
+                reason, error = str(line.get("reason", NOT_LOGGED)), _sentence(line)
+                explained[letter.message_id] = msgspec.structs.replace(letter, reason=reason, error=error)
+    return [explained.get(letter.message_id, letter) for letter in found]
 
 
-def _logged_reasons(target: Target, group: str, since: datetime) -> dict[str, tuple[str, str]]:
-    """Why messages failed, by message id: what the function logged since the oldest letter was sent."""
-    client = target.client("logs")
-    reasons: dict[str, tuple[str, str]] = {}
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=group, filterPattern='"message failed"', startTime=int(since.timestamp() * 1000)
-    )
-    with contextlib.suppress(client.exceptions.ResourceNotFoundException):
-        for event in (event for page in pages for event in page["events"]):
-            if line := _failure(event["message"]):
-                reasons[line["message_id"]] = (str(line.get("reason", NOT_LOGGED)), _sentence(line))
-    return reasons
+def _logged_failures(target: Target, group: str, since: datetime) -> dict[str, dict[str, Any]]:
+    """What the function logged last about each message or record that it failed on, by its id."""
+    lines = logs.lines(target.client("logs"), group, '"message failed"', since=since)
+    return {line["message_id"]: line for line in map(_failure, lines) if line}
+
+
+def _line_about(letter: Letter, logged: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    if letter.range is None:
+        return logged.get(letter.message_id)
+    return next((line for number, line in logged.items() if letter.range.holds(number)), None)
 
 
 def _failure(text: str) -> dict[str, Any] | None:
@@ -166,31 +227,32 @@ def _sentence(line: dict[str, Any]) -> str:
 # --- for programs -------------------------------------------------------------------------------------
 
 
-def as_json(found: Sequence[Letter], now: datetime) -> str:
+def as_json(found: Contents, now: datetime) -> str:
     """Dead letters for programs: groups of one queue and one reason, the group with the oldest letter first."""
     groups = [
         {
-            "queue": place.queue,
-            "stage": place.stage,
-            "function": place.function,
+            "queue": queue.name,
+            "stage": queue.stage,
+            "function": queue.function,
             "reason": reason,
             "letters": [_letter(letter, now) for letter in theirs],
         }
-        for (place, reason), theirs in grouped(found)
+        for (queue, reason), theirs in grouped(found.letters)
     ]
-    return json.dumps({"dead_letters": len(found), "groups": groups}, ensure_ascii=False, indent=2)
+    told = {"dead_letters": len(found.letters), "not_shown": sum(found.not_shown.values()), "groups": groups}
+    return json.dumps(told, ensure_ascii=False, indent=2)
 
 
-def grouped(found: Sequence[Letter]) -> list[tuple[tuple[Place, str], list[Letter]]]:
+def grouped(found: Sequence[Letter]) -> list[tuple[tuple[DeadLetterQueue, str], list[Letter]]]:
     """Letters of the same queue and reason together; letters and groups in the order they are given."""
-    groups: dict[tuple[str, str], list[Letter]] = {}
+    groups: dict[tuple[DeadLetterQueue, str], list[Letter]] = {}
     for letter in found:
-        groups.setdefault((letter.place.queue, letter.reason), []).append(letter)
-    return [((theirs[0].place, reason), theirs) for (_, reason), theirs in groups.items()]
+        groups.setdefault((letter.queue, letter.reason), []).append(letter)
+    return list(groups.items())
 
 
 def _letter(letter: Letter, now: datetime) -> dict[str, Any]:
-    return {
+    told = {
         "message_id": letter.message_id,
         "what": letter.what,
         "key": letter.key,
@@ -200,6 +262,7 @@ def _letter(letter: Letter, now: datetime) -> dict[str, Any]:
         "seconds": round((now - letter.sent_at).total_seconds()),
         "received": letter.received,
     }
+    return {**told, "range": msgspec.to_builtins(letter.range)} if letter.range else told
 
 
 def filename(letter: Letter) -> str:

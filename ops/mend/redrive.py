@@ -1,7 +1,8 @@
 """Redrive: dead letters go back to where they came from, once what failed is repaired. The same on AWS and locally.
 
 A letter of a function's queue goes back to that queue. A letter of the rules is an event that EventBridge could not
-deliver: it goes to the queue it was meant for, which its attribute TARGET_ARN names.
+deliver: it goes to the queue it was meant for, which its attribute TARGET_ARN names. What is for a stream or a schedule
+stays: nothing can be sent back there yet.
 
 Received, sent, deleted, in this order: whatever interrupts it, a letter is there twice rather than not at all, and
 handlers take a second delivery for what it is.
@@ -14,8 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.mend.dead_letters import Place, places
+from ops.mend.dead_letters import DeadLetterQueue, queues_of
+from ops.mend.progress import Bar
 from ops.reach import sqs
+from ops.reach.cards import card_of
 from ops.reach.target import Target
 from shared.contracts import naming
 
@@ -25,43 +28,75 @@ _KEPT_SECONDS = 600  # so long a letter that stays does not come again; put back
 
 @dataclass(frozen=True)
 class Waiting:
-    """A dead-letter queue with so many letters to move, about; there may be more where it was too long to look at."""
+    """A dead-letter queue with so many letters, about; there may be more to move where it was too long to look at."""
 
-    place: Place
+    queue: DeadLetterQueue
     letters: int
     more: bool = False
+
+    @property
+    def stays(self) -> bool:
+        """Whether these letters cannot be sent back: they tell of invocations by a stream or a schedule."""
+        return self.queue.holds == "invocations"
 
 
 @dataclass
 class Redriven:
-    """What became of the letters of a redrive; `strays` are letters that do not say where they belong, and stay.
+    """What became of the letters of a redrive.
 
-    Where one function's letters were asked for, strays are nobody's and not counted.
+    `strays` are letters that do not say where they belong, `unsendable` those for a stream or a schedule; both stay.
+    Where one function's letters were asked for, strays are nobody's and not counted. `missing` are letters that were
+    counted and did not come.
     """
 
     moved: int = 0
     strays: int = 0
+    unsendable: int = 0
+    missing: int = 0
     by_queue: dict[str, int] = field(default_factory=dict)
 
 
-def waiting(target: Target, stage: str, function: str | None = None) -> list[Waiting]:
-    """The stage's dead-letter queues with something to move; with `function` its queue, and what the rules have for it.
+def send_back(
+    target: Target,
+    stage: str,
+    function: str | None,
+    *,
+    rate: float,
+    agree: Callable[[Sequence[Waiting]], bool],
+    bar: Bar,
+) -> Redriven | None:
+    """Count the stage's dead letters, ask, and move them back; None where `agree` says no.
 
     Raises Failed for a stage or function there is not.
     """
-    found = [_waiting(target, place, function) for place in places(target.env, stage, function)]
+    found = waiting(target, stage, function)
+    if not agree(found):
+        return None
+    total = sum(each.letters for each in found if not each.stays)
+    if not total:
+        return Redriven()
+    with bar("Sending back", total) as advance:
+        return redrive(target, found, rate=rate, function=function, progress=advance)
+
+
+def waiting(target: Target, stage: str, function: str | None = None) -> list[Waiting]:
+    """The stage's dead-letter queues with something in them; with `function` its queue, and what the rules have for it.
+
+    Raises Failed for a stage or function there is not.
+    """
+    found = [_waiting(target, queue, function) for queue in queues_of(target.env, stage, function)]
     return [each for each in found if each.letters]
 
 
-def _waiting(target: Target, place: Place, function: str | None) -> Waiting:
+def _waiting(target: Target, queue: DeadLetterQueue, function: str | None) -> Waiting:
     client = target.client("sqs")
-    url = sqs.url_of(client, place.queue)
+    url = sqs.url_of(client, queue.name)
     depth = sqs.depth(client, url)
-    if place.function or function is None or not depth:
-        return Waiting(place, depth)
-    wanted = naming.queue(target.env, place.stage, function)
-    letters = sum(_goal(target.env, place, letter) == wanted for letter in sqs.peek(client, url))
-    return Waiting(place, letters, more=depth > sqs.MOST_PEEKED)
+    if queue.function or function is None or not depth:
+        return Waiting(queue, depth)
+    wanted = naming.queue(target.env, queue.stage, function)
+    letters = sum(_goal(target.env, queue, letter) == wanted for letter in sqs.peek(client, url))
+    return Waiting(queue, letters, more=depth > sqs.MOST_PEEKED)
 
 
 def redrive(
@@ -79,14 +114,17 @@ def redrive(
     outcome = Redriven()
     pace = sqs.Pace(rate)
     began_ms = time.time() * 1000
-    for each in found:
-        _empty(target, each.place, function, pace, began_ms, outcome, progress)
+    movable = [each for each in found if not each.stays]
+    for each in movable:
+        _empty(target, each.queue, function, pace, began_ms, outcome, progress)
+    total = sum(each.letters for each in movable)
+    outcome.missing = max(0, total - outcome.moved - outcome.strays - outcome.unsendable)
     return outcome
 
 
 def _empty(
     target: Target,
-    place: Place,
+    queue: DeadLetterQueue,
     function: str | None,
     pace: sqs.Pace,
     began_ms: float,
@@ -94,24 +132,27 @@ def _empty(
     progress: Callable[[int], None],
 ) -> None:
     client = target.client("sqs")
-    source = sqs.url_of(client, place.queue)
-    wanted = None if function is None else naming.queue(target.env, place.stage, function)
+    source = sqs.url_of(client, queue.name)
+    wanted = None if function is None else naming.queue(target.env, queue.stage, function)
+    sendable = _queues(target.env, queue.stage)
     kept: dict[str, sqs.Message] = {}
     try:
         while letters := sqs.receive(client, source, hidden_s=_HIDDEN_SECONDS):
             by_queue: dict[str, list[sqs.Message]] = {}
             staying = []
             for letter in letters:
-                goal = _goal(target.env, place, letter)
-                if goal is None or _newer(letter, began_ms) or wanted not in (None, goal):
-                    staying.append(letter)
-                    outcome.strays += goal is None and wanted is None and letter["MessageId"] not in kept
-                    kept[letter["MessageId"]] = letter
-                else:
+                goal = _goal(target.env, queue, letter)
+                if goal in sendable and wanted in (None, goal) and not _newer(letter, began_ms):
                     by_queue.setdefault(goal, []).append(letter)
+                    continue
+                staying.append(letter)
+                if letter["MessageId"] not in kept:
+                    outcome.strays += goal is None and wanted is None
+                    outcome.unsendable += goal is not None and goal not in sendable and wanted in (None, goal)
+                kept[letter["MessageId"]] = letter
             sqs.hide(client, source, staying, _KEPT_SECONDS)
             for goal, theirs in by_queue.items():
-                sqs.send(client, sqs.url_of(client, goal), [_as_it_was(place, letter) for letter in theirs])
+                sqs.send(client, sqs.url_of(client, goal), [_as_it_was(queue, letter) for letter in theirs])
                 sqs.delete(client, source, theirs)
                 outcome.moved += len(theirs)
                 outcome.by_queue[goal] = outcome.by_queue.get(goal, 0) + len(theirs)
@@ -121,22 +162,30 @@ def _empty(
         sqs.release(client, source, list(kept.values()))
 
 
-def _goal(env: str, place: Place, letter: sqs.Message) -> str | None:
-    """The queue a letter belongs to, or None where it does not say, or names none of the stage's."""
-    if place.function:
-        return naming.queue(env, place.stage, place.function)
+def _queues(env: str, stage: str) -> frozenset[str]:
+    """The queues of the stage's functions."""
+    return frozenset(naming.queue(env, stage, function.name) for function in card_of(stage).queued)
+
+
+def _goal(env: str, queue: DeadLetterQueue, letter: sqs.Message) -> str | None:
+    """What a letter is for: the name of a queue, stream or function of the stage's; None where it names none.
+
+    A function, its queue and its stream have the same name.
+    """
+    if queue.function:
+        return naming.queue(env, queue.stage, queue.function)
     arn: Any = letter.get("MessageAttributes", {}).get("TARGET_ARN", {}).get("StringValue")
     name = sqs.name_of(arn) if arn else None
-    queues = {naming.queue(env, each.stage, each.function) for each in places(env, place.stage) if each.function}
-    return name if name in queues else None
+    names = {naming.function(env, each.stage, each.function) for each in queues_of(env, queue.stage) if each.function}
+    return name if name in names else None
 
 
 def _newer(letter: sqs.Message, began_ms: float) -> bool:
     return int(letter["Attributes"]["SentTimestamp"]) > began_ms
 
 
-def _as_it_was(place: Place, letter: sqs.Message) -> sqs.Message:
+def _as_it_was(queue: DeadLetterQueue, letter: sqs.Message) -> sqs.Message:
     """The message as it would have arrived: what EventBridge wrote on it is for the dead-letter queue alone."""
-    if place.function:
+    if queue.function:
         return letter
     return {name: value for name, value in letter.items() if name != "MessageAttributes"}

@@ -4,7 +4,7 @@ EventBridge's own replay can neither count nor choose. So it is asked to replay 
 events in a queue of the platform; here they are taken into a file, counted and chosen from, and then sent to the
 functions' queues. They carry `replay-name`, by which handlers tell them from news (shared/contracts/messages.py).
 
-What people decided goes along (ops/mend/spool.py), and is sent first.
+What people decided goes along (ops/mend/collected.py), and is sent first.
 
 Nothing of it harms by repetition. What an interrupted replay left in the queue is thrown away by the next one: names of
 replays are ordered by time, and every event carries its own.
@@ -16,15 +16,17 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.mend.spool import Archive, Collected, Plan, Spool, Window
+from ops.mend.collected import Archive, ArchivedEvent, CollectedEvents, Plan, Window
 from ops.reach import sqs
-from ops.reach.cards import queued_functions
+from ops.reach.cards import fed_functions
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
+from shared.contracts.card import Queue
 from shared.contracts.keys import RaceRef
 
 ARCHIVED_AFTER_MINUTES = 10
@@ -58,7 +60,12 @@ def plan(
     now: datetime,
 ) -> Plan:
     """What to replay; without `begin` from the archives' own begin, without `end` until now. Raises Failed."""
-    made = Plan(stage, queued_functions(stage, function), Window(now, now), now, race)
+    meant = fed_functions(stage, function)
+    queued = tuple(each for each in meant if isinstance(each.fed_by, Queue))
+    left_out = tuple(each for each in meant if each.hears and each not in queued)
+    made = Plan(stage, queued, Window(now, now), now, race, left_out)
+    if left_out and not queued:
+        raise Failed(not_replayed(made))
     if not made.archives:
         raise Failed(f"The stage '{stage}' hears nothing that is archived.")
     oldest = min(_describe(target, archive)["CreationTime"] for archive in made.archives)
@@ -66,7 +73,13 @@ def plan(
     window = Window((begin or oldest).astimezone(UTC).replace(microsecond=0), min(end or now, now).astimezone(UTC))
     if window.begin >= window.end:
         raise Failed("--from must be earlier than --to, and in the past.")
-    return Plan(stage, made.functions, window, now, race)
+    return replace(made, window=window)
+
+
+def not_replayed(plan: Plan) -> str:
+    """Which functions get nothing, and why, as a sentence."""
+    names = ", ".join(f"{plan.stage}.{function.name}" for function in plan.left_out)
+    return f"A replay cannot send to a stream yet, so nothing is sent to {names}."
 
 
 def _describe(target: Target, archive: Archive) -> Any:
@@ -79,12 +92,12 @@ def _describe(target: Target, archive: Archive) -> Any:
 def collect(
     target: Target,
     wanted: Plan,
-    spool: Spool,
+    events: CollectedEvents,
     *,
     progress: Callable[[int], None] = lambda _received: None,
     settle_s: float | None = None,
 ) -> None:
-    """Have the archives replayed into the platform's queue and take what the plan wants into the spool.
+    """Have the archives replayed into the platform's queue and add what the plan wants to `events`.
 
     Whatever interrupts it, the replays at EventBridge are cancelled. Raises Failed when EventBridge gives up, or when
     another `snaprace replay` has begun meanwhile: there is one queue, and the last one has it.
@@ -102,8 +115,8 @@ def collect(
             _start(target, archive, name, Window(wanted.window.begin, wanted.now))
         if settle_s is None:
             settle_s = 0.0 if target.local else _SETTLE_SECONDS
-        _drain(target, batch, started, wanted, spool, progress, settle_s)
-        spool.leave_out_what_does_not_go_along(wanted)
+        _drain(target, batch, started, wanted, events, progress, settle_s)
+        events.leave_out_what_does_not_go_along(wanted)
     except BaseException:
         for name in started:
             _cancel(client, name)
@@ -146,7 +159,7 @@ def _drain(
     batch: str,
     started: Sequence[str],
     wanted: Plan,
-    spool: Spool,
+    events: CollectedEvents,
     progress: Callable[[int], None],
     settle_s: float,
 ) -> None:
@@ -171,7 +184,7 @@ def _drain(
             raise Failed("Another snaprace replay has begun meanwhile; nothing was sent. Run this one again after it.")
         for name, message in zip(names, collected, strict=True):
             if name in started:
-                spool.take(wanted, message["Body"])
+                events.add(wanted, message["Body"])
                 received += 1
         sqs.delete(client, url, collected)
         progress(received)
@@ -199,7 +212,7 @@ def _replay_name(body: str) -> str:
 # --- sending ------------------------------------------------------------------------------------------
 
 
-def deliveries(chosen: Sequence[Collected]) -> dict[str, int]:
+def deliveries(chosen: Sequence[ArchivedEvent]) -> dict[str, int]:
     """How many events each function would get."""
     counts: dict[str, int] = {}
     for event in chosen:
@@ -211,8 +224,8 @@ def deliveries(chosen: Sequence[Collected]) -> dict[str, int]:
 def send(
     target: Target,
     wanted: Plan,
-    spool: Spool,
-    chosen: Sequence[Collected],
+    events: CollectedEvents,
+    chosen: Sequence[ArchivedEvent],
     *,
     rate: float,
     progress: Callable[[int], None] = lambda _sent: None,
@@ -241,7 +254,7 @@ def send(
             pace.after(len(batch))
 
     ordered = sorted(chosen, key=lambda event: (not event.decision, event.at))
-    for event, body in zip(ordered, spool.bodies(ordered), strict=True):
+    for event, body in zip(ordered, events.bodies(ordered), strict=True):
         for name in event.functions:
             waiting[name].append({"Body": body})
             if len(waiting[name]) == sqs.MOST_AT_ONCE:

@@ -6,45 +6,44 @@ and yet it has to go.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from ops.look.status import status
-from ops.mend.dead_letters import letters_in, places
-from ops.mend.spool import Collected, Plan
+from ops.look.status import UploadState, status
+from ops.mend.collected import ArchivedEvent, CollectedEvents, Plan
+from ops.mend.dead_letters import look_into, queues_of
 from ops.reach import sqs
+from ops.reach.cards import takes_photos_in
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
-from shared.contracts.errors import InvalidKey
-from shared.contracts.keys import KeyKind, RaceRef, parse_key, sort_key
-from shared.kit.table import Key
+from shared.contracts.card import Function
+from shared.contracts.events import Envelope
+from shared.contracts.keys import RaceRef
+from shared.contracts.messages import Message
+from shared.contracts.records import At
+from shared.kit.records import Records
 
 Only = Literal["failed", "missing", "all"]
 
 STUCK_AFTER = timedelta(minutes=15)
 """An upload that waits for the stage for so long is stuck there, whether a dead letter says so or not."""
 
-_STEPS: Mapping[tuple[str, str], str] = {
-    ("ingest", "intake"): "ingest",
-    ("ocr", "read"): "ocr",
-    ("faces", "index"): "faces",
-    ("faces", "identity"): "identity",
-    ("search", "gallery"): "gallery",
-}
+_AT_ONCE = 1_000  # events whose records are looked for together
 
 
-def choose(target: Target, plan: Plan, events: Sequence[Collected], only: Only) -> list[Collected]:
+def choose(target: Target, plan: Plan, collected: CollectedEvents, only: Only) -> list[ArchivedEvent]:
     """The events to send, each with the functions that are to get it: with a decision, all that hear it."""
+    events = collected.events
     wanted: dict[str, Collection[int]]
     if only == "all":
         return list(events)
     if only == "failed":
-        wanted = {function.name: _failed(target, plan, function.name, events) for function in plan.functions}
+        wanted = _failed(target, plan, events)
     else:
-        wanted = {function.name: _missing(target, plan, function.name, events) for function in plan.functions}
+        wanted = {function.name: _missing(target, plan.stage, function, collected) for function in plan.functions}
     narrowed = (
         event
         if event.decision
@@ -57,81 +56,81 @@ def choose(target: Target, plan: Plan, events: Sequence[Collected], only: Only) 
 # --- what failed --------------------------------------------------------------------------------------
 
 
-def _failed(target: Target, plan: Plan, function: str, events: Sequence[Collected]) -> set[int]:
-    """The events about what lies in the function's dead-letter queues, or is stuck at it; by their numbers."""
-    races = {event.about.race for event in events} - {None}
-    subjects = _dead(target, plan.stage, function).union(
-        *(_stuck(target, plan.stage, function, race) for race in races if race)
-    )
-    return {number for number, event in enumerate(events) if event.about.subjects & subjects}
+def _failed(target: Target, plan: Plan, events: Sequence[ArchivedEvent]) -> dict[str, Collection[int]]:
+    """By function, the events about what lies in its dead-letter queues, or is stuck at it; by their numbers."""
+    stuck = list(_stuck(target, {event.about.race for event in events if event.about.race}))
+    failed: dict[str, Collection[int]] = {}
+    for function in plan.functions:
+        waiting = [upload for upload in stuck if _waits_for(function, upload)]
+        subjects = _dead(target, plan.stage, function.name)
+        subjects |= {name for upload in waiting for name in (upload.key, upload.photo_id) if name}
+        failed[function.name] = {number for number, event in enumerate(events) if event.about.subjects & subjects}
+    return failed
 
 
 def _dead(target: Target, stage: str, function: str) -> set[str]:
-    client = target.client("sqs")
-    queue = naming.queue(target.env, stage, function)
+    """What the dead letters of a function are about."""
+    own_queue = naming.queue(target.env, stage, function)
     subjects: set[str] = set()
-    for place in places(target.env, stage, function):
-        depth = sqs.depth(client, sqs.url_of(client, place.queue))
+    for queue in queues_of(target.env, stage, function):
+        letters, depth = look_into(target, queue)
         if depth > sqs.MOST_PEEKED:
             raise Failed(
-                f"There are {depth:,} dead letters in {place.queue}, more than --only failed can look at. "
+                f"There are {depth:,} dead letters in {queue.name}, more than --only failed can look at. "
                 "Use --only all, or snaprace redrive."
             )
-        for letter in letters_in(target, place):
-            if place.function or (letter.target and sqs.name_of(letter.target) == queue):
+        for letter in letters:
+            if queue.function or (letter.target and sqs.name_of(letter.target) == own_queue):
                 subjects |= letter.subjects
     return subjects
 
 
-def _stuck(target: Target, stage: str, function: str, race: RaceRef) -> set[str]:
-    step = _STEPS.get((stage, function))
+def _stuck(target: Target, races: Iterable[RaceRef]) -> Iterator[UploadState]:
+    """The races' uploads that have waited for long."""
     now = datetime.now(UTC)
-    found = [
-        upload
-        for upload in status(target, race).uploads
-        if step in upload.waits_for and (upload.age(now) or 0) >= STUCK_AFTER.total_seconds()
-    ]
-    return {name for upload in found for name in (upload.key, upload.photo_id) if name}
+    for race in races:
+        for upload in status(target, race).uploads:
+            if upload.waits_for and (upload.age(now) or 0) >= STUCK_AFTER.total_seconds():
+                yield upload
+
+
+def _waits_for(function: Function, upload: UploadState) -> bool:
+    """Whether the function still has its part to do for an upload: its step, or first of all to take it in."""
+    if function.step:
+        return function.step.name in upload.waits_for
+    return takes_photos_in(function) and upload.photo_id is None and upload.state != "waiting"
 
 
 # --- what is missing ----------------------------------------------------------------------------------
 
 
-def _missing(target: Target, plan: Plan, function: str, events: Sequence[Collected]) -> set[int]:
-    """The events that the function heard and whose item its stage's table lacks, or one of them; by their numbers."""
-    items = {
-        number: set(_items(plan.stage, function, event))
-        for number, event in enumerate(events)
-        if function in event.functions
-    }
-    keys = sorted({key for found in items.values() for key in found})
-    held = {(item["PK"], item["SK"]) for item in target.table(plan.stage).batch_get(keys, only=("PK", "SK"))}
-    return {number for number, found in items.items() if not found <= held}
+def _missing(target: Target, stage: str, function: Function, collected: CollectedEvents) -> set[int]:
+    """The events that the function heard and whose records its stage's table lacks, or one of them; by their numbers.
 
-
-def _items(stage: str, function: str, event: Collected) -> Iterable[Key]:
-    """The items in which a stage keeps what it makes of an event; none where it keeps nothing of it, nor of decisions.
-
-    Decisions are sent whatever the table holds.
+    Decisions are none of them: they are sent whatever the table holds.
     """
-    about = event.about
-    if about.race is None or event.decision:
-        return
-    match stage:
-        case "races":
-            return  # hears of settings and rosters alone, which are decisions
-        case "ingest":
-            names = [sort_key("KEY#", about.key)] if about.key and _is_photo(about.key) else []
-        case "faces":
-            names = [f"{'INDEXED' if function == 'index' else 'IDENTITY'}#{photo}" for photo in about.subjects]
-        case _:
-            names = [f"PHOTO#{photo}" for photo in about.subjects]
-    for name in names:
-        yield about.race.partition, name
+    records = Records(target.table(stage))
+    heard = [
+        (number, event)
+        for number, event in enumerate(collected.events)
+        if function.name in event.functions and not event.decision
+    ]
+    missing: set[int] = set()
+    for first in range(0, len(heard), _AT_ONCE):
+        part = heard[first : first + _AT_ONCE]
+        read = collected.messages([event for _, event in part])
+        kept = {
+            number: set(_records_of(function, event.about.race, message))
+            for (number, event), message in zip(part, read, strict=True)
+        }
+        held = records.held(at for places in kept.values() for at in places)
+        missing |= {number for number, places in kept.items() if not places <= held}
+    return missing
 
 
-def _is_photo(key: str) -> bool:
-    try:
-        return parse_key(key).kind is KeyKind.RAW_PHOTO
-    except InvalidKey:
-        return True  # misplaced: ingest keeps why it rejected it
+def _records_of(function: Function, race: RaceRef | None, message: Message) -> Iterator[At[Any]]:
+    """The records in which a function keeps what it makes of an event or upload; none where it keeps nothing of it."""
+    said = message.data if isinstance(message, Envelope) else message
+    for kind in function.keeps:
+        if race and type(said) in kind.FROM:
+            yield kind.of(race, said)

@@ -89,7 +89,7 @@ def import_roster(target: Target, race: RaceRef, body: bytes) -> Imported:
     """Upload roster.csv and wait until it holds. Raises Failed with what is wrong."""
     outcome = _upload(target, race, ROSTER_FILE, body, RosterOutcome)
     held = target.records("races").get(RosterHeld.locate(race))
-    return Imported(held.runners if held else 0, outcome.problems)
+    return Imported(held.runners if held else 0, outcome.problems or ())
 
 
 def read_file(path: Path) -> bytes:

@@ -20,9 +20,12 @@ def card_of(stage: str) -> Stage:
     return found[stage]
 
 
-def queued_functions(stage: str, only: str | None = None) -> tuple[Function, ...]:
-    """The stage's functions that a queue feeds, or the one of them that is named. Raises Failed with all names."""
-    functions = card_of(stage).queued
+def fed_functions(stage: str, only: str | None = None) -> tuple[Function, ...]:
+    """The stage's functions that rules bring their work, or the one of them that is named.
+
+    Each has a dead-letter queue. Raises Failed with all names.
+    """
+    functions = tuple(function for function in card_of(stage).functions if function.has_rules)
     if only is None:
         return functions
     chosen = tuple(function for function in functions if function.name == only)
@@ -30,3 +33,9 @@ def queued_functions(stage: str, only: str | None = None) -> tuple[Function, ...
         names = ", ".join(function.name for function in functions)
         raise Failed(f"The stage '{stage}' has no function '{only}' with a queue. It has: {names}.")
     return chosen
+
+
+def takes_photos_in(function: Function) -> bool:
+    """Whether its rules bring it every upload, photos included."""
+    uploads = function.uploads
+    return uploads is not None and uploads.created and not uploads.suffixes

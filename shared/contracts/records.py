@@ -109,17 +109,13 @@ class Progress(Record, frozen=True, kw_only=True):
         return frozenset()
 
 
-<<<<<<< HEAD
-@functools.cache
-def _parts(pattern: str) -> tuple[tuple[str, str | None, str], ...]:
-=======
 class PhotoProgress(Progress, frozen=True, kw_only=True):
     """The progress of a photo."""
 
     photo_id: str
 
 
-def _parts(pattern: str) -> list[tuple[str, str | None, str]]:
->>>>>>> opslook
+@functools.cache
+def _parts(pattern: str) -> tuple[tuple[str, str | None, str], ...]:
     """The pattern taken apart: literal text, the field after it (None at the end), and its format."""
     return tuple((literal, field, form or "") for literal, field, form, _ in string.Formatter().parse(pattern))

@@ -50,6 +50,13 @@ class Records:
         items = self._table.batch_get((at.key for at in places), only=_fields({at.kind for at in places}))
         return Found({(item["PK"], item["SK"]): item for item in items})
 
+    def held(self, places: Iterable[At[Any]]) -> frozenset[At[Any]]:
+        """Those of the places at which there is a record; just keys are sent."""
+        wanted = frozenset(places)
+        items = self._table.batch_get(sorted({at.key for at in wanted}), only=("PK", "SK"))
+        keys = {(item["PK"], item["SK"]) for item in items}
+        return frozenset(at for at in wanted if at.key in keys)
+
     def query(self, kind: type[R], where: RaceRef | str, *values: object, after: At[R] | None = None) -> Iterator[R]:
         """A race's (or partition's) records of a kind in the order of their keys, of which the first values are these.
 

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ops.mend.dead_letters import places
+from ops.mend.dead_letters import queues_of
 from ops.reach.target import Target, choose
 from services.faces.records import IdentifiedPhoto, IndexedPhoto
 from services.ingest.records import Copy, KeyRecord, State, UploadedPhoto
@@ -78,8 +78,8 @@ def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple
         for stage in ("races", "ingest", "ocr", "faces"):
             create_table(stage)
         target.client("s3").create_bucket(Bucket=target.photo_bucket)
-        for place in places(ENV):
-            target.client("sqs").create_queue(QueueName=place.queue)
+        for queue in queues_of(ENV):
+            target.client("sqs").create_queue(QueueName=queue.name)
         boto3.client("events").create_event_bus(Name=naming.bus(ENV))
         boto3.client("ssm").put_parameter(Name=naming.front_door_parameter(ENV), Value=address, Type="String")
         configure(RACE)

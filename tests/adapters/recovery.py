@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,10 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
 from ops.reach import sqs
-from ops.reach.cards import card_of, stage_names
+from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target, choose
 from shared.contracts import naming
+from shared.contracts.card import Queue
 from shared.contracts.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
 from tests.adapters.deployed import ENV, RACE, deployed
 
@@ -45,8 +46,9 @@ def _make(target: Target) -> None:
     queues, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
     names = {naming.replay_queue(ENV)}
     for stage in stage_names():
-        for function in card_of(stage).queued:
-            names |= {naming.queue(ENV, stage, function.name), naming.dead_letter_queue(ENV, stage, function.name)}
+        for function in fed_functions(stage):
+            names |= {naming.dead_letter_queue(ENV, stage, function.name)}
+            names |= {naming.queue(ENV, stage, function.name)} if isinstance(function.fed_by, Queue) else set()
             logs.create_log_group(logGroupName=log_group(stage, function.name))
             logs.create_log_stream(logGroupName=log_group(stage, function.name), logStreamName="s")
         names.add(naming.rule_dead_letter_queue(ENV, stage))
@@ -128,6 +130,26 @@ def withdrawn(photo_id: str, revision: int = 2) -> PhotoWithdrawn:
     return PhotoWithdrawn(**RACE._asdict(), photo_id=photo_id, revision=revision)
 
 
+class Tokenless:
+    """A log group that gives so many lines at most and no token to go on with, like the embedded AWS's."""
+
+    def __init__(self, group: str, lines: Sequence[tuple[int, str]], most: int) -> None:
+        self._group = group
+        self._lines = lines
+        self._most = most
+
+    def get_paginator(self, operation: str) -> Tokenless:
+        self._operation = operation
+        return self
+
+    def paginate(self, logGroupName: str = "", startTime: int = 0, **_: Any) -> list[dict[str, Any]]:
+        if self._operation == "describe_log_groups":
+            return [{"logGroups": [{"logGroupName": self._group}]}]
+        lines = self._lines if logGroupName == self._group else ()
+        events = [{"timestamp": at, "message": text, "logStreamName": text} for at, text in lines if at >= startTime]
+        return [{"events": events[: self._most]}]
+
+
 class Died(Exception):
     """The command's process, at that moment."""
 
@@ -173,3 +195,9 @@ class _Raw:
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self._body
+
+
+@contextmanager
+def no_bar(_title: str, _total: int | None) -> Iterator[Callable[..., None]]:
+    """Where nobody looks how it gets on."""
+    yield lambda *_: None

@@ -18,7 +18,7 @@ from ops.race.correct import bib_correction, match_cut, say
 from ops.reach.target import Target
 from services.faces.domain.evidence import concerns, learn
 from services.faces.domain.votes import conclude
-from services.faces.records import Bibs, Correction, IdentifiedPhoto
+from services.faces.records import Bibs, Correction
 from services.races.records import RosterHeld
 from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError

@@ -11,12 +11,12 @@ import pytest
 
 from ops.cost.bill import Bill, Used, as_dict, bill, dynamodb_units, used
 from ops.cost.prices import PRICES, prices_in
-from ops.cost.usage import Work
+from ops.cost.usage import FunctionUsage
 from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from tests.adapters.deployed import ENV, RACE, configure, deployed
-from tests.adapters.test_ops_work import done, report, write
+from tests.adapters.test_ops_usage import done, report, write
 
 REGION = "us-east-1"
 
@@ -34,7 +34,7 @@ def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
 def some_use(photos: int = 100, **changed: object) -> Used:
     """Each photo looked at twice, and its face searched for in every other one."""
     calls = {"rekognition.DetectText": photos, "rekognition.IndexFaces": photos, "rekognition.SearchFaces": photos // 2}
-    one = Work(
+    one = FunctionUsage(
         function="ocr-read",
         invocations=photos // 10,
         messages=photos,
@@ -44,7 +44,7 @@ def some_use(photos: int = 100, **changed: object) -> Used:
     )
     counted = {"upload_events": photos, "domain_events": 4 * photos, "archived_bytes": 5000 * photos}
     kept = {"raw_bytes": 4_000_000 * photos, "derived_bytes": 1_000_000 * photos}
-    return Used(**({"photos": photos, "works": [one]} | counted | kept | changed))  # type: ignore[arg-type]
+    return Used(**({"photos": photos, "functions": [one]} | counted | kept | changed))  # type: ignore[arg-type]
 
 
 def dollars(found: Bill, service: str, what: str) -> float:
@@ -75,19 +75,19 @@ def test_the_price_does_not_depend_on_how_many_photos_there_are() -> None:
 def test_units_are_estimated_by_the_kind_of_request() -> None:
     def units(messages: int, **calls: int) -> tuple[float, float]:
         counted = Counter({f"dynamodb.{name}": number for name, number in calls.items()})
-        return dynamodb_units([Work(function="f", invocations=1, messages=messages, calls=counted)])
+        return dynamodb_units([FunctionUsage(function="f", invocations=1, messages=messages, calls=counted)])
 
     assert units(1, GetItem=3, Query=2) == (5, 0)
     assert units(10, BatchGetItem=1) == (10, 0)
     assert units(1, PutItem=1, UpdateItem=1, DeleteItem=1) == (0, 5)
     assert units(1, TransactWriteItems=1) == (0, 12)
     assert units(10, TransactWriteItems=1) == (0, 120)
-    assert dynamodb_units([Work(function="f", calls=Counter({"dynamodb.BatchGetItem": 1}))]) == (1, 0)
+    assert dynamodb_units([FunctionUsage(function="f", calls=Counter({"dynamodb.BatchGetItem": 1}))]) == (1, 0)
 
 
 def test_what_the_logs_do_not_tell_is_said_to_be_left_out() -> None:
     untimed = some_use()
-    untimed.works[0].gb_seconds = None
+    untimed.functions[0].gb_seconds = None
     found = bill(untimed, PRICES[REGION], REGION)
     assert "Lambda's time" in found.left_out
     assert not any(line.what == "GB-seconds" for line in found.lines)
@@ -109,7 +109,7 @@ def test_what_was_used_is_counted_where_it_was_used(target: Target) -> None:
     )
     found = used(target)
     assert (found.photos, found.raw_bytes, found.derived_bytes) == (2, 1000, 50)
-    assert [one.function for one in found.works] == ["ocr-read"], "what runners ask is no photo's cost"
+    assert [one.function for one in found.functions] == ["ocr-read"], "what runners ask is no photo's cost"
     told = as_dict(bill(found, PRICES[REGION], REGION))
     assert told["calls_per_photo"]["DetectText"] == 1.0
     assert sum(line["share"] for line in told["lines"] if line["when"] == "once") == pytest.approx(1.0, abs=0.001)

@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 from moto.sqs import models as sqs_models
 
-from ops.cli.show_recovery import show_letters, show_redrive
-from ops.mend.dead_letters import letters, with_reasons
+from ops.cli.recovery import show_letters, show_redrive
+from ops.mend.dead_letters import Contents, contents, letters, with_reasons
 from ops.mend.redrive import Redriven, redrive, waiting
+from ops.reach import sqs
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
 from tests.adapters import recovery
 from tests.adapters.deployed import ENV, RACE
-from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send
+from tests.adapters.recovery import Died, Tokenless, bodies, ingested, notification, on_the_bus, send
 
 READ, READ_DLQ = naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")
 INDEX, IDENTITY = naming.queue(ENV, "faces", "index"), naming.queue(ENV, "faces", "identity")
@@ -123,19 +124,49 @@ def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.Cap
         photo = send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
         failed(target, "ocr", "read", photo, "Throttled", "[slow] down")
     send(target, READ_DLQ, notification(KEY))
-    found, now = with_reasons(target, letters(target)), datetime.now(UTC)
+    found, now = contents(target), datetime.now(UTC)
     show_letters(found, now, as_json=False)
     shown = capsys.readouterr().out
     for words in (f"12 letters in {READ_DLQ}", "Throttled", "[slow] down", "p0", "and 2 more", "결승 1.jpg"):
         assert words in shown
     show_letters(found, now, as_json=True)
     told = json.loads(capsys.readouterr().out)
-    assert told["dead_letters"] == 13
+    assert (told["dead_letters"], told["not_shown"]) == (13, 0)
     throttled, unknown = told["groups"]
     assert (throttled["queue"], throttled["reason"], len(throttled["letters"])) == (READ_DLQ, "Throttled", 12)
     assert (unknown["reason"], unknown["letters"][0]["key"]) == ("unknown", KEY)
-    show_letters([], now, as_json=False)
+    show_letters(Contents(letters=()), now, as_json=False)
     assert "There are no dead letters" in capsys.readouterr().err
+
+
+def test_letters_beyond_those_that_are_looked_at_are_said_not_to_be_shown(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sqs, "MOST_PEEKED", 10)
+    for number in range(23):
+        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+    found, now = contents(target), datetime.now(UTC)
+    assert (len(found.letters), found.not_shown) == (10, {READ_DLQ: 13})
+    show_letters(found, now, as_json=False)
+    assert f"About 13 more in {READ_DLQ} are not shown" in " ".join(capsys.readouterr().err.split())
+    show_letters(found, now, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["dead_letters"], told["not_shown"]) == (10, 13)
+
+
+def test_reasons_are_found_in_a_log_of_any_length(target: Target) -> None:
+    sent = [send(target, READ_DLQ, on_the_bus(ingested(f"p{number}"))) for number in range(5)]
+    now = int(datetime.now(UTC).timestamp() * 1000) + 1000
+    lines = [
+        (now + number // 2, json.dumps({"message": "message failed", "message_id": message_id, "reason": f"E{number}"}))
+        for number, message_id in enumerate(sent)
+    ]
+    target._clients["logs"], real = Tokenless(recovery.log_group("ocr", "read"), lines, 3), target.client("logs")
+    try:
+        found = with_reasons(target, letters(target))
+    finally:
+        target._clients["logs"] = real
+    assert sorted(each.reason for each in found) == ["E0", "E1", "E2", "E3", "E4"]
 
 
 def test_a_stage_there_is_not_is_told_with_those_there_are(target: Target) -> None:
@@ -157,7 +188,7 @@ def test_letters_go_back_to_the_queue_they_came_from(target: Target) -> None:
     for body in sent:
         send(target, READ_DLQ, body)
     send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notification(KEY))
-    assert [(each.place.queue, each.letters) for each in waiting(target, "ocr")] == [(READ_DLQ, 23)]
+    assert [(each.queue.name, each.letters) for each in waiting(target, "ocr")] == [(READ_DLQ, 23)]
     steps: list[int] = []
     outcome = redrive(target, waiting(target, "ocr"), rate=1_000, progress=steps.append)
     assert (outcome.moved, outcome.by_queue, steps[-1]) == (23, {READ: 23}, 23)

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from ops.cli.main import main as cli
+from ops.cli.main import main
 from ops.mend import replay
+from ops.mend.collected import CollectedEvents, Plan, Window
 from ops.mend.replay_choice import Only, choose
-from ops.mend.spool import Plan, Spool, Window
 from ops.reach import sqs
-from ops.reach.cards import queued_functions
+from ops.reach.cards import fed_functions
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from services.faces.stage import STAGE as FACES
@@ -88,19 +88,19 @@ def at(minutes: float) -> str:
 def planned(stage: str, function: str | None = None, race: RaceRef | None = None) -> Plan:
     """An hour from noon, asked for a day later."""
     window = Window(NOON, NOON + timedelta(hours=1))
-    return Plan(stage, queued_functions(stage, function), window, NOON + timedelta(days=1), race)
+    return Plan(stage, fed_functions(stage, function), window, NOON + timedelta(days=1), race)
 
 
-def spooled(folder: Path, plan: Plan, *events: str) -> Spool:
-    spool = Spool(folder / "events.jsonl")
+def kept(folder: Path, plan: Plan, *events: str) -> CollectedEvents:
+    collected = CollectedEvents(folder / "events.jsonl")
     for body in events:
-        spool.take(plan, body)
-    spool.leave_out_what_does_not_go_along(plan)
-    return spool
+        collected.add(plan, body)
+    collected.leave_out_what_does_not_go_along(plan)
+    return collected
 
 
-def kinds(spool: Spool) -> list[tuple[str, tuple[str, ...]]]:
-    return [(event.about.what, event.functions) for event in spool.events]
+def kinds(found: CollectedEvents) -> list[tuple[str, tuple[str, ...]]]:
+    return [(event.about.what, event.functions) for event in found.events]
 
 
 # --- what is heard --------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ def test_each_function_hears_what_its_rules_would_bring_it(body: str, heard_by: 
     assert {name for name, function in functions.items() if function.brought(json.loads(body))} == heard_by
 
 
-def test_the_spool_keeps_each_event_once_of_the_race_and_the_time(tmp_path: Path) -> None:
-    spool = spooled(
+def test_each_event_is_kept_once_of_the_race_and_the_time(tmp_path: Path) -> None:
+    found = kept(
         tmp_path,
         planned("faces", race=RACE),
         on_the_bus(ingested("p1"), at(0)),
@@ -137,13 +137,13 @@ def test_the_spool_keeps_each_event_once_of_the_race_and_the_time(tmp_path: Path
         notification(KEY, at=at(3)),
         "what is this?",
     )
-    assert [event.about.photo_id for event in spool.events] == ["p1", "p2"]
-    assert spool.unreadable == 1
-    assert [json.loads(body)["time"] for body in spool.bodies(spool.events)] == [at(0), at(60)]
+    assert [event.about.photo_id for event in found.events] == ["p1", "p2"]
+    assert found.unreadable == 1
+    assert [json.loads(body)["time"] for body in found.bodies(found.events)] == [at(0), at(60)]
 
 
 def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
-    spool = spooled(
+    found = kept(
         tmp_path,
         planned("faces"),
         on_the_bus(ingested("p1"), at(1)),
@@ -154,7 +154,7 @@ def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
         on_the_bus(configured(), at(90)),
         on_the_bus(configured(OTHER), at(90)),
     )
-    assert [(event.about.what, event.about.photo_id) for event in spool.events] == [
+    assert [(event.about.what, event.about.photo_id) for event in found.events] == [
         ("PhotoIngested", "p1"),
         ("PhotoWithdrawn", "p1"),
         ("BibCorrected", "p1"),
@@ -171,12 +171,12 @@ def test_a_later_word_about_the_whole_race_goes_along_as_a_file_and_as_an_event(
 ) -> None:
     earlier, later = notification(f"{RACE.prefix}{other}", at=at(1)), notification(f"{RACE.prefix}{file}", at=at(90))
     others = notification(f"{OTHER.prefix}{file}", at=at(90))
-    spool = spooled(tmp_path, planned("races"), earlier, later, others)
-    assert [event.at for event in spool.events] == [NOON + timedelta(minutes=1), NOON + timedelta(minutes=90)]
+    found = kept(tmp_path, planned("races"), earlier, later, others)
+    assert [event.at for event in found.events] == [NOON + timedelta(minutes=1), NOON + timedelta(minutes=90)]
     (tmp_path / "events.jsonl").unlink()
     said = (on_the_bus(event(race), at(90)) for race in (RACE, OTHER))
-    spool = spooled(tmp_path, planned("ocr"), on_the_bus(ingested("p1"), at(1)), *said)
-    assert kinds(spool) == [("PhotoIngested", ("read",)), (event(RACE).__class__.__name__, ("read",))]
+    found = kept(tmp_path, planned("ocr"), on_the_bus(ingested("p1"), at(1)), *said)
+    assert kinds(found) == [("PhotoIngested", ("read",)), (event(RACE).__class__.__name__, ("read",))]
 
 
 # --- when -----------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_what_cannot_be_replayed_is_said_in_one_sentence(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["snaprace", "replay", "--yes", *options.split()])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main()
     said = capsys.readouterr()
     assert (end.value.code, said.out) == (1, "")
     assert sentence in said.err
@@ -229,7 +229,7 @@ def test_where_nobody_can_be_asked_it_wants_a_yes_before_anything_else(
     monkeypatch.setattr(sys, "argv", ["snaprace", *command.split()])
     monkeypatch.setattr(sys, "stdin", open("/dev/null"))  # noqa: SIM115, PTH123
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main()
     assert end.value.code == 2
     assert "say --yes" in capsys.readouterr().err
     assert target.client("events").list_replays()["Replays"] == []
@@ -245,11 +245,11 @@ def publish(target: Target, *events: DomainEvent) -> None:
         target.client("events").put_events(Entries=[{**entry, "EventBusName": naming.bus(ENV)}])
 
 
-def collected(target: Target, folder: Path, stage: str = "ocr", **given: Any) -> Spool:
-    spool = Spool(folder / "events.jsonl")
+def collected(target: Target, folder: Path, stage: str = "ocr", **given: Any) -> CollectedEvents:
+    found = CollectedEvents(folder / "events.jsonl")
     plan = replay.plan(target, stage, now=datetime.now(UTC) + timedelta(seconds=2))
-    replay.collect(target, plan, spool, settle_s=0, **given)
-    return spool
+    replay.collect(target, plan, found, settle_s=0, **given)
+    return found
 
 
 def queued(target: Target) -> int:
@@ -263,9 +263,9 @@ def test_the_archive_is_collected_and_what_an_older_replay_left_thrown_away(targ
     send(target, naming.replay_queue(ENV), on_the_bus(ingested("p2"), **{"replay-name": older}))
     send(target, naming.replay_queue(ENV), "what is this?")
     steps: list[int] = []
-    spool = collected(target, tmp_path, progress=steps.append)
-    assert sorted(event.about.what for event in spool.events) == ["PhotoIngested", "RaceConfigured"]
-    assert all(messages.parse(body).meta.replay for body in spool.bodies(spool.events)), "handlers know it as a replay"
+    found = collected(target, tmp_path, progress=steps.append)
+    assert sorted(event.about.what for event in found.events) == ["PhotoIngested", "RaceConfigured"]
+    assert all(messages.parse(body).meta.replay for body in found.bodies(found.events)), "handlers know it as a replay"
     assert (steps[-1], queued(target)) == (3, 0)
 
 
@@ -330,29 +330,31 @@ def test_a_replay_that_eventbridge_gives_up_sends_nothing(
 # --- choosing -------------------------------------------------------------------------------------------
 
 
-def chosen(target: Target, plan: Plan, spool: Spool, only: Any) -> list[tuple[str, str | None, tuple[str, ...]]]:
-    return [(each.about.what, each.about.photo_id, each.functions) for each in choose(target, plan, spool.events, only)]
+def chosen(
+    target: Target, plan: Plan, found: CollectedEvents, only: Any
+) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    return [(each.about.what, each.about.photo_id, each.functions) for each in choose(target, plan, found, only)]
 
 
 def test_only_failed_is_what_lies_in_the_functions_dead_letter_queues(target: Target, tmp_path: Path) -> None:
     plan = planned("faces")
     of_index, of_identity = (ingested(f"p{number}") for number in (1, 2, 3)), (read(f"p{number}") for number in (1, 2))
-    spool = spooled(tmp_path, plan, *(on_the_bus(event, at(1)) for event in (*of_index, *of_identity)))
-    assert chosen(target, plan, spool, "failed") == []
+    found = kept(tmp_path, plan, *(on_the_bus(event, at(1)) for event in (*of_index, *of_identity)))
+    assert chosen(target, plan, found, "failed") == []
     send(target, naming.dead_letter_queue(ENV, "faces", "index"), on_the_bus(ingested("p1")))
     identity = recovery.arn_of(naming.queue(ENV, "faces", "identity"))
     send(target, naming.rule_dead_letter_queue(ENV, "faces"), on_the_bus(read("p2")), TARGET_ARN=identity)
     send(target, naming.dead_letter_queue(ENV, "ocr", "read"), on_the_bus(ingested("p3")))
-    assert chosen(target, plan, spool, "failed") == [
+    assert chosen(target, plan, found, "failed") == [
         ("PhotoIngested", "p1", ("index",)),
         ("BibsRead", "p2", ("identity",)),
     ]
-    assert len(chosen(target, plan, spool, "all")) == 5
+    assert len(chosen(target, plan, found, "all")) == 5
 
 
 def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Target, tmp_path: Path) -> None:
     plan = planned("ocr")
-    spool = spooled(tmp_path, plan, *(on_the_bus(ingested(photo), at(1)) for photo in ("old", "new", "done")))
+    found = kept(tmp_path, plan, *(on_the_bus(ingested(photo), at(1)) for photo in ("old", "new", "done")))
     now = datetime.now(UTC)
     for photo, age in (("old", 16), ("new", 1), ("done", 16)):
         key = f"{RACE.prefix}raw_photos/{photo}.jpg"
@@ -360,7 +362,7 @@ def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Ta
         uploaded_at = (now - timedelta(minutes=age)).isoformat()
         put("ingest", f"KEY#{key}", key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at)
     put("search", "PHOTO#done", photo_id="done", searchable=True)
-    assert chosen(target, plan, spool, "failed") == [("PhotoIngested", "old", ("read",))]
+    assert chosen(target, plan, found, "failed") == [("PhotoIngested", "old", ("read",))]
 
 
 @pytest.mark.parametrize(
@@ -383,19 +385,19 @@ def test_only_missing_is_what_the_function_keeps_no_item_of(
     stage: str, held: str, event: str, function: str, target: Target, tmp_path: Path
 ) -> None:
     plan = planned(stage)
-    spool = spooled(tmp_path, plan, event)
+    found = kept(tmp_path, plan, event)
     for another in ("PHOTO#p2", "INDEXED#p2", "IDENTITY#p2", "KEY#x", "ROSTER"):
         put(stage, another)
     put(stage, held, OTHER)
-    assert [functions for *_, functions in chosen(target, plan, spool, "missing")] == [(function,)]
+    assert [functions for *_, functions in chosen(target, plan, found, "missing")] == [(function,)]
     put(stage, held)
-    assert chosen(target, plan, spool, "missing") == []
+    assert chosen(target, plan, found, "missing") == []
 
 
 def test_what_a_stage_keeps_nothing_of_is_never_missing(target: Target, tmp_path: Path) -> None:
     for stage, key in (("races", "raw photos/race.json"), ("ingest", "notes.txt"), ("ingest", "a/b/raw_photos/")):
         plan = planned(stage)
-        assert chosen(target, plan, spooled(tmp_path, plan, notification(key, at=at(1))), "missing") == []
+        assert chosen(target, plan, kept(tmp_path, plan, notification(key, at=at(1))), "missing") == []
 
 
 @pytest.mark.parametrize("only", ["missing", "failed"])
@@ -421,9 +423,9 @@ def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothi
         put(stage, held)
     put(stage, f"KEY#{KEY}", key=KEY, sequencer="01", state="ingested", photo_id="p1", at=at(1))
     plan = planned(stage)
-    spool = spooled(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
-    (sent,) = choose(target, plan, spool.events, only)
-    assert (list(spool.bodies([sent])), sent.functions) == ([decided], functions)
+    found = kept(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
+    (sent,) = choose(target, plan, found, only)
+    assert (list(found.bodies([sent])), sent.functions) == ([decided], functions)
 
 
 # --- sending --------------------------------------------------------------------------------------------
@@ -434,10 +436,10 @@ def test_each_function_gets_what_it_hears_and_what_people_decided_first(target: 
     index = [ingested(f"p{number:02}") for number in range(23)]
     events = [on_the_bus(event, at(number)) for number, event in enumerate(index)]
     taken_back, matched = on_the_bus(withdrawn("p00"), at(30)), on_the_bus(read("p01"), at(31))
-    spool = spooled(tmp_path, plan, *reversed(events), matched, taken_back)
-    assert replay.deliveries(spool.events) == {"index": 24, "identity": 2}
+    found = kept(tmp_path, plan, *reversed(events), matched, taken_back)
+    assert replay.deliveries(found.events) == {"index": 24, "identity": 2}
     steps: list[int] = []
-    replay.send(target, plan, spool, spool.events, rate=1_000, progress=steps.append)
+    replay.send(target, plan, found, found.events, rate=1_000, progress=steps.append)
     assert bodies(target, naming.queue(ENV, "faces", "index")) == [taken_back, *events]
     assert bodies(target, naming.queue(ENV, "faces", "identity")) == [taken_back, matched]
     assert steps[-1] == 26

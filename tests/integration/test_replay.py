@@ -23,14 +23,14 @@ import msgspec
 import pytest
 
 from local.aws import deployment
-from ops.cli.show_recovery import show_replay
+from ops.cli.recovery import show_replay
 from ops.look.backlog import backlog, dead_letters
 from ops.look.changes import changes, view
 from ops.mend import replay
+from ops.mend.collected import ArchivedEvent, CollectedEvents
 from ops.mend.dead_letters import Letter, letters, with_reasons
 from ops.mend.redrive import redrive, waiting
 from ops.mend.replay_choice import Only, choose
-from ops.mend.spool import Collected, Spool
 from ops.race.races import create_race, import_roster
 from ops.reach import sqs
 from ops.reach.cards import stage_names
@@ -110,13 +110,13 @@ class World:
 
     def replay(
         self, folder: Path, stage: str, only: Only = "all", *, wait: bool = True, **given: Any
-    ) -> list[Collected]:
+    ) -> list[ArchivedEvent]:
         """What `snaprace replay` does; the events that it sent."""
         planned = replay.plan(self.target, stage, **given, now=datetime.now(UTC))
-        spool = Spool(folder / f"{stage}-{time.monotonic_ns()}.jsonl")
-        replay.collect(self.target, planned, spool)
-        chosen = choose(self.target, planned, spool.events, only)
-        replay.send(self.target, planned, spool, chosen, rate=1_000)
+        found = CollectedEvents(folder / f"{stage}-{time.monotonic_ns()}.jsonl")
+        replay.collect(self.target, planned, found)
+        chosen = choose(self.target, planned, found, only)
+        replay.send(self.target, planned, found, chosen, rate=1_000)
         if wait:
             self.quiet()
         return chosen
@@ -222,7 +222,7 @@ def test_only_missing_sends_what_the_table_lacks_and_no_more(world: World, tmp_p
     assert world.replay(tmp_path, "ocr", only="missing", race=RaceRef("hanriver", "another")) == []
 
 
-def beside_decisions(sent: list[Collected]) -> int:
+def beside_decisions(sent: list[ArchivedEvent]) -> int:
     """How many were sent beside what people decided, which always is."""
     return sum(not event.decision for event in sent)
 
@@ -241,7 +241,7 @@ def test_a_replay_of_a_time_before_a_deletion_brings_nothing_back_that_was_delet
 
 def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_own(world: World, tmp_path: Path) -> None:
     planned = replay.plan(world.target, "search", now=datetime.now(UTC))
-    spools = [Spool(tmp_path / f"{number}.jsonl") for number in range(2)]
+    collections = [CollectedEvents(tmp_path / f"{number}.jsonl") for number in range(2)]
 
     class Interrupted(Exception):
         pass
@@ -250,12 +250,12 @@ def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_ow
         raise Interrupted
 
     with pytest.raises(Interrupted):
-        replay.collect(world.target, planned, spools[0], progress=interrupt)
+        replay.collect(world.target, planned, collections[0], progress=interrupt)
     sqs_client = world.target.client("sqs")
     url = sqs.url_of(sqs_client, naming.replay_queue("dev"))
     until(lambda: sqs.depth(sqs_client, url))
     received: list[int] = []
-    replay.collect(world.target, planned, spools[1], progress=received.append)
+    replay.collect(world.target, planned, collections[1], progress=received.append)
     assert sqs.depth(sqs_client, url) == 0
     archive = world.archived()[naming.events_archive("dev")]
     assert max(received) == archive, "each once"
@@ -268,7 +268,7 @@ def test_the_older_of_two_replays_gives_way(world: World, tmp_path: Path) -> Non
     newer = f'{{"replay-name": "{naming.replay_prefix("dev")}9999"}}'
     client.send_message(QueueUrl=url, MessageBody=newer)
     with pytest.raises(Failed, match="Another snaprace replay has begun"):
-        replay.collect(world.target, planned, Spool(tmp_path / "older.jsonl"))
+        replay.collect(world.target, planned, CollectedEvents(tmp_path / "older.jsonl"))
     (left,) = [message["Body"] for message in sqs.peek(client, url) if "9999" in message["Body"]]
     assert left == newer, "what is another's stays"
     client.purge_queue(QueueUrl=url)

@@ -1,21 +1,21 @@
-"""What functions did, read from their logs, and what that is for each photo."""
+"""What functions used, read from their logs, and what that is for each photo."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ops.cost.usage import Work, calls_of, calls_per_photo, work
+from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
 from ops.reach.target import Target
 from shared.contracts import naming
 from tests.adapters.deployed import ENV, deployed
+from tests.adapters.recovery import Tokenless
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def report(milliseconds: float, memory_mb: int) -> str:
     )
 
 
-def test_each_function_says_what_it_did(target: Target) -> None:
+def test_each_function_says_what_it_used(target: Target) -> None:
     write(
         target,
         "ocr-read",
@@ -60,7 +60,7 @@ def test_each_function_says_what_it_did(target: Target) -> None:
     write(
         target, "search-api", json.dumps({"message": "request answered", "route": "GET /", "api_calls": {"s3.Get": 1}})
     )
-    found = {one.function: one for one in work(target, timed=True)}
+    found = {one.function: one for one in usages(target, timed=True)}
     read, api = found["ocr-read"], found["search-api"]
     assert read.calls == {"rekognition.DetectText": 10, "dynamodb.PutItem": 22}
     assert (read.invocations, read.messages, read.serves) == (2, 11, False)
@@ -68,46 +68,28 @@ def test_each_function_says_what_it_did(target: Target) -> None:
     assert read.log_bytes > 0
     assert (api.serves, api.gb_seconds) == (True, None)
     assert calls_of([read, api])["s3.Get"] == 1
-    assert work(target)[0].gb_seconds is None, "it is read only where it is asked for"
-
-
-class Tokenless:
-    """A log that gives so many lines at most and no token to go on with, like the embedded AWS's."""
-
-    def __init__(self, lines: Sequence[tuple[int, str]], most: int) -> None:
-        self._lines = lines
-        self._most = most
-
-    def get_paginator(self, operation: str) -> Tokenless:
-        self._operation = operation
-        return self
-
-    def paginate(self, startTime: int = 0, **_: Any) -> list[dict[str, Any]]:
-        if self._operation == "describe_log_groups":
-            return [{"logGroups": [{"logGroupName": f"/aws/lambda/{naming.stack(ENV, 'ocr-read')}"}]}]
-        events = [
-            {"timestamp": at, "message": text, "logStreamName": text} for at, text in self._lines if at >= startTime
-        ]
-        return [{"events": events[: self._most]}]
+    assert usages(target)[0].gb_seconds is None, "it is read only where it is asked for"
 
 
 @pytest.mark.parametrize("most", [3, 4, 10, 100])
 def test_a_long_log_is_read_to_its_end_and_each_line_once(target: Target, most: int) -> None:
     numbers = count()
     lines = [(at, done(1, **{f"sqs_{next(numbers)}": 1})) for at in (1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9)]
-    target._clients["logs"] = Tokenless(lines, most)
-    (one,) = work(target)
+    target._clients["logs"] = Tokenless(f"/aws/lambda/{naming.stack(ENV, 'ocr-read')}", lines, most)
+    (one,) = usages(target)
     assert (one.invocations, set(one.calls.values())) == (11, {1})
 
 
 def test_calls_are_given_per_uploaded_photo_and_a_races_own_files_are_no_photos() -> None:
-    works = [
-        Work(function="ingest-intake", calls=Counter({"s3.GetObject": 10, "dynamodb.PutItem": 15})),
-        Work(function="ocr-read", calls=Counter({"s3.GetObject": 3, "rekognition.DetectText": 10})),
-        Work(function="faces-index", calls=Counter({"rekognition.IndexFaces": 10, "rekognition.SearchFaces": 6})),
-        Work(function="search-gallery", calls=Counter({"dynamodb.Query": 5, "eventbridge.PutEvents": 40})),
+    used = [
+        FunctionUsage(function="ingest-intake", calls=Counter({"s3.GetObject": 10, "dynamodb.PutItem": 15})),
+        FunctionUsage(function="ocr-read", calls=Counter({"s3.GetObject": 3, "rekognition.DetectText": 10})),
+        FunctionUsage(
+            function="faces-index", calls=Counter({"rekognition.IndexFaces": 10, "rekognition.SearchFaces": 6})
+        ),
+        FunctionUsage(function="search-gallery", calls=Counter({"dynamodb.Query": 5, "eventbridge.PutEvents": 40})),
     ]
-    assert calls_per_photo(works, 10) == {
+    assert calls_per_photo(used, 10) == {
         "DetectText": 1.0,
         "IndexFaces": 1.0,
         "SearchFaces": 0.6,

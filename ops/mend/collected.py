@@ -47,7 +47,8 @@ _EVENTS = Archive("events", naming.events_archive, naming.bus)
 class Plan:
     """What to replay: for functions of one stage, the archived events of a time and perhaps of one race.
 
-    Until `now` what people decided goes along.
+    Until `now` what people decided goes along. `left_out` are functions that hear such events, too, but through a
+    stream, to which nothing can be sent yet.
     """
 
     stage: str
@@ -55,6 +56,7 @@ class Plan:
     window: Window
     now: datetime
     race: RaceRef | None = None
+    left_out: tuple[Function, ...] = ()
 
     @property
     def archives(self) -> tuple[Archive, ...]:
@@ -65,29 +67,29 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Collected:
-    """An archived event that functions of the stage hear; its body is in the spool, at `place`."""
+class ArchivedEvent:
+    """An archived event that functions of the stage hear; its body begins at `offset` in the file."""
 
     at: datetime
     about: About
     decision: bool
     functions: tuple[str, ...]
-    place: int
+    offset: int
 
 
 @dataclass
-class Spool:
-    """The collected events: their bodies in a file, the rest in memory; each event once, however often it came."""
+class CollectedEvents:
+    """What came of an archive: bodies in a file, the rest in memory; each event once, however often it came."""
 
     path: Path
-    events: list[Collected] = field(default_factory=list)
+    events: list[ArchivedEvent] = field(default_factory=list)
     unreadable: int = 0
     _known: set[tuple[Any, ...]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.path.touch()
 
-    def take(self, plan: Plan, body: str) -> None:
+    def add(self, plan: Plan, body: str) -> None:
         """Keep the event if a function of the plan hears it, and it is of the plan's race and time, or may go along."""
         try:
             message = messages.parse(body)
@@ -105,9 +107,9 @@ class Spool:
             return
         self._known.add(identity)
         with self.path.open("ab") as file:
-            place = file.tell()
+            offset = file.tell()
             file.write(body.replace("\n", " ").encode() + b"\n")
-        self.events.append(Collected(at, concerns, decision, functions, place))
+        self.events.append(ArchivedEvent(at, concerns, decision, functions, offset))
 
     def leave_out_what_does_not_go_along(self, plan: Plan) -> None:
         """Of what came after the plan's time keep only what is about the same photos, keys or races."""
@@ -116,12 +118,16 @@ class Spool:
         subjects |= {subject for race in {event.about.race for event in within} if race for subject in _of_race(race)}
         self.events = [event for event in self.events if event.at <= plan.window.end or event.about.subjects & subjects]
 
-    def bodies(self, chosen: Sequence[Collected]) -> Iterator[str]:
+    def bodies(self, chosen: Sequence[ArchivedEvent]) -> Iterator[str]:
         """The bodies of events, one after the other."""
         with self.path.open("rb") as file:
             for event in chosen:
-                file.seek(event.place)
+                file.seek(event.offset)
                 yield file.readline().decode().rstrip("\n")
+
+    def messages(self, chosen: Sequence[ArchivedEvent]) -> Iterator[Message]:
+        """The same events, read as the functions would read them."""
+        return map(messages.parse, self.bodies(chosen))
 
 
 def _decides(message: Message) -> bool:

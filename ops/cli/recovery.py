@@ -1,0 +1,268 @@
+"""What the commands that mend ask and show: dead letters, a redrive, a replay. The work is in ops/mend."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from ops.cli.show import progress_bars
+from ops.look.changes import Changes
+from ops.mend import dead_letters
+from ops.mend.collected import Plan
+from ops.mend.dead_letters import Contents, Letter
+from ops.mend.progress import Advance
+from ops.mend.redrive import Redriven, Waiting, send_back
+from ops.mend.replay import ARCHIVED_AFTER_MINUTES, not_replayed
+from ops.mend.replay_choice import Only
+from ops.mend.replay_run import Choice, Outcome, run
+from ops.reach.console import answers, console, counted
+from ops.reach.target import Target
+
+_LETTERS_SHOWN = 10  # of a group
+_CHANGES_SHOWN = 20
+
+
+# --- dead letters -------------------------------------------------------------------------------------
+
+
+def show_letters(found: Contents, now: datetime, *, as_json: bool) -> None:
+    """Dead letters by queue and reason, the oldest first."""
+    if as_json:
+        print(dead_letters.as_json(found, now))
+        return
+    for name, number in found.not_shown.items():
+        console.print(f"About {number:,} more in {name} are not shown: too many, or being looked at.", markup=False)
+    if not found.letters:
+        console.print("There are no dead letters." if not found.not_shown else "Try again in a minute.")
+        return
+    for (queue, reason), letters in dead_letters.grouped(found.letters):
+        answers.print(
+            Text(f"{counted(len(letters), 'letter')} in {queue.name}: ", style="bold"), Text(reason, style="bold red")
+        )
+        answers.print(Text(f"  {letters[0].error}", style="dim"))
+        _show_group(letters[:_LETTERS_SHOWN], now)
+        if len(letters) > _LETTERS_SHOWN:
+            answers.print(f"  … and {len(letters) - _LETTERS_SHOWN:,} more; --json has them all.")
+    console.print("Once the reason is mended: snaprace redrive --stage STAGE (docs/runbooks/dead-letters.md).")
+
+
+def _show_group(letters: Sequence[Letter], now: datetime) -> None:
+    """Letters of one queue, in a table; but sequence numbers of a stream have no room in one."""
+    table = Table(show_edge=False, box=None, pad_edge=False, padding=(0, 2))
+    for name in ("  about", "photo", "what", "waits", "received"):
+        table.add_column(name, style="dim" if name == "photo" else "", overflow="fold")
+    for letter in letters:
+        age = _for(now - letter.sent_at)
+        if letter.range:
+            answers.print(f"  {letter.what}, {age} old, in {letter.range}", markup=False)
+            continue
+        about = f"  {dead_letters.filename(letter)}"
+        table.add_row(about, letter.photo_id or "", letter.what, age, f"{letter.received}×")
+    if table.row_count:
+        answers.print(table)
+
+
+def _for(age: timedelta) -> str:
+    """A duration in its largest unit: 3 d, 5 h, 12 min, 40 s."""
+    seconds = int(age.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+# --- redrive ------------------------------------------------------------------------------------------
+
+
+def show_redrive(target: Target, stage: str, function: str | None, *, rate: float, yes: bool, as_json: bool) -> int:
+    """Ask, and say how a redrive gets on; the exit code, 1 where some that were counted did not come.
+
+    Raises UsageError where it would have to ask and cannot.
+    """
+    _must_be_able_to_ask(yes=yes)
+
+    def agree(found: Sequence[Waiting]) -> bool:
+        for each in found:
+            _say_what_waits(each)
+        total = sum(each.letters for each in found if not each.stays)
+        if total:
+            return _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes)
+        if not found:
+            of = f"function '{function}' of the stage" if function else "stage"
+            console.print(f"The {of} '{stage}' has no dead letters.")
+        return True
+
+    outcome = send_back(target, stage, function, rate=rate, agree=agree, bar=_bar)
+    if outcome is None:
+        return 1
+    _say_what_moved(outcome, stage)
+    if as_json:
+        told = {name: getattr(outcome, name) for name in ("moved", "by_queue", "strays", "missing")}
+        print(json.dumps(told, indent=2))
+    elif outcome.moved:
+        console.print("See how they get on: snaprace status; what fails again comes back into snaprace dlq.")
+    return 1 if outcome.missing else 0
+
+
+def _say_what_waits(found: Waiting) -> None:
+    letters = f"{'at least ' if found.more else ''}{counted(found.letters, 'letter')} in {found.queue.name}"
+    stays = " cannot be sent back yet: what a stream or a schedule began" if found.stays else ""
+    console.print(letters + stays, markup=False)
+
+
+def _say_what_moved(outcome: Redriven, stage: str) -> None:
+    for queue, moved in outcome.by_queue.items():
+        console.print(f"{counted(moved, 'letter')} sent back to {queue}", markup=False)
+    if outcome.strays:
+        console.print(
+            f"{counted(outcome.strays, 'letter')} left where they are: they do not say where they belong. "
+            f"Look at them with: snaprace dlq --stage {stage}"
+        )
+    if outcome.unsendable:
+        console.print(
+            f"{counted(outcome.unsendable, 'letter')} left where they are: "
+            "they are for a stream or a schedule, to which nothing can be sent back yet."
+        )
+    if outcome.missing:
+        console.print(
+            f"[bold red]{counted(outcome.missing, 'letter')} did not come[/], perhaps because somebody looks at them. "
+            "In a minute run the same command again."
+        )
+
+
+# --- replay -------------------------------------------------------------------------------------------
+
+
+def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: bool, as_json: bool) -> int:
+    """Ask, and say how a replay gets on and what it changed; the exit code. Raises UsageError as a redrive does."""
+    _must_be_able_to_ask(yes=yes)
+    _say_what_is_planned(target, plan)
+
+    def agree(choice: Choice) -> bool:
+        if choice.unreadable:
+            console.print(f"{counted(choice.unreadable, 'archived event')} cannot be read and are left out.")
+        if not choice.events:
+            _say_why_nothing(plan, only, choice.collected)
+            return True
+        _say_what_is_sent(plan, choice)
+        total = sum(choice.deliveries.values())
+        takes = _for(timedelta(seconds=total / rate))
+        return _agreed(f"Send {_them(total)}, {rate:g} a second ({takes})?", yes=yes)
+
+    def interrupted(sent: int, total: int) -> None:
+        console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
+
+    outcome = run(target, plan, only, rate=rate, agree=agree, bar=_bar, interrupted=interrupted)
+    if outcome is None:
+        return 1
+    if not outcome.quiet:
+        console.print("All is sent; other work is still going on, so what changed so far is told. See: snaprace status")
+    if outcome.given_up:
+        console.print(f"[bold red]{counted(outcome.given_up, 'message')} given up meanwhile[/]; see: snaprace dlq")
+    if as_json:
+        print(_replay_json(plan, only, outcome))
+    elif outcome.choice.events:
+        _show_changes(outcome.changed)
+    return 0
+
+
+def _say_what_is_planned(target: Target, plan: Plan) -> None:
+    begin, end = (moment.astimezone() for moment in plan.window)
+    console.print(f"From {begin:%Y-%m-%d %H:%M:%S %Z} to {end:%Y-%m-%d %H:%M:%S %Z}.")
+    if plan.left_out:
+        console.print(not_replayed(plan), markup=False)
+    recent = datetime.now(UTC) - plan.window.end < timedelta(minutes=ARCHIVED_AFTER_MINUTES)
+    if recent and target.local is None:
+        console.print(
+            f"EventBridge may take {ARCHIVED_AFTER_MINUTES} minutes to archive an event: the latest may be missing."
+        )
+
+
+def _say_why_nothing(plan: Plan, only: Only, collected: int) -> None:
+    if not collected:
+        race = f" of {plan.race}" if plan.race else ""
+        console.print(f"Nothing to replay: the archive holds no event{race} of that time that {plan.stage} hears.")
+    elif only == "failed":
+        console.print(f"Nothing to replay: of {counted(collected, 'event')} none is about what failed in {plan.stage}.")
+    else:
+        console.print(f"Nothing to replay: {plan.stage} holds something of each of {counted(collected, 'event')}.")
+
+
+def _say_what_is_sent(plan: Plan, choice: Choice) -> None:
+    for function, events in choice.deliveries.items():
+        console.print(f"{counted(events, 'event')} for {plan.stage}.{function}", markup=False)
+    kinds = Counter(event.about.what for event in choice.events)
+    console.print(f"  ({', '.join(f'{number:,} {kind}' for kind, number in kinds.most_common())})", markup=False)
+
+
+def _show_changes(changed: Changes) -> None:
+    if not changed:
+        answers.print("Nothing changed: every upload is in the state it was in, and every photo is shown as before.")
+        return
+    moves = Counter(changed.uploads.values())
+    for (before, after), number in moves.most_common():
+        answers.print(f"{counted(number, 'upload')}: {before or 'not there'} → {after or 'not there'}", markup=False)
+    answers.print(f"{counted(len(changed.photos), 'photo')} shown otherwise than before")
+    for photo in changed.photos[:_CHANGES_SHOWN]:
+        answers.print(f"  {photo}", markup=False)
+    if len(changed.photos) > _CHANGES_SHOWN:
+        answers.print(f"  … and {len(changed.photos) - _CHANGES_SHOWN:,} more; --json has them all.")
+
+
+def _replay_json(plan: Plan, only: Only, outcome: Outcome) -> str:
+    changed = outcome.changed
+    return json.dumps(
+        {
+            "stage": plan.stage,
+            "from": plan.window.begin.isoformat(),
+            "to": plan.window.end.isoformat(),
+            "only": only,
+            "heard": outcome.choice.collected,
+            "sent": outcome.choice.deliveries,
+            "changed": {
+                "uploads": {key: {"before": was, "after": now} for key, (was, now) in changed.uploads.items()},
+                "photos": list(changed.photos),
+            },
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+# --- both ---------------------------------------------------------------------------------------------
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else f"these {number:,}"
+
+
+def _must_be_able_to_ask(*, yes: bool) -> None:
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("There is nobody here to ask: say --yes.")
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    if yes or click.confirm(question, err=True):
+        return True
+    console.print("Nothing was sent.")
+    return False
+
+
+@contextmanager
+def _bar(title: str, total: int | None) -> Iterator[Advance]:
+    """A bar; what is given moves it."""
+    with progress_bars() as bars:
+        task = bars.add_task(title, total=total)
+
+        def advance(done: int, of: int | None = None) -> None:
+            bars.update(task, completed=done, total=of)
+
+        yield advance
