@@ -22,7 +22,7 @@ from services.ingest.domain.photos import (
     put_off,
     settle,
     used_up_generation,
-)  # fmt: skip
+)
 from services.ingest.domain.races import dated, remembered
 from services.ingest.edges import Ledger, Renditions, UploadedFile
 from services.ingest.notes import RedatePhotos, ReleaseWaiting, TakeUpload
