@@ -11,7 +11,6 @@ import copy
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 from greenlet import getcurrent, greenlet
@@ -46,19 +45,19 @@ class MemoryTable(Table):
         self._delete(pk, sk)
         return True
 
-    def query(self, pk: str, prefix: str = "", *, after: str | None = None, **_: Any) -> Iterator[Item]:
+    def query(self, pk: str, prefix: str = "", *, after: str | None = None, only: Sequence[str] = ()) -> Iterator[Item]:
         self._step("Query")
         found = [sk for sk in self._sorted.get(pk, []) if sk.startswith(prefix) and (after is None or sk > after)]
-        return iter([copy.deepcopy(self.items[pk, sk]) for sk in found])
+        return iter([self._sent((pk, sk), only) for sk in found])
 
     def between(self, pk: str, low: str, high: str, *, descending: bool = False, page: int = 100) -> Iterator[Item]:
         self._step("Query")
         found = [sk for sk in self._sorted.get(pk, []) if low <= sk <= high]
-        return iter([copy.deepcopy(self.items[pk, sk]) for sk in (reversed(found) if descending else found)])
+        return iter([self._sent((pk, sk)) for sk in (reversed(found) if descending else found)])
 
-    def batch_get(self, keys: Iterable[Key], **_: Any) -> list[Item]:
+    def batch_get(self, keys: Iterable[Key], *, only: Sequence[str] = ()) -> list[Item]:
         self._step("BatchGetItem")
-        return [copy.deepcopy(self.items[key]) for key in dict.fromkeys(keys) if key in self.items]
+        return [self._sent(key, only) for key in dict.fromkeys(keys) if key in self.items]
 
     def put_all(self, items: Iterable[Item]) -> None:
         for item in items:
@@ -81,6 +80,10 @@ class MemoryTable(Table):
         for pk, sk in deletes:
             self._delete(pk, sk)
         return True
+
+    def _sent(self, key: Key, only: Sequence[str] = ()) -> Item:
+        item = self.items[key]
+        return copy.deepcopy({name: item[name] for name in only if name in item} if only else item)
 
     def _put(self, item: Item) -> None:
         key = (item["PK"], item["SK"])

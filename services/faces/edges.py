@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared.contracts import keys
-from shared.contracts.events import Box, Face, ImageRef
+from shared.contracts import boxes, keys
+from shared.contracts.events import Face, ImageRef
 from shared.contracts.keys import RaceRef
 
 if TYPE_CHECKING:
@@ -111,10 +111,8 @@ class Collections:
 
 
 def _face(found: Any) -> Face:
-    box = found["BoundingBox"]
-    left, top, width, height = (round(box[side], 5) for side in ("Left", "Top", "Width", "Height"))
     return Face(
         face_id=found["FaceId"],
-        box=Box(left=left, top=top, width=width, height=height),
+        box=boxes.from_rekognition(found["BoundingBox"]),
         confidence=round(found["Confidence"], 2),
     )

@@ -6,8 +6,9 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from services.ocr.records import Word
+from shared.contracts import boxes
 from shared.contracts.errors import TemporaryFailure
-from shared.contracts.events import Box, ImageRef, ObjectRef
+from shared.contracts.events import ImageRef, ObjectRef
 from shared.contracts.race import bibs_of_roster, digest
 
 if TYPE_CHECKING:
@@ -23,18 +24,16 @@ class TextDetector:
 
     def words(self, image: ImageRef) -> tuple[Word, ...]:
         """The words in a picture; lines are only groups of them."""
-        response = self._client.detect_text(Image={"S3Object": {"Bucket": image.bucket, "Name": image.key}})
+        response: Any = self._client.detect_text(Image={"S3Object": {"Bucket": image.bucket, "Name": image.key}})
         return tuple(
-            Word(text=found["DetectedText"], confidence=round(found["Confidence"], 2), box=_box(found["Geometry"]))
+            Word(
+                text=found["DetectedText"],
+                confidence=round(found["Confidence"], 2),
+                box=boxes.from_rekognition(found["Geometry"]["BoundingBox"]),
+            )
             for found in response["TextDetections"]
             if found.get("Type") == "WORD"
         )
-
-
-def _box(geometry: Any) -> Box:
-    box = geometry["BoundingBox"]
-    left, top, width, height = (round(box[side], 5) for side in ("Left", "Top", "Width", "Height"))
-    return Box(left=left, top=top, width=width, height=height)
 
 
 class Rosters:

@@ -1,10 +1,18 @@
-"""Boxes in one picture: how far two of them are the same. Pure."""
+"""Boxes in one picture: how Rekognition has them, and how far two of them are the same. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from shared.contracts.events import Box
 
 SAME_FACE_OVERLAP = 0.3  # intersection over union; what a detector boxes again overlaps far more, neighbours far less
+
+
+def from_rekognition(bounding_box: Mapping[str, float]) -> Box:
+    """A BoundingBox of Rekognition, to five digits."""
+    left, top, width, height = (round(bounding_box[side], 5) for side in ("Left", "Top", "Width", "Height"))
+    return Box(left=left, top=top, width=width, height=height)
 
 
 def overlap(one: Box, other: Box) -> float:

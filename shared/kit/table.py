@@ -68,11 +68,6 @@ class Table:
             if self.put(item, unchanged):
                 return
 
-    def update(self, pk: str, sk: str, expression: str, condition: Condition) -> bool:
-        """Apply an UpdateExpression, whose names and values come with the condition; False when that fails."""
-        request = {"TableName": self.name, "Key": _key(pk, sk), "UpdateExpression": expression}
-        return self._conditional(self._client.update_item, request, condition)
-
     def delete(self, pk: str, sk: str, condition: Condition | None = None) -> bool:
         """Delete the item if it is there; False when the condition did not hold."""
         return self._conditional(
