@@ -1,11 +1,7 @@
-"""What the local runtime does not emulate: the one table, for the check after a deployment and for the documents.
-
-python -m local.aws.limits        # prints it as Markdown
-"""
+"""What the local runtime does not emulate: the one table, for the check after a deployment and for the documents."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 
@@ -115,7 +111,3 @@ def as_markdown() -> str:
     """The table as it stands in the documents."""
     rows = [f"| {limit.what} | {limit.locally} |" for limit in LIMITS]
     return "\n".join(["| On AWS | On this machine |", "|---|---|", *rows, ""])
-
-
-if __name__ == "__main__":
-    sys.stdout.write(as_markdown())

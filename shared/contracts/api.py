@@ -154,7 +154,7 @@ class Argument:
     """One of the things a route takes: field `name` of its argument, under `key` in a part of the request.
 
     `plain` is the type of what is sent, `sent` the same with its constraints, `described` what a client should send.
-    `mistyped` refuses what is not even of the plain type.
+    `mistyped` refuses what is not even of the plain type. `refusals` are those of the three that can come.
     """
 
     name: str
@@ -169,11 +169,7 @@ class Argument:
     missing: Refusal
     mistyped: Refusal
     otherwise: Refusal
-
-    @property
-    def refusals(self) -> tuple[Refusal, ...]:
-        """How a request is refused because of it."""
-        return (*((self.missing,) if self.required else ()), self.mistyped, self.otherwise)
+    refusals: tuple[Refusal, ...]
 
 
 _IN_WORDS: dict[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -190,6 +186,13 @@ def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Ar
     bad_field = BadField(f"Send '{key}' as {_IN_WORDS.get(plain, 'described')}.")
     otherwise = next((mark.refusal for mark in marks if isinstance(mark, Otherwise)), bad_field)
     asked_for = field.required and source == "body"
+    missing = MissingField(f"Send '{key}' in the request's JSON.") if asked_for else otherwise
+    mistyped = bad_field if asked_for else otherwise
+    possible = (
+        (missing, field.required),
+        (mistyped, plain is not Any and (plain is not str or source == "body")),
+        (otherwise, otherwise is not bad_field or any(map(_limits, constraints))),
+    )
     return Argument(
         name=field.name,
         key=key,
@@ -200,14 +203,20 @@ def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Ar
         reads=reads,
         required=field.required,
         default=field.default,
-        missing=MissingField(f"Send '{key}' in the request's JSON.") if asked_for else otherwise,
-        mistyped=bad_field if asked_for else otherwise,
+        missing=missing,
+        mistyped=mistyped,
         otherwise=otherwise,
+        refusals=tuple(refusal for refusal, can_come in possible if can_come),
     )
 
 
 def _constrained(kind: Any, constraints: list[msgspec.Meta]) -> Any:
     return Annotated[kind, *constraints] if constraints else kind
+
+
+def _limits(meta: msgspec.Meta) -> bool:
+    bounds = (meta.gt, meta.ge, meta.lt, meta.le, meta.multiple_of, meta.pattern, meta.min_length, meta.max_length)
+    return any(bound is not None for bound in bounds)
 
 
 def _source(key: str, method: Method, path: str) -> Source:

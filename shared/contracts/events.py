@@ -2,8 +2,15 @@
 
 A name is a fact in the past tense; the class name is the `detail-type`; `source` is `snaprace.<stage>`.
 On the bus an event is `detail = {meta: {id, version, correlation_id, causation_id, occurred_at}, data}`.
-Adding an optional field is compatible (readers ignore what they do not know); anything else is a new
-`VERSION`. Golden examples in tests/contracts keep this file honest.
+
+An event may grow by an optional field, and in no other way; anything else is a new `VERSION`:
+
+    x: T | msgspec.UnsetType = msgspec.UNSET
+
+What is UNSET is not encoded: where the field is not set, the event's JSON, and with it its id, is what it was before
+the field was there, so that a redelivery still says the same event; readers ignore fields they do not know. (None would
+be encoded, and change the id of every event.) Golden examples and locked schemas in tests/contracts/golden hold this
+file to it; `python -m tests.contracts.golden` locks a new field.
 
 `revision` in an event orders what its stage says about one thing: consumers keep the highest they have heard,
 so neither order nor repetition of deliveries matters.

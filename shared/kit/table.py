@@ -217,8 +217,8 @@ def _key(pk: str, sk: str) -> Any:
 
 
 def to_item(item: Mapping[str, Any]) -> Any:
-    """DynamoDB's form of a dict; structs become maps, None is left out, floats keep their shortest digits."""
-    plain = msgspec.to_builtins(item)
+    """DynamoDB's form of a dict; structs become maps, None and UNSET are left out, floats keep their digits."""
+    plain = msgspec.to_builtins({name: value for name, value in item.items() if value is not msgspec.UNSET})
     return {name: _serializer.serialize(_decimal(value)) for name, value in plain.items() if value is not None}
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalogue.examples import EXAMPLES
 from shared.contracts import messages
 from shared.contracts.card import Function, Queue, Stage
 from shared.contracts.environment import Environment
@@ -22,7 +23,7 @@ from shared.contracts.notes import MAX_HOPS, Note, Noted
 from shared.kit import aws, worker
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
-from tests.contracts.examples import EXAMPLES, on_the_bus
+from tests.contracts.golden import on_the_bus
 
 CONTEXT = SimpleNamespace(
     aws_request_id="r", function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", log_group_name="g"

@@ -1,20 +1,14 @@
-"""One example of every event, as its stage would say it. `python -m tests.contracts.examples` writes new golden files.
-
-A golden file is never rewritten: a change that makes an old one unreadable is a new VERSION of the event.
-"""
+"""One example of every event, as its stage would say it, for docs/events.md and the contract tests."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from typing import Any
 
-from shared.contracts import events
 from shared.contracts.events import (
     BibCorrected,
     BibsRead,
     Box,
     DomainEvent,
-    Envelope,
     Evidence,
     Face,
     FacesIndexed,
@@ -33,19 +27,16 @@ from shared.contracts.events import (
     RosterImported,
     RosterRejected,
     Suggestion,
-    caused,
 )
 from shared.contracts.race import Problem, RaceSettings
 
-GOLDEN = Path(__file__).parent / "golden"
-
-_RACE = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
+_RACE: dict[str, Any] = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
 _PHOTO = "0123456789abcdef0123456789abcdef"
 _OTHER_PHOTO = "fedcba9876543210fedcba9876543210"
 _KEY = "hanriver/seoul-2026/raw_photos/김 철수+1 100%.jpg"
 _SEQUENCER = "0062E99A88DC407460"
 _BOX = Box(left=0.25, top=0.4, width=0.05, height=0.03)
-_CAUSE = Meta(
+CAUSE = Meta(
     id=f"{_KEY}@{_SEQUENCER}",
     version=1,
     correlation_id=f"{_KEY}@{_SEQUENCER}",
@@ -141,27 +132,3 @@ EXAMPLES: tuple[DomainEvent, ...] = (
     BibCorrected(**_RACE, photo_id=_PHOTO, bib="77", here=True, box=_BOX, revision=1761355425000),
     MatchCut(**_RACE, photo_id=_PHOTO, box=_BOX, other_photo_id=_OTHER_PHOTO, other_box=_BOX, revision=1761355425000),
 )
-
-
-def on_the_bus(event: DomainEvent) -> dict[str, object]:
-    """The event as EventBridge carries it."""
-    envelope: Envelope = caused(event, _CAUSE)
-    return {
-        "source": envelope.source,
-        "detail-type": envelope.detail_type,
-        "detail": json.loads(envelope.detail()),
-    }
-
-
-def golden_file(event: type[DomainEvent]) -> Path:
-    """Where an event's golden JSON lies, by name and version."""
-    return GOLDEN / f"{event.__name__}.v{event.VERSION}.json"
-
-
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    assert {type(example) for example in EXAMPLES} == set(events.EVENTS)
-    for example in EXAMPLES:
-        path = golden_file(type(example))
-        if not path.exists():
-            path.write_text(json.dumps(on_the_bus(example), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
