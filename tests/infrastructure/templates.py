@@ -14,6 +14,7 @@ Properties = dict[str, Any]
 _NAME = {
     "AWS::DynamoDB::GlobalTable": "TableName",
     "AWS::Lambda::Function": "FunctionName",
+    "AWS::Kinesis::Stream": "Name",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",

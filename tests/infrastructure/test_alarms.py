@@ -38,6 +38,10 @@ def _dead_letter_queues(templates: dict[str, Template]) -> set[str]:
         for queue in template.of_type("AWS::SQS::Queue").values():
             if "RedrivePolicy" in queue:
                 found.add(template.text(queue["RedrivePolicy"]["deadLetterTargetArn"]))
+        for kind in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig"):
+            for feed in template.of_type(kind).values():
+                if "DestinationConfig" in feed:
+                    found.add(template.text(feed["DestinationConfig"]["OnFailure"]["Destination"]))
         for rule in template.of_type("AWS::Events::Rule").values():
             targets = [target for target in rule["Targets"] if "DeadLetterConfig" in target]
             found |= {template.text(target["DeadLetterConfig"]["Arn"]) for target in targets}
@@ -48,7 +52,7 @@ def test_every_dead_letter_queue_raises_an_alarm_at_its_first_message(
     dev: dict[str, Template], alarms: list[dict[str, Any]]
 ) -> None:
     queues = _dead_letter_queues(dev)
-    assert len(queues) == sum(len(card.queued) + bool(card.queued) for card in all_cards())
+    assert len(queues) == sum(1 + sum(function.has_rules for function in card.functions) for card in all_cards())
     for queue in queues:
         (alarm,) = (each for each in alarms if ("QueueName", queue) in _dimensions(each))
         assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"

@@ -1,12 +1,13 @@
 """Each stage's template says what its card says, and what every stage promises."""
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from shared.contracts import naming
-from shared.contracts.card import PYTHON, Function, Queue, Stage
+from shared.contracts.card import PYTHON, Function, Queue, Schedule, Stage, Stream
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template, as_list, tls_only
 
@@ -53,7 +54,8 @@ def test_its_queue_gives_up_into_a_dead_letter_queue(dev: dict[str, Template], c
 def test_all_queues_are_encrypted_and_speak_tls_only(dev: dict[str, Template], card: Stage) -> None:
     template = dev[card.name]
     queues = template.of_type("AWS::SQS::Queue")
-    assert len(queues) == 2 * len(card.queued) + bool(card.queued)
+    fed_by_rules = sum(function.has_rules for function in card.functions)
+    assert len(queues) == len(card.queued) + fed_by_rules + 1, "queues, dead letters of each feed, and of the rules"
     for logical_id, queue in queues.items():
         assert queue["SqsManagedSseEnabled"] is True
         assert tls_only(template.statements("AWS::SQS::QueuePolicy", logical_id, "Queues"))
@@ -90,6 +92,8 @@ def test_its_rules_bring_what_the_card_hears(dev: dict[str, Template], card: Sta
 def test_rules_hear_only_our_bucket_and_our_stages(dev: dict[str, Template], card: Stage) -> None:
     template = dev[card.name]
     for rule in template.of_type("AWS::Events::Rule").values():
+        if "ScheduleExpression" in rule:
+            continue
         pattern = rule["EventPattern"]
         if pattern["source"] == ["aws.s3"]:
             assert [template.text(name) for name in pattern["detail"]["bucket"]["name"]] == [PHOTOS]
@@ -160,17 +164,36 @@ _POLLING = (
 )
 
 
+_READING = ("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator",
+    "kinesis:SubscribeToShard")  # fmt: skip
+_GIVING_UP = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+
+
 def _resource(card: Stage, function: Function, on: str) -> str:
     return {
         "table": f"AWS::DynamoDB::GlobalTable {naming.table('dev', card.name)}",
         "bus": f"arn:{HERE % 'events'}:event-bus/{naming.bus('dev')}",
         "queue": f"AWS::SQS::Queue {naming.queue('dev', card.name, function.name)}",
+        "dlq": f"AWS::SQS::Queue {naming.dead_letter_queue('dev', card.name, function.name)}",
+        "stream": f"AWS::Kinesis::Stream {naming.stream('dev', card.name, function.name)}",
         "photo-bucket": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}",
         "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
         "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}/*",
         "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-dev-*",
         "any": "*",
     }[on]
+
+
+def _of_its_feed(function: Function) -> Iterator[tuple[str, Iterable[str]]]:
+    match function.fed_by:
+        case Queue():
+            yield "queue", _POLLING
+        case Stream():
+            yield "stream", _READING
+            yield "any", ("kinesis:ListShards", "kinesis:ListStreams")
+            yield "dlq", _GIVING_UP
+        case Schedule():
+            yield "dlq", _GIVING_UP
 
 
 @each_function
@@ -194,8 +217,9 @@ def test_its_role_allows_what_the_card_says_and_nothing_else(
     own_log = f"AWS::Logs::LogGroup /aws/lambda/{naming.function('dev', card.name, function.name)}"
     expected = {(action, _resource(card, function, call.on)) for call in function.calls for action in call.actions}
     expected |= _TRACES | {("logs:CreateLogStream", own_log), ("logs:PutLogEvents", own_log)}
-    if isinstance(function.fed_by, Queue):
-        expected |= {(action, _resource(card, function, "queue")) for action in _POLLING}
+    expected |= {
+        (action, _resource(card, function, on)) for on, actions in _of_its_feed(function) for action in actions
+    }
     assert allowed == expected
     assert not [action for action, _ in allowed if "*" in action]
 
