@@ -24,7 +24,7 @@ class RaceRecord(Record, frozen=True, kw_only=True):
     """What the stage knows of a race. `earlier_timezones` are those by which photos may have been dated before."""
 
     SORT_KEY: ClassVar[str] = "RACE"
-    FROM: ClassVar[Origins] = {RaceConfigured: ("name", "timezone", "revision")}
+    FROM: ClassVar[Origins] = {RaceConfigured: ("name", "timezone", "revision", "earlier_timezones")}
 
     name: str
     timezone: str

@@ -232,6 +232,25 @@ def test_exactly_the_bad_records_come_back(desk: Desk) -> None:
     assert len(desk.heard()) == 2
 
 
+STORED_SETTINGS = {
+    "name": "서울 마라톤",
+    "date": "2026-10-25",
+    "timezone": "Asia/Seoul",
+    "bib_rules": {
+        "prefixes": [""],
+        "min_digits": 1,
+        "max_digits": 5,
+        "lowest": None,
+        "highest": None,
+        "excluded": [],
+    },
+    "min_confidence": 80,
+    "watermark": {"left": 0.7, "top": 0.9, "width": 0.3, "height": 0.1},
+    "faces": False,
+    "originals": False,
+}
+
+
 def test_items_are_stored_as_they_ever_were(desk: Desk) -> None:
     """Every attribute by its name: tables outlive the code that filled them."""
     race = desk.upload(RACE_KEY, race_json())
@@ -241,22 +260,7 @@ def test_items_are_stored_as_they_ever_were(desk: Desk) -> None:
     pk, (first, second) = RACE.partition, [one["detail"]["object"]["sequencer"] for one in (race, roster)]
     problems = [{"line": 3, "message": "'?' is not a bib (letters, then digits)."}]
     held = {
-        "RACE": {
-            "PK": pk,
-            "SK": "RACE",
-            "revision": first,
-            "settings": {
-                "name": "서울 마라톤",
-                "date": "2026-10-25",
-                "timezone": "Asia/Seoul",
-                "bib_rules": {"prefixes": [""], "min_digits": 1, "max_digits": 5, "lowest": None, "highest": None,
-                              "excluded": []},
-                "min_confidence": 80,
-                "watermark": {"left": 0.7, "top": 0.9, "width": 0.3, "height": 0.1},
-                "faces": False,
-                "originals": False,
-            },
-        },
+        "RACE": {"PK": pk, "SK": "RACE", "revision": first, "settings": STORED_SETTINGS},
         "ROSTER": {
             "PK": pk,
             "SK": "ROSTER",
@@ -265,13 +269,10 @@ def test_items_are_stored_as_they_ever_were(desk: Desk) -> None:
             "problems": problems,
             "revision": second,
         },
-    }  # fmt: skip
-    good = {
-        "OUTCOME#race.json": {"PK": pk, "SK": "OUTCOME#race.json", "sequencer": first, "ok": True},
-        "OUTCOME#roster.csv": {
-            "PK": pk, "SK": "OUTCOME#roster.csv", "sequencer": second, "ok": True, "problems": problems
-        },
-    }  # fmt: skip
+    }
+    race_outcome = {"PK": pk, "SK": "OUTCOME#race.json", "sequencer": first, "ok": True}
+    roster_outcome = {"PK": pk, "SK": "OUTCOME#roster.csv", "sequencer": second, "ok": True, "problems": problems}
+    good = {one["SK"]: one for one in (race_outcome, roster_outcome)}
     assert desk.items("races", pk) == held | good
 
     race, roster = desk.upload(RACE_KEY, b"{"), desk.upload(ROSTER_KEY, b"no")

@@ -1,4 +1,4 @@
-"""The closed list of reasons is what the code rejects uploads for, and the page that is printed of it."""
+"""The closed list of reasons is that for which the code rejects uploads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import get_args
 
 import pytest
 
-from catalogue.reasons import reasons_page
 from shared.contracts.reasons import REASONS, KeyReason, PictureReason, RaceReason, RosterReason
 
 ROOT = Path(__file__).parents[2]
@@ -59,9 +58,3 @@ def test_a_reason_is_carried_by_what_its_kind_is_for(reason: str, carrier: str, 
 def test_a_reason_is_said_by_the_stage_that_meets_it() -> None:
     for reason, about in REASONS.items():
         assert about.stage == ("races" if reason in {*get_args(RaceReason), *get_args(RosterReason)} else "ingest")
-
-
-def test_the_page_is_what_the_list_says() -> None:
-    assert (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8") == reasons_page(), (
-        "Run: python -m catalogue (docs/reasons.md is reasons_page() of catalogue/reasons.py)"
-    )
