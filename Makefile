@@ -42,6 +42,10 @@ test: setup check browser ## Run every check and every test
 soak: setup ## Run the long tests: kills under load, strange pictures, a failure at every single call
 	@$(BIN)/pytest -m soak
 
+.PHONY: docs
+docs: setup ## Print the documents that follow from contracts and cards anew
+	@$(BIN)/python -m catalogue
+
 .PHONY: check
 check: setup ## Lint, types and import rules only
 	@$(BIN)/ruff check .
