@@ -14,7 +14,6 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from shared.contracts.errors import TemporaryFailure
-from shared.contracts.keys import is_newer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,16 +56,6 @@ class Table:
         return self._conditional(
             self._client.put_item, {"TableName": self.name, "Item": to_item(item)}, condition or ALWAYS
         )
-
-    def put_newest(self, item: Item) -> None:
-        """Write the item unless the one that is there has the same or a later `revision` (an S3 sequencer)."""
-        while True:
-            held = self.get(item["PK"], item["SK"])
-            if held and not is_newer(item["revision"], than=held["revision"]):
-                return
-            unchanged = Condition("revision = :held", values={":held": held["revision"]}) if held else ABSENT
-            if self.put(item, unchanged):
-                return
 
     def delete(self, pk: str, sk: str, condition: Condition | None = None) -> bool:
         """Delete the item if it is there; False when the condition did not hold."""
