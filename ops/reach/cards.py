@@ -7,6 +7,11 @@ from services import cards
 from shared.contracts.card import Function, Stage
 
 
+def in_order() -> tuple[Stage, ...]:
+    """The cards of all stages, in the order in which a photo goes through them."""
+    return cards()
+
+
 def stage_names() -> list[str]:
     """All stages, sorted."""
     return sorted(card.name for card in cards())
