@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ops.reach import sqs
-from ops.reach.console import counted
+from ops.reach.words import counted
 
 _WHY = {
     "RetryAttemptsExhausted": "the function failed on them as often as it may",
