@@ -96,7 +96,7 @@ def dlq(stage: str | None, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from ops.cli.recovery import show_letters
-    from ops.mend.dead_letters import contents
+    from ops.look.dead_letters import contents
 
     show_letters(contents(options.target(), stage), datetime.now(UTC), as_json=as_json)
 

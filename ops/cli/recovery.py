@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.cli.screen import answers, bar, console
+from ops.look import dead_letters
 from ops.look.changes import Changes
-from ops.mend import dead_letters
+from ops.look.dead_letters import Contents, Letter
 from ops.mend.collected import Plan
-from ops.mend.dead_letters import Contents, Letter
 from ops.mend.redrive import Redriven, Waiting, send_back
 from ops.mend.replay import ARCHIVED_AFTER_MINUTES, not_replayed
 from ops.mend.replay_choice import Only

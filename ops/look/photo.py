@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ops.look.dead_letters import Letter, letters, with_reasons
 from ops.look.status import Known, UploadState, to_be_matched, upload_states
-from ops.mend.dead_letters import Letter, letters, with_reasons
 from ops.race.upload import uploaded
 from ops.reach.errors import Failed
 from ops.reach.search_api import OnePhoto, SearchApi

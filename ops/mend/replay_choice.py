@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from ops.look.dead_letters import look_into, queues_of
 from ops.look.status import UploadState, status
 from ops.mend.collected import ArchivedEvent, CollectedEvents, Plan
-from ops.mend.dead_letters import look_into, queues_of
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.cards import takes_photos_in
 from ops.reach.errors import Failed
 from ops.reach.target import Target
@@ -74,13 +74,13 @@ def _dead(target: Target, stage: str, function: str) -> set[str]:
     subjects: set[str] = set()
     for queue in queues_of(target.env, stage, function):
         letters, depth = look_into(target, queue)
-        if depth > sqs.MOST_PEEKED:
+        if depth > queues.MOST_PEEKED:
             raise Failed(
                 f"There are {depth:,} dead letters in {queue.name}, more than --only failed can look at. "
                 "Use --only all, or snaprace redrive."
             )
         for letter in letters:
-            if queue.function or (letter.target and sqs.name_of(letter.target) == own_queue):
+            if queue.function or (letter.target and queues.name_of(letter.target) == own_queue):
                 subjects |= letter.subjects
     return subjects
 

@@ -20,9 +20,9 @@ import ops.mend.replay_run
 import ops.reach.cards
 from ops.cli.main import main
 from ops.cli.recovery import show_letters, show_redrive
+from ops.look.dead_letters import contents, letters, with_reasons
 from ops.mend import replay
 from ops.mend.collected import CollectedEvents
-from ops.mend.dead_letters import contents, letters, with_reasons
 from ops.mend.replay_choice import choose
 from ops.mend.replay_run import Choice, Outcome, run
 from ops.reach.target import Target
