@@ -14,7 +14,7 @@ import msgspec
 from ops.look.backlog import DeadLetters, dead_letters, subjects
 from ops.look.state_hash import state_hash
 from ops.look.steps import Found, Place, all_steps, next_steps, progress_of
-from ops.race.upload import uploaded
+from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
 from services.faces.records import EarlyPhoto, NewPhoto
 from services.ingest.records import KeyState
@@ -125,7 +125,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
     records = {record.key: record for record in target.records("ingest").query(KeyState, race)}
     dates = {}
     if keys is None:
-        dates = {key: found.at for key, found in uploaded(target, race).items()}
+        dates = {key: found.at for key, found in raw_photos(target, race).items()}
         # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
         keys = frozenset(dates) | {key for key, record in records.items() if record.state == "rejected"}
     letters = dead_letters(target)
