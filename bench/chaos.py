@@ -25,7 +25,9 @@ from typing import Any
 from bench.faults import Faults
 from local import runtime
 from local.runtime import Ports, Running
-from ops.demo.run import Material, Observer, Report, drawing, drawn_material
+from ops.demo.drawing import drawing
+from ops.demo.material import Material, drawn_material
+from ops.demo.run import Observer, Report
 from ops.demo.run import run as run_demo
 from ops.look.status import RaceStatus
 from ops.reach.target import Target, of_runtime

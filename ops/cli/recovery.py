@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from ops.cli.show import progress_bars
+from ops.cli.screen import answers, bar, console
+from ops.look import dead_letters
 from ops.look.changes import Changes
-from ops.mend import dead_letters
+from ops.look.dead_letters import Contents, Letter
 from ops.mend.collected import Plan
-from ops.mend.dead_letters import Contents, Letter
-from ops.mend.progress import Advance
 from ops.mend.redrive import Redriven, Waiting, send_back
 from ops.mend.replay import ARCHIVED_AFTER_MINUTES, not_replayed
 from ops.mend.replay_choice import Only
 from ops.mend.replay_run import Choice, Outcome, run
-from ops.reach.console import answers, console, counted
 from ops.reach.target import Target
+from ops.reach.words import counted
 
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20
@@ -100,7 +98,7 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
             console.print(f"The {of} '{stage}' has no dead letters.")
         return True
 
-    outcome = send_back(target, stage, function, rate=rate, agree=agree, bar=_bar)
+    outcome = send_back(target, stage, function, rate=rate, agree=agree, bar=bar)
     if outcome is None:
         return 1
     _say_what_moved(outcome, stage)
@@ -160,7 +158,7 @@ def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: boo
     def interrupted(sent: int, total: int) -> None:
         console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
 
-    outcome = run(target, plan, only, rate=rate, agree=agree, bar=_bar, interrupted=interrupted)
+    outcome = run(target, plan, only, rate=rate, agree=agree, bar=bar, interrupted=interrupted)
     if outcome is None:
         return 1
     if not outcome.quiet:
@@ -254,15 +252,3 @@ def _agreed(question: str, *, yes: bool) -> bool:
         return True
     console.print("Nothing was sent.")
     return False
-
-
-@contextmanager
-def _bar(title: str, total: int | None) -> Iterator[Advance]:
-    """A bar; what is given moves it."""
-    with progress_bars() as bars:
-        task = bars.add_task(title, total=total)
-
-        def advance(done: int, of: int | None = None) -> None:
-            bars.update(task, completed=done, total=of)
-
-        yield advance

@@ -10,11 +10,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ops.cli.screen import answers
 from ops.cost.bill import Bill, as_dict
 from ops.look import status
 from ops.look.explain import Explanation
 from ops.look.status import RaceStatus
-from ops.reach.console import answers, counted
+from ops.reach.words import counted
 
 _REASONS_SHOWN = 20
 _COLOURS = {"confirmed": "green", "inferred": "cyan", "doubtful": "yellow"}

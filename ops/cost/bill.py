@@ -11,8 +11,8 @@ import msgspec
 from ops.cost.prices import GB, Prices
 from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
 from ops.race.races import races
-from ops.race.upload import uploaded
 from ops.reach.errors import Failed
+from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
 from shared.contracts import naming
 
@@ -79,7 +79,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
 
 def used(target: Target, *, timed: bool = True) -> Used:
     """Ask what was used, with Lambda's time if `timed`. Raises Failed when there are no photos to divide by."""
-    raw = [found for race in races(target) for found in uploaded(target, race).values()]
+    raw = [found for race in races(target) for found in raw_photos(target, race).values()]
     if not raw:
         raise Failed(f"There are no photos in {target.where} yet. Upload some with: snaprace upload --help")
     uploads, events = (_archive(target, name(target.env)) for name in (naming.uploads_archive, naming.events_archive))

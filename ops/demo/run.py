@@ -7,16 +7,10 @@ the vision server for its work, the functions' logs for the AWS calls they made.
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
 import json
-import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,40 +18,27 @@ import httpx
 import msgspec
 
 from local import runtime
-from local.runtime import Running
+from local.runtime import Ports, Running, Runtime
 from ops.cost.usage import calls_of, calls_per_photo, usages
-from ops.demo.score import Found, Score, Truth, score_bibs, score_people
-from ops.look.backlog import backlog
+from ops.demo.drawing import drawing
+from ops.demo.material import Material, drawn_material
+from ops.demo.score import Found, Score, score_bibs, score_people
+from ops.look.quiet import until_quiet
 from ops.look.state_hash import state_hash
-from ops.look.status import RaceStatus, status, unmatched
-from ops.race.races import create_race, import_roster, read_file, read_roster
-from ops.race.upload import key_of, photos_in, upload
+from ops.look.status import RaceStatus, status
+from ops.race.races import create_race, import_roster
+from ops.race.upload import key_of, upload
 from ops.reach.errors import Failed
 from ops.reach.search_api import SearchApi
 from ops.reach.target import Target, of_runtime
-from shared.contracts.bibs import BibRules
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import RaceSettings, Roster
 
 RACE = RaceRef("demo", "marathon")
-DRAWN = runtime.CHECKOUT / "build" / "demo-race"
 PHOTOGRAPHER = "박도현"
-_DRAW_SECONDS = 300
 # A photo takes seconds; when nothing at all has moved for so long, nothing will.
 _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
 _SETTLING_SECONDS = 300  # faces are compared once more when nothing has come for 30 s
-
-
-@dataclass(frozen=True)
-class Material:
-    """What the demo runs on. `truth` is None for somebody's own photos."""
-
-    photos: list[Path]
-    settings: bytes
-    roster_file: bytes | None
-    roster: Roster | None
-    truth: Truth | None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,83 +93,32 @@ class Observer:
         """Nothing is in work any more; now the product is asked what it came to."""
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A demo that is through: its runtime, which still runs, what it ran on, and what it came to."""
+
+    runtime: Runtime
+    material: Material
+    report: Report
+
+
 @contextlib.contextmanager
-def drawing() -> Iterator[Callable[[], Path]]:
-    """Begin to draw the demo race in the background; call what is given to wait for its folder.
+def demo(home: Path, ports: Ports, own: Material | None, observer: Observer) -> Iterator[Demo]:
+    """Take a race, one's own or the drawn one, through a new, empty runtime, which ends with the context."""
+    began = time.monotonic()
+    with _preparing(own) as prepare, runtime.start(home, ports, observer.step, keep=False) as started:
+        report = run(started.running, prepare, began, observer, started.check)
+        yield Demo(started, prepare(), report)
 
-    The race is drawn once for each version of its code and kept in build/. A drawing that was not waited for is ended.
-    """
-    folder = drawn_folder()
-    if folder.is_dir():
-        yield lambda: folder
+
+@contextlib.contextmanager
+def _preparing(own: Material | None) -> Iterator[Callable[[], Material]]:
+    """Call what is given for what the demo runs on; the race is drawn meanwhile, unless there is one's own."""
+    if own is not None:
+        yield lambda: own
         return
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    command = [sys.executable, "-m", "local.tether", "local.race", str(fresh)]
-    with subprocess.Popen(
-        command,
-        cwd=runtime.CHECKOUT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-
-        @functools.cache
-        def finished() -> Path:
-            try:
-                process.wait(_DRAW_SECONDS)  # not communicate(), which would close the tether
-            except subprocess.TimeoutExpired:
-                raise Failed(f"The demo race was not drawn within {_DRAW_SECONDS} s.") from None
-            complaint = process.stderr.read() if process.stderr else ""
-            if process.returncode:
-                raise Failed(f"The demo race could not be drawn: {(complaint.strip().splitlines() or ['?'])[-1]}")
-            fresh.rename(folder)
-            return folder
-
-        try:
-            yield finished
-        finally:
-            process.terminate()
-
-
-def drawn_folder() -> Path:
-    """Where the demo race lies, or will: drawn by the code as it is now."""
-    sources = sorted((runtime.CHECKOUT / "local" / "race").glob("*.py"))
-    return DRAWN / hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
-
-
-def drawn_material(folder: Path) -> Material:
-    """The drawn race."""
-    body, roster = read_roster(folder / "roster.csv")
-    return Material(
-        photos=photos_in(folder / "photos"),
-        settings=read_file(folder / "race.json"),
-        roster_file=body,
-        roster=roster,
-        truth=msgspec.json.decode((folder / "truth.json").read_bytes(), type=Truth),
-    )
-
-
-def own_material(photos: Path, roster_path: Path | None) -> Material:
-    """Somebody's own photos; the bib rules follow from the roster. Raises Failed."""
-    files = photos_in(photos)
-    body, roster = read_roster(roster_path) if roster_path else (None, None)
-    settings = RaceSettings(
-        name=photos.resolve().name or "My race",
-        date=f"{datetime.now().astimezone():%Y-%m-%d}",
-        faces=True,
-        bib_rules=_rules_for(roster),
-    )
-    return Material(photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster, truth=None)
-
-
-def _rules_for(roster: Roster | None) -> BibRules:
-    if roster is None:
-        return BibRules(min_digits=2)
-    digits = [sum(map(str.isdigit, runner.printed)) for runner in roster.runners]
-    prefixes = {runner.bib.rstrip("0123456789") for runner in roster.runners}
-    return BibRules(prefixes=tuple(sorted(prefixes)), min_digits=min(digits), max_digits=max(digits))
+    with drawing() as drawn:
+        yield lambda: drawn_material(drawn())
 
 
 def run(
@@ -209,39 +139,46 @@ def run(
     first_upload = time.monotonic()
     _upload(target, material, observer)
     ended = _wait(target, running, material, observer, check)
-    seconds = time.monotonic() - first_upload
+    last_result = time.monotonic()
     vision = _vision(running)
     observer.step("Waiting until the race is quiet and all faces are compared")
-    _wait_until_matched(target, check)
-    settling_seconds = time.monotonic() - first_upload - seconds
+    # A photo can be searched before the last word about its runners is spoken: that is waited for, but not for ever.
+    until_quiet(target, {RACE}, polls=2, patience_s=_SETTLING_SECONDS, progress=lambda _: check())
+    settled = time.monotonic()
     functions = [usage for usage in usages(target) if not usage.serves]
     observer.settled()
     observer.step("Asking the product who is in which photo")
-    found = list(_answers(target, ended, material.roster)) if material.truth and material.roster else []
-    roster = {runner.bib for runner in material.roster.runners} if material.roster else set()
-    counts = ended.counts
+    bibs, people = _scores(target, ended, material)
     return Report(
-        photos=len(material.photos),
-        searchable=counts["searchable"],
-        rejected=[
-            {"key": each.key, "reason": each.reason, "message": each.message}
-            for each in ended.uploads
-            if each.state == "rejected"
-        ],
-        duplicates=ended.duplicates,
-        dead_lettered=counts["dead-lettered"],
-        lost=len(material.photos) - counts["searchable"] - counts["rejected"] - counts["dead-lettered"],
-        bibs=score_bibs(material.truth, roster, found) if material.truth else None,
-        people=score_people(material.truth, roster, found) if material.truth else None,
-        seconds=round(seconds, 1),
+        **_counts(ended, material),
+        bibs=bibs,
+        people=people,
+        seconds=round(last_result - first_upload, 1),
         vision_seconds=round((vision["engine_seconds"] - vision_before["engine_seconds"]) / vision["workers"], 1),
         vision_workers=vision["workers"],
         seconds_before_upload=round(first_upload - began, 1),
-        settling_seconds=round(settling_seconds, 1),
+        settling_seconds=round(settled - last_result, 1),
         api_calls=dict(sorted(calls_of(functions).items())),
         calls_per_photo=calls_per_photo(functions, len(material.photos)),
         state_hash=state_hash(target, RACE),
     )
+
+
+def _counts(ended: RaceStatus, material: Material) -> dict[str, Any]:
+    """The report's numbers of uploads."""
+    counts = ended.counts
+    return {
+        "photos": len(material.photos),
+        "searchable": counts["searchable"],
+        "rejected": [
+            {"key": each.key, "reason": each.reason, "message": each.message}
+            for each in ended.uploads
+            if each.state == "rejected"
+        ],
+        "duplicates": ended.duplicates,
+        "dead_lettered": counts["dead-lettered"],
+        "lost": len(material.photos) - counts["searchable"] - counts["rejected"] - counts["dead-lettered"],
+    }
 
 
 def _upload(target: Target, material: Material, observer: Observer) -> None:
@@ -279,16 +216,6 @@ def _wait(
         time.sleep(_POLL_SECONDS)
 
 
-def _wait_until_matched(target: Target, check: Callable[[], None]) -> None:
-    """A photo can be searched before the last word about its runners is spoken: wait for that, but not for ever."""
-    deadline = time.monotonic() + _SETTLING_SECONDS
-    quiet = 0
-    while quiet < 2 and time.monotonic() < deadline:  # twice: between two queues a message is in neither
-        check()
-        quiet = 0 if backlog(target) or unmatched(target, RACE) else quiet + 1
-        time.sleep(_POLL_SECONDS)
-
-
 def _vision(running: Running) -> dict[str, Any]:
     """The vision server's own count of its work."""
     try:
@@ -298,15 +225,24 @@ def _vision(running: Running) -> dict[str, Any]:
         raise Failed(f"The vision server at {running.vision_url} does not answer: {error}.") from None
 
 
-def _answers(target: Target, ended: RaceStatus, roster: Roster | None) -> Iterator[Found]:
+def _scores(target: Target, ended: RaceStatus, material: Material) -> tuple[Score | None, Score | None]:
+    """How well bibs were read and people found; None where the truth is not known."""
+    if material.truth is None:
+        return None, None
+    runners = material.roster.runners if material.roster else ()
+    found = list(_answers(target, ended, [runner.bib for runner in runners]))
+    roster = {runner.bib for runner in runners}
+    return score_bibs(material.truth, roster, found), score_people(material.truth, roster, found)
+
+
+def _answers(target: Target, ended: RaceStatus, bibs: Iterable[str]) -> Iterator[Found]:
     """What a runner of each bib is shown, by asking the search API as she would."""
     names: dict[str, list[str]] = {}
     for each in ended.uploads:
         if each.photo_id:
-            names.setdefault(each.photo_id, []).append(each.key.rsplit("/", 1)[-1])
+            names.setdefault(each.photo_id, []).append(each.filename)
     api = SearchApi(target.api_url("search"))
-    for runner in roster.runners if roster else ():
-        for photo in api.by_bib(RACE, runner.bib):
-            read = any(shown.bib == runner.bib and shown.read for shown in photo.runners)
-            filenames = tuple(names.get(photo.photo_id, [photo.filename]))
-            yield Found(filenames=filenames, bib=runner.bib, read=read)
+    for bib in bibs:
+        for photo in api.by_bib(RACE, bib):
+            read = any(shown.bib == bib and shown.read for shown in photo.runners)
+            yield Found(filenames=tuple(names.get(photo.photo_id, [photo.filename])), bib=bib, read=read)

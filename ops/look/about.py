@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from services import cards
+from ops.reach.cards import in_order
 from shared.contracts import messages
 from shared.contracts.card import Queue
 from shared.contracts.errors import InvalidKey, InvalidMessage
@@ -63,7 +63,7 @@ def _about_upload(what: str, key: str) -> About:
 
 def notes() -> tuple[type[Note], ...]:
     """The notes of all functions."""
-    feeds = (function.fed_by for card in cards() for function in card.functions)
+    feeds = (function.fed_by for card in in_order() for function in card.functions)
     return tuple(note for feed in feeds if isinstance(feed, Queue) for note in feed.notes)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ops.look.about import about_of
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.target import Target
 from shared.contracts import naming
 
@@ -36,16 +36,16 @@ def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:
     client = target.client("sqs")
     pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=naming.stack(target.env, ""))
     for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith(suffix)):
-        if sqs.name_of(url) != naming.replay_queue(target.env):  # which no stage works off
-            yield url, sqs.depth(client, url)
+        if queues.name_of(url) != naming.replay_queue(target.env):  # which no stage works off
+            yield url, queues.depth(client, url)
 
 
-def subjects(target: Target, queues: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def subjects(target: Target, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The keys and photo_ids that dead letters are about → the queues these lie in."""
     client = target.client("sqs")
     found: dict[str, tuple[str, ...]] = {}
-    for queue in queues:
-        letters = [about_of(letter["Body"]) for letter in sqs.peek(client, sqs.url_of(client, queue))]
+    for queue in names:
+        letters = [about_of(letter["Body"]) for letter in queues.peek(client, queues.url_of(client, queue))]
         for subject in {subject for letter in letters for subject in (letter.key, letter.photo_id) if subject}:
             found[subject] = (*found.get(subject, ()), queue)
     return found

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from ops.look.photo import PhotoReport
-from ops.reach.console import counted
 from ops.reach.search_api import KnownRunner
+from ops.reach.words import counted
 from services.ocr.records import Bibs
 from shared.contracts.events import Box, Evidence
 
@@ -70,7 +70,7 @@ def explain(photo: PhotoReport, names: Mapping[str, str]) -> Explanation:
         photo_id=photo.photo_id,
         filename=photo.filename,
         taken_at=photo.answer.taken_at if photo.answer else None,
-        uploads=tuple({**msgspec.to_builtins(upload), "why": upload.why} for upload in photo.uploads),
+        uploads=tuple(map(msgspec.to_builtins, photo.uploads)),
         summary=_summary(photo),
         read=tuple(_read(photo)),
         faces=tuple(_faces(photo)),

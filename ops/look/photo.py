@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ops.look.dead_letters import Letter, letters, with_reasons
 from ops.look.status import Known, UploadState, to_be_matched, upload_states
-from ops.mend.dead_letters import Letter, letters, with_reasons
-from ops.race.upload import uploaded
 from ops.reach.errors import Failed
+from ops.reach.raw_photos import raw_photos
 from ops.reach.search_api import OnePhoto, SearchApi
 from ops.reach.target import Target
 from services.faces.records import IdentifiedPhoto, IndexingProgress
@@ -76,7 +76,7 @@ def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
         keys = list(dict.fromkeys([*_keys_of(target, race, photo_id), *keys]))
         records = _records(target, race, keys)
     deleted = [key for key, record in records.items() if record.state == "withdrawn"]
-    if deleted and not any(key in uploaded(target, race, key) for key in deleted):
+    if deleted and not any(key in raw_photos(target, race, key) for key in deleted):
         raise Failed(f"The upload '{name}' was deleted from the race {race}, and its photo is withdrawn.")
     if not keys:
         raise Failed(
@@ -107,7 +107,7 @@ def _report(
         letter for letter in letters(target) if letter.key in keys or (photo_id and letter.photo_id == photo_id)
     ]
     dead = dict.fromkeys(keys, tuple(letter.queue.name for letter in given_up))
-    there = {} if records.keys() >= set(keys) else uploaded(target, race, keys[0])
+    there = {} if records.keys() >= set(keys) else raw_photos(target, race, keys[0])
     dates = {key: found.at for key, found in there.items()}
     shown = photo_id and target.records("search").get(GalleryProgress.locate(race, photo_id))
     searchable = {photo_id} if photo_id and shown and shown.done else set[str]()
@@ -137,7 +137,7 @@ def _keys_of(target: Target, race: RaceRef, photo_id: str) -> list[str]:
 def _keys_named(target: Target, race: RaceRef, name: str) -> list[str]:
     """The key that is meant: itself, or the upload of that name, wherever in the race's folder it went."""
     key = name if "/" in name else f"{race.prefix}{RAW_PHOTOS}/{name}"
-    if _records(target, race, [key]) or key in uploaded(target, race, key):
+    if _records(target, race, [key]) or key in raw_photos(target, race, key):
         return [key]
     return [each.key for each in target.records("ingest").query(KeyState, race) if _last_part(each.key) == name]
 

@@ -13,8 +13,8 @@ import msgspec
 
 from ops.look.backlog import DeadLetters, dead_letters, subjects
 from ops.look.state_hash import state_hash
-from ops.look.steps import Found, missing_steps, progress_of, waits
-from ops.race.upload import uploaded
+from ops.look.steps import Found, Place, all_steps, next_steps, progress_of
+from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
 from services.faces.records import EarlyPhoto, NewPhoto
 from services.ingest.records import KeyState
@@ -23,15 +23,15 @@ from shared.contracts.keys import RaceRef
 
 State = Literal["in progress", "waiting", "searchable", "rejected", "dead-lettered"]
 
-_FOR_THE_RACE = "race"
-_FOR_THE_RACE_WAITS = "waiting for the race to be created (snaprace race create)"
+_FOR_THE_RACE = {"race": "waiting for the race to be created (snaprace race create)"}
 
 
 class UploadState(msgspec.Struct, frozen=True, kw_only=True):
     """One raw photo's state; `reason` and `message` where it was rejected.
 
     `uploaded_at` is ISO 8601; `waits_for` are the names of the steps that are to be done next; `dead_letters` are the
-    queues in which something about it was given up, also where it is searchable all the same.
+    queues in which something about it was given up, also where it is searchable all the same; `why` says in a few words
+    why it is not searchable, "" where it is, or was rejected.
     """
 
     key: str
@@ -42,6 +42,7 @@ class UploadState(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     waits_for: tuple[str, ...] = ()
     dead_letters: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def filename(self) -> str:
@@ -52,13 +53,6 @@ class UploadState(msgspec.Struct, frozen=True, kw_only=True):
     def done(self) -> bool:
         """Whether nothing more will happen to it by itself."""
         return self.state in ("searchable", "rejected", "dead-lettered")
-
-    @property
-    def why(self) -> str:
-        """Why it is not searchable, in a few words; "" where it is, or was rejected."""
-        words = {_FOR_THE_RACE: _FOR_THE_RACE_WAITS, **waits()}
-        steps = ", ".join(words[step] for step in self.waits_for)
-        return f"given up in {', '.join(self.dead_letters)}: {steps}" if self.state == "dead-lettered" else steps
 
     def age(self, now: datetime) -> float | None:
         """Seconds since it was uploaded."""
@@ -131,7 +125,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
     records = {record.key: record for record in target.records("ingest").query(KeyState, race)}
     dates = {}
     if keys is None:
-        dates = {key: found.at for key, found in uploaded(target, race).items()}
+        dates = {key: found.at for key, found in raw_photos(target, race).items()}
         # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
         keys = frozenset(dates) | {key for key, record in records.items() if record.state == "rejected"}
     letters = dead_letters(target)
@@ -164,26 +158,28 @@ def upload_states(target: Target, race: RaceRef, keys: Sequence[str], known: Kno
     """The states of uploads. The stages are asked how far they are with those that are taken in and not searchable."""
     records = [record for key in keys if (record := known.records.get(key)) and record.done]
     unfinished = [record for record in records if record.photo_id not in known.searchable]
-    progress = progress_of(target, race, unfinished, absent={GalleryProgress})
-    return tuple(_state(key, known, progress.get(key, {})) for key in keys)
+    steps = all_steps()
+    progress = progress_of(target, race, unfinished, steps, absent={GalleryProgress})
+    return tuple(_state(key, known, progress.get(key, {}), steps) for key in keys)
 
 
-def _state(key: str, known: Known, progress: Found) -> UploadState:
+def _state(key: str, known: Known, progress: Found, steps: Sequence[Place]) -> UploadState:
     record = known.records.get(key)
     photo_id = record.photo_id if record else None
     queues = tuple(sorted({*known.dead.get(key, ()), *known.dead.get(photo_id or "", ())}))
-    waits_for: tuple[str, ...] = ()
+    waits_for: dict[str, str] = {}
     state: State = "in progress"
     if record and record.state == "rejected":
         state = "rejected"
     elif photo_id in known.searchable:
         state = "searchable"
     elif record and record.state == "waiting":
-        state, waits_for = "waiting", (_FOR_THE_RACE,)
+        state, waits_for = "waiting", _FOR_THE_RACE
     else:
-        waits_for = missing_steps(progress)
+        waits_for = {place.step.name: place.waits for place in next_steps(progress, steps)}
+    why = ", ".join(waits_for.values())
     if queues and waits_for:
-        state = "dead-lettered"
+        state, why = "dead-lettered", f"given up in {', '.join(queues)}: {why}"
     return UploadState(
         key=key,
         state=state,
@@ -191,8 +187,9 @@ def _state(key: str, known: Known, progress: Found) -> UploadState:
         uploaded_at=record.at if record else known.dates.get(key),
         reason=record.reason if record else None,
         message=record.message if record else None,
-        waits_for=waits_for,
+        waits_for=tuple(waits_for),
         dead_letters=queues,
+        why=why,
     )
 
 
@@ -241,7 +238,7 @@ def as_json(found: RaceStatus, *, every_upload: bool = False) -> str:
         "state_hash": found.state_hash,
     }
     if every_upload:
-        told["all"] = [{**msgspec.to_builtins(upload), "why": upload.why} for upload in found.uploads]
+        told["all"] = msgspec.to_builtins(found.uploads)
     return json.dumps(told, ensure_ascii=False, indent=2)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
+from ops.reach.cards import in_order
 from ops.reach.target import Target
-from services import cards
 from services.ingest.records import KeyState
 from shared.contracts.card import Function, Step
 from shared.contracts.keys import RaceRef
@@ -25,23 +24,21 @@ class Place(NamedTuple):
     function: Function
     step: Step
 
+    @property
+    def waits(self) -> str:
+        """What an upload waits for that is to take the step, in words."""
+        return f"{self.step.waits} ({self.stage})"
 
-@functools.cache
-def places() -> tuple[Place, ...]:
+
+def all_steps() -> tuple[Place, ...]:
     """All steps, in the order in which a photo takes them."""
     return tuple(
-        Place(card.name, function, function.step) for card in cards() for function in card.functions if function.step
+        Place(card.name, function, function.step) for card in in_order() for function in card.functions if function.step
     )
 
 
-@functools.cache
-def waits() -> Mapping[str, str]:
-    """What an upload waits for, in words, by the step's name."""
-    return {place.step.name: f"{place.step.waits} ({place.stage})" for place in places()}
-
-
-def missing_steps(found: Found) -> tuple[str, ...]:
-    """The names of the steps that are to be done next.
+def next_steps(found: Found, steps: Iterable[Place]) -> tuple[Place, ...]:
+    """The steps, of all, that are to be done next.
 
     A step is missing while its record of progress is absent or not done, and no other record has heard what its
     function says. One that hears from another missing step has its turn later, and is not named. Whoever hears from a
@@ -49,23 +46,28 @@ def missing_steps(found: Found) -> tuple[str, ...]:
     """
     heard = {event for progress in found.values() for event in progress.heard}
     missing: list[Place] = []
-    for place in places():
+    for place in steps:
         progress = found.get(place.step.progress)
         if not (progress and progress.done) and heard.isdisjoint(place.function.says):
             missing.append(place)
     return tuple(
-        place.step.name
+        place
         for number, place in enumerate(missing)
         if not any(set(before.function.says) & set(place.function.hears) for before in missing[:number])
     )
 
 
 def progress_of(
-    target: Target, race: RaceRef, uploads: Collection[KeyState], *, absent: Collection[type[Progress]] = ()
+    target: Target,
+    race: RaceRef,
+    uploads: Collection[KeyState],
+    steps: Iterable[Place],
+    *,
+    absent: Collection[type[Progress]] = (),
 ) -> dict[str, Found]:
     """The progress of uploads that are taken in, by their keys. Of the kinds that are `absent` there are no records."""
     found: dict[str, dict[type[Progress], Progress]] = {upload.key: {KeyState: upload} for upload in uploads}
-    for stage, theirs in groupby(places(), key=lambda place: place.stage):
+    for stage, theirs in groupby(steps, key=lambda place: place.stage):
         kinds = [place.step.progress for place in theirs if place.step.progress not in (KeyState, *absent)]
         read = target.records(stage).read(*(kind.of(race, upload) for kind in kinds for upload in uploads))
         for upload in uploads:

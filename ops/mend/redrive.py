@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.mend.dead_letters import DeadLetterQueue, queues_of
+from ops.look.dead_letters import DeadLetterQueue, queues_of
 from ops.mend.progress import Bar
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.cards import card_of
 from ops.reach.target import Target
 from shared.contracts import naming
@@ -90,13 +90,13 @@ def waiting(target: Target, stage: str, function: str | None = None) -> list[Wai
 
 def _waiting(target: Target, queue: DeadLetterQueue, function: str | None) -> Waiting:
     client = target.client("sqs")
-    url = sqs.url_of(client, queue.name)
-    depth = sqs.depth(client, url)
+    url = queues.url_of(client, queue.name)
+    depth = queues.depth(client, url)
     if queue.function or function is None or not depth:
         return Waiting(queue, depth)
     wanted = naming.queue(target.env, queue.stage, function)
-    letters = sum(_goal(target.env, queue, letter) == wanted for letter in sqs.peek(client, url))
-    return Waiting(queue, letters, more=depth > sqs.MOST_PEEKED)
+    letters = sum(_goal(target.env, queue, letter) == wanted for letter in queues.peek(client, url))
+    return Waiting(queue, letters, more=depth > queues.MOST_PEEKED)
 
 
 def redrive(
@@ -112,7 +112,7 @@ def redrive(
     What dies again meanwhile stays where it is: a letter that was sent after this began is not moved.
     """
     outcome = Redriven()
-    pace = sqs.Pace(rate)
+    pace = queues.Pace(rate)
     began_ms = time.time() * 1000
     movable = [each for each in found if not each.stays]
     for each in movable:
@@ -126,19 +126,19 @@ def _empty(
     target: Target,
     queue: DeadLetterQueue,
     function: str | None,
-    pace: sqs.Pace,
+    pace: queues.Pace,
     began_ms: float,
     outcome: Redriven,
     progress: Callable[[int], None],
 ) -> None:
     client = target.client("sqs")
-    source = sqs.url_of(client, queue.name)
+    source = queues.url_of(client, queue.name)
     wanted = None if function is None else naming.queue(target.env, queue.stage, function)
     sendable = _queues(target.env, queue.stage)
-    kept: dict[str, sqs.Message] = {}
+    kept: dict[str, queues.Message] = {}
     try:
-        while letters := sqs.receive(client, source, hidden_s=_HIDDEN_SECONDS):
-            by_queue: dict[str, list[sqs.Message]] = {}
+        while letters := queues.receive(client, source, hidden_s=_HIDDEN_SECONDS):
+            by_queue: dict[str, list[queues.Message]] = {}
             staying = []
             for letter in letters:
                 goal = _goal(target.env, queue, letter)
@@ -150,16 +150,16 @@ def _empty(
                     outcome.strays += goal is None and wanted is None
                     outcome.unsendable += goal is not None and goal not in sendable and wanted in (None, goal)
                 kept[letter["MessageId"]] = letter
-            sqs.hide(client, source, staying, _KEPT_SECONDS)
+            queues.hide(client, source, staying, _KEPT_SECONDS)
             for goal, theirs in by_queue.items():
-                sqs.send(client, sqs.url_of(client, goal), [_as_it_was(queue, letter) for letter in theirs])
-                sqs.delete(client, source, theirs)
+                queues.send(client, queues.url_of(client, goal), [_as_it_was(queue, letter) for letter in theirs])
+                queues.delete(client, source, theirs)
                 outcome.moved += len(theirs)
                 outcome.by_queue[goal] = outcome.by_queue.get(goal, 0) + len(theirs)
                 progress(outcome.moved)
                 pace.after(len(theirs))
     finally:
-        sqs.release(client, source, list(kept.values()))
+        queues.release(client, source, list(kept.values()))
 
 
 def _queues(env: str, stage: str) -> frozenset[str]:
@@ -167,7 +167,7 @@ def _queues(env: str, stage: str) -> frozenset[str]:
     return frozenset(naming.queue(env, stage, function.name) for function in card_of(stage).queued)
 
 
-def _goal(env: str, queue: DeadLetterQueue, letter: sqs.Message) -> str | None:
+def _goal(env: str, queue: DeadLetterQueue, letter: queues.Message) -> str | None:
     """What a letter is for: the name of a queue, stream or function of the stage's; None where it names none.
 
     A function, its queue and its stream have the same name.
@@ -175,16 +175,16 @@ def _goal(env: str, queue: DeadLetterQueue, letter: sqs.Message) -> str | None:
     if queue.function:
         return naming.queue(env, queue.stage, queue.function)
     arn: Any = letter.get("MessageAttributes", {}).get("TARGET_ARN", {}).get("StringValue")
-    name = sqs.name_of(arn) if arn else None
+    name = queues.name_of(arn) if arn else None
     names = {naming.function(env, each.stage, each.function) for each in queues_of(env, queue.stage) if each.function}
     return name if name in names else None
 
 
-def _newer(letter: sqs.Message, began_ms: float) -> bool:
+def _newer(letter: queues.Message, began_ms: float) -> bool:
     return int(letter["Attributes"]["SentTimestamp"]) > began_ms
 
 
-def _as_it_was(queue: DeadLetterQueue, letter: sqs.Message) -> sqs.Message:
+def _as_it_was(queue: DeadLetterQueue, letter: queues.Message) -> queues.Message:
     """The message as it would have arrived: what EventBridge wrote on it is for the dead-letter queue alone."""
     if queue.function:
         return letter

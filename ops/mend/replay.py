@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.mend.collected import Archive, ArchivedEvent, CollectedEvents, Plan, Window
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.cards import fed_functions
 from ops.reach.errors import Failed
 from ops.reach.target import Target
@@ -165,11 +165,11 @@ def _drain(
 ) -> None:
     """Empty the queue until all replays have ended and nothing has come for a while."""
     client = target.client("sqs")
-    url = sqs.url_of(client, naming.replay_queue(target.env))
+    url = queues.url_of(client, naming.replay_queue(target.env))
     received, quiet_since = 0, time.monotonic()
     over = False
     while True:
-        collected = sqs.receive(client, url, hidden_s=_HIDDEN_SECONDS)
+        collected = queues.receive(client, url, hidden_s=_HIDDEN_SECONDS)
         if not collected:
             if over and time.monotonic() - quiet_since >= settle_s:
                 return
@@ -180,13 +180,13 @@ def _drain(
         quiet_since = time.monotonic()
         names = [_replay_name(message["Body"]) for message in collected]
         if any(name > batch and name not in started for name in names):
-            sqs.release(client, url, collected)
+            queues.release(client, url, collected)
             raise Failed("Another snaprace replay has begun meanwhile; nothing was sent. Run this one again after it.")
         for name, message in zip(names, collected, strict=True):
             if name in started:
                 events.add(wanted, message["Body"])
                 received += 1
-        sqs.delete(client, url, collected)
+        queues.delete(client, url, collected)
         progress(received)
 
 
@@ -237,17 +237,17 @@ def send(
     """
     client = target.client("sqs")
     urls = {
-        function.name: sqs.url_of(client, naming.queue(target.env, wanted.stage, function.name))
+        function.name: queues.url_of(client, naming.queue(target.env, wanted.stage, function.name))
         for function in wanted.functions
     }
-    waiting: dict[str, list[sqs.Message]] = {name: [] for name in urls}
-    pace = sqs.Pace(rate)
+    waiting: dict[str, list[queues.Message]] = {name: [] for name in urls}
+    pace = queues.Pace(rate)
     sent = 0
 
     def flush(name: str) -> None:
         nonlocal sent
         if batch := waiting[name]:
-            sqs.send(client, urls[name], batch)
+            queues.send(client, urls[name], batch)
             sent += len(batch)
             waiting[name] = []
             progress(sent)
@@ -257,7 +257,7 @@ def send(
     for event, body in zip(ordered, events.bodies(ordered), strict=True):
         for name in event.functions:
             waiting[name].append({"Body": body})
-            if len(waiting[name]) == sqs.MOST_AT_ONCE:
+            if len(waiting[name]) == queues.MOST_AT_ONCE:
                 flush(name)
     for name in urls:
         flush(name)

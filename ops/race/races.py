@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from ops.reach.errors import Failed
+from ops.reach.files import read_file
 from ops.reach.target import Target
 from services.races.records import Outcome, RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.errors import InvalidInput
@@ -90,18 +91,6 @@ def import_roster(target: Target, race: RaceRef, body: bytes) -> Imported:
     outcome = _upload(target, race, ROSTER_FILE, body, RosterOutcome)
     held = target.records("races").get(RosterHeld.locate(race))
     return Imported(held.runners if held else 0, outcome.problems or ())
-
-
-def read_file(path: Path) -> bytes:
-    """A file's bytes. Raises Failed with a sentence."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise Failed(f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise Failed(f"{path} is a folder, not a file.") from None
-    except OSError as error:
-        raise Failed(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _upload(target: Target, race: RaceRef, filename: str, body: bytes, kind: type[Outcome]) -> Outcome:

@@ -20,6 +20,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.reach.errors import Failed, explain
+from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
 from shared.contracts.keys import RAW_PHOTOS, RaceRef
 
@@ -79,30 +80,6 @@ def key_of(race: RaceRef, path: Path) -> str:
     return f"{race.prefix}{RAW_PHOTOS}/{path.name}"
 
 
-class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw photo that is there: its ETag, when it came (ISO 8601), its size in bytes."""
-
-    etag: str
-    at: str
-    size: int
-
-
-def uploaded(target: Target, race: RaceRef, beginning: str | None = None) -> dict[str, Uploaded]:
-    """The raw photos that are there, by key; or what is there whose key begins like this."""
-    pages = (
-        target.client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=target.photo_bucket, Prefix=beginning or f"{race.prefix}{RAW_PHOTOS}/")
-    )
-    return {
-        item["Key"]: Uploaded(
-            etag=item["ETag"].strip('"'), at=item["LastModified"].isoformat(timespec="seconds"), size=item["Size"]
-        )
-        for page in pages
-        for item in page.get("Contents", ())
-    }
-
-
 def upload(
     target: Target,
     race: RaceRef,
@@ -112,7 +89,7 @@ def upload(
     progress: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Send what is not there yet; `progress` is called after each file. Ctrl-C stops after those under way."""
-    there = uploaded(target, race)
+    there = raw_photos(target, race)
     metadata = {"photographer": quote(photographer, safe=" ")} if photographer else {}
     client = target.client("s3")  # made before the threads that share it
     sent: list[str] = []

@@ -7,6 +7,11 @@ from services import cards
 from shared.contracts.card import Function, Stage
 
 
+def in_order() -> tuple[Stage, ...]:
+    """The cards of all stages, in the order in which a photo goes through them."""
+    return cards()
+
+
 def stage_names() -> list[str]:
     """All stages, sorted."""
     return sorted(card.name for card in cards())
@@ -33,9 +38,3 @@ def fed_functions(stage: str, only: str | None = None) -> tuple[Function, ...]:
         names = ", ".join(function.name for function in functions)
         raise Failed(f"The stage '{stage}' has no function '{only}' with a queue. It has: {names}.")
     return chosen
-
-
-def takes_photos_in(function: Function) -> bool:
-    """Whether its rules bring it every upload, photos included."""
-    uploads = function.uploads
-    return uploads is not None and uploads.created and not uploads.suffixes

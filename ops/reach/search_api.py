@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from ops.race.races import read_file
 from ops.reach.errors import Failed
+from ops.reach.files import read_file
 from shared.contracts.events import Evidence
 from shared.contracts.keys import RaceRef
 

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ops.mend.dead_letters import queues_of
+from ops.look.dead_letters import queues_of
 from ops.reach.target import Target, choose
 from services.faces.records import IdentifiedPhoto, IndexedPhoto
 from services.ingest.records import Copy, KeyRecord, State, UploadedPhoto

@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target, choose
 from shared.contracts import naming
@@ -29,7 +29,7 @@ META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at
 def everything(monkeypatch: pytest.MonkeyPatch, home: object, *, waits: bool = False) -> Iterator[Target]:
     """The environment dev with all that the commands look at; the mocked queues need no waiting, unless it `waits`."""
     if not waits:
-        monkeypatch.setattr(sqs, "WAIT_SECONDS", 0)
+        monkeypatch.setattr(queues, "WAIT_SECONDS", 0)
     with deployed(monkeypatch, home, _target()) as target:
         _make(target)
         yield target
@@ -43,7 +43,7 @@ def _target() -> Target:
 
 def _make(target: Target) -> None:
     """Queues, archives, the rules that collect a replay, log groups."""
-    queues, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
+    sqs, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
     names = {naming.replay_queue(ENV)}
     for stage in stage_names():
         for function in fed_functions(stage):
@@ -53,7 +53,7 @@ def _make(target: Target) -> None:
             logs.create_log_stream(logGroupName=log_group(stage, function.name), logStreamName="s")
         names.add(naming.rule_dead_letter_queue(ENV, stage))
     for name in names:
-        queues.create_queue(QueueName=name)
+        sqs.create_queue(QueueName=name)
     collector = {"Id": "queue", "Arn": arn_of(naming.replay_queue(ENV))}
     pattern = {"replay-name": [{"prefix": naming.replay_prefix(ENV)}]}
     for archive, bus in ((naming.uploads_archive(ENV), "default"), (naming.events_archive(ENV), naming.bus(ENV))):
@@ -176,7 +176,7 @@ def asked_for_messages(target: Target, then: Callable[[str, int], bool]) -> Iter
 
     def step(request: Any, **_: Any) -> Any:
         asked = json.loads(request.body)
-        come = then(sqs.name_of(asked["QueueUrl"]), asked["WaitTimeSeconds"])
+        come = then(queues.name_of(asked["QueueUrl"]), asked["WaitTimeSeconds"])
         return None if come else AWSResponse(request.url, 200, {}, _Raw(b"{}"))
 
     hooks, event = target.client("sqs").meta.events, "before-send.sqs.ReceiveMessage"

@@ -17,9 +17,9 @@ import pytest
 from moto.sqs import models as sqs_models
 
 from ops.cli.recovery import show_letters, show_redrive
-from ops.mend.dead_letters import Contents, contents, letters, with_reasons
+from ops.look.dead_letters import Contents, contents, letters, with_reasons
 from ops.mend.redrive import Redriven, redrive, waiting
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
@@ -142,7 +142,7 @@ def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.Cap
 def test_letters_beyond_those_that_are_looked_at_are_said_not_to_be_shown(
     target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sqs, "MOST_PEEKED", 10)
+    monkeypatch.setattr(queues, "MOST_PEEKED", 10)
     for number in range(23):
         send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
     found, now = contents(target), datetime.now(UTC)

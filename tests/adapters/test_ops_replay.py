@@ -21,7 +21,7 @@ from ops.cli.main import main
 from ops.mend import replay
 from ops.mend.collected import CollectedEvents, Plan, Window
 from ops.mend.replay_choice import Only, choose
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.cards import fed_functions
 from ops.reach.errors import Failed
 from ops.reach.target import Target
@@ -254,7 +254,7 @@ def collected(target: Target, folder: Path, stage: str = "ocr", **given: Any) ->
 
 def queued(target: Target) -> int:
     client = target.client("sqs")
-    return sqs.depth(client, sqs.url_of(client, naming.replay_queue(ENV)))
+    return queues.depth(client, queues.url_of(client, naming.replay_queue(ENV)))
 
 
 def test_the_archive_is_collected_and_what_an_older_replay_left_thrown_away(target: Target, tmp_path: Path) -> None:
@@ -420,7 +420,7 @@ def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothi
     stage: str, decided: str, functions: tuple[str, ...], only: Only, target: Target, tmp_path: Path
 ) -> None:
     for held in ("RACE", "ROSTER", "PHOTO#p1", "INDEXED#p1", "IDENTITY#p1", "OUTCOME#race.json", "OUTCOME#roster.csv"):
-        put(stage, held)
+        put(stage, held, photo_id="p1")
     put(stage, f"KEY#{KEY}", key=KEY, sequencer="01", state="ingested", photo_id="p1", at=at(1))
     plan = planned(stage)
     found = kept(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
@@ -447,9 +447,9 @@ def test_each_function_gets_what_it_hears_and_what_people_decided_first(target: 
 
 def test_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, slept = [0.0], []
-    monkeypatch.setattr(sqs.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(sqs.time, "sleep", slept.append)
-    pace = sqs.Pace(rate=5)
+    monkeypatch.setattr(queues.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(queues.time, "sleep", slept.append)
+    pace = queues.Pace(rate=5)
     pace.after(10)
     clock[0] = 3.0
     pace.after(10)
@@ -460,6 +460,6 @@ def test_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_large_events_are_sent_in_several_requests(target: Target) -> None:
     client = target.client("sqs")
-    url = sqs.url_of(client, naming.queue(ENV, "ocr", "read"))
-    sqs.send(client, url, [{"Body": "x" * 100_000} for _ in range(5)])
+    url = queues.url_of(client, naming.queue(ENV, "ocr", "read"))
+    queues.send(client, url, [{"Body": "x" * 100_000} for _ in range(5)])
     assert len(bodies(target, naming.queue(ENV, "ocr", "read"))) == 5

@@ -6,21 +6,26 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
+import ops.reach.cards
 from ops.look.backlog import backlog
 from ops.look.status import as_json, status
+from ops.look.steps import all_steps
 from ops.reach.target import Target
+from services import cards
 from services.faces.records import IdentifiedPhoto, IndexedPhoto, NewPhoto
 from services.ingest.records import KeyRecord
 from services.ocr.records import ReadPhoto
 from services.search.records import ExplainedRunner, GalleryPhoto
 from shared.contracts import naming
-from shared.contracts.events import BibsRead, Evidence, ImageRef, Meta, caused
-from tests.adapters.deployed import ENV, RACE, deployed, keep
+from shared.contracts.card import Function, Queue, Stage, Step
+from shared.contracts.events import BibsRead, Evidence, ImageRef, Meta, PhotoMatched, caused
+from shared.contracts.records import PhotoProgress
+from tests.adapters.deployed import ENV, RACE, create_table, deployed, keep
 
 PREFIX = f"{RACE.prefix}raw_photos/"
 PICTURE = ImageRef(bucket="derived", key="preview.jpg", width=1200, height=800)
@@ -118,6 +123,60 @@ def test_what_is_not_done_says_which_step_it_waits_for(target: Target) -> None:
         "told.jpg": ("gallery",),
         "done.jpg": (),
     }
+
+
+class Tallied(PhotoProgress, frozen=True, kw_only=True):
+    """A photo that was counted."""
+
+    SORT_KEY: ClassVar[str] = "TALLIED#{photo_id}"
+
+
+TALLY = Stage(
+    name="tally",
+    purpose="Counts.",
+    functions=(
+        Function(
+            name="count",
+            purpose="Counts.",
+            fed_by=Queue(hears=(PhotoMatched,)),
+            keeps=(Tallied,),
+            step=Step(name="tally", waits="not counted yet", progress=Tallied),
+        ),
+    ),
+)
+
+
+def test_a_new_stages_step_queue_and_dead_letters_are_known_by_its_card(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ops.reach.cards, "cards", lambda: (*cards(), TALLY))
+    create_table("tally")
+    queue, dlq = naming.queue(ENV, "tally", "count"), naming.dead_letter_queue(ENV, "tally", "count")
+    for name in (queue, dlq):
+        target.client("sqs").create_queue(QueueName=name)
+    for photo in ("unmatched", "uncounted", "counted"):
+        uploaded(target, f"{photo}.jpg", state="ingested", photo_id=photo)
+        complete = photo != "unmatched"
+        keep(IdentifiedPhoto(photo_id=photo, bibs_revision=1, faces_revision=1, complete=complete))
+    target.records("tally").put(RACE, Tallied(photo_id="counted"))
+    send(target, queue, "one")
+    send(target, dlq, "dead")
+    found = status(target, RACE)
+    assert {upload.filename: upload.waits_for for upload in found.uploads} == {
+        "unmatched.jpg": ("identity",),
+        "uncounted.jpg": ("gallery", "tally"),
+        "counted.jpg": ("gallery",),
+    }
+    assert "not counted yet (tally)" in {upload.filename: upload.why for upload in found.uploads}["uncounted.jpg"]
+    assert {letters.queue for letters in found.dead_letters} == {dlq}
+    assert backlog(target) == 1
+
+
+def test_every_step_has_a_name_of_its_own_and_a_record_that_its_function_keeps() -> None:
+    steps = all_steps()
+    assert len({place.step.name for place in steps}) == len(steps)
+    for place in steps:
+        assert place.step.progress.SORT_KEY in {kind.SORT_KEY for kind in place.function.keeps}, place.step.name
 
 
 def test_what_is_stuck_is_grouped_by_reason_with_the_oldest_first(target: Target) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from ops.cli.show import show_upload
+from ops.cli.photographer import send
 from ops.race.upload import photos_in, upload
 from ops.reach.errors import Failed
 from ops.reach.target import Target
@@ -116,7 +116,7 @@ def test_an_interrupted_upload_is_resumed_by_the_same_command(
     assert 5 <= up < 60, "it stopped with what was under way"
 
     sent = count_uploads(target)
-    assert show_upload(target, RACE, files, None) == 0
+    assert send(target, RACE, files, None) == 0
     assert len(sent.keys) == 60 - up
     assert set(there(target).values()) == {str(number).encode() for number in range(60)}
     assert f"{up} already there" in capsys.readouterr().err
@@ -126,7 +126,7 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_goes_up(
     target: Target, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "broken link.jpg").symlink_to(folder / "gone.jpg")
-    assert show_upload(target, RACE, photos_in(folder), None) == 1
+    assert send(target, RACE, photos_in(folder), None) == 1
     said = capsys.readouterr().err
     assert "not uploaded: broken link.jpg: No such file or directory" in said
     assert len(there(target)) == len(NAMES)

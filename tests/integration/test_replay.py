@@ -26,13 +26,13 @@ from local.aws import deployment
 from ops.cli.recovery import show_replay
 from ops.look.backlog import backlog, dead_letters
 from ops.look.changes import changes, view
+from ops.look.dead_letters import Letter, letters, with_reasons
 from ops.mend import replay
 from ops.mend.collected import ArchivedEvent, CollectedEvents
-from ops.mend.dead_letters import Letter, letters, with_reasons
 from ops.mend.redrive import redrive, waiting
 from ops.mend.replay_choice import Only, choose
 from ops.race.races import create_race, import_roster
-from ops.reach import sqs
+from ops.reach import queues
 from ops.reach.cards import stage_names
 from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
@@ -252,11 +252,11 @@ def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_ow
     with pytest.raises(Interrupted):
         replay.collect(world.target, planned, collections[0], progress=interrupt)
     sqs_client = world.target.client("sqs")
-    url = sqs.url_of(sqs_client, naming.replay_queue("dev"))
-    until(lambda: sqs.depth(sqs_client, url))
+    url = queues.url_of(sqs_client, naming.replay_queue("dev"))
+    until(lambda: queues.depth(sqs_client, url))
     received: list[int] = []
     replay.collect(world.target, planned, collections[1], progress=received.append)
-    assert sqs.depth(sqs_client, url) == 0
+    assert queues.depth(sqs_client, url) == 0
     archive = world.archived()[naming.events_archive("dev")]
     assert max(received) == archive, "each once"
 
@@ -264,12 +264,12 @@ def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_ow
 def test_the_older_of_two_replays_gives_way(world: World, tmp_path: Path) -> None:
     planned = replay.plan(world.target, "search", now=datetime.now(UTC))
     client = world.target.client("sqs")
-    url = sqs.url_of(client, naming.replay_queue("dev"))
+    url = queues.url_of(client, naming.replay_queue("dev"))
     newer = f'{{"replay-name": "{naming.replay_prefix("dev")}9999"}}'
     client.send_message(QueueUrl=url, MessageBody=newer)
     with pytest.raises(Failed, match="Another snaprace replay has begun"):
         replay.collect(world.target, planned, CollectedEvents(tmp_path / "older.jsonl"))
-    (left,) = [message["Body"] for message in sqs.peek(client, url) if "9999" in message["Body"]]
+    (left,) = [message["Body"] for message in queues.peek(client, url) if "9999" in message["Body"]]
     assert left == newer, "what is another's stays"
     client.purge_queue(QueueUrl=url)
 
@@ -296,7 +296,7 @@ def test_the_command_counts_sends_waits_and_says_what_changed(world: World, caps
 
 def test_a_dead_letter_is_explained_by_its_functions_log_and_goes_back(world: World) -> None:
     client = world.target.client("sqs")
-    url = sqs.url_of(client, naming.queue("dev", "search", "gallery"))
+    url = queues.url_of(client, naming.queue("dev", "search", "gallery"))
     patience = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
     client.send_message(QueueUrl=url, MessageBody="nonsense")
@@ -333,7 +333,7 @@ def test_the_embedded_replay_reaches_the_chosen_rule_alone_and_uploads_are_archi
         Destination={"Arn": archive["EventSourceArn"], "FilterArns": [arns["chosen"]]},
     )
     until(lambda: events.describe_replay(ReplayName="by-hand")["State"] == "COMPLETED")
-    depths = {name: sqs.depth(client, sqs.url_of(client, name)) for name in arns}
+    depths = {name: queues.depth(client, queues.url_of(client, name)) for name in arns}
     assert depths == {"chosen": archive["EventCount"], "another": 0}
     assert archive["EventCount"] >= 8, "race.json, roster.csv, five photos, a deletion"
     assert backlog(world.target) == 0, "nor the rules of the stages"

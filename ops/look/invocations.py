@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ops.reach import sqs
-from ops.reach.console import counted
+from ops.reach import queues
+from ops.reach.words import counted
 
 _WHY = {
     "RetryAttemptsExhausted": "the function failed on them as often as it may",
@@ -69,7 +69,7 @@ def _of_a_batch(batch: _Batch, condition: str, why: str) -> GivenUp:
         reason=condition,
         error=why,
         range=StreamRange(
-            stream=sqs.name_of(batch.stream_arn),
+            stream=queues.name_of(batch.stream_arn),
             shard=batch.shard_id,
             first=batch.start_sequence_number,
             last=batch.end_sequence_number,

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from ops.look import invocations
 from ops.look.about import about_of
-from ops.mend import invocations
-from ops.mend.invocations import StreamRange
-from ops.reach import logs, sqs
+from ops.look.invocations import StreamRange
+from ops.reach import logs, queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target
 from shared.contracts import naming
@@ -110,11 +110,11 @@ def letters(target: Target, stage: str | None = None) -> list[Letter]:
     return _letters_of(target, queues_of(target.env, stage))[0]
 
 
-def _letters_of(target: Target, queues: Iterable[DeadLetterQueue]) -> tuple[list[Letter], dict[str, int]]:
+def _letters_of(target: Target, places: Iterable[DeadLetterQueue]) -> tuple[list[Letter], dict[str, int]]:
     """The letters, and how many more a queue has, where it has more."""
     found: list[Letter] = []
     not_shown = {}
-    for queue in queues:
+    for queue in places:
         theirs, depth = look_into(target, queue)
         if depth > len(theirs):
             not_shown[queue.name] = depth - len(theirs)
@@ -125,12 +125,12 @@ def _letters_of(target: Target, queues: Iterable[DeadLetterQueue]) -> tuple[list
 def look_into(target: Target, queue: DeadLetterQueue) -> tuple[list[Letter], int]:
     """The dead letters of one queue, at most 1,000, and how many there are in all, about."""
     client = target.client("sqs")
-    url = sqs.url_of(client, queue.name)
-    depth = sqs.depth(client, url)
-    return [_letter_of(queue, message) for message in sqs.peek(client, url)] if depth else [], depth
+    url = queues.url_of(client, queue.name)
+    depth = queues.depth(client, url)
+    return [_letter_of(queue, message) for message in queues.peek(client, url)] if depth else [], depth
 
 
-def _letter_of(queue: DeadLetterQueue, message: sqs.Message) -> Letter:
+def _letter_of(queue: DeadLetterQueue, message: queues.Message) -> Letter:
     """A message of the queue. EventBridge's and Lambda's say their reason themselves."""
     about = about_of(message["Body"])
     attributes = message["Attributes"]
@@ -153,7 +153,7 @@ def _letter_of(queue: DeadLetterQueue, message: sqs.Message) -> Letter:
             return _undelivered(letter, message)
 
 
-def _given_up(letter: Letter, message: sqs.Message) -> Letter:
+def _given_up(letter: Letter, message: queues.Message) -> Letter:
     told = invocations.read(message["Body"])
     if told is None:
         return letter
@@ -167,14 +167,14 @@ def _given_up(letter: Letter, message: sqs.Message) -> Letter:
     )
 
 
-def _undelivered(letter: Letter, message: sqs.Message) -> Letter:
+def _undelivered(letter: Letter, message: queues.Message) -> Letter:
     said = {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
     goal = said.get("TARGET_ARN")
     error = said.get("ERROR_MESSAGE") or "EventBridge could not deliver it"
     return msgspec.structs.replace(
         letter,
         reason=said.get("ERROR_CODE") or NOT_LOGGED,
-        error=f"{error.rstrip('.')}, to {sqs.name_of(goal)}" if goal else error,
+        error=f"{error.rstrip('.')}, to {queues.name_of(goal)}" if goal else error,
         target=goal,
     )
 

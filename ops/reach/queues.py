@@ -1,4 +1,4 @@
-"""SQS as the operator's commands use it: look into a queue, and move messages without losing one.
+"""Queues as the operator's commands use them: look into one, and move messages without losing one.
 
 Every request for messages waits for them. One that does not asks only a part of SQS's machines, and where a queue has
 few messages often finds none: nothing received means an empty queue only after a wait.

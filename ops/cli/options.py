@@ -1,0 +1,61 @@
+"""Options that several commands have, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ops.reach.target import Target
+    from shared.contracts.keys import RaceRef
+
+
+def target() -> Target:
+    """The SnapRace that --target and --env name. Raises Failed."""
+    from ops.reach.target import choose
+
+    choice, environment = click.get_current_context().find_root().obj
+    return choose(choice, environment)
+
+
+def race(required: bool = False) -> Callable[[Any], Any]:
+    """--organizer and --event; left out, they mean the only race there is."""
+
+    def add(command: Any) -> Any:
+        hint = "" if required else " (default: the only race there is)"
+        event = click.option("--event", metavar="E", required=required, help=f"The race's event_id{hint}.")
+        organizer = click.option("--organizer", metavar="O", required=required, help=f"Whose race it is{hint}.")
+        return organizer(event(command))
+
+    return add
+
+
+def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
+    """The race that --organizer and --event mean. Raises Failed."""
+    from ops.race.races import the_race
+
+    return the_race(target, organizer, event)
+
+
+def race_of(photo: str, organizer: str | None, event: str | None) -> tuple[Target, RaceRef]:
+    """Where a photo is: the race that its key names, or the one the options name. Raises Failed."""
+    from ops.look.about import race_of
+
+    chosen, named = target(), race_of(photo)
+    return chosen, the_race(chosen, *(named or (organizer, event)))
+
+
+json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs.")
+
+
+def given_besides(expected: set[str]) -> list[str]:
+    """The options of this command that were given on the command line, other than the expected ones."""
+    ctx = click.get_current_context()
+    given = click.core.ParameterSource.COMMANDLINE
+    return [
+        option.opts[0]
+        for option in ctx.command.params
+        if option.name and option.name not in expected and ctx.get_parameter_source(option.name) is given
+    ]

@@ -1,0 +1,171 @@
+"""The organizer's commands: a race, its runners, and her word about who is in a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ops.cli import options
+
+if TYPE_CHECKING:
+    from shared.contracts.events import BibCorrected, MatchCut
+
+
+@click.group(short_help="Create a race, or change its settings.")
+def race() -> None:
+    """A race and its settings."""
+
+
+@race.command("create", short_help="Create a race, or change its settings.")
+@options.race(required=True)
+@click.option("--name", help="What runners see.")
+@click.option("--date", metavar="YYYY-MM-DD", help="The day of the race.")
+@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="For example Asia/Seoul.")
+@click.option("--faces/--no-faces", default=False, help="Recognise faces, and let runners search by selfie.")
+@click.option("--originals/--no-originals", default=False, help="Let runners download full-size pictures.")
+@click.option("--prefix", "prefixes", multiple=True, metavar="LETTERS", help='Letters before the number; "" for none.')
+@click.option("--min-digits", type=int, default=1, show_default=True, help="Fewest digits of a bib.")
+@click.option("--max-digits", type=int, default=5, show_default=True, help="Most digits of a bib.")
+@click.option("--lowest", type=int, metavar="N", help="The lowest number of a bib.")
+@click.option("--highest", type=int, metavar="N", help="The highest number of a bib.")
+@click.option("--exclude", multiple=True, metavar="WORD", help="A word that is never a bib here, such as the year.")
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="A race.json, instead of options."
+)
+def race_create(
+    organizer: str, event: str, file: Path | None, name: str | None, date: str | None, **given: Any
+) -> None:
+    """Create a race, or change the settings of one: its photos are then looked at again.
+
+    \b
+    snaprace race create --organizer hanriver --event seoul-2026 --name "Seoul Marathon" \\
+        --date 2026-10-25 --timezone Asia/Seoul --faces
+    """
+    from ops.cli.screen import console
+    from ops.race.races import create_race, race_ref
+    from ops.reach.files import read_file
+
+    ref = race_ref(organizer, event)
+    if file is None and not (name and date):
+        raise click.UsageError("Give --name and --date, or --file with a race.json.")
+    if file is not None and (extra := options.given_besides({"organizer", "event", "file"})):
+        raise click.UsageError(f"--file brings all settings; leave out {', '.join(extra)}.")
+    body = read_file(file) if file else _race_json(name or "", date or "", given)
+    settings = create_race(options.target(), ref, body)
+    faces = "on" if settings.faces else "off"
+    console.print(f"Race [bold]{ref}[/] ({settings.name}, {settings.date}) is set up, faces are {faces}.")
+
+
+def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
+    import msgspec
+
+    from shared.contracts.bibs import BibRules
+    from shared.contracts.race import RaceSettings
+
+    rules = BibRules(
+        prefixes=given["prefixes"] or ("",),
+        min_digits=given["min_digits"],
+        max_digits=given["max_digits"],
+        lowest=given["lowest"],
+        highest=given["highest"],
+        excluded=given["exclude"],
+    )
+    settings = RaceSettings(
+        name=name,
+        date=date,
+        timezone=given["timezone"],
+        bib_rules=rules,
+        faces=given["faces"],
+        originals=given["originals"],
+    )
+    return msgspec.json.encode(settings)
+
+
+@click.group(short_help="Import a race's runners.")
+def roster() -> None:
+    """A race's runners."""
+
+
+@roster.command("import", short_help="Import a race's runners from a CSV.")
+@click.argument("file", type=click.Path(path_type=Path))
+@options.race()
+@click.option("--skip-bad-rows", is_flag=True, help="Import the good rows although some are bad.")
+def roster_import(file: Path, organizer: str | None, event: str | None, skip_bad_rows: bool) -> None:
+    """Import a race's runners: a CSV whose first line names a column bib, and usually name.
+
+    Bad rows are shown with their line, and nothing is imported, unless --skip-bad-rows says so.
+
+    \b
+    snaprace roster import roster.csv --organizer hanriver --event seoul-2026
+    """
+    from ops.cli.screen import console
+    from ops.race.races import import_roster, read_roster
+    from ops.reach.errors import Failed
+    from ops.reach.words import counted
+
+    body, checked = read_roster(file)
+    for problem in checked.problems:
+        console.print(f"line {problem.line}: {problem.message}", markup=False)
+    if checked.problems and not skip_bad_rows:
+        raise Failed(
+            f"{counted(len(checked.problems), 'bad row')}; nothing was imported. "
+            "Mend the file, or leave bad rows out with --skip-bad-rows."
+        )
+    target = options.target()
+    imported = import_roster(target, options.the_race(target, organizer, event), body)
+    left_out = f", {counted(len(checked.problems), 'row')} left out" if checked.problems else ""
+    console.print(f"{counted(imported.runners, 'runner')} imported{left_out}.")
+
+
+@click.command("correct", short_help="Say who is in a photo, or that two faces are not one person.")
+@click.argument("photo", metavar="PHOTO")
+@options.race()
+@click.option("--bib", metavar="B", help="The runner that this is about.")
+@click.option("--not-here", is_flag=True, help="She is not in this photo.")
+@click.option("--cut", "other", metavar="OTHER_PHOTO", help="A face here and one there are different people.")
+@click.option("--face", type=int, metavar="N", help="Which face, counted from the left, where there are several.")
+@click.option("--other-face", type=int, metavar="M", help="Which face in the other photo.")
+@click.option("--undo", is_flag=True, help="Take a --cut back.")
+def correct_photo(
+    photo: str,
+    organizer: str | None,
+    event: str | None,
+    bib: str | None,
+    not_here: bool,
+    other: str | None,
+    face: int | None,
+    other_face: int | None,
+    undo: bool,
+) -> None:
+    """Correct who is in a photo. Your word outranks what was read and seen, and stays when photos are looked at again.
+
+    PHOTO is a file name, an upload's key or a photo id; snaprace explain PHOTO lists its faces from left to right.
+
+    \b
+    snaprace correct IMG_2300.jpg --bib 1042 --face 2
+    snaprace correct IMG_2300.jpg --bib 77 --not-here
+    snaprace correct IMG_2300.jpg --face 1 --cut IMG_2314.jpg --other-face 3
+    """
+    from ops.cli.screen import console
+    from ops.look.photo import photo_report
+    from ops.race.correct import bib_correction, match_cut, say
+
+    if (bib is None) == (other is None):
+        raise click.UsageError("Give either --bib or --cut.")
+    if bib and (extra := options.given_besides({"photo", "organizer", "event", "bib", "not_here", "face"})):
+        raise click.UsageError(f"{', '.join(extra)} goes with --cut.")
+    if not_here and (other or face):
+        raise click.UsageError("--not-here goes with --bib alone: she has no face here.")
+    target, race = options.race_of(photo, organizer, event)
+    found = photo_report(target, race, photo)
+    word: BibCorrected | MatchCut
+    if bib is not None:
+        word = bib_correction(target, found, bib, here=not not_here, face=face)
+    else:
+        word = match_cut(found, photo_report(target, race, other or ""), face=face, other_face=other_face, undo=undo)
+    console.print(say(target, found, word), markup=False)
+
+
+COMMANDS = (race, roster, correct_photo)

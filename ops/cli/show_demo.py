@@ -1,0 +1,118 @@
+"""What the demo shows: how it gets on, its report, and where its page is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from rich.progress import TaskID
+from rich.table import Table
+
+from ops.cli.screen import console, progress_bars
+from ops.demo.material import Material
+from ops.demo.run import RACE, Demo, Observer, Report
+from ops.demo.score import Score
+from ops.look.status import RaceStatus
+
+_REASONS_SHOWN = 20
+_EXAMPLES = 3
+
+
+class DemoScreen(Observer):
+    """Shows how the demo gets on."""
+
+    def __init__(self) -> None:
+        self._bars = progress_bars()
+        self._up = self._bars.add_task("Uploading", visible=False, total=None, start=False)
+        self._done = self._bars.add_task("Reading bibs and faces", visible=False, total=None, start=False)
+
+    def __enter__(self) -> DemoScreen:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the bars as they are; a second call does nothing."""
+        self._bars.stop()
+
+    def step(self, text: str) -> None:
+        """Say what begins."""
+        self._bars.console.print(f"{text}…")
+
+    def uploading(self, done: int, total: int) -> None:
+        """Move the first bar."""
+        self._show(self._up, done, total)
+
+    def processing(self, now: RaceStatus) -> None:
+        """Move the second bar."""
+        counts = now.counts
+        done = counts["searchable"] + counts["rejected"] + counts["dead-lettered"]
+        self._show(self._done, done, len(now.uploads))
+
+    def _show(self, bar: TaskID, done: int, total: int) -> None:
+        self._bars.start_task(bar)  # counts the time from the first call
+        self._bars.update(bar, visible=True, completed=done, total=total)
+
+
+def show_left_out(roster: Path | None, material: Material) -> None:
+    """The rows of one's own roster that cannot be used."""
+    for problem in material.roster.problems if material.roster else ():
+        console.print(f"left out: {roster} line {problem.line}: {problem.message}", markup=False)
+
+
+def show_report(report: Report, material: Material) -> None:
+    """The demo's summary for a person, against the truth where there is one."""
+    table = Table(title="The race", title_justify="left", show_header=False, min_width=64)
+    table.add_column(style="bold", justify="right")
+    table.add_column()
+    copies = f", of which {report.duplicates} are copies of others" if report.duplicates else ""
+    table.add_row(str(report.photos), "photos uploaded")
+    table.add_row(str(report.searchable), f"searchable{copies}")
+    table.add_row(str(len(report.rejected)), "rejected, each with its reason")
+    table.add_row(str(report.dead_lettered), "dead-lettered")
+    table.add_row(str(report.lost), "lost")
+    if report.bibs and report.people:
+        table.add_section()
+        table.add_row(f"{report.bibs.f1:.3f}", f"bibs read, f1 ({_parts(report.bibs)})")
+        table.add_row(f"{report.people.f1:.3f}", f"runners found, hidden bibs included, f1 ({_parts(report.people)})")
+    table.add_section()
+    table.add_row(
+        f"{report.seconds:.0f} s",
+        f"from the first upload to the last result; vision worked {report.vision_seconds:.0f} s of it",
+    )
+    table.add_row(f"{report.settling_seconds:.0f} s", "more, until the race was quiet and all faces were compared")
+    table.add_section()
+    table.add_row(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")
+    for call, number in report.calls_per_photo.items():
+        table.add_row(f"{number:.2f}", call)
+    console.print(table)
+    console.print(f"state_hash {report.state_hash}")
+    for each in report.rejected[:_REASONS_SHOWN]:
+        name = str(each["key"]).rsplit("/", 1)[-1]
+        expected = material.truth.bad.get(name) if material.truth else each["reason"]
+        mark = "" if expected == each["reason"] else f" (should have been: {expected})"
+        console.print(f"  rejected {name}: {each['message']}{mark}", markup=False)
+
+
+def _parts(score: Score) -> str:
+    return f"precision {score.precision:.3f}, recall {score.recall:.3f}"
+
+
+def show_page(demo: Demo) -> None:
+    """Where the race can be looked at, and what to search for there."""
+    page = f"{demo.runtime.front_door}/?organizer={RACE.organizer_id}&event={RACE.event_id}"
+    console.print(f"\nThe page is at [bold]{page}[/]")
+    if demo.material.roster:
+        bibs = ", ".join(runner.printed for runner in demo.material.roster.runners[:_EXAMPLES])
+        console.print(f"Search for a bib ({bibs}, …)", end="")
+    if demo.material.selfies:
+        console.print(f" or with a selfie from {_short(demo.material.selfies)}", end="")
+    console.print("\nCtrl-C ends it.")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,32 @@
+"""The raw photos of a race, as they lie in the photo bucket."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ops.reach.target import Target
+from shared.contracts.keys import RAW_PHOTOS, RaceRef
+
+
+class RawPhoto(msgspec.Struct, frozen=True, kw_only=True):
+    """A raw photo in the bucket: its ETag, when it came (ISO 8601), its size in bytes."""
+
+    etag: str
+    at: str
+    size: int
+
+
+def raw_photos(target: Target, race: RaceRef, beginning: str | None = None) -> dict[str, RawPhoto]:
+    """The raw photos that are there, by key; or what is there whose key begins like this."""
+    pages = (
+        target.client("s3")
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=target.photo_bucket, Prefix=beginning or f"{race.prefix}{RAW_PHOTOS}/")
+    )
+    return {
+        item["Key"]: RawPhoto(
+            etag=item["ETag"].strip('"'), at=item["LastModified"].isoformat(timespec="seconds"), size=item["Size"]
+        )
+        for page in pages
+        for item in page.get("Contents", ())
+    }
