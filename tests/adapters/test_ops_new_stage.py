@@ -29,7 +29,7 @@ from ops.reach.target import Target
 from services import cards
 from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
-from shared.contracts.events import DomainEvent, PhotoMatched
+from shared.contracts.events import DomainEvent, PhotoMatched, RaceConfigured
 from shared.contracts.messages import ObjectCreated
 from shared.contracts.records import Origins, Record
 from shared.kit.records import Records
@@ -47,11 +47,25 @@ class Counted(Record, frozen=True, kw_only=True):
     photo_id: str
 
 
+class Opened(Record, frozen=True, kw_only=True):
+    """The race."""
+
+    SORT_KEY: ClassVar[str] = "RACE"
+    FROM: ClassVar[Origins] = {RaceConfigured: ("revision",)}
+
+    revision: str
+
+
 TALLY = Stage(
     name="tally",
     purpose="Counts.",
     functions=(
-        Function(name="count", purpose="Counts.", fed_by=Queue(hears=(PhotoMatched,)), keeps=(Counted,)),
+        Function(
+            name="count",
+            purpose="Counts.",
+            fed_by=Queue(hears=(PhotoMatched, RaceConfigured)),
+            keeps=(Counted, Opened),
+        ),
         Function(name="digest", purpose="Sums up.", fed_by=Stream(hears=(PhotoMatched,))),
         Function(name="sweep", purpose="Tidies.", fed_by=Schedule(minutes=5)),
     ),
