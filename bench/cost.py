@@ -21,8 +21,8 @@ from local import runtime
 from local.runtime import Ports
 from ops.cost.bill import as_dict, bill, used
 from ops.cost.prices import prices_in
-from ops.look.backlog import backlog
-from ops.look.status import status, unmatched
+from ops.look.quiet import until_quiet
+from ops.look.status import status
 from ops.race.races import create_race, import_roster
 from ops.race.upload import upload
 from ops.reach.target import Target, of_runtime
@@ -37,7 +37,6 @@ RACE = RaceRef("bench", "cost")
 _SETTINGS = b'{"name": "Bench", "date": "2026-10-25", "timezone": "Asia/Seoul", "faces": true}'
 _POLL_SECONDS = 5.0
 _SECONDS_A_PHOTO = 3.0  # then something is stuck
-_QUIET_LOOKS = 3  # between two queues a message is in neither
 
 
 def run(sizes: Sequence[int]) -> dict[str, Any]:
@@ -85,15 +84,16 @@ def take_through(target: Target, race: Race, files: Sequence[Path], check: Calla
     outcome = upload(target, RACE, files)
     if outcome.failed:
         raise CannotMeasure(f"{len(outcome.failed):,} photos could not be uploaded: {outcome.failed[0]}.")
-    deadline = time.monotonic() + max(300.0, _SECONDS_A_PHOTO * len(files))
-    quiet = 0
-    while quiet < _QUIET_LOOKS:
+    patience_s = max(300.0, _SECONDS_A_PHOTO * len(files))
+    left = 0
+
+    def looked(waiting: int) -> None:
+        nonlocal left
+        left = waiting
         check()
-        left = backlog(target) + unmatched(target, RACE)
-        quiet = 0 if left else quiet + 1
-        if time.monotonic() > deadline:
-            raise CannotMeasure(f"After {_SECONDS_A_PHOTO * len(files):,.0f} s {left:,} messages are still waiting.")
-        time.sleep(_POLL_SECONDS)
+
+    if not until_quiet(target, [RACE], patience_s=patience_s, poll_s=_POLL_SECONDS, progress=looked):
+        raise CannotMeasure(f"After {patience_s:,.0f} s {left:,} messages are still waiting.")
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ops.reach import logs
-from ops.reach.cards import card_of, stage_names, takes_photos_in
+from ops.reach.cards import card_of, stage_names
 from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.metrics import FAILED, HANDLED
@@ -65,7 +65,7 @@ def calls_per_photo(functions: Sequence[FunctionUsage], photos: int) -> dict[str
         f"{stage}-{function.name}"
         for stage in stage_names()
         for function in card_of(stage).functions
-        if takes_photos_in(function)
+        if function.uploads and not function.uploads.suffixes
     }
     fetched = sum(usage.calls["s3.GetObject"] for usage in functions if usage.function in fetching)
     counted = {

@@ -19,14 +19,17 @@ def until_quiet(
     *,
     polls: int = 3,
     patience_s: float,
+    poll_s: float | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> bool:
     """Wait until nothing is left in `polls` polls in a row: between two queues a message is in neither.
 
+    A poll is made each second locally, every five on AWS, or every `poll_s`: the larger a race, the more a poll reads.
     `progress` is given what is left at each poll, messages and photos together; it may raise to end the wait. False
     when that is not so after `patience_s` seconds: in a race that is on, there always is work.
     """
     deadline = time.monotonic() + patience_s
+    pause_s = poll_s or (_LOCAL_POLL_S if target.local else _AWS_POLL_S)
     quiet = 0
     while True:
         left = backlog(target) + sum(unmatched(target, race) for race in races)
@@ -36,4 +39,4 @@ def until_quiet(
             return True
         if time.monotonic() > deadline:
             return False
-        time.sleep(_LOCAL_POLL_S if target.local else _AWS_POLL_S)
+        time.sleep(pause_s)

@@ -15,7 +15,6 @@ from ops.look.status import UploadState, status
 from ops.mend.collected import ArchivedEvent, CollectedEvents, Plan
 from ops.mend.dead_letters import look_into, queues_of
 from ops.reach import sqs
-from ops.reach.cards import takes_photos_in
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
@@ -23,8 +22,7 @@ from shared.contracts.card import Function
 from shared.contracts.events import Envelope
 from shared.contracts.keys import RaceRef
 from shared.contracts.messages import Message
-from shared.contracts.records import At
-from shared.kit.records import Records
+from shared.contracts.records import At, Record
 
 Only = Literal["failed", "missing", "all"]
 
@@ -61,7 +59,7 @@ def _failed(target: Target, plan: Plan, events: Sequence[ArchivedEvent]) -> dict
     stuck = list(_stuck(target, {event.about.race for event in events if event.about.race}))
     failed: dict[str, Collection[int]] = {}
     for function in plan.functions:
-        waiting = [upload for upload in stuck if _waits_for(function, upload)]
+        waiting = [upload for upload in stuck if function.step and function.step.name in upload.waits_for]
         subjects = _dead(target, plan.stage, function.name)
         subjects |= {name for upload in waiting for name in (upload.key, upload.photo_id) if name}
         failed[function.name] = {number for number, event in enumerate(events) if event.about.subjects & subjects}
@@ -94,13 +92,6 @@ def _stuck(target: Target, races: Iterable[RaceRef]) -> Iterator[UploadState]:
                 yield upload
 
 
-def _waits_for(function: Function, upload: UploadState) -> bool:
-    """Whether the function still has its part to do for an upload: its step, or first of all to take it in."""
-    if function.step:
-        return function.step.name in upload.waits_for
-    return takes_photos_in(function) and upload.photo_id is None and upload.state != "waiting"
-
-
 # --- what is missing ----------------------------------------------------------------------------------
 
 
@@ -109,7 +100,7 @@ def _missing(target: Target, stage: str, function: Function, collected: Collecte
 
     Decisions are none of them: they are sent whatever the table holds.
     """
-    records = Records(target.table(stage))
+    records = target.records(stage)
     heard = [
         (number, event)
         for number, event in enumerate(collected.events)
@@ -129,8 +120,15 @@ def _missing(target: Target, stage: str, function: Function, collected: Collecte
 
 
 def _records_of(function: Function, race: RaceRef | None, message: Message) -> Iterator[At[Any]]:
-    """The records in which a function keeps what it makes of an event or upload; none where it keeps nothing of it."""
+    """Where a function keeps what it makes of an event or upload, as far as that alone leads there.
+
+    Where it has a step, that is the record of its progress: others may come and go on the way. It is nowhere where the
+    function keeps nothing of the event.
+    """
     said = message.data if isinstance(message, Envelope) else message
-    for kind in function.keeps:
-        if race and type(said) in kind.FROM:
+    kinds: list[type[Record]] = [kind for kind in function.keeps if type(said) in kind.FROM]
+    if kinds and function.step:
+        kinds = [function.step.progress]
+    for kind in kinds:
+        if race and kind.is_named_by(said):
             yield kind.of(race, said)

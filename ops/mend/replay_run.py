@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.look.backlog import backlog, dead_letters
+from ops.look.backlog import dead_letters
 from ops.look.changes import Changes, changes, view
-from ops.look.status import unmatched
+from ops.look.quiet import until_quiet
 from ops.mend.collected import ArchivedEvent, CollectedEvents, Plan
 from ops.mend.progress import Bar
 from ops.mend.replay import collect, deliveries, send
@@ -18,7 +17,6 @@ from ops.mend.replay_choice import Only, choose
 from ops.reach.target import Target
 from shared.contracts.keys import RaceRef
 
-_QUIET_POLLS = 3  # between two queues a message is in neither
 _PATIENCE_SECONDS = 600  # in a race that is on, there always is work
 
 
@@ -111,15 +109,12 @@ def _given_up(target: Target) -> int:
 
 def _wait_until_quiet(target: Target, races: Collection[RaceRef], bar: Bar) -> bool:
     """Wait until no stage has work: what is sent to one is heard by others in turn. False where it does not come."""
-    quiet, most = 0, 0
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    most = 0
     with bar("Waiting for the stages", None) as advance:
-        while quiet < _QUIET_POLLS:
-            if time.monotonic() > deadline:
-                return False
-            left = backlog(target) + sum(unmatched(target, race) for race in races)
+
+        def progress(left: int) -> None:
+            nonlocal most
             most = max(most, left)
             advance(most - left, most)
-            quiet = 0 if left else quiet + 1
-            time.sleep(1 if target.local else 5)
-    return True
+
+        return until_quiet(target, races, patience_s=_PATIENCE_SECONDS, progress=progress)

@@ -33,9 +33,3 @@ def fed_functions(stage: str, only: str | None = None) -> tuple[Function, ...]:
         names = ", ".join(function.name for function in functions)
         raise Failed(f"The stage '{stage}' has no function '{only}' with a queue. It has: {names}.")
     return chosen
-
-
-def takes_photos_in(function: Function) -> bool:
-    """Whether its rules bring it every upload, photos included."""
-    uploads = function.uploads
-    return uploads is not None and uploads.created and not uploads.suffixes

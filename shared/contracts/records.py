@@ -70,6 +70,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return cls.locate(race, *(getattr(said, field) for _, field, _ in _parts(cls.SORT_KEY) if field))
 
     @classmethod
+    def is_named_by(cls, said: object) -> bool:
+        """Whether an event or upload has all that the record's sort key is made of."""
+        return all(hasattr(said, field) for _, field, _ in _parts(cls.SORT_KEY) if field)
+
+    @classmethod
     def prefix(cls, *values: object) -> str:
         """How the sort keys begin of which the first values are these; the whole key when all are given."""
         text, left = [], list(values)

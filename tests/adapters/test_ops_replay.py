@@ -420,7 +420,7 @@ def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothi
     stage: str, decided: str, functions: tuple[str, ...], only: Only, target: Target, tmp_path: Path
 ) -> None:
     for held in ("RACE", "ROSTER", "PHOTO#p1", "INDEXED#p1", "IDENTITY#p1", "OUTCOME#race.json", "OUTCOME#roster.csv"):
-        put(stage, held)
+        put(stage, held, photo_id="p1")
     put(stage, f"KEY#{KEY}", key=KEY, sequencer="01", state="ingested", photo_id="p1", at=at(1))
     plan = planned(stage)
     found = kept(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
