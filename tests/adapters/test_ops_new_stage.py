@@ -1,7 +1,7 @@
 """The commands that mend, on a stage for which nothing was written but its card: fed by a queue, a stream and a clock.
 
-Mutations that were tried, each of which a test here notices: records looked for by another event, or where the event does
-not lead there; a stream's letters sent to a queue of its name; their log looked for by the letter's id; since the
+Mutations that were tried, each of which a test here notices: records looked for by another event, or where the event
+does not lead there; a stream's letters sent to a queue of its name; their log looked for by the letter's id; since the
 letter was sent; what is for a stream counted as a stray, or as missing.
 """
 
