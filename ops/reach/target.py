@@ -60,13 +60,9 @@ class Target:
             )
         return self._clients[service]
 
-    def table(self, stage: str) -> Table:
-        """A stage's table, to read."""
-        return Table(self.client("dynamodb"), naming.table(self.env, stage))
-
     def records(self, stage: str) -> Records:
         """What a stage keeps, to read."""
-        return Records(self.table(stage))
+        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage)))
 
     @property
     def photo_bucket(self) -> str:

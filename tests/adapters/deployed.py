@@ -22,7 +22,6 @@ from shared.contracts.messages import ObjectCreated
 from shared.contracts.race import parse_race
 from shared.contracts.records import Record
 from shared.kit.bus import EventBus
-from shared.kit.records import Records
 from shared.kit.table import to_item
 
 ENV = "dev"
@@ -80,7 +79,7 @@ def configure(race: RaceRef = RACE) -> None:
 def listen(target: Target) -> Callable[[], int]:
     """From now on the real races stage hears what `target` uploads. Gives how many uploads it has heard."""
     intake = Intake(
-        Races(Records(target.table("races"))),
+        Races(target.records("races")),
         Files(boto3.client("s3"), DERIVED),
         EventBus(boto3.client("events"), naming.bus(ENV)),
     )

@@ -30,6 +30,7 @@ from shared.contracts.events import (
     caused,
 )
 from shared.contracts.keys import RaceRef
+from shared.kit.table import Table
 from tests.fakes import FakeRekognition, Seen
 from tests.integration.conftest import launched, until
 from tests.integration.rekognition import answering
@@ -148,4 +149,5 @@ def test_two_workers_on_the_same_people_end_like_one(target: Target, expected: d
     wait_until_quiet(target)
     assert dead_letters(target) == ()
     for stage, prefix in (("faces", "IDENTITY#"), ("search", "PHOTO#")):
-        assert known(target.table(stage).query(RACE.partition, prefix)) == expected[stage]
+        table = Table(target.client("dynamodb"), naming.table("dev", stage))
+        assert known(table.query(RACE.partition, prefix)) == expected[stage]
