@@ -66,12 +66,6 @@ def keep(*records: Record, race: RaceRef = RACE, **besides: Any) -> None:
         boto3.client("dynamodb").put_item(TableName=naming.table(ENV, stage), Item=item)
 
 
-def put(stage: str, sk: str, race: RaceRef = RACE, **attributes: Any) -> None:
-    """An item of a stage's table."""
-    item = {"PK": race.partition, "SK": sk, **attributes}
-    boto3.client("dynamodb").put_item(TableName=naming.table(ENV, stage), Item=to_item(item))
-
-
 def configure(race: RaceRef = RACE) -> None:
     keep(RaceHeld(settings=parse_race(SETTINGS), revision="01"), race=race)
 

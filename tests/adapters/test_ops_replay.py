@@ -25,9 +25,14 @@ from ops.reach import queues
 from ops.reach.cards import fed_functions
 from ops.reach.errors import Failed
 from ops.reach.target import Target
+from services.faces.records import FacesSwitch, IdentifiedPhoto, IndexedPhoto
 from services.faces.stage import STAGE as FACES
+from services.ingest.records import KeyRecord
 from services.ingest.stage import STAGE as INGEST
+from services.ocr.records import ReadPhoto, RosterHeard, RulesHeard
+from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
 from services.races.stage import STAGE as RACES
+from services.search.records import GalleryPhoto
 from shared.contracts import messages, naming
 from shared.contracts.events import (
     BibCorrected,
@@ -41,8 +46,9 @@ from shared.contracts.events import (
 )
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import RaceSettings
+from shared.contracts.records import Record
 from tests.adapters import recovery
-from tests.adapters.deployed import ENV, RACE, put
+from tests.adapters.deployed import ENV, RACE, keep
 from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send, withdrawn
 
 KEY = f"{RACE.prefix}raw_photos/a.jpg"
@@ -360,37 +366,60 @@ def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Ta
         key = f"{RACE.prefix}raw_photos/{photo}.jpg"
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
         uploaded_at = (now - timedelta(minutes=age)).isoformat()
-        put("ingest", f"KEY#{key}", key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at)
-    put("search", "PHOTO#done", photo_id="done", searchable=True)
+        keep(KeyRecord(key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at))
+    keep(GalleryPhoto(photo_id="done", preview=recovery.PICTURE, complete=True))
     assert chosen(target, plan, found, "failed") == [("PhotoIngested", "old", ("read",))]
+
+
+MISPLACED = f"{RACE.prefix}RAW/raw photos/a.jpg"
+
+
+def of_key(key: str) -> KeyRecord:
+    return KeyRecord(key=key, sequencer="01", state="ingested", photo_id="p1", at=at(1))
+
+
+def of_photo(photo_id: str) -> tuple[Record, ...]:
+    return (
+        ReadPhoto(photo_id=photo_id, photo_revision=1),
+        IndexedPhoto(photo_id=photo_id, photo_revision=1),
+        IdentifiedPhoto(photo_id=photo_id),
+        GalleryPhoto(photo_id=photo_id),
+    )
+
+
+def of_race() -> tuple[Record, ...]:
+    settings, roster = configured().settings, imported().roster
+    return (
+        RaceHeld(settings=settings, revision="01"),
+        RosterHeld(roster=roster, runners=1, revision="01"),
+        RaceOutcome(sequencer="01", ok=True),
+        RosterOutcome(sequencer="01", ok=True),
+        RulesHeard(settings=settings, revision="01"),
+        RosterHeard(roster=roster, revision="01"),
+        FacesSwitch(faces=True, revision="01"),
+    )
 
 
 @pytest.mark.parametrize(
     ("stage", "held", "event", "function"),
     [
-        ("ocr", "PHOTO#p1", on_the_bus(ingested("p1"), at(1)), "read"),
-        ("faces", "INDEXED#p1", on_the_bus(ingested("p1"), at(1)), "index"),
-        ("faces", "IDENTITY#p1", on_the_bus(read("p1"), at(1)), "identity"),
-        ("search", "PHOTO#p1", on_the_bus(ingested("p1"), at(1)), "gallery"),
-        ("ingest", f"KEY#{KEY}", notification(KEY, at=at(1)), "intake"),
-        (
-            "ingest",
-            f"KEY#{RACE.prefix}RAW/raw photos/a.jpg",
-            notification(f"{RACE.prefix}RAW/raw photos/a.jpg", at=at(1)),
-            "intake",
-        ),
+        ("ocr", of_photo("p1")[0], on_the_bus(ingested("p1"), at(1)), "read"),
+        ("faces", of_photo("p1")[1], on_the_bus(ingested("p1"), at(1)), "index"),
+        ("faces", of_photo("p1")[2], on_the_bus(read("p1"), at(1)), "identity"),
+        ("search", of_photo("p1")[3], on_the_bus(ingested("p1"), at(1)), "gallery"),
+        ("ingest", of_key(KEY), notification(KEY, at=at(1)), "intake"),
+        ("ingest", of_key(MISPLACED), notification(MISPLACED, at=at(1)), "intake"),
     ],
 )
 def test_only_missing_is_what_the_function_keeps_no_item_of(
-    stage: str, held: str, event: str, function: str, target: Target, tmp_path: Path
+    stage: str, held: Record, event: str, function: str, target: Target, tmp_path: Path
 ) -> None:
     plan = planned(stage)
     found = kept(tmp_path, plan, event)
-    for another in ("PHOTO#p2", "INDEXED#p2", "IDENTITY#p2", "KEY#x", "ROSTER"):
-        put(stage, another)
-    put(stage, held, OTHER)
+    keep(*of_photo("p2"), of_key("x"), *of_race())
+    keep(held, race=OTHER)
     assert [functions for *_, functions in chosen(target, plan, found, "missing")] == [(function,)]
-    put(stage, held)
+    keep(held)
     assert chosen(target, plan, found, "missing") == []
 
 
@@ -419,9 +448,7 @@ def test_what_a_stage_keeps_nothing_of_is_never_missing(target: Target, tmp_path
 def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothing_is_missing(
     stage: str, decided: str, functions: tuple[str, ...], only: Only, target: Target, tmp_path: Path
 ) -> None:
-    for held in ("RACE", "ROSTER", "PHOTO#p1", "INDEXED#p1", "IDENTITY#p1", "OUTCOME#race.json", "OUTCOME#roster.csv"):
-        put(stage, held, photo_id="p1")
-    put(stage, f"KEY#{KEY}", key=KEY, sequencer="01", state="ingested", photo_id="p1", at=at(1))
+    keep(*of_race(), *of_photo("p1"), of_key(KEY))
     plan = planned(stage)
     found = kept(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
     (sent,) = choose(target, plan, found, only)
