@@ -31,7 +31,7 @@ _SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 _ABOUT_THE_FILE = {"BadDigest": "it changed while it was read", "EntityTooLarge": "it is larger than 5 GB"}
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class UploadResult(msgspec.Struct, frozen=True, kw_only=True):
     """What an upload did: files sent, files that were there already, and files that failed with why."""
 
     sent: tuple[str, ...]
@@ -87,7 +87,7 @@ def upload(
     *,
     photographer: str | None = None,
     progress: Callable[[], None] = lambda: None,
-) -> Outcome:
+) -> UploadResult:
     """Send what is not there yet; `progress` is called after each file. Ctrl-C stops after those under way."""
     there = raw_photos(target, race)
     metadata = {"photographer": quote(photographer, safe=" ")} if photographer else {}
@@ -126,7 +126,7 @@ def upload(
             progress()
     finally:
         pool.shutdown(cancel_futures=True)
-    return Outcome(sent=tuple(sent), already_there=tuple(already_there), failed=tuple(failed))
+    return UploadResult(sent=tuple(sent), already_there=tuple(already_there), failed=tuple(failed))
 
 
 def _checked(key: str) -> str:
