@@ -11,7 +11,7 @@ import click
 from ops.cli import options
 
 if TYPE_CHECKING:
-    from ops.reach.search_api import FoundPhoto
+    from services.search.questions import PhotoAnswer
 
 
 @click.command(short_help="Find a runner's photos by bib or selfie.")
@@ -33,11 +33,11 @@ def find(organizer: str | None, event: str | None, bib: str | None, selfie: Path
     target = options.target()
     ref = options.the_race(target, organizer, event)
     api = SearchApi(target.api_url("search"))
-    photos = list(api.by_bib(ref, bib) if bib is not None else api.by_selfie(ref, selfie or Path()))
-    _show(photos, as_json=as_json)
+    found = api.by_bib(ref, bib) if bib is not None else api.by_selfie(ref, selfie or Path())
+    _show(list(found), as_json=as_json)
 
 
-def _show(photos: Sequence[FoundPhoto], *, as_json: bool) -> None:
+def _show(photos: Sequence[PhotoAnswer], *, as_json: bool) -> None:
     import json
 
     import msgspec
@@ -45,9 +45,12 @@ def _show(photos: Sequence[FoundPhoto], *, as_json: bool) -> None:
 
     from ops.cli.screen import answers, console
     from ops.reach.words import counted
+    from services.search.questions import MatchedPhotoAnswer
 
     if as_json:
-        print(json.dumps({"photos": msgspec.to_builtins(list(photos))}, ensure_ascii=False, indent=2))
+        shown = ("photo_id", "filename", "taken_at", "runners", "preview_url", "similarity")
+        told = [{name: msgspec.to_builtins(getattr(photo, name, None)) for name in shown} for photo in photos]
+        print(json.dumps({"photos": told}, ensure_ascii=False, indent=2))
         return
     if not photos:
         console.print("No photos found.")
@@ -56,7 +59,7 @@ def _show(photos: Sequence[FoundPhoto], *, as_json: bool) -> None:
         facts = [
             (photo.taken_at or "")[:19].replace("T", " "),
             ", ".join(f"{runner.bib} {runner.status}" for runner in photo.runners),
-            f"{photo.similarity:.0f}% alike" if photo.similarity is not None else "",
+            f"{photo.similarity:.0f}% alike" if isinstance(photo, MatchedPhotoAnswer) else "",
         ]
         answers.print(Text(photo.filename, style="bold"), Text(" · ".join(filter(None, facts))), sep="  ")
         answers.print(Text(f"  {photo.preview_url}", style="dim"))

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from ops.look.photo import PhotoReport
-from ops.reach.search_api import KnownRunner
 from ops.reach.words import counted
 from services.ocr.records import Bibs
+from services.search.records import ExplainedRunner
 from shared.contracts.events import Box, Evidence
 
 _NAMED = 3  # photos that a sentence names; the evidence has them all
@@ -144,7 +144,7 @@ def _faces_summary(photo: PhotoReport) -> str:
     return counted(number, "face") + (", counted from the left" if number > 1 else "") if number else "none found"
 
 
-def _why_here(runner: KnownRunner, photo: PhotoReport, names: Mapping[str, str]) -> WhyHere:
+def _why_here(runner: ExplainedRunner, photo: PhotoReport, names: Mapping[str, str]) -> WhyHere:
     supporting = [each for each in runner.evidence if each.bib == runner.bib]
     contrary = [each for each in runner.evidence if each.bib != runner.bib]
     face = photo.face_number(runner.bib)

@@ -11,11 +11,12 @@ from ops.look.dead_letters import Letter, letters, with_reasons
 from ops.look.status import Known, UploadState, to_be_matched, upload_states
 from ops.reach.errors import Failed
 from ops.reach.raw_photos import raw_photos
-from ops.reach.search_api import OnePhoto, SearchApi
+from ops.reach.search_api import SearchApi
 from ops.reach.target import Target
 from services.faces.records import IdentifiedPhoto, IndexingProgress
 from services.ingest.records import KeyState, PhotoCopies
 from services.ocr.records import ReadPhoto
+from services.search.questions import OnePhotoAnswer
 from services.search.records import GalleryProgress
 from shared.contracts.boxes import SAME_FACE_OVERLAP, overlap
 from shared.contracts.events import Box, Face
@@ -40,7 +41,7 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
     faces_on: bool | None = None
     identified: IdentifiedPhoto = _NO_PHOTO
     unmatched: bool = False
-    answer: OnePhoto | None = None
+    answer: OnePhotoAnswer | None = None
     dead_letters: tuple[Letter, ...] = ()
 
     @property

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 from ops.look.photo import PhotoReport, identified
 from ops.reach.errors import Failed
-from ops.reach.search_api import KnownRunner, SearchApi
+from ops.reach.search_api import SearchApi
 from ops.reach.target import Target
 from services.races.records import RosterHeld
+from services.search.records import ExplainedRunner
 from shared.contracts import naming
 from shared.contracts.bibs import canonical
 from shared.contracts.events import BibCorrected, Box, Envelope, MatchCut, MatchedRunner, Meta, event_id
@@ -100,7 +101,7 @@ def _is_shown(target: Target, api: SearchApi, race: RaceRef, photo_id: str, word
     return heard and _told(known.runners) == _told(answer.runners if answer else ())
 
 
-def _told(runners: Iterable[MatchedRunner | KnownRunner]) -> frozenset[tuple[object, ...]]:
+def _told(runners: Iterable[MatchedRunner | ExplainedRunner]) -> frozenset[tuple[object, ...]]:
     return frozenset((each.bib, each.status, each.confidence, each.evidence) for each in runners)
 
 

@@ -1,11 +1,11 @@
-"""Finding photos as a runner does: through the search API."""
+"""Finding photos as a runner does: through the search API, by what the search stage says that it takes and answers."""
 
 from __future__ import annotations
 
-import base64
+import string
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -13,44 +13,24 @@ import msgspec
 
 from ops.reach.errors import Failed
 from ops.reach.files import read_file
-from shared.contracts.events import Evidence
+from services.search import questions
+from services.search.questions import (
+    MAX_LIMIT,
+    MatchedPhotoAnswer,
+    OnePhotoAnswer,
+    PhotoAnswer,
+    PhotoAsked,
+    PhotosAnswer,
+    PhotosAsked,
+    SelfieAnswer,
+    SelfieAsked,
+)
 from shared.contracts.keys import RaceRef
 
-Json = dict[str, Any]
-_PAGE = 100
 _SELFIE_MB = 4  # what API Gateway and Lambda let through, once it is base64
+_ROUTES = {route.name: route for route in questions.SearchApi.routes()}
 
-
-class FoundRunner(msgspec.Struct, frozen=True, kw_only=True):
-    """A runner in a found photo."""
-
-    bib: str
-    status: Literal["confirmed", "inferred", "doubtful"]
-    confidence: float
-    read: bool
-
-
-class KnownRunner(FoundRunner, frozen=True, kw_only=True):
-    """A runner in a photo and how that is known, the weightiest evidence first."""
-
-    evidence: tuple[Evidence, ...] = ()
-
-
-class FoundPhoto(msgspec.Struct, frozen=True, kw_only=True):
-    """A found photo, as far as the command line needs it; `similarity` (percent) when found by selfie."""
-
-    photo_id: str
-    filename: str
-    taken_at: str | None
-    runners: tuple[FoundRunner, ...]
-    preview_url: str
-    similarity: float | None = None
-
-
-class OnePhoto(FoundPhoto, frozen=True, kw_only=True):
-    """A photo that was asked for by its id."""
-
-    runners: tuple[KnownRunner, ...]
+replace = msgspec.structs.replace
 
 
 class SearchApi:
@@ -59,45 +39,46 @@ class SearchApi:
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=60, trust_env=not url.startswith("http://127.0.0.1"))
 
-    def by_bib(self, race: RaceRef, bib: str) -> Iterator[FoundPhoto]:
+    def by_bib(self, race: RaceRef, bib: str) -> Iterator[PhotoAnswer]:
         """A runner's photos. Raises Failed with the API's sentence."""
-        path = f"/races/{quote(race.organizer_id)}/{quote(race.event_id)}/photos"
-        cursor: str | None = None
+        asked = PhotosAsked(**race._asdict(), bib=bib, limit=MAX_LIMIT)
         while True:
-            query = {"bib": bib, "limit": str(_PAGE), **({"cursor": cursor} if cursor else {})}
-            answer = self._ask("GET", path, params=query)
-            yield from msgspec.convert(answer["photos"], list[FoundPhoto])
-            cursor = answer["next_cursor"]
-            if cursor is None:
+            page: PhotosAnswer = self._ask("photos", asked)
+            yield from page.photos
+            if page.next_cursor is None:
                 return
+            asked = replace(asked, cursor=page.next_cursor)
 
-    def photo(self, race: RaceRef, photo_id: str) -> OnePhoto | None:
+    def photo(self, race: RaceRef, photo_id: str) -> OnePhotoAnswer | None:
         """One photo with the evidence about who is in it; None where runners are shown no such photo."""
-        path = f"/races/{quote(race.organizer_id)}/{quote(race.event_id)}/photos/{quote(photo_id)}"
         try:
-            return msgspec.convert(self._ask("GET", path), OnePhoto)
+            answer: OnePhotoAnswer = self._ask("photo", PhotoAsked(**race._asdict(), photo_id=photo_id))
         except _NotThere:
             return None
+        return answer
 
-    def by_selfie(self, race: RaceRef, selfie: Path) -> Iterator[FoundPhoto]:
+    def by_selfie(self, race: RaceRef, selfie: Path) -> Iterator[MatchedPhotoAnswer]:
         """The photos of a face, best first. Raises Failed with the API's sentence."""
         picture = read_file(selfie)
         if len(picture) > _SELFIE_MB * 1024**2:
             raise Failed(f"{selfie} is larger than {_SELFIE_MB} MB; save it smaller.")
-        request: Json = {
-            "image_b64": base64.b64encode(picture).decode(),
-            "organizer_id": race.organizer_id,
-            "event_id": race.event_id,
-        }
-        answer = self._ask("POST", "/selfie", json=request)
-        yield from msgspec.convert(answer["photos"], list[FoundPhoto])
-        while answer["next_cursor"] is not None:
-            answer = self._ask("POST", "/selfie", json={**request, "cursor": answer["next_cursor"]})
-            yield from msgspec.convert(answer["photos"], list[FoundPhoto])
+        asked = SelfieAsked(**race._asdict(), image=picture)
+        while True:
+            page: SelfieAnswer = self._ask("selfie", asked)
+            yield from page.photos
+            if page.next_cursor is None:
+                return
+            asked = replace(asked, cursor=page.next_cursor)
 
-    def _ask(self, method: str, path: str, **request: Any) -> Json:
+    def _ask(self, name: str, asked: msgspec.Struct) -> Any:
+        """Ask by the route of that name; what it answers. Raises Failed with its refusal's sentence."""
+        route = _ROUTES[name]
+        values = _values(asked)
+        in_path = [field for _, field, _, _ in string.Formatter().parse(route.path) if field]
+        path = route.path.format(**{field: quote(str(values.pop(field))) for field in in_path})
+        request: dict[str, Any] = {"params": values} if route.method == "GET" else {"json": values}
         try:
-            response = self._client.request(method, path, **request)
+            response = self._client.request(route.method, path, **request)
         except httpx.TransportError as error:
             raise Failed(f"The search API at {self._client.base_url} does not answer: {error}.") from None
         try:
@@ -105,10 +86,17 @@ class SearchApi:
         except ValueError:
             answer = {}
         if response.is_success:
-            return dict(answer)
+            return msgspec.convert(answer, route.answers)
         sentence = answer.get("error", {}).get("message") if isinstance(answer.get("error"), dict) else None
         refusal = _NotThere if response.status_code == httpx.codes.NOT_FOUND else Failed
         raise refusal(sentence or f"The search API answered {response.status_code} without saying why.")
+
+
+def _values(asked: msgspec.Struct) -> dict[str, Any]:
+    """What is asked by the names that the API knows, without what it takes for granted; bytes as base64."""
+    fields = msgspec.structs.fields(asked)
+    said = {field.encode_name for field in fields if getattr(asked, field.name) != field.default}
+    return {name: value for name, value in msgspec.to_builtins(asked).items() if name in said}
 
 
 class _NotThere(Failed):
