@@ -1,0 +1,113 @@
+"""Rules of the house that no linter knows: no function longer than a screen, and no stage's key outside its records."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services import cards
+from tests.synthesis import ROOT
+
+LONGEST = 60
+PRODUCTION = ("services", "shared", "stacks", "dashboards", "vision", "local", "deploy", "ops", "bench", "catalogue")
+
+SOURCES = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    if (ROOT / name).is_file()
+]
+
+
+def _in(file: Path, *folders: str) -> bool:
+    return file.relative_to(ROOT).parts[0] in folders
+
+
+def too_long(tree: ast.AST) -> Iterator[str]:
+    """The functions that take more lines than a screen has."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            lines = node.end_lineno - node.lineno + 1
+            if lines > LONGEST:
+                yield f"{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("folder", PRODUCTION)
+def test_no_function_is_longer_than_a_screen(folder: str) -> None:
+    found = {
+        f"{file.relative_to(ROOT)}: {complaint}"
+        for file in SOURCES
+        if _in(file, folder) and not file.is_relative_to(ROOT / "local" / "race")
+        for complaint in too_long(ast.parse(file.read_text("utf-8")))
+    }
+    assert not found
+
+
+# --- keys of stages -------------------------------------------------------------------------------------------
+
+PATTERNS = {record.SORT_KEY for card in cards() for record in card.keeps}
+PREFIXES = tuple(pattern.partition("{")[0] for pattern in PATTERNS if "{" in pattern)
+WHOLE = {pattern for pattern in PATTERNS if "{" not in pattern}
+
+
+def spelt_keys(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Literals, also in f-strings, that spell the sort key of a stage's record, or how it begins; with their line."""
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if text in WHOLE or text.startswith(PREFIXES):
+            yield node.lineno, text
+
+
+def test_keys_are_spelt_in_records_alone() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{line} spells {text!r}"
+        for file in SOURCES
+        if not (_in(file, "services") and file.name == "records.py")
+        for line, text in spelt_keys(ast.parse(file.read_text("utf-8")))
+    ]
+    assert not found, "Use the record's class: its locate(), place() or prefix()."
+
+
+@pytest.mark.parametrize("code", ['"KEY#"', 'f"PHOTO#{p}"', '"RACE"', 'x = {"SK": "IDENTITY#" + p}'])
+def test_a_spelt_key_is_found(code: str) -> None:
+    assert list(spelt_keys(ast.parse(code)))
+
+
+def test_a_long_function_is_found() -> None:
+    assert list(too_long(ast.parse("def f():\n" + "    x = 1\n" * LONGEST)))
+    assert not list(too_long(ast.parse("def f():\n" + "    x = 1\n" * (LONGEST - 1))))
+
+
+# --- items of stages ------------------------------------------------------------------------------------------
+
+# Who may handle items untyped: what makes them typed, and the tables that stand in for DynamoDB in tests.
+UNTYPED = {"shared/kit/table.py", "shared/kit/records.py", "shared/kit/entry.py"}
+
+
+def imports_untyped_items(tree: ast.AST) -> bool:
+    """Whether a file imports the table whose items are plain dicts (its conditions are no items)."""
+    names = {"Table", "Item", "from_item", "to_item"}
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "shared.kit.table"
+        and names & {alias.name for alias in node.names}
+        for node in ast.walk(tree)
+    )
+
+
+def test_items_are_read_as_records() -> None:
+    found = {
+        str(file.relative_to(ROOT))
+        for file in SOURCES
+        if _in(file, *PRODUCTION) and imports_untyped_items(ast.parse(file.read_text("utf-8")))
+    }
+    assert found <= UNTYPED
