@@ -90,7 +90,7 @@ def test_a_long_function_is_found() -> None:
 # --- items of stages ------------------------------------------------------------------------------------------
 
 # Who may handle items untyped: what makes them typed, and the tables that stand in for DynamoDB in tests.
-UNTYPED = {"shared/kit/table.py", "shared/kit/records.py", "shared/kit/entry.py"}
+UNTYPED = {"shared/kit/table.py", "shared/kit/records.py", "shared/kit/entry.py", "ops/reach/target.py"}
 
 
 def imports_untyped_items(tree: ast.AST) -> bool:
@@ -111,3 +111,47 @@ def test_items_are_read_as_records() -> None:
         if _in(file, *PRODUCTION) and imports_untyped_items(ast.parse(file.read_text("utf-8")))
     }
     assert found <= UNTYPED
+
+
+# --- the face of a stage --------------------------------------------------------------------------------------
+
+FACE = {"stage", "records", "notes", "questions"}
+
+
+def behind_the_face(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Imports of what stands behind a stage's face, with their line: lint-imports knows the folders, not all files."""
+    for node in ast.walk(tree):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("services."):
+            deep = node.module.count(".") > 1
+            modules = [node.module] if deep else [f"{node.module}.{alias.name}" for alias in node.names]
+        for module in modules:
+            if module.startswith("services.") and module.split(".")[2] not in FACE:
+                yield node.lineno, module
+
+
+def test_of_a_stage_others_see_its_face_alone() -> None:
+    inside = ("unit", "flows", "kit", "contracts", "e2e")  # tests of what stands behind it
+    measured = {"bench/bibs.py"}  # which measures the rules of reading
+    found = [
+        f"{file.relative_to(ROOT)}:{line} imports {module}"
+        for file in SOURCES
+        if not _in(file, "services") and str(file.relative_to(ROOT)) not in measured
+        if not (_in(file, "tests") and file.relative_to(ROOT).parts[1] in inside)
+        for line, module in behind_the_face(ast.parse(file.read_text("utf-8")))
+    ]
+    assert not found
+
+
+def test_an_import_of_what_stands_behind_is_found() -> None:
+    for code in (
+        "from services.ocr.reader import Reader",
+        "import services.ocr.edges",
+        "from services.ocr import edges",
+    ):
+        assert list(behind_the_face(ast.parse(code))), code
+    assert not list(
+        behind_the_face(ast.parse("from services.ocr.records import ReadPhoto\nfrom services import cards"))
+    )
