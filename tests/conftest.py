@@ -1,8 +1,10 @@
 """What all tests share: no way to a real AWS account, and the product's own templates."""
 
+import functools
 import os
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from tests.synthesis import made_once, synthesize
@@ -23,6 +25,15 @@ def pytest_configure() -> None:
     os.environ.update(NOBODY)
     for name in LEADS_ELSEWHERE:
         os.environ.pop(name, None)
+    _parse_service_models_once()
+
+
+def _parse_service_models_once() -> None:
+    """Let all boto3 sessions of this process share what reads the services' models, megabytes of JSON.
+
+    Many tests make a session of their own, and each would parse them again.
+    """
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

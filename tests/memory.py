@@ -7,7 +7,6 @@ moto. It evaluates the few forms of conditions that we write, and refuses all ot
 from __future__ import annotations
 
 import bisect
-import copy
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,7 +28,7 @@ class MemoryTable(Table):
 
     def get(self, pk: str, sk: str) -> Item | None:
         self._step("GetItem")
-        return copy.deepcopy(self.items.get((pk, sk)))
+        return _copy(self.items.get((pk, sk)))
 
     def put(self, item: Item, condition: Condition | None = None) -> bool:
         self._step("PutItem")
@@ -83,7 +82,7 @@ class MemoryTable(Table):
 
     def _sent(self, key: Key, only: Sequence[str] = ()) -> Item:
         item = self.items[key]
-        return copy.deepcopy({name: item[name] for name in only if name in item} if only else item)
+        return _copy({name: item[name] for name in only if name in item} if only else item)
 
     def _put(self, item: Item) -> None:
         key = (item["PK"], item["SK"])
@@ -100,6 +99,13 @@ class MemoryTable(Table):
             return True
         held = self.items.get((item["PK"], item["SK"]), {})
         return all(_term(term, condition, held) for term in condition.expression.split(" AND "))
+
+
+def _copy(item: Any) -> Any:
+    """A deep copy of an item, or of none; items are builtins already, of which msgspec makes new ones ten times faster
+    than copy.deepcopy.
+    """
+    return msgspec.to_builtins(item)
 
 
 def _term(term: str, condition: Condition, held: Item) -> bool:

@@ -39,7 +39,9 @@ def main() -> None:
     queues.honour_batching_windows()
     workers.bound_workers(max(2, os.cpu_count() or 1))
     workers.wait_for_late_logs()
-    asyncio.run(_serve(arguments.port))
+    with tempfile.TemporaryDirectory(prefix="layers-") as layers:
+        workers.unpack_each_layer_once(Path(layers))
+        asyncio.run(_serve(arguments.port))
 
 
 def _configure(port: int, data: Path, *, keep: bool) -> None:

@@ -1,8 +1,14 @@
-"""Changes how ministack runs Lambda functions: how many workers at once, their last log lines, and their end."""
+"""Changes how ministack runs Lambda functions: how many workers at once, their layers, last log lines, and end."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import threading
 import time
+import zipfile
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +22,37 @@ def bound_workers(most: int) -> None:
         return min(int(asked(*arguments)), most)
 
     lambda_svc._sqs_esm_concurrency = bounded
+
+
+def unpack_each_layer_once(folder: Path) -> None:
+    """Let all workers read a layer from one copy in `folder`, as all functions on AWS read it from /opt.
+
+    The emulator unpacks it for each worker, and deletes it at the end: thousands of files each time. In one copy its
+    modules are also compiled once.
+    """
+    from ministack.core.lambda_runtime import Worker
+    from ministack.services import lambda_svc
+
+    spawn, one_at_a_time = Worker._spawn, threading.Lock()
+
+    def unpacked(layer: Any) -> str:
+        content = lambda_svc._resolve_layer_zip(layer)
+        place = folder / hashlib.sha256(content).hexdigest()
+        with one_at_a_time:
+            if not place.exists():
+                zipfile.ZipFile(io.BytesIO(content)).extractall(place)
+        return str(place)
+
+    def spawn_with_shared_layers(worker: Any) -> None:
+        config = worker.config
+        if layers := config.get("Layers"):
+            variables = config.get("Environment", {}).get("Variables", {})
+            # By this variable the emulator tells a worker's script where its layers are.
+            shared = {"_LAMBDA_LAYERS_DIRS": os.pathsep.join(map(unpacked, layers))}
+            worker.config = {**config, "Layers": [], "Environment": {"Variables": {**variables, **shared}}}
+        spawn(worker)
+
+    Worker._spawn = spawn_with_shared_layers
 
 
 def wait_for_late_logs() -> None:

@@ -6,6 +6,7 @@ as often and in whatever order the test likes.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import types
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import jsonpath_ng.ext
 import pytest
 
 from shared.contracts import events
@@ -33,6 +35,10 @@ CONTEXT = types.SimpleNamespace(
     memory_limit_in_mb=2048,
     invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:function",
 )
+
+
+# moto's bus parses the same eight paths for every event, each with a parser that it makes anew.
+jsonpath_ng.ext.parse = functools.cache(jsonpath_ng.ext.parse)
 
 
 class Crash(Exception):

@@ -186,8 +186,8 @@ class Pipeline:
         """
         chance, left = self.chance, dict[Delivery, int]()
         while self.pending or self.workers.running:
-            ready = [each for each in self.pending if each.ready]
-            if ready and len(self.workers.running) < workers and chance.random() < 0.5:
+            room = len(self.workers.running) < workers
+            if room and (ready := [each for each in self.pending if each.ready]) and chance.random() < 0.5:
                 self._begin([chance.choice(ready)], left, repeats)
             elif self.workers.running:
                 self.workers.go_on()

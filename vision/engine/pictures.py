@@ -180,6 +180,6 @@ def resized(pixels: Pixels, scale: float) -> Pixels:
     return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how), dtype=np.uint8)
 
 
-def blank(side: int) -> Pixels:
-    """A white square."""
-    return np.full((side, side, 3), 255, dtype=np.uint8)
+def blank(width: int, height: int) -> Pixels:
+    """A white picture."""
+    return np.full((height, width, 3), 255, dtype=np.uint8)

@@ -95,6 +95,10 @@ class TextReader:
             }
         )
 
+    def warm(self, pixels: Pixels) -> None:
+        """Look for lines once, without the smaller looks of `read`, which take no memory that this one does not."""
+        self._look(pixels)
+
     def read(self, pixels: Pixels) -> list[Line]:
         """The lines of text, in reading order."""
         longest = max(pixels.shape[:2])
@@ -118,12 +122,16 @@ class TextReader:
             if number and side >= longest:
                 break  # it would see the same again
             scale = min(1.0, side / longest)
-            found: Any = self._ocr(_scaled(picture, scale), use_det=True, use_cls=False, use_rec=False)
-            corners = found.boxes if found.boxes is not None else ()
+            corners = self._look(_scaled(picture, scale))
             lines = [_along_the_text(np.asarray(each, dtype=np.float64) / scale) for each in corners]
             seen = [part for line in lines for part in _parts(line)]
             boxes += [box for box in seen if not any(_shared(box, other) > SAME_PLACE for other in boxes)]
         return boxes
+
+    def _look(self, picture: Pixels) -> Any:
+        """The corners of each line of text that is seen at this size."""
+        found: Any = self._ocr(picture, use_det=True, use_cls=False, use_rec=False)
+        return found.boxes if found.boxes is not None else ()
 
     def _recognised(self, strips: list[Pixels]) -> list[list[_Character]]:
         """The characters of each strip, spaces among them."""

@@ -17,8 +17,10 @@ from vision.engine.messages import Faces, Failed, FindFaces, Job, Message, ReadT
 from vision.engine.text import TextReader
 from vision.errors import InternalServerError, ServiceError
 
-WARMING_SIDE = 1280
-"""Pixels: as large as a photo, so that most of the memory that a worker ever takes is taken before it says Ready."""
+WARMING_SIZE = (1280, 853)
+"""Width and height in pixels: a photo as large as they are looked at, so that most of the memory that a worker ever
+takes is taken before it says Ready.
+"""
 
 
 def main() -> None:
@@ -39,8 +41,8 @@ class Models:
     def __init__(self) -> None:
         self._text = TextReader()
         self._faces = FaceFinder()
-        blank = pictures.blank(WARMING_SIDE)
-        self._text.read(blank)
+        blank = pictures.blank(*WARMING_SIZE)
+        self._text.warm(blank)
         self._faces.find(blank, "NONE", 1)
 
     def answer(self, job: Job) -> Message:
