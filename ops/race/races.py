@@ -11,7 +11,7 @@ import msgspec
 from ops.reach.errors import Failed
 from ops.reach.files import read_file
 from ops.reach.target import Target
-from services.races.records import Outcome, RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
+from services.races.records import Outcome, RaceKnown, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.errors import InvalidInput
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
 from shared.contracts.race import Problem, RaceSettings, Roster, parse_race, parse_roster
@@ -40,7 +40,7 @@ def race_ref(organizer: str, event: str) -> RaceRef:
 
 def races(target: Target) -> Iterator[RaceRef]:
     """The races that are configured."""
-    return target.records("races").races(RaceHeld)
+    return target.records("races").races(RaceKnown)
 
 
 def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
@@ -60,7 +60,7 @@ def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRe
 
 def require(target: Target, race: RaceRef) -> None:
     """Raise Failed unless the race is configured."""
-    if target.records("races").get(RaceHeld.locate(race)) is None:
+    if target.records("races").get(RaceKnown.locate(race)) is None:
         raise Failed(
             f"There is no race {race} in {target.where}. "
             f"Create it with: snaprace race create --organizer {race.organizer_id} --event {race.event_id} …"

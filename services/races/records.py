@@ -11,14 +11,22 @@ from shared.contracts.race import Problem, RaceSettings
 from shared.contracts.records import Origins, Record
 
 
-class RaceHeld(Record, frozen=True, kw_only=True):
-    """The settings that hold. `revision` is the S3 sequencer of the race.json that brought them."""
+class RaceKnown(Record, frozen=True, kw_only=True):
+    """That the race is configured. `revision` is the S3 sequencer of the race.json that holds."""
 
     SORT_KEY: ClassVar[str] = "RACE"
+    VIEW: ClassVar[bool] = True
+
+    revision: str
+
+
+class RaceHeld(RaceKnown, frozen=True, kw_only=True):
+    """The settings that hold."""
+
+    VIEW: ClassVar[bool] = False
     FROM: ClassVar[Origins] = {ObjectCreated: ("settings", "revision")}
 
     settings: RaceSettings
-    revision: str
 
 
 class RosterHeld(Record, frozen=True, kw_only=True):
