@@ -10,6 +10,7 @@ import bisect
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from greenlet import getcurrent, greenlet
