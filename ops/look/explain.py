@@ -10,9 +10,8 @@ import msgspec
 
 from ops.look.photo import PhotoReport
 from ops.reach.words import counted
-from services.ocr.records import Bibs
 from services.search.records import ExplainedRunner
-from shared.contracts.events import Box, Evidence
+from shared.contracts.events import Bibs, Box, Evidence
 
 _NAMED = 3  # photos that a sentence names; the evidence has them all
 

@@ -12,6 +12,7 @@ import msgspec
 
 from shared.contracts.events import (
     BibCorrected,
+    Bibs,
     BibsRead,
     Box,
     DomainEvent,
@@ -23,8 +24,6 @@ from shared.contracts.events import (
     PhotoIngested,
     PhotoWithdrawn,
     RaceConfigured,
-    Reading,
-    Suggestion,
 )
 from shared.contracts.records import Origins, PhotoProgress, Record
 
@@ -83,13 +82,6 @@ class IndexedPhoto(IndexingProgress, frozen=True, kw_only=True):
 
 
 # --- identity ---------------------------------------------------------------------------------------------
-
-
-class Bibs(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read in the photo."""
-
-    readings: tuple[Reading, ...] = ()
-    suggestions: tuple[Suggestion, ...] = ()
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ STAGE = Stage(
             step=Step(name="faces", waits="faces not looked for yet", progress=IndexingProgress),
             calls=(
                 Call(
-                    actions=(
+                    (
                         "rekognition:CreateCollection",
                         "rekognition:IndexFaces",
                         "rekognition:DeleteFaces",
@@ -46,18 +46,10 @@ STAGE = Stage(
                     ),
                     on="collections",
                 ),
-                Call(actions=("s3:GetObject",), on="derived"),
-                Call(
-                    actions=(
-                        "dynamodb:BatchGetItem",
-                        "dynamodb:GetItem",
-                        "dynamodb:PutItem",
-                        "dynamodb:Query",
-                    ),
-                    on="table",
-                ),
-                Call(actions=("events:PutEvents",), on="bus"),
-                Call(actions=("sqs:SendMessage",), on="queue"),
+                Call(("s3:GetObject",), on="derived"),
+                Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"),
+                Call(("events:PutEvents",), on="bus"),
+                Call(("sqs:SendMessage",), on="queue"),
             ),
             timeout_s=120,
         ),
@@ -78,18 +70,13 @@ STAGE = Stage(
                 progress=IdentityProgress,
             ),
             calls=(
-                Call(actions=("rekognition:SearchFaces",), on="collections"),
+                Call(("rekognition:SearchFaces",), on="collections"),
                 Call(
-                    actions=(
-                        "dynamodb:BatchGetItem",
-                        "dynamodb:BatchWriteItem",
-                        "dynamodb:PutItem",
-                        "dynamodb:Query",
-                    ),
+                    ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"),
                     on="table",
                 ),
-                Call(actions=("events:PutEvents",), on="bus"),
-                Call(actions=("sqs:SendMessage",), on="queue"),
+                Call(("events:PutEvents",), on="bus"),
+                Call(("sqs:SendMessage",), on="queue"),
             ),
             timeout_s=120,
         ),

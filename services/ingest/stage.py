@@ -22,16 +22,15 @@ STAGE = Stage(
             keeps=(RaceRecord, KeyRecord, UploadedPhoto, Waiting),
             step=Step(name="ingest", waits="not taken in yet", progress=KeyState),
             calls=(
-                Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
+                Call(("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
                 # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
-                Call(actions=("s3:ListBucket",), on="photo-bucket"),
-                Call(actions=("s3:PutObject", "s3:DeleteObject"), on="derived"),
+                Call(("s3:ListBucket",), on="photo-bucket"),
+                Call(("s3:PutObject", "s3:DeleteObject"), on="derived"),
                 Call(
-                    actions=("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"),
-                    on="table",
+                    ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"
                 ),
-                Call(actions=("events:PutEvents",), on="bus"),
-                Call(actions=("sqs:SendMessage",), on="queue"),
+                Call(("events:PutEvents",), on="bus"),
+                Call(("sqs:SendMessage",), on="queue"),
             ),
             layers=("base", "pictures"),
             memory_mb=2048,

@@ -7,14 +7,13 @@ from typing import ClassVar
 import msgspec
 
 from shared.contracts.events import (
+    Bibs,
     Box,
     ObjectRef,
     PhotoIngested,
     PhotoWithdrawn,
     RaceConfigured,
-    Reading,
     RosterImported,
-    Suggestion,
 )
 from shared.contracts.race import RaceSettings
 from shared.contracts.records import Origins, PhotoProgress, Record
@@ -46,13 +45,6 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     confidence: float
     box: Box
-
-
-class Bibs(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read in a photo, each bib once, in bib order."""
-
-    readings: tuple[Reading, ...] = ()
-    suggestions: tuple[Suggestion, ...] = ()
 
 
 class ReadingProgress(PhotoProgress, frozen=True, kw_only=True):

@@ -16,12 +16,12 @@ STAGE = Stage(
             says=(RaceConfigured, RaceRejected, RosterImported, RosterRejected),
             keeps=(RaceHeld, RosterHeld, RaceOutcome, RosterOutcome),
             calls=(
-                Call(actions=("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
+                Call(("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
                 # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
-                Call(actions=("s3:ListBucket",), on="photo-bucket"),
-                Call(actions=("s3:PutObject",), on="derived"),
-                Call(actions=("dynamodb:GetItem", "dynamodb:PutItem"), on="table"),
-                Call(actions=("events:PutEvents",), on="bus"),
+                Call(("s3:ListBucket",), on="photo-bucket"),
+                Call(("s3:PutObject",), on="derived"),
+                Call(("dynamodb:GetItem", "dynamodb:PutItem"), on="table"),
+                Call(("events:PutEvents",), on="bus"),
             ),
         ),
     ),

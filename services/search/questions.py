@@ -20,126 +20,60 @@ MAX_LIMIT = 100  # what one BatchGetItem reads
 # --- refusals ---------------------------------------------------------------------------------------------
 
 
-class UnknownFile(Refusal, frozen=True):
-    """The page has no such file."""
-
-    CODE: ClassVar[str] = "unknown_file"
-    STATUS: ClassVar[int] = 404
-
-    message: str = "There is no such file. Load the page anew."
+class UnknownFile(Refusal, status=404):
+    """There is no such file. Load the page anew."""
 
 
-class UnknownRace(Refusal, frozen=True):
-    """Nobody configured the race."""
-
-    CODE: ClassVar[str] = "unknown_race"
-    STATUS: ClassVar[int] = 404
-
-    message: str = "There is no such race. Check the organizer and the event."
+class UnknownRace(Refusal, status=404):
+    """There is no such race. Check the organizer and the event."""
 
 
-class UnknownPhoto(Refusal, frozen=True):
-    """The race has no such photo."""
-
-    CODE: ClassVar[str] = "unknown_photo"
-    STATUS: ClassVar[int] = 404
-
-    message: str = "There is no such photo in this race; it may have been withdrawn."
+class UnknownPhoto(Refusal, status=404):
+    """There is no such photo in this race; it may have been withdrawn."""
 
 
-class BadBib(Refusal, frozen=True):
-    """No bib looks like that."""
-
-    CODE: ClassVar[str] = "bad_bib"
-    STATUS: ClassVar[int] = 400
-
-    message: str = "Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42."
+class BadBib(Refusal, status=400):
+    """Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42."""
 
 
-class BadOrder(Refusal, frozen=True):
-    """There is no such order."""
-
-    CODE: ClassVar[str] = "bad_order"
-    STATUS: ClassVar[int] = 400
-
-    message: str = "Ask for order=newest, order=oldest or order=best."
+class BadOrder(Refusal, status=400):
+    """Ask for order=newest, order=oldest or order=best."""
 
 
-class NothingToBeBestAt(BadOrder, frozen=True):
-    """Photos of no runner in particular have no best."""
-
-    message: str = "order=best needs a bib; without one, ask for newest or oldest."
+class NothingToBeBestAt(BadOrder):
+    """order=best needs a bib; without one, ask for newest or oldest."""
 
 
-class BadTime(Refusal, frozen=True):
-    """No local time looks like that."""
-
-    CODE: ClassVar[str] = "bad_time"
-    STATUS: ClassVar[int] = 400
-
-    message: str = "Give from and to as the race's local time without a zone, like 2026-11-08T09:30."
+class BadTime(Refusal, status=400):
+    """Give from and to as the race's local time without a zone, like 2026-11-08T09:30."""
 
 
-class BadLimit(Refusal, frozen=True):
+class BadLimit(Refusal, status=400):
     """No page has so many photos."""
 
-    CODE: ClassVar[str] = "bad_limit"
-    STATUS: ClassVar[int] = 400
 
-    message: str = f"limit is a whole number from 1 to {MAX_LIMIT}."
-
-
-class BadCursor(Refusal, frozen=True):
-    """No page ended there, or one in another order."""
-
-    CODE: ClassVar[str] = "bad_cursor"
-    STATUS: ClassVar[int] = 400
-
-    message: str = "Send next_cursor back as it came, with the same order; or leave cursor out to start over."
+class BadCursor(Refusal, status=400):
+    """Send next_cursor back as it came, with the same order; or leave cursor out to start over."""
 
 
-class FacesOff(Refusal, frozen=True):
-    """The race has faces switched off."""
-
-    CODE: ClassVar[str] = "faces_off"
-    STATUS: ClassVar[int] = 409
-
-    message: str = "This race does not search by face. Search by bib instead."
+class FacesOff(Refusal, status=409):
+    """This race does not search by face. Search by bib instead."""
 
 
-class NoFace(Refusal, frozen=True):
-    """Nobody is in the selfie."""
-
-    CODE: ClassVar[str] = "no_face"
-    STATUS: ClassVar[int] = 422
-
-    message: str = "There is no face to be seen. Send a picture with your face large, from the front and well lit."
+class NoFace(Refusal, status=422):
+    """There is no face to be seen. Send a picture with your face large, from the front and well lit."""
 
 
-class SeveralFaces(Refusal, frozen=True):
-    """Several people are in the selfie."""
-
-    CODE: ClassVar[str] = "several_faces"
-    STATUS: ClassVar[int] = 422
-
-    message: str = (
-        "There are several faces, so whose photos you want is unclear. Send a picture of one person, or crop it."
-    )
+class SeveralFaces(Refusal, status=422):
+    """There are several faces, so whose photos you want is unclear. Send a picture of one person, or crop it."""
 
 
-class NotAnImage(Refusal, frozen=True):
-    """The selfie is no picture."""
-
-    CODE: ClassVar[str] = "not_an_image"
-    STATUS: ClassVar[int] = 415
-
-    message: str = "This is not a picture we can read. Send a whole JPEG or PNG file."
+class NotAnImage(Refusal, status=415):
+    """This is not a picture we can read. Send a whole JPEG or PNG file."""
 
 
-class PictureTooLarge(TooLarge, frozen=True):
-    """The selfie has too many bytes or pixels."""
-
-    message: str = "The picture is too large. Make it smaller: 1,280 pixels a side are plenty for a selfie."
+class PictureTooLarge(TooLarge):
+    """The picture is too large. Make it smaller: 1,280 pixels a side are plenty for a selfie."""
 
 
 # --- what is taken ----------------------------------------------------------------------------------------
@@ -218,7 +152,9 @@ class Filtered(RaceAsked, frozen=True, kw_only=True):
         msgspec.field(default=None, name="to")
     )
     photographer: Annotated[str | None, Reads(str)] = None
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT), Otherwise(BadLimit())] = 24
+    limit: Annotated[
+        int, Meta(ge=1, le=MAX_LIMIT), Otherwise(BadLimit(f"limit is a whole number from 1 to {MAX_LIMIT}."))
+    ] = 24
     cursor: Annotated[
         str | None, Meta(max_length=400, description="`next_cursor` of the page before."), Otherwise(BadCursor())
     ] = None

@@ -22,8 +22,7 @@ STAGE = Stage(
             ),
             calls=(
                 Call(
-                    actions=("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
-                    on="table",
+                    ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"), on="table"
                 ),
             ),
         ),
@@ -32,10 +31,10 @@ STAGE = Stage(
             purpose="Answers runners and machines.",
             fed_by=Api(SearchApi),
             calls=(
-                Call(actions=("rekognition:DetectFaces",), on="any"),
-                Call(actions=("rekognition:SearchFacesByImage",), on="collections"),
-                Call(actions=("s3:GetObject",), on="derived"),
-                Call(actions=("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
+                Call(("rekognition:DetectFaces",), on="any"),
+                Call(("rekognition:SearchFacesByImage",), on="collections"),
+                Call(("s3:GetObject",), on="derived"),
+                Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
             ),
             timeout_s=29,
             memory_mb=1024,

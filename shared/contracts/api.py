@@ -21,6 +21,7 @@ refused as `Otherwise` says. Fields are looked at in their order, and the first 
 from __future__ import annotations
 
 import inspect
+import re
 import string
 import typing
 from abc import ABC
@@ -58,68 +59,54 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-class Refusal(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Refusal:
     """Why a request is not answered: `CODE` is for programs, the sentence for people says what to do.
 
-    A subclass gives the sentence. Several sentences can have one code: by a subclass of the subclass, or as argument.
+    A subclass with a status has a code of its own, its name: UnknownRace refuses with `unknown_race`. Its docstring is
+    the sentence. Several sentences can have one code: by a subclass of the subclass, or as argument.
     """
 
     CODE: ClassVar[str]
     STATUS: ClassVar[int]
     HEADERS: ClassVar[Mapping[str, str]] = {}
 
-    message: str
+    sentence: str = ""
+
+    def __init_subclass__(cls, status: int | None = None) -> None:
+        if status is not None:
+            cls.CODE, cls.STATUS = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(), status
+
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return self.sentence or inspect.cleandoc(self.__doc__ or "")
 
 
-class UnknownRoute(Refusal, frozen=True):
-    """No route has this method and path."""
-
-    CODE: ClassVar[str] = "unknown_route"
-    STATUS: ClassVar[int] = 404
-
-    message: str = "There is no such address. See the API's description."
+class UnknownRoute(Refusal, status=404):
+    """There is no such address. See the API's description."""
 
 
-class BadJson(Refusal, frozen=True):
-    """The body is no JSON object."""
-
-    CODE: ClassVar[str] = "bad_json"
-    STATUS: ClassVar[int] = 400
-
-    message: str = "Send a JSON object as the request's body."
+class BadJson(Refusal, status=400):
+    """Send a JSON object as the request's body."""
 
 
-class TooLarge(Refusal, frozen=True):
-    """The body is larger than a function is sent."""
-
-    CODE: ClassVar[str] = "too_large"
-    STATUS: ClassVar[int] = 413
-
-    message: str = "The request is too large; at most 5 MB."
+class TooLarge(Refusal, status=413):
+    """The request is too large; at most 5 MB."""
 
 
-class MissingField(Refusal, frozen=True):
+class MissingField(Refusal, status=400):
     """The body lacks a field."""
 
-    CODE: ClassVar[str] = "missing_field"
-    STATUS: ClassVar[int] = 400
 
-
-class BadField(Refusal, frozen=True):
+class BadField(Refusal, status=400):
     """A field of the body is not what it should be."""
 
-    CODE: ClassVar[str] = "bad_field"
-    STATUS: ClassVar[int] = 400
 
+class Busy(Refusal, status=503):
+    """There is too much to do just now. Try again in a few seconds."""
 
-class Busy(Refusal, frozen=True):
-    """Something that the answer needs has too much to do."""
-
-    CODE: ClassVar[str] = "busy"
-    STATUS: ClassVar[int] = 503
     HEADERS: ClassVar[Mapping[str, str]] = {"Retry-After": "3"}
-
-    message: str = "There is too much to do just now. Try again in a few seconds."
 
 
 # --- what a route takes -----------------------------------------------------------------------------------
@@ -278,7 +265,7 @@ class Route:
         """All ways in which it refuses, each sentence once: by status, then by code."""
         body = (BadJson(), TooLarge()) if self.has_body else ()
         arguments = (refusal for argument in self.arguments for refusal in argument.refusals)
-        every = (*body, *arguments, *(refusal() for refusal in self.declared), self.busy)  # type: ignore[call-arg]
+        every = (*body, *arguments, *(refusal() for refusal in self.declared), self.busy)
         unique = {(refusal.STATUS, refusal.CODE, refusal.message): refusal for refusal in every}
         return tuple(unique[key] for key in sorted(unique))
 

@@ -123,7 +123,7 @@ Feed = Queue | Stream | Schedule | Api
 # --- functions and stages ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 

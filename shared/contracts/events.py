@@ -178,6 +178,13 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     box: Box
 
 
+class Bibs(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read in a photo, each bib once, in bib order."""
+
+    readings: tuple[Reading, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
 class BibsRead(DomainEvent, frozen=True, kw_only=True):
     """The bibs of a photo, also when there are none; said again when a roster or the rules change.
 
@@ -303,20 +310,7 @@ class MatchCut(DomainEvent, frozen=True, kw_only=True):
     revision: int
 
 
-EVENTS: tuple[type[DomainEvent], ...] = (
-    RaceConfigured,
-    RaceRejected,
-    RosterImported,
-    RosterRejected,
-    PhotoIngested,
-    PhotoRejected,
-    PhotoWithdrawn,
-    BibsRead,
-    FacesIndexed,
-    PhotoMatched,
-    BibCorrected,
-    MatchCut,
-)
+EVENTS: tuple[type[DomainEvent], ...] = tuple(DomainEvent.__subclasses__())
 _BY_NAME = {event.__name__: event for event in EVENTS}
 
 

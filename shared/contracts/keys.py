@@ -91,14 +91,13 @@ def parse_key(key: str) -> ParsedKey:
     segments = key.split("/")
     if segments[-1] == "":
         return _OTHER  # a folder marker, as the S3 console makes them
-    if len(segments) == 3 and valid_id(segments[0]) and valid_id(segments[1]):
-        race = RaceRef(segments[0], segments[1])
-        if segments[2] == RACE_FILE:
-            return ParsedKey(KeyKind.RACE_FILE, race, RACE_FILE)
-        if segments[2] == ROSTER_FILE:
-            return ParsedKey(KeyKind.ROSTER_FILE, race, ROSTER_FILE)
-    if len(segments) == 4 and segments[2] == RAW_PHOTOS and valid_id(segments[0]) and valid_id(segments[1]):
-        return ParsedKey(KeyKind.RAW_PHOTO, RaceRef(segments[0], segments[1]), segments[3])
+    race, below = near_race(key), segments[2:]
+    if race and below == [RACE_FILE]:
+        return ParsedKey(KeyKind.RACE_FILE, race, RACE_FILE)
+    if race and below == [ROSTER_FILE]:
+        return ParsedKey(KeyKind.ROSTER_FILE, race, ROSTER_FILE)
+    if race and len(below) == 2 and below[0] == RAW_PHOTOS:
+        return ParsedKey(KeyKind.RAW_PHOTO, race, below[1])
     _raise_if_near_miss(segments)
     return _OTHER
 
@@ -106,10 +105,9 @@ def parse_key(key: str) -> ParsedKey:
 def _raise_if_near_miss(segments: list[str]) -> None:
     """Raise InvalidKey where a folder of the key looks like `raw_photos` but the key does not fit."""
     folders = segments[:-1]
-    looks_like = [i for i, folder in enumerate(folders) if _folded(folder) in _RAW_PHOTOS_LOOKALIKES]
-    if not looks_like:
+    at = next((i for i, folder in enumerate(folders) if _folded(folder) in _RAW_PHOTOS_LOOKALIKES), None)
+    if at is None:
         return
-    at = looks_like[0]
     expected = f"Upload to {{organizer_id}}/{{event_id}}/{RAW_PHOTOS}/{{filename}}."
     if at != 2:
         raise InvalidKey("key_wrong_depth", f"'{RAW_PHOTOS}' must be the third part of the key. {expected}")

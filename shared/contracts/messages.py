@@ -13,31 +13,31 @@ from shared.contracts.events import Envelope, Meta
 from shared.contracts.notes import Note, Noted
 
 
-class ObjectCreated(msgspec.Struct, frozen=True, kw_only=True):
-    """S3 wrote an object. `size` in bytes; `key` raw, as S3 has it; `at` ISO 8601."""
+class ObjectEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What S3 tells of an object; `key` raw, as S3 has it; `at` ISO 8601."""
 
     meta: Meta
     bucket: str
     key: str
     sequencer: str
-    size: int
-    etag: str
-    version_id: str | None
     at: str
 
 
-class ObjectDeleted(msgspec.Struct, frozen=True, kw_only=True):
+class ObjectCreated(ObjectEvent, frozen=True, kw_only=True):
+    """S3 wrote an object. `size` in bytes."""
+
+    size: int
+    etag: str
+    version_id: str | None
+
+
+class ObjectDeleted(ObjectEvent, frozen=True, kw_only=True):
     """S3 deleted an object (or put a delete marker on it).
 
     `erased_version` names the one version that is gone for good, where that is all that was deleted: the key itself
     may still hold another.
     """
 
-    meta: Meta
-    bucket: str
-    key: str
-    sequencer: str
-    at: str
     erased_version: str | None = None
 
 
@@ -68,9 +68,8 @@ def parse(body: str, kinds: tuple[type[Note], ...] = ()) -> Message:
 
 
 def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, Any]) -> ObjectCreated | ObjectDeleted:
-    at = str(raw["time"])
-    bucket, target = str(detail["bucket"]["name"]), detail["object"]
-    key, sequencer = str(target["key"]), str(target["sequencer"])
+    target = detail["object"]
+    key, sequencer, at = str(target["key"]), str(target["sequencer"]), str(raw["time"])
     # The upload starts the story: its key and sequencer name it, however often S3 tells us about it.
     story = f"{key}@{sequencer}"
     meta = Meta(
@@ -81,27 +80,16 @@ def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, An
         occurred_at=at,
         replay=raw.get("replay-name"),
     )
+    said: dict[str, Any] = {
+        "meta": meta, "bucket": str(detail["bucket"]["name"]), "key": key, "sequencer": sequencer, "at": at,
+    }  # fmt: skip
+    version_id = target.get("version-id")
     if detail_type == "Object Created":
-        return ObjectCreated(
-            meta=meta,
-            bucket=bucket,
-            key=key,
-            sequencer=sequencer,
-            size=int(target.get("size", 0)),
-            etag=str(target.get("etag", "")),
-            version_id=target.get("version-id"),
-            at=at,
-        )
+        size, etag = int(target.get("size", 0)), str(target.get("etag", ""))
+        return ObjectCreated(**said, size=size, etag=etag, version_id=version_id)
     if detail_type == "Object Deleted":
         permanently = detail.get("deletion-type") == "Permanently Deleted"
-        return ObjectDeleted(
-            meta=meta,
-            bucket=bucket,
-            key=key,
-            sequencer=sequencer,
-            at=at,
-            erased_version=target.get("version-id") if permanently else None,
-        )
+        return ObjectDeleted(**said, erased_version=version_id if permanently else None)
     raise InvalidMessage("unknown_notification", f"S3's '{detail_type}' is not one we asked for.")
 
 

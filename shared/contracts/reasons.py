@@ -37,60 +37,56 @@ class Explanation(NamedTuple):
 _ELSEWHERE = "Upload it to {organizer_id}/{event_id}/raw_photos/{filename}."
 _AS_CSV = "Save it as CSV (UTF-8) and upload that."
 
-REASONS: Mapping[Reason, Explanation] = {
-    "key_wrong_depth": Explanation("ingest", "The folder raw_photos is not the third part of the key.", _ELSEWHERE),
-    "key_bad_id": Explanation(
-        "ingest",
+_INGEST: Mapping[KeyReason | PictureReason, tuple[str, str]] = {
+    "key_wrong_depth": ("The folder raw_photos is not the third part of the key.", _ELSEWHERE),
+    "key_bad_id": (
         "The organizer's or the race's id in the key is not well-formed.",
         "Use 1 to 64 letters, digits, '_', '.' or '-', with a letter or digit at both ends.",
     ),
-    "key_wrong_folder": Explanation("ingest", "The folder is nearly, but not quite, called raw_photos.", _ELSEWHERE),
-    "key_nested": Explanation("ingest", "The file lies in a folder below raw_photos.", _ELSEWHERE),
-    "empty": Explanation("ingest", "The file has no bytes.", "Upload it again."),
-    "too_large": Explanation("ingest", "The file has more bytes than are taken.", "Save it with a higher compression."),
-    "not_an_image": Explanation("ingest", "The file is not a picture.", "Upload photos as JPEG or PNG."),
-    "unsupported_format": Explanation(
-        "ingest", "The file is of a known kind that is not read.", "Export it as JPEG and upload that."
-    ),
-    "too_many_pixels": Explanation(
-        "ingest",
+    "key_wrong_folder": ("The folder is nearly, but not quite, called raw_photos.", _ELSEWHERE),
+    "key_nested": ("The file lies in a folder below raw_photos.", _ELSEWHERE),
+    "empty": ("The file has no bytes.", "Upload it again."),
+    "too_large": ("The file has more bytes than are taken.", "Save it with a higher compression."),
+    "not_an_image": ("The file is not a picture.", "Upload photos as JPEG or PNG."),
+    "unsupported_format": ("The file is of a known kind that is not read.", "Export it as JPEG and upload that."),
+    "too_many_pixels": (
         "The picture has more pixels than are taken, or than can be decoded in its format.",
         "Save it smaller, as a baseline (not progressive) JPEG.",
     ),
-    "too_small": Explanation("ingest", "The picture is too small for faces and bibs.", "Upload a larger one."),
-    "truncated": Explanation("ingest", "The file ends in the middle of the picture.", "Upload it again."),
-    "corrupt": Explanation("ingest", "The picture is damaged.", "Export it anew and upload that."),
-    "too_many_copies": Explanation(
-        "ingest", "The same picture is already there under many names.", "Delete copies you do not need."
-    ),
-    "race_too_large": Explanation(
-        "races", "race.json has more bytes than are read.", "Leave out what does not belong there."
-    ),
-    "race_not_json": Explanation("races", "race.json is not JSON.", "Mend it where the rejection says."),
-    "race_invalid": Explanation(
-        "races",
+    "too_small": ("The picture is too small for faces and bibs.", "Upload a larger one."),
+    "truncated": ("The file ends in the middle of the picture.", "Upload it again."),
+    "corrupt": ("The picture is damaged.", "Export it anew and upload that."),
+    "too_many_copies": ("The same picture is already there under many names.", "Delete copies you do not need."),
+}
+
+_RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
+    "race_too_large": ("race.json has more bytes than are read.", "Leave out what does not belong there."),
+    "race_not_json": ("race.json is not JSON.", "Mend it where the rejection says."),
+    "race_invalid": (
         "A field of race.json is missing, unknown or not what it should be.",
         "Mend the field that the rejection names.",
     ),
-    "roster_too_large": Explanation(
-        "races", "roster.csv has more bytes than are read.", "Keep the columns bib and name and save it again."
+    "roster_too_large": (
+        "roster.csv has more bytes than are read.",
+        "Keep the columns bib and name and save it again.",
     ),
-    "roster_not_text": Explanation("races", "roster.csv is not a text file.", _AS_CSV),
-    "roster_encoding": Explanation("races", "roster.csv is neither UTF-8 nor CP949 text.", _AS_CSV),
-    "roster_not_csv": Explanation("races", "roster.csv is text, but not CSV.", _AS_CSV),
-    "roster_no_bib_column": Explanation(
-        "races",
+    "roster_not_text": ("roster.csv is not a text file.", _AS_CSV),
+    "roster_encoding": ("roster.csv is neither UTF-8 nor CP949 text.", _AS_CSV),
+    "roster_not_csv": ("roster.csv is text, but not CSV.", _AS_CSV),
+    "roster_no_bib_column": (
         "The first line of roster.csv names no column 'bib'.",
         "Name the columns in the first line, for example: bib,name.",
     ),
-    "roster_too_wide": Explanation(
-        "races", "roster.csv has more columns than are read.", "Keep the columns bib and name."
+    "roster_too_wide": ("roster.csv has more columns than are read.", "Keep the columns bib and name."),
+    "roster_too_long": ("roster.csv has more lines or runners than are read.", "Leave out who does not run."),
+    "roster_too_many_problems": (
+        "Too many rows of roster.csv cannot be used.",
+        "Mend the rows, beginning with the one that is named.",
     ),
-    "roster_too_long": Explanation(
-        "races", "roster.csv has more lines or runners than are read.", "Leave out who does not run."
-    ),
-    "roster_too_many_problems": Explanation(
-        "races", "Too many rows of roster.csv cannot be used.", "Mend the rows, beginning with the one that is named."
-    ),
-    "roster_empty": Explanation("races", "roster.csv has no usable runner.", "Write one runner a line, with her bib."),
+    "roster_empty": ("roster.csv has no usable runner.", "Write one runner a line, with her bib."),
+}
+
+REASONS: Mapping[Reason, Explanation] = {
+    **{reason: Explanation("ingest", *words) for reason, words in _INGEST.items()},
+    **{reason: Explanation("races", *words) for reason, words in _RACES.items()},
 }

@@ -17,29 +17,6 @@ from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
 from shared.kit import aws
 
 
-class Span:
-    """One message being worked on: what is logged meanwhile carries its correlation id."""
-
-    def __init__(self, logger: Logger) -> None:
-        self._logger = logger
-
-    def correlate(self, meta: Meta) -> None:
-        """Name the upload or request that this work began with."""
-        self._logger.append_keys(correlation_id=meta.correlation_id, causation_id=meta.causation_id)
-
-
-class Attempt:
-    """A batch being worked on as one."""
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-
-    def give_up(self, error: Exception) -> None:
-        """Say that its messages are now handled one by one, and why."""
-        self._telemetry.uncount_handled()
-        self._telemetry.logger.warning("batch taken apart", reason=type(error).__name__, error=str(error))
-
-
 class Telemetry:
     """The logs and metrics of one function. Make it once and keep it."""
 
@@ -50,11 +27,11 @@ class Telemetry:
         self._failed = 0
 
     @contextmanager
-    def message(self, message_id: str, receive_count: int) -> Iterator[Span]:
+    def message(self, message_id: str, receive_count: int) -> Iterator[None]:
         """Log around one message; a failure is logged here, once, and raised on."""
         self.logger.append_keys(message_id=message_id, receive_count=receive_count)
         try:
-            yield Span(self.logger)
+            yield
             self._handled += 1
         except Exception as error:
             self.logger.exception("message failed", reason=type(error).__name__)
@@ -62,16 +39,21 @@ class Telemetry:
         finally:
             self.logger.remove_keys(["message_id", "receive_count", "correlation_id", "causation_id"])
 
-    def uncount_handled(self) -> None:
-        """Forget what was counted as handled in this invocation."""
+    def correlate(self, meta: Meta) -> None:
+        """Name the upload or request that a message began with: what is logged about the message carries its id."""
+        self.logger.append_keys(correlation_id=meta.correlation_id, causation_id=meta.causation_id)
+
+    def take_apart(self, error: Exception) -> None:
+        """Say that the messages of this invocation are now handled one by one, and why; none counts as handled yet."""
         self._handled = 0
+        self.logger.warning("batch taken apart", reason=type(error).__name__, error=str(error))
 
     def count_failures(self, failed: int) -> None:
         """Remember how many messages of this invocation go back to the queue."""
         self._failed += failed
 
     @contextmanager
-    def invocation(self, context: Any, *, handled: int = 0) -> Iterator[Attempt]:
+    def invocation(self, context: Any, *, handled: int = 0) -> Iterator[None]:
         """Around a batch: afterwards one metrics line, with the AWS calls made as its property `api_calls`.
 
         `handled` messages are counted beforehand, where they are not handled one by one.
@@ -84,7 +66,7 @@ class Telemetry:
         aws.calls.clear()
         self._handled, self._failed = handled, 0
         try:
-            yield Attempt(self)
+            yield
         finally:
             metrics = create_metrics_logger()
             metrics.set_namespace(NAMESPACE)

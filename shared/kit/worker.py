@@ -48,9 +48,9 @@ def _one_by_one(handle: Handle, event: dict[str, Any], context: Any, entry: Entr
 
     def one(record: SQSRecord | KinesisStreamRecord) -> None:
         message_id, receives = _identity(record)
-        with entry.telemetry.message(message_id, receives) as span:
+        with entry.telemetry.message(message_id, receives):
             message = messages.parse(_body(record.raw_event), kinds)
-            span.correlate(message.meta)
+            entry.telemetry.correlate(message.meta)
             handle(message)
 
     event_type = EventType.KinesisDataStreams if isinstance(entry.card.fed_by, Stream) else EventType.SQS
@@ -64,12 +64,12 @@ def _one_by_one(handle: Handle, event: dict[str, Any], context: Any, entry: Entr
 def _all_at_once(handle: HandleAll, event: dict[str, Any], context: Any, entry: Entry[Any]) -> dict[str, Any]:
     records, kinds = event["Records"], _notes(entry.card)
     if len(records) > 1:
-        with entry.telemetry.invocation(context, handled=len(records)) as attempt:
+        with entry.telemetry.invocation(context, handled=len(records)):
             try:
                 handle([messages.parse(_body(record), kinds) for record in records])
                 return {"batchItemFailures": []}
             except Exception as error:  # noqa: BLE001 - each message tells its own error below
-                attempt.give_up(error)
+                entry.telemetry.take_apart(error)
     return _one_by_one(lambda message: handle([message]), event, context, entry)
 
 

@@ -13,9 +13,9 @@ from ops.look.dead_letters import queues_of
 from ops.reach.target import Target, choose
 from services.faces.records import IdentifiedPhoto, IndexedPhoto
 from services.ingest.records import Copy, KeyRecord, State, UploadedPhoto
-from services.ocr.records import Bibs, ReadPhoto, Word
+from services.ocr.records import ReadPhoto, Word
 from shared.contracts import naming
-from shared.contracts.events import Box, Evidence, Face, MatchedRunner, Reading, Suggestion
+from shared.contracts.events import Bibs, Box, Evidence, Face, MatchedRunner, Reading, Suggestion
 from tests import gallery_world
 from tests.adapters.deployed import ENV, configure, create_table, keep
 from tests.e2e import page_server

@@ -18,11 +18,11 @@ from ops.race.correct import bib_correction, match_cut, say
 from ops.reach.target import Target
 from services.faces.domain.evidence import concerns, learn
 from services.faces.domain.votes import conclude
-from services.faces.records import Bibs, Correction
+from services.faces.records import Correction
 from services.races.records import RosterHeld
 from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError
-from shared.contracts.events import BibCorrected, Envelope, MatchCut, ObjectRef, Reading
+from shared.contracts.events import BibCorrected, Bibs, Envelope, MatchCut, ObjectRef, Reading
 from shared.contracts.race import Roster, Runner
 from tests import gallery_world
 from tests.adapters import photo_world

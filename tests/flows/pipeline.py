@@ -11,14 +11,12 @@ import msgspec
 from greenlet import greenlet
 
 from services.faces.edges import Collections
-from services.faces.functions import identity, index
-from services.faces.indexer import Indexer
+from services.faces.functions.identity import Resolver
+from services.faces.functions.index import Indexer
 from services.faces.records import IdentifiedPhoto
-from services.faces.resolver import Resolver
 from services.faces.stage import STAGE as FACES
 from services.ocr.edges import Rosters, TextDetector
-from services.ocr.functions import read
-from services.ocr.reader import Reader
+from services.ocr.functions.read import Reader
 from services.ocr.stage import STAGE as OCR
 from shared.contracts import messages
 from shared.contracts.events import (
@@ -162,13 +160,13 @@ class Pipeline:
         """Give a function some messages, as its handler would."""
         match function:
             case "identity":
-                identity.handle(self.resolver, batch)
+                self.resolver.handle(batch)
             case "index":
                 for message in batch:
-                    index.handle(self.indexer, message)
+                    self.indexer.handle(message)
             case _:
                 for message in batch:
-                    read.handle(self.reader, message)
+                    self.reader.handle(message)
 
     def run(self) -> None:
         """Deliver everything in order, one by one; notes that were to wait come when nothing else is left."""

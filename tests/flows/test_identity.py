@@ -18,12 +18,12 @@ from services.faces.domain.links import link_bibs, needs_search
 from services.faces.domain.matches import MatchingFace
 from services.faces.domain.votes import resolve
 from services.faces.notes import SearchPhoto
-from services.faces.records import Bibs, Correction, EarlyPhoto, IdentifiedPhoto, NewPhoto
+from services.faces.records import Correction, EarlyPhoto, IdentifiedPhoto, NewPhoto
 from services.faces.search_scheduler import PATIENCE_S
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import Word
 from shared.contracts import keys
-from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
+from shared.contracts.events import Bibs, BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
 from shared.kit.records import Records

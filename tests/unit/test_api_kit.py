@@ -22,22 +22,12 @@ from shared.kit.api.routes import Router
 from tests.gallery_world import request
 
 
-class NoSuchBook(Refusal, frozen=True):
-    """No book has this number."""
-
-    CODE: ClassVar[str] = "no_such_book"
-    STATUS: ClassVar[int] = 404
-
-    message: str = "There is no such book."
+class NoSuchBook(Refusal, status=404):
+    """There is no such book."""
 
 
-class BadNumber(Refusal, frozen=True):
-    """Not a number of pages."""
-
-    CODE: ClassVar[str] = "bad_number"
-    STATUS: ClassVar[int] = 400
-
-    message: str = "Give a number from 1 to 9."
+class BadNumber(Refusal, status=400):
+    """Give a number from 1 to 9."""
 
 
 def _upper(text: str) -> str | None:

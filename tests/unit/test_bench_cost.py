@@ -15,10 +15,10 @@ from bench.recorded import PHOTOS_OF_A_RUNNER, Race, Recording, picture, race_of
 from local.runtime import Ports
 from services.faces.domain.links import link_bibs, needs_search
 from services.faces.edges import Collections
-from services.faces.records import Bibs, IdentifiedPhoto
+from services.faces.records import IdentifiedPhoto
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.edges import TextDetector
-from shared.contracts.events import ImageRef
+from shared.contracts.events import Bibs, ImageRef
 from shared.contracts.keys import RaceRef, photo_id, processed_key
 from shared.contracts.race import RaceSettings
 

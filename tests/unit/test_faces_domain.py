@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from services.faces.domain.links import Link, Links, link_bibs
 from services.faces.domain.matches import MatchingFace
 from services.faces.domain.votes import MAX_EVIDENCE, resolve
-from services.faces.records import Bibs, Correction, IdentifiedPhoto
+from services.faces.records import Correction, IdentifiedPhoto
 from shared.contracts.boxes import overlap
-from shared.contracts.events import Box, Face, MatchedRunner, Reading, Suggestion
+from shared.contracts.events import Bibs, Box, Face, MatchedRunner, Reading, Suggestion
 
 
 def face(face_id: str, left: float, top: float = 0.2, size: float = 0.08) -> Face:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from services.faces.records import Bibs, Correction, Cut, IdentifiedPhoto
-from shared.contracts.events import BibCorrected, BibsRead, FacesIndexed, MatchCut, PhotoWithdrawn
+from services.faces.records import Correction, Cut, IdentifiedPhoto
+from shared.contracts.events import BibCorrected, Bibs, BibsRead, FacesIndexed, MatchCut, PhotoWithdrawn
 
 replace = msgspec.structs.replace
 

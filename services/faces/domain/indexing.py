@@ -70,8 +70,7 @@ def faces_indexed(race: RaceRef, photo: IndexedPhoto) -> FacesIndexed | None:
     if photo.enabled is None or photo.withdrawn is not None:
         return None
     return FacesIndexed(
-        organizer_id=race.organizer_id,
-        event_id=race.event_id,
+        **race._asdict(),
         photo_id=photo.photo_id,
         photo_revision=photo.photo_revision,
         faces=photo.faces,

@@ -8,9 +8,9 @@ from itertools import product
 
 import msgspec
 
-from services.faces.records import Bibs, Correction, IdentifiedPhoto
+from services.faces.records import Correction, IdentifiedPhoto
 from shared.contracts.boxes import overlap, same_face
-from shared.contracts.events import Box, Evidence, EvidenceKind, Face, Reading, Suggestion
+from shared.contracts.events import Bibs, Box, Evidence, EvidenceKind, Face, Reading, Suggestion
 
 # Where a bib is worn, seen from the face: about this many face heights below its centre (detectors box a face from
 # brow to chin; a chest is two to three of those further down), give or take; measured on race photos.

@@ -58,8 +58,7 @@ def photo_matched(race: RaceRef, photo: IdentifiedPhoto) -> PhotoMatched | None:
     if photo.withdrawn is not None or photo.photo_revision == 0:
         return None
     return PhotoMatched(
-        organizer_id=race.organizer_id,
-        event_id=race.event_id,
+        **race._asdict(),
         photo_id=photo.photo_id,
         photo_revision=photo.photo_revision,
         runners=photo.runners,

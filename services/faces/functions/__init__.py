@@ -1,1 +1,1 @@
-"""One module for each Lambda function of the stage: match on typed messages, nothing else."""
+"""One module for each Lambda function of the stage."""

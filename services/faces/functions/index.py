@@ -1,47 +1,175 @@
-"""The index function: a photo's faces go into the race's collection."""
+"""The index function: read what is kept of a photo, change it, index its faces, write it, say it.
+
+A photo that comes before its race is configured waits; a race that switches faces on or off has its photos looked at
+again, one note each: at once, and once more when whoever was still working by the old settings is done.
+"""
 
 from __future__ import annotations
 
 import functools
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import msgspec
+
+from services.faces.domain.indexing import (
+    Change,
+    arrived,
+    faces_indexed,
+    is_as_switched,
+    revised,
+    still_there,
+    withdrawn,
+)
 from services.faces.edges import Collections
-from services.faces.indexer import Indexer
 from services.faces.notes import ReviewPhoto, ReviewRace
+from services.faces.records import FacesSwitch, IndexedPhoto
 from services.faces.stage import STAGE
 from shared.contracts.errors import InvalidMessage
-from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured
+from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured, caused, next_revision
+from shared.contracts.keys import PhotoRef, RaceRef
 from shared.contracts.messages import Message
 from shared.contracts.notes import Noted
 from shared.kit import worker
+from shared.kit.bus import EventBus
+from shared.kit.optimistic import SELDOM, until_written
+from shared.kit.queue import OwnQueue
+from shared.kit.records import Records, unchanged
+
+PAGE = 500  # photos that one note looks through
+replace = msgspec.structs.replace
 
 
-def handle(indexer: Indexer, message: Message) -> None:
-    """Do what the message asks for. Raises InvalidMessage for one that is none of ours."""
-    match message:
-        case Envelope(data=PhotoIngested() as event):
-            indexer.take(event, message)
-        case Envelope(data=PhotoWithdrawn() as event):
-            indexer.withdraw(event, message)
-        case Envelope(data=RaceConfigured() as event):
-            indexer.switch(event, message)
-        case Noted(note=ReviewRace() as note):
-            indexer.review_page(note, message)
-        case Noted(note=ReviewPhoto() as note):
-            indexer.review(note, message)
-        case _:
-            raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
+class Settled(NamedTuple):
+    """A photo as it is kept now (None: not at all), and whether that is news."""
+
+    photo: IndexedPhoto | None
+    news: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexer:
+    """What the index function does with each kind of message."""
+
+    records: Records
+    collections: Collections
+    bus: EventBus
+    queue: OwnQueue
+
+    def handle(self, message: Message) -> None:
+        """Do what the message asks for. Raises InvalidMessage for one that is none of ours."""
+        match message:
+            case Envelope(data=PhotoIngested() as event):
+                self._settle(PhotoRef(event.race, event.photo_id), functools.partial(arrived, event), message)
+            case Envelope(data=PhotoWithdrawn() as event):
+                self._settle(PhotoRef(event.race, event.photo_id), functools.partial(withdrawn, event), message)
+            case Noted(note=ReviewPhoto() as note):
+                self._settle(PhotoRef(note.race, note.photo_id), still_there, message)
+            case Envelope(data=RaceConfigured() as event):
+                self._switch(event, message)
+            case Noted(note=ReviewRace() as note):
+                self._review_page(note, message)
+            case _:
+                raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
+
+    # --- a photo ------------------------------------------------------------------------------------------
+
+    def _settle(self, ref: PhotoRef, change: Change, by: Message) -> None:
+        """Change the photo, index its faces if they are on, keep them, say them."""
+        added: set[str] = set()
+        photo, news = until_written(
+            f"Photo {ref.photo_id}", lambda: self._try_to_settle(ref, change, by, added), SELDOM
+        )
+        if photo is None:
+            return
+        self._delete_leaving(ref.race, photo)
+        if said := faces_indexed(ref.race, photo):
+            self.bus.publish([caused(said, by.meta, news=news)])
+
+    def _try_to_settle(self, ref: PhotoRef, change: Change, by: Message, added: set[str]) -> Settled | None:
+        """None when somebody else wrote the photo meanwhile; then `added` tells which faces are in the collection."""
+        switch_at, photo_at = FacesSwitch.locate(ref.race), IndexedPhoto.locate(*ref)
+        found = self.records.read(switch_at, photo_at)
+        switch, held = found.get(switch_at), found.get(photo_at)
+        changed = change(held)
+        photo = self._as_switched(ref.race, changed, switch) if changed else held
+        if photo is None:
+            return Settled(None, news=False)
+        leaving = self._leaving(ref.race, held, photo, added, of_the_past=changed is None)
+        photo = replace(photo, leaving=leaving)
+        if photo == held:
+            return Settled(photo, news=False)
+        photo = revised(photo, switch, by.meta)
+        if not self.records.put(ref.race, photo, unchanged(held, "revision")):
+            added |= photo.face_ids
+            return None
+        return Settled(photo, news=True)
+
+    def _as_switched(self, race: RaceRef, photo: IndexedPhoto, switch: FacesSwitch | None) -> IndexedPhoto:
+        if switch is None or photo.processed is None or is_as_switched(photo, switch):
+            return photo
+        if not switch.faces:
+            return replace(photo, enabled=False, faces=())
+        # Else the collection would answer with faces that somebody is about to delete.
+        self.collections.forget(race, photo.leaving)
+        faces = self.collections.index(race, photo.photo_id, photo.processed)
+        return replace(photo, enabled=True, faces=faces, leaving=())
+
+    def _leaving(
+        self, race: RaceRef, held: IndexedPhoto | None, photo: IndexedPhoto, added: set[str], *, of_the_past: bool
+    ) -> tuple[str, ...]:
+        """The faces to be deleted: those that the photo had, and those that a delivery added which did not get to save.
+
+        `added` were in an attempt before. What an earlier delivery of this message added before it died, nobody
+        knows: where the photo is to have no faces, the collection is asked.
+        """
+        leaving = {*photo.leaving, *(held.face_ids if held else ()), *added}
+        if not photo.faces and not leaving and (of_the_past or photo.enabled is False):
+            leaving |= self.collections.faces_of(race, photo.photo_id)
+        return tuple(sorted(leaving - photo.face_ids))
+
+    def _delete_leaving(self, race: RaceRef, photo: IndexedPhoto) -> None:
+        """Delete what is noted as leaving, so that a redelivery would do it again; then the note.
+
+        The revision stays: it counts what is said of the photo.
+        """
+        if photo.leaving:
+            self.collections.forget(race, photo.leaving)
+            self.records.put(race, replace(photo, leaving=()), unchanged(photo, "revision"))
+
+    # --- a race -------------------------------------------------------------------------------------------
+
+    def _switch(self, event: RaceConfigured, by: Message) -> None:
+        """Keep whether the race has faces on, unless something newer is known, and look at its photos by that."""
+        since = next_revision(0, by.meta)
+        switch = FacesSwitch(faces=event.settings.faces, revision=event.revision, since=since)
+        self.records.put_newest(event.race, switch)
+        self.queue.send_now_and_after(
+            ReviewRace(**event.race._asdict()), by=by, seconds=STAGE.function("index").timeout_s
+        )
+
+    def _review_page(self, note: ReviewRace, by: Message) -> None:
+        """Leave a note for each photo of a page whose faces are not as switched, and one for the next page."""
+        race = note.race
+        switch = self.records.get(FacesSwitch.locate(race))
+        after = None if note.after is None else IndexedPhoto.locate(race, note.after)
+        page = list(itertools.islice(self.records.query(IndexedPhoto, race, after=after), PAGE))
+        different = [photo for photo in page if not is_as_switched(photo, switch)]
+        self.queue.send_all((ReviewPhoto(**race._asdict(), photo_id=photo.photo_id), by) for photo in different)
+        if len(page) == PAGE:
+            self.queue.send(ReviewRace(**race._asdict(), after=page[-1].photo_id), by=by)
 
 
 handler = worker.each(
     STAGE,
     "index",
-    lambda here: functools.partial(
-        handle,
+    lambda here: (
         Indexer(
             records=here.records,
             collections=Collections(here.client("rekognition"), here.environment.snaprace_env),
             bus=here.bus,
             queue=here.queue,
-        ),
+        ).handle
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Iterator
 
-from services.ocr.records import Bibs, Word
-from shared.contracts.events import Box, Reading, Suggestion
+from services.ocr.records import Word
+from shared.contracts.events import Bibs, Box, Reading, Suggestion
 from shared.contracts.race import RaceSettings, Region
 
 # A bib is a word of capital letters and digits; these are what one misread character could have been.

@@ -16,7 +16,7 @@ Change = Callable[[ReadPhoto | None], ReadPhoto | None]
 """What becomes of a photo (None: it is not known yet) after a message; None when the message changes nothing."""
 
 
-def arrived(event: PhotoIngested, held: ReadPhoto | None, look: Callable[[], tuple[Word, ...]]) -> ReadPhoto | None:
+def arrived(event: PhotoIngested, look: Callable[[], tuple[Word, ...]], held: ReadPhoto | None) -> ReadPhoto | None:
     """The photo that was ingested, unless it was withdrawn since. `look` reads its words, which are kept for good."""
     if held is None or (held.withdrawn is not None and held.withdrawn < event.revision):
         return ReadPhoto(photo_id=event.photo_id, photo_revision=event.revision, words=look())
@@ -47,8 +47,7 @@ def bibs_read(race: RaceRef, photo: ReadPhoto) -> BibsRead | None:
     if photo.bibs is None:
         return None
     return BibsRead(
-        organizer_id=race.organizer_id,
-        event_id=race.event_id,
+        **race._asdict(),
         photo_id=photo.photo_id,
         photo_revision=photo.photo_revision,
         readings=photo.bibs.readings,

@@ -1,50 +1,140 @@
-"""The ocr function: words are kept once, and read as bibs by what the race says now."""
+"""The read function: read what is kept of a photo, change it, read its bibs, write it, say it.
+
+A roster or rule that changes is evidence like any other: the race's photos are read again from their kept words,
+without asking the text detector again. Notes to the own queue split that work: one a page, which finds the photos
+that would read differently, and one for each of those. It is done twice, the second time for photos that were being
+read meanwhile.
+"""
 
 from __future__ import annotations
 
 import functools
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import msgspec
+
+from services.ocr.domain.bibs import read_bibs
+from services.ocr.domain.photos import Change, arrived, bibs_read, counted_up, still_there, withdrawn
 from services.ocr.edges import Rosters, TextDetector
 from services.ocr.notes import RereadPhoto, RereadRace
-from services.ocr.reader import Reader
+from services.ocr.records import ReadPhoto, RosterHeard, RulesHeard
 from services.ocr.stage import STAGE
 from shared.contracts.errors import InvalidMessage
-from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported
+from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported, caused
+from shared.contracts.keys import PhotoRef, RaceRef
 from shared.contracts.messages import Message
 from shared.contracts.notes import Noted
 from shared.kit import worker
+from shared.kit.bus import EventBus
+from shared.kit.optimistic import SELDOM, until_written
+from shared.kit.queue import OwnQueue
+from shared.kit.records import Found, Records, unchanged
+
+PAGE = 500  # photos that one note looks through, in memory
 
 
-def handle(reader: Reader, message: Message) -> None:
-    """Do what the message asks for. Raises InvalidMessage for one that is none of ours."""
-    match message:
-        case Envelope(data=PhotoIngested() as event):
-            reader.take(event, message)
-        case Envelope(data=PhotoWithdrawn() as event):
-            reader.withdraw(event, message)
-        case Envelope(data=RaceConfigured() as event):
-            reader.configure(event, message)
-        case Envelope(data=RosterImported() as event):
-            reader.import_roster(event, message)
-        case Noted(note=RereadRace() as note):
-            reader.reread_page(note, message)
-        case Noted(note=RereadPhoto() as note):
-            reader.reread(note, message)
-        case _:
-            raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
+class Settled(NamedTuple):
+    """A photo as it is kept now (None: not at all), and whether that is news."""
+
+    photo: ReadPhoto | None
+    news: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """What the ocr stage does with each kind of message."""
+
+    records: Records
+    detector: TextDetector
+    rosters: Rosters
+    bus: EventBus
+    queue: OwnQueue
+
+    def handle(self, message: Message) -> None:
+        """Do what the message asks for. Raises InvalidMessage for one that is none of ours."""
+        match message:
+            case Envelope(data=PhotoIngested() as event):
+                look = functools.cache(functools.partial(self.detector.words, event.processed))
+                self._settle(PhotoRef(event.race, event.photo_id), functools.partial(arrived, event, look), message)
+            case Envelope(data=PhotoWithdrawn() as event):
+                self._settle(PhotoRef(event.race, event.photo_id), functools.partial(withdrawn, event), message)
+            case Noted(note=RereadPhoto() as note):
+                self._settle(PhotoRef(note.race, note.photo_id), still_there, message)
+            case Envelope(data=RaceConfigured() as event):
+                self.records.put_newest(event.race, RulesHeard(settings=event.settings, revision=event.revision))
+                self._reread_race(event.race, message)
+            case Envelope(data=RosterImported() as event):
+                self.records.put_newest(event.race, RosterHeard(roster=event.roster, revision=event.revision))
+                self._reread_race(event.race, message)
+            case Noted(note=RereadRace() as note):
+                self._reread_page(note, message)
+            case _:
+                raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
+
+    # --- a photo ------------------------------------------------------------------------------------------
+
+    def _settle(self, ref: PhotoRef, change: Change, by: Message) -> None:
+        """Change the photo, read its bibs by what holds now, keep them, say them.
+
+        A roster or rule that comes while this is under way is seen by the second look that `_reread_race` takes.
+        """
+        photo, news = until_written(f"Photo {ref.photo_id}", lambda: self._try_to_settle(ref, change, by), SELDOM)
+        if photo and (said := bibs_read(ref.race, photo)):
+            self.bus.publish([caused(said, by.meta, news=news)])
+
+    def _try_to_settle(self, ref: PhotoRef, change: Change, by: Message) -> Settled | None:
+        """None when somebody else wrote the photo meanwhile."""
+        photo_at = ReadPhoto.locate(*ref)
+        found = self.records.read(RulesHeard.locate(ref.race), RosterHeard.locate(ref.race), photo_at)
+        held = found.get(photo_at)
+        photo = change(held)
+        if photo is None:
+            return Settled(None, news=False)
+        photo = self._with_bibs(ref.race, photo, found)
+        if photo == held:
+            return Settled(photo, news=False)
+        photo = counted_up(photo, held, by.meta)
+        written = self.records.put(ref.race, photo, unchanged(held, "revision"))
+        return Settled(photo, news=True) if written else None
+
+    def _with_bibs(self, race: RaceRef, photo: ReadPhoto, heard: Found) -> ReadPhoto:
+        """The photo with its words read as bibs; as it is, where the race is unknown or the photo gone."""
+        rules, roster = heard.get(RulesHeard.locate(race)), heard.get(RosterHeard.locate(race))
+        if rules is None or photo.withdrawn is not None:
+            return photo
+        bibs = read_bibs(photo.words, rules.settings, self.rosters.bibs(roster.roster) if roster else None)
+        return msgspec.structs.replace(photo, bibs=bibs)
+
+    # --- a race -------------------------------------------------------------------------------------------
+
+    def _reread_race(self, race: RaceRef, by: Message) -> None:
+        """Look through the race's photos now, and once more when whoever still reads by what held before is done."""
+        self.queue.send_now_and_after(RereadRace(**race._asdict()), by=by, seconds=STAGE.function("read").timeout_s)
+
+    def _reread_page(self, note: RereadRace, by: Message) -> None:
+        """Leave a note for each photo of a page that reads differently now, and one for the next page."""
+        race = note.race
+        heard = self.records.read(RulesHeard.locate(race), RosterHeard.locate(race))
+        after = None if note.after is None else ReadPhoto.locate(race, note.after)
+        page = list(itertools.islice(self.records.query(ReadPhoto, race, after=after), PAGE))
+        different = [photo for photo in page if self._with_bibs(race, photo, heard) != photo]
+        self.queue.send_all((RereadPhoto(**race._asdict(), photo_id=photo.photo_id), by) for photo in different)
+        if len(page) == PAGE:
+            self.queue.send(RereadRace(**race._asdict(), after=page[-1].photo_id), by=by)
 
 
 handler = worker.each(
     STAGE,
     "read",
-    lambda here: functools.partial(
-        handle,
+    lambda here: (
         Reader(
             records=here.records,
             detector=TextDetector(here.client("rekognition")),
             rosters=Rosters(here.client("s3")),
             bus=here.bus,
             queue=here.queue,
-        ),
+        ).handle
     ),
 )

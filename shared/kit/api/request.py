@@ -58,7 +58,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
     @classmethod
-    def to(cls, outcome: msgspec.Struct) -> Response:
+    def to(cls, outcome: msgspec.Struct | Refusal) -> Response:
         """What a route came to: a refusal, a text, or an answer in JSON."""
         match outcome:
             case Refusal():

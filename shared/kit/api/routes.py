@@ -52,7 +52,7 @@ class Router:
         response = _PREFLIGHT if request.method == "OPTIONS" else Response.to(self._outcome(request))
         return response.to_event(self._cors)
 
-    def _outcome(self, request: Request) -> msgspec.Struct:
+    def _outcome(self, request: Request) -> msgspec.Struct | Refusal:
         """What the route comes to: what is refused or too much just now is an answer too."""
         route = self._routes.get((request.method, request.resource))
         if route is None:
@@ -61,7 +61,7 @@ class Router:
         if isinstance(asked, Refusal):
             return asked
         try:
-            answer: msgspec.Struct = getattr(self._api, route.name)(asked)
+            answer: msgspec.Struct | Refusal = getattr(self._api, route.name)(asked)
         except (TemporaryFailure, HTTPClientError):
             return route.busy
         except ClientError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -12,13 +12,8 @@ from shared.contracts.api import Otherwise, Questions, Refusal, route
 from shared.contracts.keys import ID, RaceRef
 
 
-class NothingCounted(Refusal, frozen=True):
-    """No photo of the race was counted."""
-
-    CODE: ClassVar[str] = "nothing_counted"
-    STATUS: ClassVar[int] = 404
-
-    message: str = "No photo of such a race is counted yet. Check the organizer and the event."
+class NothingCounted(Refusal, status=404):
+    """No photo of such a race is counted yet. Check the organizer and the event."""
 
 
 Id = Annotated[str, Meta(pattern=f"^{ID}$"), Otherwise(NothingCounted())]
