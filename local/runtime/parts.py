@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.failures import DeploymentFailed
+from deploy.place import DeploymentFailed
 from local.aws import deployment
 from local.runtime import signals
 from local.runtime.description import ENVIRONMENT, Report, Running, RuntimeProblem
