@@ -6,7 +6,6 @@ The limits in ALARMS are starting values from running such pipelines; `docs/runb
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import aws_cdk as cdk
@@ -81,11 +80,6 @@ class Alarm(NamedTuple):
     meaning: str
     times_timeout: bool = False
 
-    @property
-    def runbook(self) -> str:
-        """Where to look first."""
-        return f"{RUNBOOKS}/{self.kind}.md"
-
 
 _WAITING = Measure("queue", "ApproximateNumberOfMessagesVisible", "Maximum")
 _AGE = Measure("queue", "ApproximateAgeOfOldestMessage", "Maximum")
@@ -120,35 +114,14 @@ ALARMS: tuple[Alarm, ...] = (
 # fmt: on
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlarmPlan:
-    """An alarm of one resource. `subject` is what people call the resource."""
+class AlarmPlan(NamedTuple):
+    """An alarm of one resource: its name after the environment's prefix, what the pager shows, what is compared."""
 
     alarm: Alarm
-    subject: str
-    resource: str
-    timeout_s: int
-
-    @property
-    def name(self) -> str:
-        """What the alarm is called, after the environment's prefix."""
-        return f"{self.alarm.severity}-{self.alarm.kind}-{self.subject}"
-
-    @property
-    def description(self) -> str:
-        """What the pager shows."""
-        meaning = self.alarm.meaning.format(subject=self.subject, timeout_s=self.timeout_s)
-        return f"{self.alarm.severity}: {meaning} Runbook: {self.alarm.runbook}"
-
-    @property
-    def metric(self) -> cloudwatch.IMetric:
-        """What is compared with the threshold."""
-        return self.alarm.measure.metric(self.resource)
-
-    @property
-    def threshold(self) -> float:
-        """The limit for this resource."""
-        return self.alarm.limit * (self.timeout_s if self.alarm.times_timeout else 1)
+    name: str
+    description: str
+    metric: cloudwatch.IMetric
+    threshold: float
 
 
 def plan(env: str, cards: Sequence[Stage]) -> Iterator[AlarmPlan]:
@@ -174,4 +147,11 @@ def plan(env: str, cards: Sequence[Stage]) -> Iterator[AlarmPlan]:
 def _plans(subject: str, resources: Mapping[str, str], timeout_s: int = 0) -> Iterator[AlarmPlan]:
     for alarm in ALARMS:
         if alarm.watches in resources:
-            yield AlarmPlan(alarm=alarm, subject=subject, resource=resources[alarm.watches], timeout_s=timeout_s)
+            meaning = alarm.meaning.format(subject=subject, timeout_s=timeout_s)
+            yield AlarmPlan(
+                alarm,
+                name=f"{alarm.severity}-{alarm.kind}-{subject}",
+                description=f"{alarm.severity}: {meaning} Runbook: {RUNBOOKS}/{alarm.kind}.md",
+                metric=alarm.measure.metric(resources[alarm.watches]),
+                threshold=alarm.limit * (timeout_s if alarm.times_timeout else 1),
+            )
