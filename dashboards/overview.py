@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from dashboards.alarms import of_api, of_function, of_queue
+from dashboards.alarms import metric
 from shared.contracts import naming
 from shared.contracts.card import Function, Stage
 from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
@@ -28,9 +28,9 @@ def _ages(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
     return cloudwatch.GraphWidget(
         title="Oldest message in each queue, seconds",
         left=[
-            of_queue("ApproximateAgeOfOldestMessage")
-            .of(naming.queue(env, card.name, function.name))
-            .with_(label=f"{card.name} {function.name}")
+            metric(
+                "queue", "ApproximateAgeOfOldestMessage", "Maximum", naming.queue(env, card.name, function.name)
+            ).with_(label=f"{card.name} {function.name}")
             for card in cards
             for function in card.queued
         ],
@@ -49,7 +49,7 @@ def _dead_letters(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
     return cloudwatch.GraphWidget(
         title="Dead letters",
         left=[
-            of_queue("ApproximateNumberOfMessagesVisible").of(queue).with_(label=label)
+            metric("queue", "ApproximateNumberOfMessagesVisible", "Maximum", queue).with_(label=label)
             for label, queue in queues.items()
         ],
         width=HALF,
@@ -70,12 +70,12 @@ def _function_row(env: str, card: Stage, function: Function) -> Row:
         _work(env, card, function),
         cloudwatch.GraphWidget(
             title=f"{function.name}: errors and throttles",
-            left=[of_function("Errors").of(name), of_function("Throttles").of(name)],
+            left=[metric("function", what, "Sum", name) for what in ("Errors", "Throttles")],
             width=THIRD,
         ),
         cloudwatch.GraphWidget(
             title=f"{function.name}: duration, ms",
-            left=[of_function("Duration", statistic).of(name) for statistic in ("p50", "p99")],
+            left=[metric("function", "Duration", statistic, name) for statistic in ("p50", "p99")],
             left_annotations=[cloudwatch.HorizontalAnnotation(value=1000 * function.timeout_s, label="timeout")],
             width=THIRD,
         ),
@@ -87,8 +87,8 @@ def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
         api = naming.stack(env, card.name)
         return cloudwatch.GraphWidget(
             title=f"{function.name}: requests, and latency in ms",
-            left=[of_api("Count", "Sum").of(api)],
-            right=[of_api("Latency", statistic).of(api) for statistic in ("p50", "p90", "p99")],
+            left=[metric("api", "Count", "Sum", api)],
+            right=[metric("api", "Latency", statistic, api) for statistic in ("p50", "p90", "p99")],
             width=THIRD,
         )
     return cloudwatch.GraphWidget(
@@ -96,11 +96,11 @@ def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
         left=[
             cloudwatch.Metric(
                 namespace=NAMESPACE,
-                metric_name=metric,
+                metric_name=counted,
                 dimensions_map={"Stage": card.name, "Function": function.name},
                 statistic="Sum",
             )
-            for metric in (HANDLED, FAILED)
+            for counted in (HANDLED, FAILED)
         ],
         width=THIRD,
     )

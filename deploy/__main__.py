@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy import assembly
-from deploy.failures import DeploymentFailed
+from deploy.place import DeploymentFailed
 
 
 def main() -> int:
@@ -38,8 +38,7 @@ def main() -> int:
     try:
         if given.verify_only:
             return _verify(given.assembly, not_expected)
-        settings = assembly.Settings(bootstraps=given.bootstrap, not_expected=not_expected)
-        for name in assembly.deploy(given.assembly, _client, settings):
+        for name in assembly.deploy(given.assembly, _client, bootstraps=given.bootstrap, not_expected=not_expected):
             print(f"{name} is deployed and stands as asked.")
     except (DeploymentFailed, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)

@@ -12,33 +12,14 @@ import functools
 import json
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from deploy import assets
 from deploy.cloudformation import deploy_stack
-from deploy.failures import DeploymentFailed
-from deploy.place import Client, Place
+from deploy.place import Client, DeploymentFailed, Place
 from deploy.standing import examination
 from deploy.standing.examination import Findings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to deploy. The defaults are for an account and region of AWS that `cdk bootstrap` has prepared.
-
-    `bootstraps`: make the assets' bucket and the bootstrap's version parameter first.
-    `stack_seconds`: how long one stack may take.
-    `not_expected`: what need not stand, as "AWS::Type.Property" or a whole "AWS::Type".
-    """
-
-    bootstraps: bool = False
-    stack_seconds: float = 3600.0
-    not_expected: AbstractSet[str] = frozenset()
-
-
-ON_AWS = Settings()
 
 
 class _Stack(NamedTuple):
@@ -50,14 +31,27 @@ class _Stack(NamedTuple):
     tags: dict[str, str]
 
 
-def deploy(assembly: Path, client: Client, settings: Settings = ON_AWS, *, verify: bool = True) -> list[str]:
+def deploy(
+    assembly: Path,
+    client: Client,
+    *,
+    bootstraps: bool = False,
+    stack_seconds: float = 3600.0,
+    not_expected: AbstractSet[str] = frozenset(),
+    verify: bool = True,
+) -> list[str]:
     """Deploy every stack of the assembly and return their names in order.
 
-    With `verify`, each stack is examined. Raises DeploymentFailed, also where a stack does not stand as asked.
+    The defaults are for an account and region of AWS that `cdk bootstrap` has prepared.
+    `bootstraps`: make the assets' bucket and the bootstrap's version parameter first.
+    `stack_seconds`: how long one stack may take.
+    `not_expected`: what need not stand, as "AWS::Type.Property" or a whole "AWS::Type".
+    `verify`: examine each stack.
+    Raises DeploymentFailed, also where a stack does not stand as asked.
     """
     client = functools.cache(client)
     place = Place.of(client)
-    if settings.bootstraps:
+    if bootstraps:
         assets.bootstrap(_assets(assembly), client, place)
     assets.publish(assembly, _assets(assembly), client, place)
     deployed = []
@@ -65,9 +59,9 @@ def deploy(assembly: Path, client: Client, settings: Settings = ON_AWS, *, verif
         bucket_and_key = place.filled_in(stack.template_object).removeprefix("s3://")
         # CloudFormation takes the bucket in the path at every endpoint of S3.
         url = f"{client('s3').meta.endpoint_url}/{bucket_and_key}"
-        deploy_stack(client("cloudformation"), stack.name, url, stack.tags, settings.stack_seconds)
+        deploy_stack(client("cloudformation"), stack.name, url, stack.tags, stack_seconds)
         if verify:
-            found = examination.examine(stack.name, stack.template, client, place, settings.not_expected)
+            found = examination.examine(stack.name, stack.template, client, place, not_expected)
             _require_no_difference(stack.name, found.differences)
         deployed.append(stack.name)
     return deployed

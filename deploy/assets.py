@@ -10,8 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.failures import DeploymentFailed
-from deploy.place import Client, Place
+from deploy.place import Client, DeploymentFailed, Place
 
 _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _VERSION = "30"

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.failures import DeploymentFailed
+from deploy.place import DeploymentFailed
 
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 # Each wait for a stack is longer than the one before, so that a small stack is not waited for and a large one does

@@ -1,12 +1,20 @@
-"""Where a deployment goes, and the clients that reach it."""
+"""What all of a deployment knows: the clients, where they lead, and how it fails."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from shared.contracts.errors import SnapRaceError
+
 Client = Callable[[str], Any]
 """Gives the boto3 client of a service, e.g. `client("s3")`."""
+Properties = dict[str, Any]
+"""Of a resource, in CloudFormation's words."""
+
+
+class DeploymentFailed(SnapRaceError):
+    """A stack could not be deployed, or what stands is not what its template asked for."""
 
 
 class Place(NamedTuple):

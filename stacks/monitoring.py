@@ -33,9 +33,7 @@ class MonitoringStack(cdk.Stack):
             widgets=overview.rows(environment.name, cards, made),
         )
 
-    def _alarm(
-        self, environment: Environment, plan: alarms.AlarmPlan, speak: cloudwatch.IAlarmAction
-    ) -> cloudwatch.Alarm:
+    def _alarm(self, environment: Environment, plan: alarms.AlarmPlan, speak: actions.SnsAction) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
             self,
             plan.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_events as events
@@ -18,8 +20,6 @@ from shared.contracts.events import SOURCE_PREFIX
 from stacks.environment import Environment
 from stacks.nag import acknowledge
 
-ARCHIVE_AFTER, DEEP_ARCHIVE_AFTER = cdk.Duration.days(90), cdk.Duration.days(180)
-
 
 class PlatformStack(cdk.Stack):
     """Bus, archives, buckets, topic."""
@@ -27,7 +27,8 @@ class PlatformStack(cdk.Stack):
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id, description="SnapRace: what all stages stand on")
         self._environment = environment
-        logs = self._access_log_bucket()
+        kept_for_a_quarter = s3.LifecycleRule(expiration=cdk.Duration.days(90))
+        logs = self._bucket("AccessLogs", lifecycle_rules=[kept_for_a_quarter])
         photos = self._photo_bucket(logs)
         self._derived_bucket(logs)
         bus = self._bus_and_archives(photos)
@@ -35,59 +36,51 @@ class PlatformStack(cdk.Stack):
         self._alarm_topic()
         self._api_gateway_logs()
 
-    def _access_log_bucket(self) -> s3.Bucket:
+    def _bucket(self, construct_id: str, **settings: Any) -> s3.Bucket:
+        """A bucket that nobody outside the account sees."""
         return s3.Bucket(
             self,
-            "AccessLogs",
+            construct_id,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            lifecycle_rules=[s3.LifecycleRule(expiration=cdk.Duration.days(90))],
             removal_policy=self._environment.removal_policy,
+            **settings,
         )
 
     def _photo_bucket(self, logs: s3.IBucket) -> s3.Bucket:
         """Uploads. Every object made or deleted is an event on the default bus."""
-        bucket = s3.Bucket(
-            self,
+        archiving = s3.IntelligentTieringConfiguration(
+            name="archive",
+            archive_access_tier_time=cdk.Duration.days(90),
+            deep_archive_access_tier_time=cdk.Duration.days(180),
+        )
+        at_once = s3.Transition(
+            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=cdk.Duration.days(0)
+        )
+        tiering = s3.LifecycleRule(
+            id="tier",
+            transitions=[at_once],
+            abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+            # A deleted photo can be brought back for a month, then it is gone for good.
+            noncurrent_version_expiration=cdk.Duration.days(30),
+        )
+        # Browsers upload with a presigned POST, from whichever address the console has.
+        uploading = s3.CorsRule(
+            allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT],
+            allowed_origins=["*"],
+            allowed_headers=["*"],
+            max_age=3600,
+        )
+        bucket = self._bucket(
             "Photos",
             bucket_name=naming.photo_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             versioned=True,
-            intelligent_tiering_configurations=[
-                s3.IntelligentTieringConfiguration(
-                    name="archive",
-                    archive_access_tier_time=ARCHIVE_AFTER,
-                    deep_archive_access_tier_time=DEEP_ARCHIVE_AFTER,
-                )
-            ],
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="tier",
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=cdk.Duration.days(0)
-                        )
-                    ],
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
-                    # A deleted photo can be brought back for a month, then it is gone for good.
-                    noncurrent_version_expiration=cdk.Duration.days(30),
-                ),
-            ],
-            cors=[
-                # Browsers upload with a presigned POST, from whichever address the console has.
-                s3.CorsRule(
-                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT],
-                    allowed_origins=["*"],
-                    allowed_headers=["*"],
-                    max_age=3600,
-                )
-            ],
+            intelligent_tiering_configurations=[archiving],
+            lifecycle_rules=[tiering],
+            cors=[uploading],
             server_access_logs_bucket=logs,
             server_access_logs_prefix="photos/",
-            removal_policy=self._environment.removal_policy,
         )
         # The property, because event_bridge_enabled=True would deploy a custom resource to set the same.
         resource = bucket.node.default_child
@@ -97,22 +90,17 @@ class PlatformStack(cdk.Stack):
         )
         return bucket
 
-    def _derived_bucket(self, logs: s3.IBucket) -> s3.Bucket:
+    def _derived_bucket(self, logs: s3.IBucket) -> None:
         """What we make of uploads; can be made again, so neither versioned nor tiered. Makes no events."""
-        return s3.Bucket(
-            self,
+        self._bucket(
             "Derived",
             bucket_name=naming.derived_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             lifecycle_rules=[
                 s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
             ],
             cors=[s3.CorsRule(allowed_methods=[s3.HttpMethods.GET], allowed_origins=["*"], max_age=3600)],
             server_access_logs_bucket=logs,
             server_access_logs_prefix="derived/",
-            removal_policy=self._environment.removal_policy,
         )
 
     def _bus_and_archives(self, photos: s3.IBucket) -> events.EventBus:
@@ -132,17 +120,14 @@ class PlatformStack(cdk.Stack):
             event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only, **no_repetition},
             retention_days=self._environment.archive_days,
         )
+        of_photos = {"bucket": {"name": [photos.bucket_name]}}
         default_bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         events.CfnArchive(
             self,
             "UploadsArchive",
             archive_name=naming.uploads_archive(name),
             source_arn=default_bus,
-            event_pattern={
-                "source": ["aws.s3"],
-                "detail": {"bucket": {"name": [photos.bucket_name]}},
-                **first_time_only,
-            },
+            event_pattern={"source": ["aws.s3"], "detail": of_photos, **first_time_only},
             retention_days=self._environment.archive_days,
         )
         return bus

@@ -2,6 +2,6 @@
 
 examination  every resource of a stack, each by its reader
 references   Ref, Fn::GetAtt and the like in the template, by their values
+readers      what stands, by kind of resource
 differences  what was asked beside what was found
-and the readers, by kind of resource: apis, functions, messaging, monitoring, permissions, storage.
 """

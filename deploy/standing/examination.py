@@ -12,20 +12,10 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
-from deploy.place import Client, Place
-from deploy.standing import apis, functions, messaging, monitoring, permissions, storage
+from deploy.place import Client, Place, Properties
 from deploy.standing.differences import difference
-from deploy.standing.reader import Properties, Reader
+from deploy.standing.readers import READERS
 from deploy.standing.references import Resolver, contains_unknown
-
-_READERS: dict[str, Reader] = {
-    **apis.READERS,
-    **functions.READERS,
-    **messaging.READERS,
-    **monitoring.READERS,
-    **permissions.READERS,
-    **storage.READERS,
-}
 
 # Recorded by every service, used by nothing of ours; and what CloudFormation itself is told.
 _NEVER_COMPARED = frozenset({"Tags"})
@@ -62,7 +52,7 @@ def examine(
         found = standing.get(logical_id)
         if found is None or not found["ResourceStatus"].endswith("_COMPLETE"):
             findings.differences.append(f"{name} is missing.")
-        elif kind in _READERS:
+        elif kind in READERS:
             asked = resolver.resolve(resource.get("Properties", {}))
             own = _compare(name, kind, found["PhysicalResourceId"], asked, client, not_expected)
             findings.differences += own.differences
@@ -78,7 +68,7 @@ def _compare(
     """What is found of one resource, of which `asked` are the properties with all references resolved."""
     findings = Findings()
     try:
-        found = _READERS[kind](client, physical_id, asked)
+        found = READERS[kind](client, physical_id, asked)
     except ClientError as error:
         findings.differences.append(f"{name} cannot be read: {error.response['Error']['Message']}")
         return findings

@@ -5,25 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deploy.place import Client, Place
-from deploy.standing.reader import Properties
+from deploy.place import Client, Place, Properties
 
+_UNKNOWN = object()  # the value of a reference that cannot be worked out here
 
-class _Unknown:
-    """The value of a reference that cannot be worked out here."""
-
-
-_UNKNOWN = _Unknown()
-
-# Resources whose ARN ends with their physical id: the service, and what comes before the id.
+# ARNs after the partition. {id} is the physical id; that of a queue is its URL, which ends with {name}.
 _ARNS = {
-    "AWS::CloudWatch::Alarm": ("cloudwatch", "alarm:"),
-    "AWS::CloudWatch::CompositeAlarm": ("cloudwatch", "alarm:"),
-    "AWS::DynamoDB::GlobalTable": ("dynamodb", "table/"),
-    "AWS::DynamoDB::Table": ("dynamodb", "table/"),
-    "AWS::Events::EventBus": ("events", "event-bus/"),
-    "AWS::KMS::Key": ("kms", "key/"),
-    "AWS::Lambda::Function": ("lambda", "function:"),
+    "AWS::CloudWatch::Alarm": "cloudwatch:{region}:{account}:alarm:{id}",
+    "AWS::CloudWatch::CompositeAlarm": "cloudwatch:{region}:{account}:alarm:{id}",
+    "AWS::DynamoDB::GlobalTable": "dynamodb:{region}:{account}:table/{id}",
+    "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{id}",
+    "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{id}",
+    "AWS::IAM::Role": "iam::{account}:role/{id}",
+    "AWS::KMS::Key": "kms:{region}:{account}:key/{id}",
+    "AWS::Lambda::Function": "lambda:{region}:{account}:function:{id}",
+    "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{id}:*",
+    "AWS::S3::Bucket": "s3:::{id}",
+    "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
 }
 
 
@@ -115,27 +113,20 @@ class Resolver:
             case "AWS::ApiGateway::RestApi", "RootResourceId":
                 return _root_resource(self._client, physical_id)
             case "AWS::SQS::Queue", "QueueName":
-                return physical_id.rsplit("/", 1)[-1]  # the id of a queue is its URL
+                return physical_id.rsplit("/", 1)[-1]
             case ("AWS::Events::EventBus", "Name") | ("AWS::SNS::Topic", "TopicArn"):
                 return physical_id
-            case "AWS::S3::Bucket", "Arn":
-                return f"arn:{self._place.partition}:s3:::{physical_id}"
-            case "AWS::IAM::Role", "Arn":
-                return f"arn:{self._place.partition}:iam::{self._place.account}:role/{physical_id}"
             case "AWS::Events::Rule", "Arn":
                 bus = self.resolve(self._resources[name]["Properties"].get("EventBusName"))
-                return self._arn("events", f"rule/{f'{bus}/' if bus else ''}{physical_id.rsplit('|', 1)[-1]}")
-            case "AWS::Logs::LogGroup", "Arn":
-                return self._arn("logs", f"log-group:{physical_id}:*")
-            case "AWS::SQS::Queue", "Arn":
-                return self._arn("sqs", physical_id.rsplit("/", 1)[-1])
+                rule = f"{f'{bus}/' if bus else ''}{physical_id.rsplit('|', 1)[-1]}"
+                return self._arn("events:{region}:{account}:rule/{id}", rule)
             case _, "Arn" if kind in _ARNS:
-                service, prefix = _ARNS[kind]
-                return self._arn(service, prefix + physical_id)
+                return self._arn(_ARNS[kind], physical_id)
         return _UNKNOWN
 
-    def _arn(self, service: str, resource: str) -> str:
-        return f"arn:{self._place.partition}:{service}:{self._place.region}:{self._place.account}:{resource}"
+    def _arn(self, form: str, physical_id: str) -> str:
+        filled = form.format(**self._place._asdict(), id=physical_id, name=physical_id.rsplit("/", 1)[-1])
+        return f"arn:{self._place.partition}:{filled}"
 
 
 def _root_resource(client: Client, api: str) -> str:

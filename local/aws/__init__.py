@@ -2,9 +2,8 @@
 
 `python -m local.aws` serves it. Each of these adds to ministack, which must be configured before it is imported:
 cloudformation  types and properties
-events          dead letters of rules, archives, replays
-queues          batching windows
-workers         how many there are, their last log lines, their end
+events          dead letters of rules, streams, archives, replays
+workers         of functions: their batches, how many there are, their last log lines, their end
 
 limits          what remains different from AWS
 clients         boto3 for it

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.aws import cloudformation, events, queues, workers
+from local.aws import cloudformation, events, workers
 
 HOST = "127.0.0.1"
 
@@ -32,11 +32,9 @@ def main() -> None:
     arguments = parser.parse_args()
     _configure(arguments.port, arguments.data.resolve(), keep=arguments.keep)
     cloudformation.register_missing_types()
-    events.honour_rule_dead_letter_queues()
+    events.deliver_as_aws_does()
     events.archive_uploads()
-    events.deliver_to_streams()
-    events.replay_for_chosen_rules_only()
-    queues.honour_batching_windows()
+    workers.honour_batching_windows()
     workers.bound_workers(max(2, os.cpu_count() or 1))
     workers.wait_for_late_logs()
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:

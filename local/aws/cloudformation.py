@@ -21,35 +21,24 @@ def register_missing_types() -> None:
         "update": _update_archive,
         "delete": _delete_archive,
     }
-    handlers["AWS::CloudWatch::CompositeAlarm"] = {
-        "create": _put_composite_alarm,
-        "update": _update_composite_alarm,
-        "delete": _delete_composite_alarm,
-    }
-    alarm = handlers["AWS::CloudWatch::Alarm"]
-    handlers["AWS::CloudWatch::Alarm"] = {
-        **alarm,
-        "create": _with_metric_math(alarm["create"], properties_at=1),
-        "update": _with_metric_math(alarm["update"], properties_at=2),
-    }
-    for kind in ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
-        table = handlers[kind]
-        handlers[kind] = {
-            **table,
-            "create": _with_table_settings(table["create"], properties_at=1),
-            "update": _with_table_settings(table["update"], properties_at=2),
-        }
+    # Putting is also updating.
+    handlers["AWS::CloudWatch::CompositeAlarm"] = {"create": _put_composite_alarm, "delete": _delete_composite_alarm}
+    for kind, added in (
+        ("AWS::CloudWatch::Alarm", _with_metric_math),
+        ("AWS::DynamoDB::Table", _with_table_settings),
+        ("AWS::DynamoDB::GlobalTable", _with_table_settings),
+    ):
+        own = handlers[kind]
+        create, update = added(own["create"], properties_at=1), added(own["update"], properties_at=2)
+        handlers[kind] = {**own, "create": create, "update": update}
 
 
 def _create_archive(logical_id: str, properties: Properties, stack: str) -> Created:
     from ministack.services import eventbridge
 
     name = properties.get("ArchiveName") or f"{stack}-{logical_id}"[:48]
-    _require_success(
-        eventbridge._create_archive(
-            {"ArchiveName": name, "EventSourceArn": properties["SourceArn"], **_archive_settings(properties)}
-        )
-    )
+    request = {"ArchiveName": name, "EventSourceArn": properties["SourceArn"], **_archive_settings(properties)}
+    _require_success(eventbridge._create_archive(request))
     return name, {"Arn": eventbridge._archives[name]["ArchiveArn"], "ArchiveName": name}
 
 
@@ -82,13 +71,9 @@ def _put_composite_alarm(logical_id: str, properties: Properties, stack: str) ->
     name = properties.get("AlarmName") or f"{stack}-{logical_id}"
     settings = {**properties, "AlarmName": name}
     if "ActionsEnabled" in settings:
-        settings["ActionsEnabled"] = str(settings["ActionsEnabled"]).lower() == "true"
+        settings["ActionsEnabled"] = _is_true(settings["ActionsEnabled"])
     _require_success(cloudwatch._put_composite_alarm({}, settings, False, is_json=True))
     return name, {"Arn": cloudwatch._composite_alarms[name]["AlarmArn"]}
-
-
-def _update_composite_alarm(name: str, _old: Properties, properties: Properties, stack: str) -> Created:
-    return _put_composite_alarm(name, {**properties, "AlarmName": name}, stack)
 
 
 def _delete_composite_alarm(name: str, _properties: Properties) -> None:
@@ -125,23 +110,26 @@ def _with_table_settings(provision: Callable[..., Created], *, properties_at: in
         from ministack.services import dynamodb
 
         created = provision(*arguments)
-        properties = arguments[properties_at]
+        table, properties = created[0], arguments[properties_at]
         if "Replicas" in properties:  # a global table: some settings are of the replica, and there is one
             properties = properties["Replicas"][0] | properties
-            protected = str(properties.get("DeletionProtectionEnabled")).lower() == "true"
-            dynamodb._tables[created[0]]["DeletionProtectionEnabled"] = protected
-        if time_to_live := properties.get("TimeToLiveSpecification"):
-            enabled = str(time_to_live.get("Enabled")).lower() == "true"
-            request = {"TableName": created[0], "TimeToLiveSpecification": {**time_to_live, "Enabled": enabled}}
-            _require_success(dynamodb._update_ttl(request))
+            protected = _is_true(properties.get("DeletionProtectionEnabled"))
+            dynamodb._tables[table]["DeletionProtectionEnabled"] = protected
+        if ttl := properties.get("TimeToLiveSpecification"):
+            ttl = {**ttl, "Enabled": _is_true(ttl.get("Enabled"))}
+            _require_success(dynamodb._update_ttl({"TableName": table, "TimeToLiveSpecification": ttl}))
         if recovery := properties.get("PointInTimeRecoverySpecification"):
-            enabled = str(recovery.get("PointInTimeRecoveryEnabled")).lower() == "true"
-            setting = {"PointInTimeRecoveryEnabled": enabled}
-            request = {"TableName": created[0], "PointInTimeRecoverySpecification": setting}
+            recovery = {"PointInTimeRecoveryEnabled": _is_true(recovery.get("PointInTimeRecoveryEnabled"))}
+            request = {"TableName": table, "PointInTimeRecoverySpecification": recovery}
             _require_success(dynamodb._update_continuous_backups(request))
         return created
 
     return provision_and_set
+
+
+def _is_true(value: Any) -> bool:
+    """Templates have true as a boolean or as a string."""
+    return str(value).lower() == "true"
 
 
 def _require_success(response: tuple[int, Any, Any]) -> None:

@@ -8,9 +8,9 @@ from deploy import assembly
 from deploy.place import Client
 from local.aws import limits
 
-SETTINGS = assembly.Settings(bootstraps=True, stack_seconds=60.0, not_expected=limits.PROPERTIES)
-
 
 def deploy(cdk_out: Path, client: Client, *, verify: bool = True) -> list[str]:
     """Deploy every stack of the assembly and return their names in order. Raises DeploymentFailed."""
-    return assembly.deploy(cdk_out, client, SETTINGS, verify=verify)
+    return assembly.deploy(
+        cdk_out, client, bootstraps=True, stack_seconds=60.0, not_expected=limits.PROPERTIES, verify=verify
+    )

@@ -10,32 +10,61 @@ from typing import Any
 from local.aws.cloudformation import Properties
 
 
-def honour_rule_dead_letter_queues() -> None:
-    """An event for a queue that is not there goes to the target's dead-letter queue, as on AWS, not to nowhere."""
-    from ministack.core.arn import parse_arn
-    from ministack.services import eventbridge, sqs
+def deliver_as_aws_does() -> None:
+    """A replay for chosen rules reaches no others, a stream may be a target, and no event goes to nowhere."""
+    from ministack.services import eventbridge, kinesis, sqs
 
     invoke_target = eventbridge._invoke_target
 
-    def invoke_or_set_aside(target: Properties, event: Properties, rule: Properties, view: Any = None) -> None:
+    def deliver(target: Properties, event: Properties, rule: Properties, view: Any = None) -> None:
+        replay = eventbridge._replays[event["ReplayName"]] if "ReplayName" in event else None
+        chosen = replay["Destination"].get("FilterArns") if replay else None
+        if chosen and rule["Arn"] not in chosen:
+            return
         arn = target.get("Arn", "")
         dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
-        if not dead_letters or ":sqs:" not in arn or sqs._queue_by_arn(arn):
+        if ":kinesis:" in arn and (stream := kinesis._resolve_stream_by_arn(arn)):
+            path = target["KinesisParameters"]["PartitionKeyPath"]
+            _put_record(stream["StreamName"], path, _body(event, view))
+        elif ":sqs:" in arn and dead_letters and not sqs._queue_by_arn(arn):
+            _set_aside(dead_letters, {"RULE_ARN": rule["Arn"], "TARGET_ARN": arn}, _body(event, view))
+        else:
             invoke_target(target, event, rule, view)
-            return
-        view = view or eventbridge._pattern_event_view(event)
-        eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(view.event_with_detail()))
-        attributes = {
-            "ERROR_CODE": "AWS.SimpleQueueService.NonExistentQueue",
-            "RULE_ARN": rule["Arn"],
-            "TARGET_ARN": arn,
-        }
-        if queue := sqs._queue_by_arn(dead_letters):
-            queue["messages"][-1]["message_attributes"] = {
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-            }
 
-    eventbridge._invoke_target = invoke_or_set_aside
+    eventbridge._invoke_target = deliver
+
+
+def _body(event: Properties, view: Any) -> Any:
+    from ministack.services import eventbridge
+
+    return (view or eventbridge._pattern_event_view(event)).event_with_detail()
+
+
+def _put_record(stream: str, path: str, body: Any) -> None:
+    """The event is a record, its partition key what the target's path names.
+
+    As on AWS an event without that field is not delivered, here without a retry.
+    """
+    from ministack.services import kinesis
+
+    key: Any = body
+    for part in path.removeprefix("$.").split("."):
+        key = key.get(part) if isinstance(key, dict) else None
+    data = base64.b64encode(json.dumps(body).encode()).decode()
+    kinesis._put_record({"StreamName": stream, "PartitionKey": str(key or ""), "Data": data})
+
+
+def _set_aside(dead_letters: str, why: dict[str, str], body: Any) -> None:
+    """An event for a queue that is not there goes to the target's dead-letter queue."""
+    from ministack.core.arn import parse_arn
+    from ministack.services import eventbridge, sqs
+
+    eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(body))
+    if queue := sqs._queue_by_arn(dead_letters):
+        why = {"ERROR_CODE": "AWS.SimpleQueueService.NonExistentQueue", **why}
+        queue["messages"][-1]["message_attributes"] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in why.items()
+        }
 
 
 def archive_uploads() -> None:
@@ -53,43 +82,3 @@ def archive_uploads() -> None:
         eventbridge._archive_event(event)
 
     eventbridge._dispatch_event = dispatch_and_archive
-
-
-def replay_for_chosen_rules_only() -> None:
-    """A replay reaches the rules that its FilterArns name, and no others; without them all."""
-    from ministack.services import eventbridge
-
-    invoke_target = eventbridge._invoke_target
-
-    def invoke_if_chosen(target: Properties, event: Properties, rule: Properties, view: Any = None) -> None:
-        replay = eventbridge._replays[event["ReplayName"]] if "ReplayName" in event else None
-        chosen = replay["Destination"].get("FilterArns") if replay else None
-        if not chosen or rule["Arn"] in chosen:
-            invoke_target(target, event, rule, view)
-
-    eventbridge._invoke_target = invoke_if_chosen
-
-
-def deliver_to_streams() -> None:
-    """A Kinesis stream as a rule's target: the event is a record, its partition key what the target's path names.
-
-    As on AWS an event without that field is not delivered, here without a retry.
-    """
-    from ministack.services import eventbridge, kinesis
-
-    invoke_target = eventbridge._invoke_target
-
-    def invoke_or_put_record(target: Properties, event: Properties, rule: Properties, view: Any = None) -> None:
-        stream = kinesis._resolve_stream_by_arn(target["Arn"]) if ":kinesis:" in target.get("Arn", "") else None
-        if stream is None:
-            invoke_target(target, event, rule, view)
-            return
-        view = view or eventbridge._pattern_event_view(event)
-        body = view.event_with_detail()
-        key: Any = body
-        for part in target["KinesisParameters"]["PartitionKeyPath"].removeprefix("$.").split("."):
-            key = key.get(part) if isinstance(key, dict) else None
-        data = base64.b64encode(json.dumps(body).encode()).decode()
-        kinesis._put_record({"StreamName": stream["StreamName"], "PartitionKey": str(key or ""), "Data": data})
-
-    eventbridge._invoke_target = invoke_or_put_record

@@ -1,4 +1,4 @@
-"""Changes how ministack runs Lambda functions: how many workers at once, their layers, last log lines, and end."""
+"""Changes how ministack runs Lambda functions: their batches, number of workers, layers, last log lines, and end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,33 @@ import time
 import zipfile
 from pathlib import Path
 from typing import Any
+
+
+def honour_batching_windows() -> None:
+    """Give out a batch only when it is full or its mapping's window has passed, and of more than ten if asked for."""
+    from ministack.services import lambda_svc, sqs
+
+    receive = sqs._receive_messages_for_esm
+
+    def receive_when_due(queue_url: str, most: int) -> list[Any]:
+        queue = sqs._queues[queue_url]
+        arn = queue["attributes"]["QueueArn"]
+        mappings = [mapping for _account, _region, mapping in lambda_svc._iter_all_esms()]
+        window = max(
+            mapping.get("MaximumBatchingWindowInSeconds", 0)
+            for mapping in mappings
+            if mapping.get("EventSourceArn") == arn
+        )
+        now = time.time()
+        visible_since = [since for message in list(queue["messages"]) if (since := message.get("visible_at", 0)) <= now]
+        if len(visible_since) < most and min(visible_since, default=now) + window > now:
+            return []
+        batch: list[Any] = []
+        while len(batch) < most and (more := receive(queue_url, most - len(batch))):
+            batch += more
+        return batch
+
+    sqs._receive_messages_for_esm = receive_when_due
 
 
 def bound_workers(most: int) -> None:

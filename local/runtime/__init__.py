@@ -1,8 +1,8 @@
 """The whole product on one machine: starts, supervises and stops the embedded AWS, the vision server and the door.
 
-    with runtime.start(home, Ports(), report, keep=False) as running:
-        print(running.front_door)
-        running.wait()                   # until Ctrl-C, SIGTERM, or a part dies
+    with runtime.start(home, Ports(), report, keep=False) as runtime:
+        print(runtime.running.front_door)
+        runtime.wait()                   # until Ctrl-C, SIGTERM, or a part dies
 
 `start` raises RuntimeProblem, whose text is one sentence for a person. On every way out — the end of the `with`
 block, a failure half-way, Ctrl-C, SIGTERM and SIGHUP (both raise KeyboardInterrupt(number) from then on) — what was

@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
-from local.runtime import folder, signals
-from local.runtime.description import HOME, Ports, Report, Running, RuntimeProblem, require_free
-from local.runtime.parts import deploy, start_parts, synthesize
-from local.runtime.processes import STOP_SECONDS, Part, check, group_lives, stop_parts, wait_for, within
+from deploy.place import DeploymentFailed
+from local.aws import deployment
+from local.runtime import folder
+from local.runtime.description import ENVIRONMENT, HOME, Ports, Report, Running, RuntimeProblem, require_free
+from local.runtime.folder import LOGS
+from local.runtime.processes import (
+    STOP_SECONDS,
+    Part,
+    check,
+    group_lives,
+    signals_ignored,
+    signals_raise,
+    stop_parts,
+    wait_for,
+    within,
+)
+from shared.contracts import naming
+
+_SYNTH_SECONDS = 180.0
 
 
 class Runtime:
     """A runtime that this process started. Leaving the `with` block stops it."""
 
-    def __init__(self, home: Path, lock: folder.Lock, running: Running, parts: Sequence[Part]) -> None:
+    def __init__(self, home: Path, lock: folder.Lock, running: Running) -> None:
         self.running = running
         self._home = home
         self._lock = lock
-        self._parts = parts
-
-    @property
-    def front_door(self) -> str:
-        """The page and, under /api/<stage>, the APIs."""
-        return self.running.front_door
-
-    @property
-    def vision_url(self) -> str:
-        """The vision server."""
-        return self.running.vision_url
-
-    def environment(self) -> dict[str, str]:
-        """See Running.environment."""
-        return self.running.environment()
+        self._parts: list[Part] = []
 
     def check(self) -> None:
         """Raise RuntimeProblem when a part has ended. Call it now and then while waiting for something else."""
@@ -54,9 +58,9 @@ class Runtime:
 
     def stop(self) -> None:
         """Stop everything and wait for it, a few seconds at most; a second call does nothing."""
-        with signals.ignored():
+        with signals_ignored():
             in_order = stop_parts(self._parts)
-            if self._parts and self.running.keep and in_order:
+            if self._parts and self.running.keep and self.running.ready and in_order:
                 folder.mark_whole(folder.data_folder(self._home, keep=True), self.running)
             self._parts = []
             self._lock.release()
@@ -68,6 +72,72 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _start(
+        self, report: Report, assembly: Path | None, *, vision: bool, seen_by_functions: Mapping[str, str]
+    ) -> None:
+        folder.forget_dead_run(self._home)
+        folder.write(self._home, self.running)
+        require_free(self.running.ports, vision=vision)
+        report(f"Starting the embedded AWS{' and the vision server' if vision else ''}")
+        folder.prepare_data(folder.data_folder(self._home, keep=self.running.keep), self.running, report)
+        self._start_parts(vision, seen_by_functions)
+        self._write(parts={part.name: part.pid for part in self._parts})
+        assembly = assembly or self._synthesized()
+        wait_for(f"{self.running.aws_url}/_ministack/health", self._parts)
+        report("Deploying the stacks")
+        self._deploy(assembly)
+        wait_for(f"{self.running.vision_url}/health", self._parts)
+        wait_for(f"{self.running.front_door}/health", self._parts)
+        self._write(ready=True)
+
+    def _start_parts(self, vision: bool, seen_by_functions: Mapping[str, str]) -> None:
+        data, ports = folder.data_folder(self._home, keep=self.running.keep), self.running.ports
+        environment = self.running.environment_within(os.environ)
+
+        def start_part(name: str, *command: str, **others: str) -> None:
+            log = self._home / LOGS / f"{command[0].removeprefix('local.')}.log"
+            # Kept at once, so that a failure at the next one leaves none unknown.
+            self._parts.append(Part(name, command, environment | others, log))
+
+        keep = ["--keep"] if self.running.keep else []
+        # The functions' environment is that of the embedded AWS, which itself asks nobody.
+        aws = ("local.aws", "--port", str(ports.aws), "--data", str(data / "aws"), *keep)
+        start_part("The embedded AWS", *aws, **seen_by_functions)
+        if vision:
+            start_part("The vision server", "vision", "--data", str(data / "vision"), "--port", str(ports.vision))
+        start_part("The front door", "local.door", "--port", str(ports.web), "--aws", self.running.aws_url)
+
+    def _write(self, **news: Any) -> None:
+        self.running = msgspec.structs.replace(self.running, **news)
+        folder.write(self._home, self.running)
+
+    def _synthesized(self) -> Path:
+        """Run app.py as `cdk synth` would, without the CLI."""
+        assembly = self._home / "cdk.out"
+        shutil.rmtree(assembly, ignore_errors=True)
+        environment = self.running.environment_within(os.environ) | {"CDK_OUTDIR": str(assembly)}
+        synthesis = Part("Synthesizing app.py", ["app.py"], environment, self._home / LOGS / "synth.log")
+        try:
+            if synthesis.wait(_SYNTH_SECONDS) != 0:
+                raise RuntimeProblem(f"app.py could not be synthesized: {synthesis.last_line()}")
+        finally:
+            with signals_ignored():
+                stop_parts([synthesis])
+        self.check()
+        return assembly
+
+    def _deploy(self, assembly: Path) -> None:
+        """Deploy the stacks, and note where the front door is."""
+        try:
+            deployment.deploy(assembly, self.running.client)
+        except DeploymentFailed as failure:
+            raise RuntimeProblem(str(failure)) from failure
+        except (BotoCoreError, ClientError) as error:
+            self.check()
+            raise RuntimeProblem(f"The embedded AWS could not take the stacks: {error}") from error
+        door = {"Name": naming.front_door_parameter(ENVIRONMENT), "Value": self.running.front_door}
+        self.running.client("ssm").put_parameter(**door, Type="String", Overwrite=True)
 
 
 def start(
@@ -87,39 +157,19 @@ def start(
     `vision`, somebody else already serves Rekognition's protocol (and /health) at its port. `seen_by_functions` are
     environment variables that are different for the functions.
     """
-    signals.raise_interrupts()
-    (home / folder.LOGS).mkdir(parents=True, exist_ok=True)
+    signals_raise()
+    (home / LOGS).mkdir(parents=True, exist_ok=True)
     lock = folder.Lock(home)
     if not lock.acquire():
         raise RuntimeProblem(folder.already_running(home))
-    parts: list[Part] = []
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    runtime = Runtime(home, lock, Running(pid=os.getpid(), ports=ports or Ports(), started=started, keep=keep))
     try:
-        folder.forget_dead_run(home)
-        running = Running(
-            pid=os.getpid(),
-            ports=ports or Ports(),
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            keep=keep,
-        )
-        folder.write(home, running)
-        require_free(running.ports, vision=vision)
-        start_parts(home, running, parts, report, vision=vision, seen_by_functions=seen_by_functions or {})
-        running = msgspec.structs.replace(running, parts={part.name: part.pid for part in parts})
-        folder.write(home, running)
-        assembly = assembly or synthesize(home, running, parts)
-        wait_for(f"{running.aws_url}/_ministack/health", parts)
-        report("Deploying the stacks")
-        deploy(assembly, running, parts)
-        wait_for(f"{running.vision_url}/health", parts)
-        wait_for(f"{running.front_door}/health", parts)
-        running = msgspec.structs.replace(running, ready=True)
-        folder.write(home, running)
+        runtime._start(report, assembly, vision=vision, seen_by_functions=seen_by_functions or {})
     except BaseException:
-        with signals.ignored():
-            stop_parts(parts)
-            lock.release()
+        runtime.stop()
         raise
-    return Runtime(home, lock, running, parts)
+    return runtime
 
 
 def find(home: Path = HOME) -> Running | None:

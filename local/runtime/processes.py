@@ -1,4 +1,4 @@
-"""The child processes of a runtime, and waiting for them."""
+"""The child processes of a runtime, waiting for them, and the signals that end a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from local.runtime.description import CHECKOUT, RuntimeProblem
 STOP_SECONDS = tether.GRACE_SECONDS + 3
 _READY_SECONDS = 90.0
 _POLL_SECONDS = 0.05
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Part:
@@ -26,7 +28,7 @@ class Part:
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
-        self._log = log
+        self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "local.tether", *command],
@@ -47,21 +49,16 @@ class Part:
         """Whether the process is gone."""
         return self._process.poll() is not None
 
-    def check(self) -> None:
-        """Raise RuntimeProblem when the process has ended."""
-        if self.ended():
-            raise RuntimeProblem(f"{self.name} ended unexpectedly: {self.last_line()} (all of it: {self._log})")
-
     def wait(self, seconds: float) -> int:
         """The exit status. Raises RuntimeProblem when it takes longer."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise RuntimeProblem(f"{self.name} did not finish in {seconds:.0f} seconds; see {self._log}.") from None
+            raise RuntimeProblem(f"{self.name} did not finish in {seconds:.0f} seconds; see {self.log}.") from None
 
     def last_line(self) -> str:
         """The last that it wrote to its log, or its exit status."""
-        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1].strip() if lines else f"exit status {self._process.poll()}"
 
     def signal(self, number: signal.Signals) -> None:
@@ -73,7 +70,8 @@ class Part:
 def check(parts: Sequence[Part]) -> None:
     """Raise RuntimeProblem when one of them has ended."""
     for part in parts:
-        part.check()
+        if part.ended():
+            raise RuntimeProblem(f"{part.name} ended unexpectedly: {part.last_line()} (all of it: {part.log})")
 
 
 def stop_parts(parts: Sequence[Part]) -> bool:
@@ -127,3 +125,27 @@ def _process_states() -> Iterator[tuple[str, int]]:
         with contextlib.suppress(OSError):
             state, _parent, group = file.read_text().rpartition(")")[2].split()[:3]
             yield state, int(group)
+
+
+def signals_raise() -> None:
+    """Let each signal that ends a run raise KeyboardInterrupt(number) in the main thread from now on."""
+
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    if threading.current_thread() is threading.main_thread():
+        # SIGINT too: a shell that starts us in the background has it ignored.
+        for number in _ENDING:
+            signal.signal(number, interrupt)
+
+
+@contextlib.contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Ignore them meanwhile: a second Ctrl-C must not leave anything behind. What is done within is bounded in time."""
+    ours = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING if ours}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -88,7 +88,7 @@ def up(detach: bool, port: int, aws_port: int, vision_port: int) -> None:
         console.print(f"Running at [bold]{running.front_door}[/]. End it with: snaprace down")
         return
     with runtime.start(home(), ports, report, keep=True) as started:
-        console.print(f"Running at [bold]{started.front_door}[/]. Ctrl-C ends it.")
+        console.print(f"Running at [bold]{started.running.front_door}[/]. Ctrl-C ends it.")
         started.wait()
 
 

@@ -104,7 +104,7 @@ def _parts(score: Score) -> str:
 
 def show_page(demo: Demo) -> None:
     """Where the race can be looked at, and what to search for there."""
-    page = f"{demo.runtime.front_door}/?organizer={RACE.organizer_id}&event={RACE.event_id}"
+    page = f"{demo.runtime.running.front_door}/?organizer={RACE.organizer_id}&event={RACE.event_id}"
     console.print(f"\nThe page is at [bold]{page}[/]")
     if demo.material.roster:
         bibs = ", ".join(runner.printed for runner in demo.material.roster.runners[:_EXAMPLES])

@@ -19,16 +19,14 @@ from stacks.nag import acknowledge
 # What API Gateway lets through to a stage, whatever the route.
 RATE, BURST = 1000, 2000
 
-_AUTHORIZATION = {
-    "anybody": apigateway.AuthorizationType.NONE,
-    "operator": apigateway.AuthorizationType.IAM,
-}
+_AUTHORIZATION = {"anybody": apigateway.AuthorizationType.NONE, "operator": apigateway.AuthorizationType.IAM}
 
 
 def add_api(stack: cdk.Stack, card: Stage, functions: Mapping[str, lambda_.Function], environment: Environment) -> None:
     """The API; `functions` by name are those that serve it."""
     env = environment.name
     routes = [route for function in card.serving for route in function.routes]
+    no_accounts = "Runners search without an account; organizers' routes are not served here."
     api = apigateway.RestApi(
         stack,
         "Api",
@@ -60,8 +58,8 @@ def add_api(stack: cdk.Stack, card: Stage, functions: Mapping[str, lambda_.Funct
         {
             "AwsSolutions-APIG2": "Requests are checked by the function, which answers in the caller's words.",
             "AwsSolutions-APIG3": "There is no firewall yet; throttling bounds what callers can ask for.",
-            "AwsSolutions-APIG4": "Runners search without an account; organizers' routes are not served here.",
-            "AwsSolutions-COG4": "Runners search without an account; organizers' routes are not served here.",
+            "AwsSolutions-APIG4": no_accounts,
+            "AwsSolutions-COG4": no_accounts,
             "AwsSolutions-APIG6": "Access logs and metrics tell what execution logs would, without the bodies.",
         },
     )

@@ -12,13 +12,13 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from shared.contracts import naming
-from shared.contracts.api import Api
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
 from stacks.environment import Environment
 from stacks.nag import acknowledge
 from stacks.stage.api import add_api
-from stacks.stage.feeds import QueueFeed, ScheduleFeed, StreamFeed, dead_letter_queue
-from stacks.stage.function import Code, add_function
+from stacks.stage.feeds import add_queue, dead_letter_queue, feed_by_queue, feed_by_schedule, feed_by_stream
+from stacks.stage.function import add_function
+from stacks.stage.setting import Setting
 
 
 class StageStack(cdk.Stack):
@@ -29,12 +29,8 @@ class StageStack(cdk.Stack):
         self._card = card
         self._environment = environment
         self._table = self._kept() if card.keeps else None
-        self._code = Code(self, card.name)
-        self._rules_dlq = dead_letter_queue(
-            self, "RulesDlq", naming.rule_dead_letter_queue(environment.name, card.name)
-        )
-        # cdk-nag sees the dead-letter queues of queues, but not those of rules.
-        acknowledge(self._rules_dlq, {"AwsSolutions-SQS3": "This is the dead-letter queue of the stage's rules."})
+        dlq = naming.rule_dead_letter_queue(environment.name, card.name)
+        self._rules_dlq = dead_letter_queue(self, "RulesDlq", dlq, of="the stage's rules")
         made = {function.name: self._function(function) for function in card.functions}
         if card.serving:
             add_api(self, card, {function.name: made[function.name] for function in card.serving}, environment)
@@ -60,20 +56,21 @@ class StageStack(cdk.Stack):
 
     def _function(self, card: Function) -> lambda_.Function:
         """The function, and what feeds it."""
-        feed = self._feed(card)
-        queue = feed.queue if isinstance(feed, QueueFeed) else None
-        made = add_function(self, self._card, card, self._environment, self._code, table=self._table, queue=queue)
-        if feed:
-            feed.feeds(made)
-        return made
-
-    def _feed(self, card: Function) -> QueueFeed | StreamFeed | ScheduleFeed | None:
+        at = Setting(
+            stack=self,
+            environment=self._environment,
+            stage=self._card,
+            card=card,
+            rules_dlq=self._rules_dlq,
+            table=self._table,
+        )
+        queue = add_queue(at, card.fed_by) if isinstance(card.fed_by, Queue) else None
+        function = add_function(at, queue)
         match card.fed_by:
-            case Queue():
-                return QueueFeed(self, self._card, card, card.fed_by, self._environment, self._rules_dlq)
-            case Stream():
-                return StreamFeed(self, self._card, card, card.fed_by, self._environment, self._rules_dlq)
-            case Schedule():
-                return ScheduleFeed(self, self._card, card, card.fed_by, self._environment, self._rules_dlq)
-            case Api():
-                return None
+            case Queue() as feed if queue:
+                feed_by_queue(function, feed, queue)
+            case Stream() as feed:
+                feed_by_stream(at, function, feed)
+            case Schedule() as feed:
+                feed_by_schedule(at, function, feed)
+        return function

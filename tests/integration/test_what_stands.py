@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from deploy import assets
-from deploy.failures import DeploymentFailed
-from deploy.place import Place
+from deploy.place import DeploymentFailed, Place
 from deploy.standing.examination import Findings, examine
 from local.aws import deployment, limits
 from local.runtime import CHECKOUT, Running
