@@ -27,8 +27,8 @@ from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRu
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
 from shared.kit.records import Records
-from tests.fakes import Seen
-from tests.flows.pipeline import (
+from tests.kit.fake_aws import Seen
+from tests.kit.pipeline import (
     CARDS,
     META,
     RACE,

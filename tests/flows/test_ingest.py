@@ -14,8 +14,8 @@ from moto import mock_aws
 from services.ingest.stage import STAGE
 from shared.contracts.events import DomainEvent, PhotoIngested, PhotoRejected, PhotoWithdrawn
 from shared.contracts.keys import RaceRef
-from tests import pictures
-from tests.flows.desk import DERIVED, PHOTOS, Crash, Desk, calls, latest
+from tests.kit import pictures
+from tests.kit.desk import DERIVED, PHOTOS, Crash, Desk, calls, latest
 
 RACE = RaceRef("org", "race")
 

@@ -22,7 +22,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import Roster, Runner, digest
-from tests.flows.desk import DERIVED, Desk, calls, latest
+from tests.kit.desk import DERIVED, Desk, calls, latest
 
 RACE = RaceRef("org", "race")
 ABOUT = {"organizer_id": RACE.organizer_id, "event_id": RACE.event_id}

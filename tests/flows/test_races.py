@@ -15,7 +15,7 @@ from services.races.stage import STAGE
 from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
-from tests.flows.desk import DERIVED, Desk, calls, latest
+from tests.kit.desk import DERIVED, Desk, calls, latest
 
 RACE = RaceRef("org", "race")
 RACE_KEY, ROSTER_KEY = "org/race/race.json", "org/race/roster.csv"

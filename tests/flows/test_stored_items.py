@@ -7,7 +7,9 @@ from typing import Any
 
 from services.faces.stage import STAGE as FACES
 from services.ocr.stage import STAGE as OCR
-from tests.flows.pipeline import (
+from tests.flows.test_identity import ROSTER, Person, deliver_all_but_looks, paint, place
+from tests.kit.memory_table import MemoryTable
+from tests.kit.pipeline import (
     RACE,
     Pipeline,
     configured,
@@ -17,8 +19,6 @@ from tests.flows.pipeline import (
     roster_imported,
     withdrawn,
 )
-from tests.flows.test_identity import ROSTER, Person, deliver_all_but_looks, paint, place
-from tests.memory import MemoryTable
 
 Items = dict[str, dict[str, Any]]
 """By sort key."""

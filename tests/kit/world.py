@@ -1,6 +1,6 @@
 """SnapRace in one process: the real handlers of all functions that a queue feeds, and deliveries in the test's hand.
 
-All that a handler touches is AWS, and that is answered below boto3 (see tests/wire.py): S3 by moto, the rest here. A
+All that a handler touches is AWS, and that is answered below boto3 (see wire.py): S3 by moto, the rest here. A
 message that fails goes to the end of its queue, after five receives to the dead letters.
 """
 
@@ -26,11 +26,11 @@ from services.search.functions import api
 from shared.contracts import keys, naming
 from shared.contracts.events import SOURCE_PREFIX, Box, Envelope
 from shared.contracts.keys import RaceRef
-from tests.dynamodb import DynamoDB
-from tests.fakes import FakeRekognition, Seen
-from tests.gallery_world import request
-from tests.lambdas import CONTEXT, DERIVED, ENV, PHOTOS, Deployed, Event, Letter, configured, deployed, forget
-from tests.wire import Refused, Wire, client
+from tests.kit.dynamodb import DynamoDB
+from tests.kit.fake_aws import FakeRekognition, Seen
+from tests.kit.lambdas import CONTEXT, DERIVED, ENV, PHOTOS, Deployed, Event, Letter, configured, deployed, forget
+from tests.kit.search_stage import request
+from tests.kit.wire import Refused, Wire, client
 
 MAX_RECEIVES = 5  # as stacks/stage_stack.py has it
 MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles

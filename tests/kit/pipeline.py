@@ -43,8 +43,8 @@ from shared.contracts.race import RaceSettings, Roster, Runner, digest
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
-from tests.fakes import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
-from tests.memory import Crash, MemoryTable, Workers
+from tests.kit.fake_aws import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
+from tests.kit.memory_table import Crash, MemoryTable, Workers
 
 RACE = RaceRef("org", "race")
 META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T01:00:00Z")

@@ -7,10 +7,10 @@ import json
 
 from shared.contracts.events import Box
 from shared.contracts.keys import RaceRef
-from tests import pictures
-from tests.fakes import Seen
-from tests.lambdas import Event
-from tests.world import World
+from tests.kit import pictures
+from tests.kit.fake_aws import Seen
+from tests.kit.lambdas import Event
+from tests.kit.world import World
 
 RACE = RaceRef("org", "race")
 SETTINGS = {"name": "Han River", "date": "2026-10-25", "timezone": "Asia/Seoul", "faces": True}

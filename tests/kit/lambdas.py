@@ -20,7 +20,7 @@ from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Stage
 from shared.kit.entry import Entry
 from tests.contracts.cards import all_cards
-from tests.wire import Killed
+from tests.kit.wire import Killed
 
 ENV, ACCOUNT = "dev", "123456789012"
 PHOTOS, DERIVED = naming.photo_bucket(ENV, ACCOUNT), naming.derived_bucket(ENV, ACCOUNT)
