@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from tests.kit import small_race
-from tests.kit.lambdas import Event
+from tests.kit.events import Happened
 from tests.kit.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
 from tests.kit.wire import Made, Once
 from tests.kit.world import World, world
 
 
-def stories(here: World) -> list[list[Event]]:
+def stories(here: World) -> list[list[Happened]]:
     """What happens to some keys, a list for each key or for keys that share a picture."""
     overwritten = [
         photo(here, "overwritten.jpg", PLAIN, 1),
