@@ -55,7 +55,7 @@ check: setup ## Lint, types and import rules only
 
 .PHONY: browser
 browser: setup # A real browser for the page tests: the system's Chromium, else Debian's, else Playwright's own
-	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m tests.kit.browser
 
 .PHONY: cdk
 cdk: setup ## Run the CDK's command line: make cdk ARGS="deploy snaprace-dev-ocr"

@@ -7,7 +7,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from tests.synthesis import made_once, synthesize
+from tests.kit.synthesis import made_once, synthesize
 
 NOBODY = {
     "AWS_ACCESS_KEY_ID": "testing",

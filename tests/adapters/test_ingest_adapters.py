@@ -21,7 +21,7 @@ from shared.contracts.keys import RaceRef, photo_id
 from shared.contracts.messages import ObjectCreated
 from shared.kit.records import Records
 from shared.kit.table import Table
-from tests import pictures
+from tests.kit import pictures
 
 RACE = RaceRef("org", "race")
 META = Meta(id="k@1", version=1, correlation_id="k@1", causation_id="n", occurred_at="2026-10-25T00:00:00Z")

@@ -22,10 +22,8 @@ from ops.cli import main as cli
 from ops.race import races
 from services.ingest.records import KeyRecord
 from shared.contracts import naming
-from tests import gallery_world
-from tests.adapters import photo_world
-from tests.adapters.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, keep
-from tests.e2e import page_server
+from tests.kit import kept_photo, page_server, search_stage
+from tests.kit.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, keep
 
 NAMED = ("--organizer", RACE.organizer_id, "--event", RACE.event_id)
 
@@ -273,16 +271,16 @@ def test_a_runtime_that_died_is_not_spoken_to(snaprace: Snaprace, aws: None, tmp
 
 
 @pytest.fixture
-def gallery(monkeypatch: pytest.MonkeyPatch) -> Iterator[gallery_world.World]:
+def gallery(monkeypatch: pytest.MonkeyPatch) -> Iterator[search_stage.SearchStage]:
     """A race with two photos of runner 42, and its API behind a front door."""
-    with gallery_world.world() as world, page_server.serving(world) as address:
-        race = gallery_world.RACE
+    with search_stage.search_stage() as world, page_server.serving(world) as address:
+        race = search_stage.RACE
         world.hear(
-            gallery_world.configured(),
-            gallery_world.ingested(1),
-            gallery_world.ingested(2),
-            gallery_world.matched(1, gallery_world.runner("42")),
-            gallery_world.matched(2, gallery_world.runner("42", "inferred")),
+            search_stage.configured(),
+            search_stage.ingested(1),
+            search_stage.ingested(2),
+            search_stage.matched(1, search_stage.runner("42")),
+            search_stage.matched(2, search_stage.runner("42", "inferred")),
         )
         create_table("races")
         configure(race)
@@ -290,7 +288,7 @@ def gallery(monkeypatch: pytest.MonkeyPatch) -> Iterator[gallery_world.World]:
         yield world
 
 
-def test_a_runners_photos_are_found_by_bib(snaprace: Snaprace, gallery: gallery_world.World) -> None:
+def test_a_runners_photos_are_found_by_bib(snaprace: Snaprace, gallery: search_stage.SearchStage) -> None:
     shown = snaprace("find", "--bib", "0042")
     assert shown.code == 0
     assert "결승 1.jpg" in shown.out
@@ -303,9 +301,11 @@ def test_a_runners_photos_are_found_by_bib(snaprace: Snaprace, gallery: gallery_
     assert "No photos found" in snaprace("find", "--bib", "7").err
 
 
-def test_a_runners_photos_are_found_by_selfie(snaprace: Snaprace, gallery: gallery_world.World, tmp_path: Path) -> None:
-    gallery.rekognition.matches = {gallery_world.photo_id(2): 99.1}
-    (tmp_path / "me.jpg").write_bytes(gallery_world.JPEG)
+def test_a_runners_photos_are_found_by_selfie(
+    snaprace: Snaprace, gallery: search_stage.SearchStage, tmp_path: Path
+) -> None:
+    gallery.rekognition.matches = {search_stage.photo_id(2): 99.1}
+    (tmp_path / "me.jpg").write_bytes(search_stage.JPEG)
     told = json.loads(snaprace("find", "--selfie", "me.jpg", "--json").out)
     assert [(photo["filename"], photo["similarity"]) for photo in told["photos"]] == [("결승 2.jpg", 99.1)]
 
@@ -319,7 +319,7 @@ def test_a_runners_photos_are_found_by_selfie(snaprace: Snaprace, gallery: galle
     ],
 )
 def test_a_selfie_that_is_none(
-    content: bytes | None, sentence: str, snaprace: Snaprace, gallery: gallery_world.World, tmp_path: Path
+    content: bytes | None, sentence: str, snaprace: Snaprace, gallery: search_stage.SearchStage, tmp_path: Path
 ) -> None:
     if content is not None:
         (tmp_path / "me.jpg").write_bytes(content)
@@ -330,14 +330,14 @@ def test_a_selfie_that_is_none(
 
 
 def test_what_the_api_refuses_is_said_in_its_words(
-    snaprace: Snaprace, gallery: gallery_world.World, tmp_path: Path
+    snaprace: Snaprace, gallery: search_stage.SearchStage, tmp_path: Path
 ) -> None:
     said = snaprace("find", "--bib", "10:42")
     assert (said.code, said.err) == (
         1,
         "Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42.\n",
     )
-    (tmp_path / "me.jpg").write_bytes(gallery_world.JPEG)
+    (tmp_path / "me.jpg").write_bytes(search_stage.JPEG)
     gallery.rekognition.faces = []
     said = snaprace("find", "--selfie", "me.jpg")
     assert said.code == 1
@@ -347,18 +347,18 @@ def test_what_the_api_refuses_is_said_in_its_words(
 def test_an_explanation_is_a_page_for_people_and_json_for_programs(
     snaprace: Snaprace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with photo_world.photo_world(monkeypatch, tmp_path / "home"):
+    with kept_photo.everywhere(monkeypatch, tmp_path / "home"):
         shown = snaprace("explain", "결승 1.jpg")
         assert (shown.code, shown.err) == (0, "")
         lines = shown.out.splitlines()
-        assert lines[0] == f"결승 1.jpg  {photo_world.PHOTO}"
+        assert lines[0] == f"결승 1.jpg  {kept_photo.PHOTO}"
         assert "42        confirmed, 97.5%, face 1" in lines
         assert lines[-1].startswith("Nobody knows whose face 3 is: ")
-        by_key = snaprace("explain", photo_world.key_of(1), "--json")
-        assert json.loads(by_key.out)["photo_id"] == photo_world.PHOTO
+        by_key = snaprace("explain", kept_photo.key_of(1), "--json")
+        assert json.loads(by_key.out)["photo_id"] == kept_photo.PHOTO
         unknown = snaprace("explain", "gone.jpg")
         assert (unknown.code, unknown.out) == (1, "")
-        assert unknown.err.startswith(f"There is no photo 'gone.jpg' in the race {photo_world.RACE}.")
+        assert unknown.err.startswith(f"There is no photo 'gone.jpg' in the race {kept_photo.RACE}.")
         assert len(unknown.err.splitlines()) == 1
 
 

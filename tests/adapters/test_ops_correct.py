@@ -24,20 +24,19 @@ from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import BibCorrected, Bibs, Envelope, MatchCut, ObjectRef, Reading
 from shared.contracts.race import Roster, Runner
-from tests import gallery_world
-from tests.adapters import photo_world
-from tests.adapters.deployed import ENV, keep
-from tests.adapters.photo_world import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of, not_ingested
-from tests.gallery_world import World
+from tests.kit import kept_photo, search_stage
+from tests.kit.deployed import ENV, keep
+from tests.kit.kept_photo import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of, not_ingested
+from tests.kit.search_stage import SearchStage
 
 ROSTER_KEY = "roster.json"
 
 
 @pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, World]]:
+def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, SearchStage]]:
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
-        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as (target, world),
+        kept_photo.everywhere(monkeypatch, tmp_path_factory.mktemp("home")) as (target, world),
     ):
         names = ("42", "7", "8")
         roster = Roster(runners=tuple(Runner(bib=bib, printed=bib, name="") for bib in names), problems=())
@@ -52,11 +51,11 @@ def roster_held(target: Target) -> RosterHeld:
 
 
 @pytest.fixture
-def target(race: tuple[Target, World]) -> Target:
+def target(race: tuple[Target, SearchStage]) -> Target:
     identity()
     identity(OTHER, faces=(face("o-1", 0.3),), runners=())
     identity(ALONE, faces=(), runners=())
-    race[1].hear(gallery_world.matched(1, *RUNNERS, revision=round(time.time() * 1000)))
+    race[1].hear(search_stage.matched(1, *RUNNERS, revision=round(time.time() * 1000)))
     return race[0]
 
 
@@ -68,7 +67,7 @@ Heard = list[Envelope]
 
 
 @pytest.fixture
-def listening(race: tuple[Target, World], target: Target) -> Iterator[Heard]:
+def listening(race: tuple[Target, SearchStage], target: Target) -> Iterator[Heard]:
     """The faces stage and the gallery hear what is said from now on, with the stages' own code."""
     heard: Heard = []
     client = target.client("events")
@@ -85,12 +84,12 @@ def listening(race: tuple[Target, World], target: Target) -> Iterator[Heard]:
     client.meta.events.unregister("provide-client-params.events.PutEvents", hear)
 
 
-def follow(world: World, target: Target, event: Any) -> None:
+def follow(world: SearchStage, target: Target, event: Any) -> None:
     for photo_id in concerns(event):
         held = identified(target, RACE, photo_id)
         now = conclude(learn(event, photo_id, held), {})
         keep(msgspec.structs.replace(now, photo_id=photo_id), race=RACE)
-        world.hear(gallery_world.matched(int(photo_id, 16), *now.runners, revision=event.revision))
+        world.hear(search_stage.matched(int(photo_id, 16), *now.runners, revision=event.revision))
 
 
 def test_a_runner_is_added_at_her_face_and_the_answer_says_so(target: Target, listening: Heard) -> None:

@@ -15,8 +15,8 @@ from ops.cost.usage import FunctionUsage
 from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
-from tests.adapters.deployed import ENV, RACE, configure, deployed
 from tests.adapters.test_ops_usage import done, report, write
+from tests.kit.deployed import ENV, RACE, configure, deployed
 
 REGION = "us-east-1"
 

@@ -23,9 +23,9 @@ from ops.reach import queues
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
-from tests.adapters import recovery
-from tests.adapters.deployed import ENV, RACE
-from tests.adapters.recovery import Died, Tokenless, bodies, ingested, notification, on_the_bus, send
+from tests.kit import mending
+from tests.kit.deployed import ENV, RACE
+from tests.kit.mending import Died, Tokenless, bodies, ingested, notification, on_the_bus, send
 
 READ, READ_DLQ = naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")
 INDEX, IDENTITY = naming.queue(ENV, "faces", "index"), naming.queue(ENV, "faces", "identity")
@@ -35,7 +35,7 @@ KEY = f"{RACE.prefix}raw_photos/결승 1.jpg"
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
-    with recovery.everything(monkeypatch, tmp_path / "home") as target:
+    with mending.everything(monkeypatch, tmp_path / "home") as target:
         yield target
 
 
@@ -49,7 +49,7 @@ def failed(target: Target, stage: str, function: str, message_id: str, reason: s
     }
     now = int(datetime.now(UTC).timestamp() * 1000)
     target.client("logs").put_log_events(
-        logGroupName=recovery.log_group(stage, function),
+        logGroupName=mending.log_group(stage, function),
         logStreamName="s",
         logEvents=[
             {"timestamp": now, "message": "message failed, says somebody in plain words"},
@@ -88,7 +88,7 @@ def test_a_letter_says_what_it_is_about_and_its_functions_log_says_why(target: T
 
 
 def test_eventbridge_says_itself_why_it_could_not_deliver(target: Target) -> None:
-    told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "Not allowed.", "TARGET_ARN": recovery.arn_of(IDENTITY)}
+    told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "Not allowed.", "TARGET_ARN": mending.arn_of(IDENTITY)}
     send(target, FACES_RULES, on_the_bus(ingested("p1")), **told)
     assert all_letters(target) == [("PhotoIngested", "NO_PERMISSIONS", f"Not allowed, to {IDENTITY}")]
 
@@ -110,8 +110,8 @@ def test_queues_with_something_in_them_are_waited_for_and_the_others_not_asked(
         return wait_s > 0  # without a wait a queue with few messages often says that it has none
 
     with (
-        recovery.everything(monkeypatch, tmp_path / "home", waits=True) as target,
-        recovery.asked_for_messages(target, as_on_aws),
+        mending.everything(monkeypatch, tmp_path / "home", waits=True) as target,
+        mending.asked_for_messages(target, as_on_aws),
     ):
         send(target, READ_DLQ, on_the_bus(ingested("p1")))
         assert len(letters(target)) == 1
@@ -161,7 +161,7 @@ def test_reasons_are_found_in_a_log_of_any_length(target: Target) -> None:
         (now + number // 2, json.dumps({"message": "message failed", "message_id": message_id, "reason": f"E{number}"}))
         for number, message_id in enumerate(sent)
     ]
-    target._clients["logs"], real = Tokenless(recovery.log_group("ocr", "read"), lines, 3), target.client("logs")
+    target._clients["logs"], real = Tokenless(mending.log_group("ocr", "read"), lines, 3), target.client("logs")
     try:
         found = with_reasons(target, letters(target))
     finally:
@@ -199,18 +199,18 @@ def test_letters_go_back_to_the_queue_they_came_from(target: Target) -> None:
 
 def test_events_that_could_not_be_delivered_go_to_the_queue_they_were_for(target: Target) -> None:
     for photo, queue in (("p1", INDEX), ("p2", IDENTITY), ("p3", IDENTITY)):
-        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=recovery.arn_of(queue), ERROR_CODE="X")
+        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=mending.arn_of(queue), ERROR_CODE="X")
     outcome = back(target, "faces", "identity")
     assert outcome.by_queue == {IDENTITY: 2}
     assert back(target, "faces").by_queue == {INDEX: 1}
-    arrived = recovery.take_all(target, IDENTITY)
+    arrived = mending.take_all(target, IDENTITY)
     assert sorted(message["Body"] for message in arrived) == [on_the_bus(ingested("p2")), on_the_bus(ingested("p3"))]
     assert not any("MessageAttributes" in message for message in arrived), "as EventBridge would have sent them"
 
 
 def test_what_does_not_say_where_it_belongs_stays(target: Target) -> None:
     send(target, FACES_RULES, "by hand")
-    send(target, FACES_RULES, "elsewhere", TARGET_ARN=recovery.arn_of(READ))
+    send(target, FACES_RULES, "elsewhere", TARGET_ARN=mending.arn_of(READ))
     outcome = back(target, "faces")
     assert (outcome.moved, outcome.strays) == (0, 2)
     assert sorted(bodies(target, FACES_RULES)) == ["by hand", "elsewhere"]
@@ -220,7 +220,7 @@ def test_what_stays_does_not_come_again_before_the_others(target: Target, monkey
     for photo, queue in [(f"p{number}", INDEX) for number in range(15)] + [
         (f"q{number}", IDENTITY) for number in "abc"
     ]:
-        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=recovery.arn_of(queue))
+        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=mending.arn_of(queue))
     (found,) = waiting(target, "faces", "identity")
     assert (found.letters, found.more) == (3, False), "the others are not counted"
     late, now = 0, sqs_models.unix_time_millis
@@ -232,7 +232,7 @@ def test_what_stays_does_not_come_again_before_the_others(target: Target, monkey
         assert late < 600_000, "it goes on for ever"
         return True
 
-    with recovery.asked_for_messages(target, a_minute_passes):
+    with mending.asked_for_messages(target, a_minute_passes):
         assert redrive(target, [found], rate=1_000, function="identity").by_queue == {IDENTITY: 3}
     assert len(bodies(target, FACES_RULES)) == 15, "and can be received at once"
 
@@ -242,7 +242,7 @@ def test_letters_that_were_counted_and_did_not_come_are_missed(
 ) -> None:
     for number in range(3):
         send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
-    target.client("sqs").receive_message(QueueUrl=recovery.url_of(target, READ_DLQ), VisibilityTimeout=300)
+    target.client("sqs").receive_message(QueueUrl=mending.url_of(target, READ_DLQ), VisibilityTimeout=300)
     assert show_redrive(target, "ocr", None, rate=1_000, yes=True, as_json=True) == 1
     said = capsys.readouterr()
     assert json.loads(said.out) == {"moved": 2, "by_queue": {READ: 2}, "strays": 0, "missing": 1}
@@ -261,7 +261,7 @@ def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment:
     def die() -> None:
         raise Died
 
-    with recovery.before(target, f"sqs.{moment}", die), pytest.raises(Died):
+    with mending.before(target, f"sqs.{moment}", die), pytest.raises(Died):
         back(target, "ocr")
     (left,) = waiting(target, "ocr")
     assert left.letters == 1
@@ -276,7 +276,7 @@ def test_what_dies_again_meanwhile_is_not_moved_again(target: Target) -> None:
         for body in deaths:
             send(target, READ_DLQ, body)
 
-    with recovery.before(target, "sqs.DeleteMessageBatch", die_again):
+    with mending.before(target, "sqs.DeleteMessageBatch", die_again):
         assert back(target, "ocr").moved == 1
     assert bodies(target, READ_DLQ) == ["died again"]
 
@@ -285,7 +285,7 @@ def test_what_sqs_refuses_for_a_moment_is_sent_again(target: Target) -> None:
     for number in range(3):
         send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
     refusals = iter([{"Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}], "Successful": []}])
-    with recovery.before(target, "sqs.SendMessageBatch", lambda: next(refusals, None)):
+    with mending.before(target, "sqs.SendMessageBatch", lambda: next(refusals, None)):
         assert back(target, "ocr").moved == 3
     # The mock took all three before the answer was replaced; only the one that was refused came once more.
     assert len(bodies(target, READ)) == 4

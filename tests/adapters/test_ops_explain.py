@@ -17,10 +17,9 @@ from services.faces.records import Correction, Cut, EarlyPhoto, IndexedPhoto, Ma
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import Evidence, MatchedRunner
-from tests import gallery_world
-from tests.adapters import photo_world
-from tests.adapters.deployed import ENV, keep
-from tests.adapters.photo_world import (
+from tests.kit import kept_photo, search_stage
+from tests.kit.deployed import ENV, keep
+from tests.kit.kept_photo import (
     ALONE,
     OTHER,
     PHOTO,
@@ -33,16 +32,16 @@ from tests.adapters.photo_world import (
     not_ingested,
     runner,
 )
-from tests.gallery_world import World
+from tests.kit.search_stage import SearchStage
 
 REVISIONS = count(2)
 
 
 @pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, World]]:
+def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, SearchStage]]:
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
-        photo_world.photo_world(monkeypatch, tmp_path_factory.mktemp("home")) as both,
+        kept_photo.everywhere(monkeypatch, tmp_path_factory.mktemp("home")) as both,
     ):
         yield both
 
@@ -51,17 +50,17 @@ Match = Callable[..., None]
 
 
 @pytest.fixture
-def match(race: tuple[Target, World]) -> Match:
+def match(race: tuple[Target, SearchStage]) -> Match:
     """Lets the gallery hear who is in photo 1."""
 
     def hear(*runners: MatchedRunner) -> None:
-        race[1].hear(gallery_world.matched(1, *runners, revision=next(REVISIONS)))
+        race[1].hear(search_stage.matched(1, *runners, revision=next(REVISIONS)))
 
     return hear
 
 
 @pytest.fixture
-def target(race: tuple[Target, World], match: Match) -> Target:
+def target(race: tuple[Target, SearchStage], match: Match) -> Target:
     """The same race for each test, which may change photo 1."""
     identity()
     match(*RUNNERS)

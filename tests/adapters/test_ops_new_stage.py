@@ -31,9 +31,9 @@ from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
 from shared.contracts.events import PhotoMatched, RaceConfigured
 from shared.contracts.records import Origins, Record
-from tests.adapters import recovery
-from tests.adapters.deployed import ENV, RACE, create_table
-from tests.adapters.recovery import bodies, on_the_bus, send
+from tests.kit import mending
+from tests.kit.deployed import ENV, RACE, create_table
+from tests.kit.mending import bodies, on_the_bus, send
 
 
 class Counted(Record, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ TALLY = Stage(
 COUNT, COUNT_DLQ = naming.queue(ENV, "tally", "count"), naming.dead_letter_queue(ENV, "tally", "count")
 DIGEST_DLQ, SWEEP_DLQ = (naming.dead_letter_queue(ENV, "tally", name) for name in ("digest", "sweep"))
 RULES_DLQ = naming.rule_dead_letter_queue(ENV, "tally")
-STREAM_ARN = f"arn:aws:kinesis:us-east-1:{recovery.ACCOUNT}:stream/{naming.stream(ENV, 'tally', 'digest')}"
+STREAM_ARN = f"arn:aws:kinesis:us-east-1:{mending.ACCOUNT}:stream/{naming.stream(ENV, 'tally', 'digest')}"
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
     monkeypatch.setattr(ops.reach.cards, "cards", lambda: (*cards(), TALLY))
     monkeypatch.setattr(replay, "_SETTLE_SECONDS", 0)
     monkeypatch.setattr(ops.look.quiet.time, "sleep", lambda _: None)
-    with recovery.everything(monkeypatch, tmp_path / "home") as target:
+    with mending.everything(monkeypatch, tmp_path / "home") as target:
         create_table("tally")
         yield target
 
@@ -102,7 +102,7 @@ def records_given_up(first: str, last: str, condition: str = "RetryAttemptsExhau
     told = {
         "requestContext": {
             "requestId": "c9b8fa9f",
-            "functionArn": f"arn:aws:lambda:us-east-1:{recovery.ACCOUNT}:function:snaprace-dev-tally-digest",
+            "functionArn": f"arn:aws:lambda:us-east-1:{mending.ACCOUNT}:function:snaprace-dev-tally-digest",
             "condition": condition,
             "approximateInvokeCount": 6,
         },
@@ -171,10 +171,10 @@ def test_a_whole_replay_asks_before_it_sends_and_says_what_it_sent(target: Targe
 
         def handled(title: str, total: int | None) -> Any:
             if title == "Waiting for the stages":
-                recovery.take_all(target, COUNT)
+                mending.take_all(target, COUNT)
                 client = target.client("sqs")
-                client.purge_queue(QueueUrl=recovery.url_of(target, COUNT))
-            return recovery.no_bar(title, total)
+                client.purge_queue(QueueUrl=mending.url_of(target, COUNT))
+            return mending.no_bar(title, total)
 
         return run(target, plan, "all", rate=1_000, agree=agree, bar=handled, interrupted=lambda *_: None)
 
@@ -192,7 +192,7 @@ def test_what_interrupts_a_replay_is_told_how_far_it_is(target: Target, tmp_path
     def bar(title: str, total: int | None) -> Any:
         if title == "Waiting for the stages":
             raise KeyboardInterrupt
-        return recovery.no_bar(title, total)
+        return mending.no_bar(title, total)
 
     with pytest.raises(KeyboardInterrupt):
         run(target, plan, "all", rate=1_000, agree=lambda _: True, bar=bar, interrupted=lambda *far: told.append(far))
@@ -235,7 +235,7 @@ def test_a_streams_letter_says_which_records_and_their_functions_log_says_why(ta
     line = {"message": "message failed", "reason": "KeyError", "exception": "KeyError: 'bib'", "message_id": "4953"}
     logged = int((datetime.now(UTC) - timedelta(minutes=30)).timestamp() * 1000)
     target.client("logs").put_log_events(
-        logGroupName=recovery.log_group("tally", "digest"),
+        logGroupName=mending.log_group("tally", "digest"),
         logStreamName="s",
         logEvents=[{"timestamp": logged, "message": json.dumps(line)}],
     )

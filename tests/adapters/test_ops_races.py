@@ -15,7 +15,7 @@ from ops.reach.target import Target
 from services.races.records import RaceOutcome
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import parse_race
-from tests.adapters.deployed import RACE, SETTINGS, configure, count_uploads, deployed, keep, listen
+from tests.kit.deployed import RACE, SETTINGS, configure, count_uploads, deployed, keep, listen
 
 
 @pytest.fixture

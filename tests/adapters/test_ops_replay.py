@@ -47,9 +47,9 @@ from shared.contracts.events import (
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import RaceSettings
 from shared.contracts.records import Record
-from tests.adapters import recovery
-from tests.adapters.deployed import ENV, RACE, keep
-from tests.adapters.recovery import Died, bodies, ingested, notification, on_the_bus, send, withdrawn
+from tests.kit import mending
+from tests.kit.deployed import ENV, RACE, keep
+from tests.kit.mending import Died, bodies, ingested, notification, on_the_bus, send, withdrawn
 
 KEY = f"{RACE.prefix}raw_photos/a.jpg"
 RACE_FILE = f"{RACE.prefix}race.json"
@@ -59,7 +59,7 @@ NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
-    with recovery.everything(monkeypatch, tmp_path / "home") as target:
+    with mending.everything(monkeypatch, tmp_path / "home") as target:
         yield target
 
 
@@ -312,7 +312,7 @@ def test_what_a_killed_command_left_running_is_cancelled_by_the_next(target: Tar
 
     hooks, event = target.client("events").meta.events, "provide-client-params.events.CancelReplay"
     hooks.register(event, cancel)
-    with recovery.before(target, "events.ListReplays", lambda: {"Replays": [left, over]}):
+    with mending.before(target, "events.ListReplays", lambda: {"Replays": [left, over]}):
         collected(target, tmp_path)
     hooks.unregister(event, cancel)
     assert cancelled == [left["ReplayName"]]
@@ -329,7 +329,7 @@ def test_a_replay_that_eventbridge_gives_up_sends_nothing(
     state: dict[str, str], sentence: str, target: Target, tmp_path: Path
 ) -> None:
     refused = pytest.raises(Failed, match=f"EventBridge did not replay the archive .{sentence}.; nothing was sent")
-    with recovery.before(target, "events.DescribeReplay", lambda: state), refused:
+    with mending.before(target, "events.DescribeReplay", lambda: state), refused:
         collected(target, tmp_path)
 
 
@@ -348,7 +348,7 @@ def test_only_failed_is_what_lies_in_the_functions_dead_letter_queues(target: Ta
     found = kept(tmp_path, plan, *(on_the_bus(event, at(1)) for event in (*of_index, *of_identity)))
     assert chosen(target, plan, found, "failed") == []
     send(target, naming.dead_letter_queue(ENV, "faces", "index"), on_the_bus(ingested("p1")))
-    identity = recovery.arn_of(naming.queue(ENV, "faces", "identity"))
+    identity = mending.arn_of(naming.queue(ENV, "faces", "identity"))
     send(target, naming.rule_dead_letter_queue(ENV, "faces"), on_the_bus(read("p2")), TARGET_ARN=identity)
     send(target, naming.dead_letter_queue(ENV, "ocr", "read"), on_the_bus(ingested("p3")))
     assert chosen(target, plan, found, "failed") == [
@@ -367,7 +367,7 @@ def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Ta
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
         uploaded_at = (now - timedelta(minutes=age)).isoformat()
         keep(KeyRecord(key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at))
-    keep(GalleryPhoto(photo_id="done", preview=recovery.PICTURE, complete=True))
+    keep(GalleryPhoto(photo_id="done", preview=mending.PICTURE, complete=True))
     assert chosen(target, plan, found, "failed") == [("PhotoIngested", "old", ("read",))]
 
 

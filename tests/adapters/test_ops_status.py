@@ -25,7 +25,7 @@ from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Stage, Step
 from shared.contracts.events import BibsRead, Evidence, ImageRef, Meta, PhotoMatched, caused
 from shared.contracts.records import PhotoProgress
-from tests.adapters.deployed import ENV, RACE, create_table, deployed, keep
+from tests.kit.deployed import ENV, RACE, create_table, deployed, keep
 
 PREFIX = f"{RACE.prefix}raw_photos/"
 PICTURE = ImageRef(bucket="derived", key="preview.jpg", width=1200, height=800)

@@ -18,7 +18,7 @@ from ops.cli.photographer import send
 from ops.race.upload import photos_in, upload
 from ops.reach.errors import Failed
 from ops.reach.target import Target
-from tests.adapters.deployed import RACE, count_uploads, deployed
+from tests.kit.deployed import RACE, count_uploads, deployed
 
 NAMES = [
     "IMG 1.jpg",

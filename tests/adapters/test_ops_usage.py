@@ -14,8 +14,8 @@ import pytest
 from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
 from ops.reach.target import Target
 from shared.contracts import naming
-from tests.adapters.deployed import ENV, deployed
-from tests.adapters.recovery import Tokenless
+from tests.kit.deployed import ENV, deployed
+from tests.kit.mending import Tokenless
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from shared.kit.table import ABSENT, ALWAYS, Condition, Table, from_item, to_item
-from tests.memory import MemoryTable
+from tests.kit.memory_table import MemoryTable
 
 
 @pytest.fixture(params=["moto", "memory"])

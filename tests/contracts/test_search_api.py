@@ -17,10 +17,10 @@ from services.search.functions.api import Search
 from services.search.questions import SearchApi
 from services.search.stage import STAGE
 from shared.kit.api.openapi import document
-from tests.gallery_world import (
+from tests.kit.search_stage import (
     RACE,
     Rekognition,
-    World,
+    SearchStage,
     configured,
     face,
     ingested,
@@ -28,7 +28,7 @@ from tests.gallery_world import (
     matched,
     photo_id,
     runner,
-    world,
+    search_stage,
 )
 
 ROUTES = {route.name: route for route in SearchApi.routes()}
@@ -84,14 +84,14 @@ SELFIES: list[tuple[Rekognition, dict[str, Any], int]] = [
 ]
 
 
-def _filled(made: World) -> World:
+def _filled(made: SearchStage) -> SearchStage:
     seen = runner("42", evidence=(match("42", 2),))
     made.hear(configured(), ingested(1), matched(1, seen), ingested(2, at=None, by=None))
     return made
 
 
 def test_get_answers_are_as_described() -> None:
-    with world() as made:
+    with search_stage() as made:
         _filled(made)
         for operation, resource, path, query, status in GETS:
             got, body = made.ask(resource, path=path, query=query)
@@ -101,14 +101,14 @@ def test_get_answers_are_as_described() -> None:
 
 @pytest.mark.parametrize(("rekognition", "fields", "status"), SELFIES)
 def test_selfie_answers_are_as_described(rekognition: Rekognition, fields: dict[str, Any], status: int) -> None:
-    with world(rekognition) as made:
+    with search_stage(rekognition) as made:
         got, body = _filled(made).selfie(**fields)
         assert got == status, body
         _described("selfie", got, body)
 
 
 def test_a_busy_answer_says_when_to_come_back() -> None:
-    with world(Rekognition(error="ProvisionedThroughputExceededException")) as made:
+    with search_stage(Rekognition(error="ProvisionedThroughputExceededException")) as made:
         _filled(made)
         response = made.respond("/selfie", method="POST", body=json.dumps({**RACE._asdict(), "image_b64": "/9j/4A=="}))
         assert response["statusCode"] == 503

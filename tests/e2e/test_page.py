@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import browser
-from tests.e2e.page_server import serving
-from tests.gallery_world import World, configured, face, ingested, matched, photo_id, runner, world
+from tests.kit import browser
+from tests.kit.page_server import serving
+from tests.kit.search_stage import SearchStage, configured, face, ingested, matched, photo_id, runner, search_stage
 
 RACE = "?organizer=seoul-runners&event=han-river-2026"
 PHOTOS = 30  # more than a page of results
@@ -27,14 +27,14 @@ class Visit:
 
     page: Page
     address: str
-    made: World
+    made: SearchStage
     complaints: list[str]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = browser.executable()
-    assert path, "The page tests need a browser: run `python -m tests.browser`."
+    assert path, "The page tests need a browser: run `python -m tests.kit.browser`."
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
         yield launched
@@ -42,8 +42,8 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def race() -> Iterator[tuple[World, str]]:
-    with world() as made, serving(made) as address:
+def race() -> Iterator[tuple[SearchStage, str]]:
+    with search_stage() as made, serving(made) as address:
         made.hear(configured())
         for number in range(1, PHOTOS + 1):
             status = {1: "inferred", 2: "doubtful"}.get(number, "confirmed")
@@ -55,7 +55,7 @@ def race() -> Iterator[tuple[World, str]]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, race: tuple[World, str]) -> Iterator[Callable[..., Visit]]:
+def visit(chromium: Browser, race: tuple[SearchStage, str]) -> Iterator[Callable[..., Visit]]:
     made, address = race
     made.rekognition.faces, made.rekognition.error = [face(0.4)], ""
     made.rekognition.matches = {photo_id(number): 90.0 + number for number in (1, 2, 3)}

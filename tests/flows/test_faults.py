@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.flows import small_race
-from tests.wire import Made, Mishap, Once
-from tests.world import World, world
+from tests.kit import small_race
+from tests.kit.wire import Made, Mishap, Once
+from tests.kit.world import World, world
 
 MISHAPS: tuple[Mishap, ...] = ("killed", "unreachable", "unanswered", "asked twice", "half taken")
 SAMPLED: tuple[Mishap, ...] = ("killed", "half taken")

@@ -27,20 +27,10 @@ from shared.contracts.events import Bibs, BibsRead, Box, Face, FacesIndexed, Mat
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
 from shared.kit.records import Records
-from tests.fakes import Seen
-from tests.flows.pipeline import (
-    CARDS,
-    META,
-    RACE,
-    Pipeline,
-    configured,
-    corrected,
-    ingested,
-    match_cut,
-    parsed,
-    roster_imported,
-    withdrawn,
-)
+from tests.kit import events
+from tests.kit.events import RACE, configured, corrected, ingested, match_cut, withdrawn
+from tests.kit.fake_aws import Seen
+from tests.kit.pipeline import Pipeline, parsed
 
 ROSTER = ["11", "22", "33", "44", "1234", "A77"]
 OTHER_ROSTER = ["11", "22", "1235", "99999"]
@@ -245,7 +235,7 @@ def tell(pipeline: Pipeline, story: Story) -> None:
         story.cuts[number - 1] = Told(told.one, told.other, told.cut, number)
     pipeline.hear(
         *(configured(faces=on, revision=f"0{n}") for n, on in enumerate(story.switches, start=1)),
-        *(roster_imported(pipeline.rosters, bibs, revision=f"0{n}") for n, bibs in enumerate(story.rosters, start=1)),
+        *(pipeline.roster(bibs, revision=f"0{n}") for n, bibs in enumerate(story.rosters, start=1)),
         *map(ingested, story.race),
         *(withdrawn(photo, 2) for photo in story.gone | story.back),
         *(ingested(photo, 3) for photo in story.back & story.race.keys()),
@@ -322,7 +312,7 @@ def test_any_order_repetition_interleaving_and_death_gives_the_batch_result(
 def test_a_photo_that_comes_back_is_found_again(pipeline: Pipeline) -> None:
     race = {"one": [Person("ann", "11")], "two": [Person("ann", "")]}
     paint(pipeline, race)
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), ingested("one"), ingested("two"))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), ingested("one"), ingested("two"))
     pipeline.run()
     pipeline.hear(withdrawn("one", 2))
     pipeline.run()
@@ -334,7 +324,7 @@ def test_a_photo_that_comes_back_is_found_again(pipeline: Pipeline) -> None:
 
 def test_a_hidden_bib_is_inferred_from_the_face(pipeline: Pipeline) -> None:
     paint(pipeline, {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")]})
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), ingested("hidden"), ingested("seen"))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), ingested("hidden"), ingested("seen"))
     pipeline.run()
     (runner,) = pipeline.outcomes()["hidden"].runners
     assert (runner.bib, runner.status, runner.read) == ("11", "inferred", False)
@@ -349,7 +339,7 @@ def test_a_group_photos_one_bib_does_not_spread(pipeline: Pipeline) -> None:
             "cho": [Person("cho", "")],
         },
     )
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), *map(ingested, ["group", "bea", "cho"]))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), *map(ingested, ["group", "bea", "cho"]))
     pipeline.run()
     outcomes = pipeline.outcomes()
     assert [runner.bib for runner in outcomes["group"].runners] == ["11"]
@@ -359,7 +349,7 @@ def test_a_group_photos_one_bib_does_not_spread(pipeline: Pipeline) -> None:
 def test_a_misread_on_the_roster_is_corrected_by_the_other_photos(pipeline: Pipeline) -> None:
     race = {f"right{n}": [Person("ann", "1234")] for n in range(3)} | {"wrong": [Person("ann", "33", 85.0)]}
     paint(pipeline, race)
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), *map(ingested, race))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), *map(ingested, race))
     pipeline.run()
     by_bib = {runner.bib: runner.status for runner in pipeline.outcomes()["wrong"].runners}
     assert by_bib == {"1234": "inferred", "33": "doubtful"}
@@ -367,7 +357,7 @@ def test_a_misread_on_the_roster_is_corrected_by_the_other_photos(pipeline: Pipe
 
 def test_with_faces_off_nothing_biometric_is_asked_or_kept(pipeline: Pipeline) -> None:
     paint(pipeline, {"one": [Person("ann", "11")]})
-    pipeline.hear(configured(faces=False), roster_imported(pipeline.rosters, ROSTER), ingested("one"))
+    pipeline.hear(configured(faces=False), pipeline.roster(ROSTER), ingested("one"))
     pipeline.run()
     (runner,) = pipeline.outcomes()["one"].runners
     assert (runner.bib, runner.status, runner.face_id) == ("11", "confirmed", None)
@@ -378,7 +368,7 @@ def test_with_faces_off_nothing_biometric_is_asked_or_kept(pipeline: Pipeline) -
 def test_switching_faces_off_forgets_them_and_on_finds_them_again(pipeline: Pipeline) -> None:
     race = {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")]}
     paint(pipeline, race)
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), *map(ingested, race))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), *map(ingested, race))
     pipeline.run()
     pipeline.hear(configured(faces=False, revision="02"))
     pipeline.run()
@@ -393,10 +383,10 @@ def test_switching_faces_off_forgets_them_and_on_finds_them_again(pipeline: Pipe
 
 def test_a_changed_roster_reads_kept_words_anew_without_asking_again(pipeline: Pipeline) -> None:
     paint(pipeline, {"one": [Person("ann", "99999")], "two": [Person("ann", "11")]})
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), ingested("one"), ingested("two"))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), ingested("one"), ingested("two"))
     pipeline.run()
     assert [runner.status for runner in pipeline.outcomes()["one"].runners] == ["inferred"]  # 11, by her face
-    pipeline.hear(roster_imported(pipeline.rosters, ["99999"], revision="02"))
+    pipeline.hear(pipeline.roster(["99999"], revision="02"))
     pipeline.run()
     assert {p: [r.bib for r in o.runners] for p, o in pipeline.outcomes().items()} == {
         "one": ["99999"],
@@ -408,8 +398,8 @@ def test_a_changed_roster_reads_kept_words_anew_without_asking_again(pipeline: P
 def test_an_older_roster_heard_late_changes_nothing(pipeline: Pipeline) -> None:
     paint(pipeline, {"one": [Person("ann", "11")]})
     new, old = (
-        roster_imported(pipeline.rosters, ["11"], revision="0A"),
-        roster_imported(pipeline.rosters, ["22"], revision="09"),
+        pipeline.roster(["11"], revision="0A"),
+        pipeline.roster(["22"], revision="09"),
     )
     pipeline.hear(configured(), new, ingested("one"))
     pipeline.run()
@@ -421,9 +411,7 @@ def test_an_older_roster_heard_late_changes_nothing(pipeline: Pipeline) -> None:
 def test_older_settings_heard_late_change_nothing(pipeline: Pipeline) -> None:
     paint(pipeline, {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")]})
     old = configured(faces=False, revision="01", min_confidence=99.9)
-    pipeline.hear(
-        configured(revision="02"), roster_imported(pipeline.rosters, ROSTER), ingested("seen"), ingested("hidden")
-    )
+    pipeline.hear(configured(revision="02"), pipeline.roster(ROSTER), ingested("seen"), ingested("hidden"))
     pipeline.run()
     pipeline.hear(old)
     pipeline.run()
@@ -439,28 +427,12 @@ def read_in(photo: str, chest: str, revision: int, confidence: float = 97.5) -> 
     """What ocr says of a photo with one person."""
     words = [Word(text=chest, confidence=confidence, box=place(0)[1])] if chest else []
     found = read_bibs(words, configured().settings, frozenset(ROSTER))
-    return BibsRead(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=photo,
-        photo_revision=1,
-        readings=found.readings,
-        suggestions=found.suggestions,
-        revision=revision,
-    )
+    return events.bibs_read(photo, revision, *found.readings, suggestions=found.suggestions)
 
 
 def faces_in(photo: str) -> FacesIndexed:
     """What index says of a photo with one person."""
-    return FacesIndexed(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=photo,
-        photo_revision=1,
-        faces=(Face(face_id=f"face-{photo}", box=place(0)[0], confidence=99.5),),
-        enabled=True,
-        revision=1,
-    )
+    return events.faces_indexed(photo, 1, Face(face_id=f"face-{photo}", box=place(0)[0], confidence=99.5))
 
 
 def test_a_neighbour_that_changes_while_a_photo_is_worked_out_is_not_missed(pipeline: Pipeline) -> None:
@@ -490,7 +462,7 @@ def test_a_neighbour_that_changes_while_a_photo_is_worked_out_is_not_missed(pipe
 def test_a_photo_that_was_being_kept_when_its_race_was_configured_is_looked_at_again(pipeline: Pipeline) -> None:
     # Mutation: index leaves no second, delayed note. The first looks for photos before this one is kept.
     paint(pipeline, {"one": [Person("ann", "11")]})
-    pipeline.hear(roster_imported(pipeline.rosters, ROSTER), ingested("one"))
+    pipeline.hear(pipeline.roster(ROSTER), ingested("one"))
     arrival = next(each for each in pipeline.pending if each.function == "index")
     pipeline.pending.remove(arrival)
     worker = pipeline.workers.begin(lambda: pipeline.handle("index", [parsed(arrival)]))
@@ -510,7 +482,7 @@ def test_a_photo_that_was_being_kept_when_its_race_was_configured_is_looked_at_a
 
 def all_told(pipeline: Pipeline, race: Race) -> None:
     paint(pipeline, race)
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), *map(ingested, race))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), *map(ingested, race))
     pipeline.run()
 
 
@@ -540,7 +512,7 @@ def test_an_organizers_word_survives_reading_again_and_indexing_again(pipeline: 
     assert who(pipeline, "misread") == {"11": "confirmed"}
     pipeline.hear(
         configured(revision="03"),
-        roster_imported(pipeline.rosters, ["33", "11"], revision="02"),
+        pipeline.roster(["33", "11"], revision="02"),
         *map(ingested, race),
     )
     pipeline.run()
@@ -568,8 +540,8 @@ def test_a_wrong_match_can_be_cut_and_stays_cut(pipeline: Pipeline) -> None:
 def test_races_of_one_organizer_with_the_same_bibs_stay_apart(pipeline: Pipeline) -> None:
     race = {"one": [Person("ann", "11")], "other": [Person("ann", "")]}
     paint(pipeline, race)
-    events = [configured(), roster_imported(pipeline.rosters, ROSTER), ingested("one")]
-    elsewhere = [configured(), roster_imported(pipeline.rosters, ROSTER), ingested("other")]
+    events = [configured(), pipeline.roster(ROSTER), ingested("one")]
+    elsewhere = [configured(), pipeline.roster(ROSTER), ingested("other")]
     pipeline.hear(*events, *(msgspec.structs.replace(event, event_id="half") for event in elsewhere))
     pipeline.run()
     half = RaceRef(RACE.organizer_id, "half")
@@ -646,14 +618,14 @@ def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_
 ) -> None:
     # Mutation: index's revision without `since`. Archived FacesIndexed of before the switch would hold.
     paint(pipeline, {"one": [Person("ann", "11")]})
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), ingested("one"))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), ingested("one"))
     pipeline.run()
     archived = [envelope.data for envelope in pipeline.envelopes if isinstance(envelope.data, FacesIndexed)]
     lost = Pipeline(rekognition=pipeline.rekognition)
     lost.occurred_at = "2026-10-26T01:00:00Z"
     lost.hear(configured(faces=False, revision="02"))
     lost.run()
-    lost.occurred_at = META.occurred_at
+    lost.occurred_at = events.AT
     lost.hear(*archived)
     lost.run()
     lost.hear(ingested("one"))
@@ -663,7 +635,7 @@ def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_
 
 def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipeline) -> None:
     paint(pipeline, {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")], "late": [Person("bea", "22")]})
-    pipeline.hear(configured(), roster_imported(pipeline.rosters, ROSTER), ingested("seen"), ingested("hidden"))
+    pipeline.hear(configured(), pipeline.roster(ROSTER), ingested("seen"), ingested("hidden"))
     deliver_all_but_looks(pipeline)
     looks, pipeline.pending = pipeline.pending, []
     pipeline.clock += PATIENCE_S * 1000
@@ -705,7 +677,7 @@ def test_a_replay_changes_nothing_and_is_marked_as_one(pipeline: Pipeline) -> No
     pipeline.envelopes.clear()
     pipeline.hear(
         configured(),
-        roster_imported(pipeline.rosters, ROSTER),
+        pipeline.roster(ROSTER),
         *map(ingested, race),
         withdrawn("gone", 2),
         corrected("seen", "22", here=False),
@@ -715,28 +687,3 @@ def test_a_replay_changes_nothing_and_is_marked_as_one(pipeline: Pipeline) -> No
     pipeline.run()
     assert pipeline.faces_table.items == before
     assert pipeline.envelopes and {envelope.meta.replay for envelope in pipeline.envelopes} == {"again"}
-
-
-# --- permissions ----------------------------------------------------------------------------------------------
-
-IAM = {
-    "BatchWriteItem": {"dynamodb:BatchWriteItem"},
-    "PutEvents": {"events:PutEvents"},
-    "SendMessage": {"sqs:SendMessage"},
-    "SendMessageBatch": {"sqs:SendMessage"},
-    "TransactWriteItems": {"dynamodb:PutItem"},  # of puts alone
-    **{name: {f"dynamodb:{name}"} for name in ("BatchGetItem", "GetItem", "PutItem", "Query")},
-    # Rekognition fetches the picture with the caller's rights.
-    "IndexFaces": {"rekognition:IndexFaces", "s3:GetObject"},
-    **{name: {f"rekognition:{name}"} for name in ("CreateCollection", "DeleteFaces", "ListFaces", "SearchFaces")},
-}
-
-
-def test_the_faces_functions_call_what_their_card_allows_and_nothing_else(pipeline: Pipeline) -> None:
-    race = {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")], "gone": [Person("ann", "")]}
-    all_told(pipeline, race)
-    pipeline.hear(withdrawn("gone", 2), ingested("gone"), configured(faces=False, revision="02"))
-    pipeline.run()
-    for name in ("index", "identity"):
-        needed = {action for call in pipeline.calls[name] for action in IAM[call]}
-        assert needed == {action for call in CARDS[name].calls for action in call.actions}, name

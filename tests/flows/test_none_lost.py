@@ -7,16 +7,17 @@ from __future__ import annotations
 import json
 import random
 
-from tests.flows import small_race
-from tests.lambdas import Event, Letter
-from tests.wire import Throttling
-from tests.world import World, world
+from tests.kit import small_race
+from tests.kit.events import Happened
+from tests.kit.lambdas import Letter
+from tests.kit.wire import Throttling
+from tests.kit.world import World, world
 
 MISPLACED = f"{small_race.RACE.prefix}raw_photos/day1/a.jpg"
 UNUSABLE = ("no JSON", "{}", '{"source": "snaprace.ingest", "detail-type": "PhotoForgotten", "detail": {}}')
 
 
-def uploads(here: World) -> list[Event]:
+def uploads(here: World) -> list[Happened]:
     bad = [here.upload(small_race.key("bad.jpg"), b"no picture"), here.upload(MISPLACED, small_race.picture(9))]
     return [*small_race.photos(here), *bad]
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.flows import small_race
-from tests.flows.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
-from tests.lambdas import Event
-from tests.wire import Made, Once
-from tests.world import World, world
+from tests.kit import small_race
+from tests.kit.events import Happened
+from tests.kit.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
+from tests.kit.wire import Made, Once
+from tests.kit.world import World, world
 
 
-def stories(here: World) -> list[list[Event]]:
+def stories(here: World) -> list[list[Happened]]:
     """What happens to some keys, a list for each key or for keys that share a picture."""
     overwritten = [
         photo(here, "overwritten.jpg", PLAIN, 1),

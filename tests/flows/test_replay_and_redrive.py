@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.flows import small_race
-from tests.wire import Outage
-from tests.world import World, world
+from tests.kit import small_race
+from tests.kit.wire import Outage
+from tests.kit.world import World, world
 
 REPLAY = "replay-7"
 

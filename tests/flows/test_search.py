@@ -24,13 +24,13 @@ from shared.contracts.events import DomainEvent, Evidence, Meta, PhotoRejected, 
 from shared.kit import aws
 from shared.kit.records import Records
 from shared.kit.table import Table
-from tests.gallery_world import (
+from tests.kit.search_stage import (
     BUCKET,
     JPEG,
     RACE,
     TABLE,
     Rekognition,
-    World,
+    SearchStage,
     configured,
     face,
     ingested,
@@ -39,8 +39,8 @@ from tests.gallery_world import (
     photo_id,
     request,
     runner,
+    search_stage,
     withdrawn,
-    world,
 )
 
 
@@ -48,7 +48,7 @@ def ids(body: dict[str, Any], name: str = "photos") -> list[int]:
     return [int(photo["photo_id"], 16) for photo in body[name]]
 
 
-def small_race(made: World) -> World:
+def small_race(made: SearchStage) -> SearchStage:
     """Bib 42 in photos 1 (read), 2 (recognised) and 3 (unsure); photo 4 is somebody else's, photo 5 nobody's."""
     made.hear(
         configured(),
@@ -81,10 +81,10 @@ STORY = [
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(STORY * 2))
 def test_the_table_is_the_same_after_any_order_and_repetition(deliveries: list[Any]) -> None:
-    with world() as told:
+    with search_stage() as told:
         told.hear(*STORY)
         expected = told.items()
-    with world() as shuffled:
+    with search_stage() as shuffled:
         shuffled.hear(*deliveries)
         assert shuffled.items() == expected
 
@@ -92,10 +92,10 @@ def test_the_table_is_the_same_after_any_order_and_repetition(deliveries: list[A
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(STORY * 2), st.lists(st.integers(1, 6), min_size=len(STORY) * 2))
 def test_the_table_is_the_same_however_deliveries_are_cut_into_batches(deliveries: list[Any], cuts: list[int]) -> None:
-    with world() as told:
+    with search_stage() as told:
         told.hear(*STORY)
         expected = told.items()
-    with world() as batched:
+    with search_stage() as batched:
         batched.hear(configured())
         rest = [event for event in deliveries if not isinstance(event, RaceConfigured)]
         for size in cuts:
@@ -113,7 +113,7 @@ def test_a_batch_that_dies_at_any_call_is_made_good_by_its_redelivery(
     few: list[PhotoEvent] = [*map(ingested, range(4)), *(matched(n, runner("42"), runner("7")) for n in range(4))]
 
     def dies_at(number: int) -> tuple[list[Any], bool]:
-        with world() as made:
+        with search_stage() as made:
             calls = itertools.count(1)
 
             def die(**_: Any) -> None:
@@ -140,7 +140,7 @@ def test_a_batch_that_dies_at_any_call_is_made_good_by_its_redelivery(
 
 def test_two_writers_at_once_lose_nothing() -> None:
     """Another worker writes the same photo between our read and our write; then we read again."""
-    with world() as made:
+    with search_stage() as made:
         made.hear(ingested(1))
         client = aws.client("dynamodb")
         meanwhile = [matched(1, runner("42")), matched(1, runner("42"), runner("7"), revision=2)]
@@ -183,7 +183,7 @@ CROWD: list[PhotoEvent] = [
 def test_a_batch_is_read_in_one_request_and_written_in_one_for_each_hundred_items(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with world() as made:
+    with search_stage() as made:
         _functions_of_their_own(monkeypatch)
         assert _deliver(*CROWD[:50]) == {"batchItemFailures": []}
         assert aws.calls == {"dynamodb.BatchGetItem": 1, "dynamodb.TransactWriteItems": 1}
@@ -196,7 +196,7 @@ def test_a_batch_is_read_in_one_request_and_written_in_one_for_each_hundred_item
 
 def test_two_batches_at_once_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one batch is between reading and writing, another writes one of its photos; twice in a row."""
-    with world() as made:
+    with search_stage() as made:
         _functions_of_their_own(monkeypatch)
         client = aws.client("dynamodb")
         meanwhile: list[list[PhotoEvent]] = [
@@ -225,7 +225,7 @@ ACTIONS = {
 
 def test_the_gallerys_card_allows_what_is_called_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariant 9, as far as moto shows it: transactions need the actions of what they do."""
-    with world():
+    with search_stage():
         _functions_of_their_own(monkeypatch)
         assert _deliver(configured(), ingested(1), matched(1, runner("42"))) == {"batchItemFailures": []}
         made = set(aws.calls)
@@ -249,7 +249,7 @@ def test_the_gallery_function_keeps_the_good_and_gives_back_the_bad(monkeypatch:
     rejected = PhotoRejected(
         organizer_id="o", event_id="e", key="k", reason="not_a_picture", message="It is no picture.", revision="0A"
     )
-    with world() as made:
+    with search_stage() as made:
         _functions_of_their_own(monkeypatch)
         answer = _deliver(configured(), rejected, ingested(1), matched(1, runner("42")))
         assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
@@ -260,7 +260,7 @@ def test_the_gallery_function_keeps_the_good_and_gives_back_the_bad(monkeypatch:
 
 
 def test_a_runner_finds_her_photos_and_no_others() -> None:
-    with world() as made:
+    with search_stage() as made:
         small_race(made)
         status, body = made.photos(bib="#0042")
         assert (status, ids(body), body["total"]) == (200, [2, 1], 2)
@@ -275,7 +275,7 @@ def test_a_runner_finds_her_photos_and_no_others() -> None:
 
 
 def test_filters_combine() -> None:
-    with world() as made:
+    with search_stage() as made:
         small_race(made)
         assert ids(made.photos()[1]) == [4, 3, 2, 1, 5]
         assert ids(made.photos(order="oldest")[1]) == [5, 1, 2, 3, 4]
@@ -288,7 +288,7 @@ def test_filters_combine() -> None:
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 def test_pages_of_a_race_are_all_of_it(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with world() as made:
+    with search_stage() as made:
         small_race(made)
         whole = ids(made.photos(order=order)[1])
         monkeypatch.setattr(finding, "MAX_PASSED", 3)  # fewer than there are: a page must begin where the last ended
@@ -303,7 +303,7 @@ def test_pages_of_a_race_are_all_of_it(order: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_withdrawn_photo_is_not_found_any_more() -> None:
-    with world(Rekognition(matches={photo_id(1): 99.0})) as made:
+    with search_stage(Rekognition(matches={photo_id(1): 99.0})) as made:
         small_race(made).hear(withdrawn(1))
         assert ids(made.photos(bib="42")[1]) == [2]
         assert 1 not in ids(made.photos()[1])
@@ -314,7 +314,7 @@ def test_a_withdrawn_photo_is_not_found_any_more() -> None:
 
 
 def test_one_photo_can_be_saved_under_its_name() -> None:
-    with world() as made:
+    with search_stage() as made:
         small_race(made)
         one = {**RACE._asdict(), "photo_id": photo_id(1)}
         _, body = made.ask("/races/{organizer_id}/{event_id}/photos/{photo_id}", path=one)
@@ -324,7 +324,7 @@ def test_one_photo_can_be_saved_under_its_name() -> None:
 
 def test_one_photo_says_why_its_runners_are_supposed_to_be_in_it_and_lists_do_not() -> None:
     reading = Evidence(kind="reading", bib="42", score=97.5, weight=1.0)
-    with world() as made:
+    with search_stage() as made:
         made.hear(configured(), ingested(1), matched(1, runner("42", evidence=(reading, match("7", 2)))))
         one = {**RACE._asdict(), "photo_id": photo_id(1)}
         _, body = made.ask("/races/{organizer_id}/{event_id}/photos/{photo_id}", path=one)
@@ -339,7 +339,7 @@ def test_one_photo_says_why_its_runners_are_supposed_to_be_in_it_and_lists_do_no
 
 
 def test_an_unknown_bib_is_no_error_but_an_unknown_race_is() -> None:
-    with world() as made:
+    with search_stage() as made:
         small_race(made)
         assert made.photos(bib="9999") == (200, {"photos": [], "next_cursor": None, "total": 0})
         nowhere = {"organizer_id": "no", "event_id": "where"}
@@ -348,7 +348,7 @@ def test_an_unknown_bib_is_no_error_but_an_unknown_race_is() -> None:
 
 
 def test_a_search_by_bib_asks_dynamodb_twice() -> None:
-    with world() as made:
+    with search_stage() as made:
         small_race(made)
         aws.calls.clear()
         made.photos(bib="42")
@@ -360,7 +360,7 @@ def test_a_search_by_bib_asks_dynamodb_twice() -> None:
 
 def test_a_selfie_finds_photos_the_bib_did_not() -> None:
     alike = {photo_id(1): 91.0, photo_id(4): 99.5, photo_id(2): 95.0, photo_id(77): 99.9}
-    with world(Rekognition(matches=alike)) as made:
+    with search_stage(Rekognition(matches=alike)) as made:
         small_race(made)
         status, body = made.selfie(bib="42")
         assert (status, body["total"]) == (200, 3)
@@ -378,7 +378,7 @@ def test_a_selfie_finds_photos_the_bib_did_not() -> None:
 
 
 def test_a_selfies_pages_are_all_of_it() -> None:
-    with world(Rekognition(matches={photo_id(n): 90.0 + n for n in (1, 2, 3, 4)})) as made:
+    with search_stage(Rekognition(matches={photo_id(n): 90.0 + n for n in (1, 2, 3, 4)})) as made:
         small_race(made)
         _, first = made.selfie(limit=3)
         _, second = made.selfie(limit=3, cursor=first["next_cursor"])
@@ -386,7 +386,7 @@ def test_a_selfies_pages_are_all_of_it() -> None:
 
 
 def test_a_race_without_photos_yet_has_no_collection_and_that_is_no_error() -> None:
-    with world(Rekognition(has_collection=False)) as made:
+    with search_stage(Rekognition(has_collection=False)) as made:
         made.hear(configured())
         assert made.selfie() == (200, {"photos": [], "new_photos": [], "next_cursor": None, "total": 0})
 
@@ -410,14 +410,14 @@ def test_a_race_without_photos_yet_has_no_collection_and_that_is_no_error() -> N
 def test_a_selfie_that_cannot_be_searched(
     rekognition: Rekognition, fields: dict[str, Any], status: int, code: str
 ) -> None:
-    with world(rekognition) as made:
+    with search_stage(rekognition) as made:
         made.hear(configured())
         got, body = made.selfie(**fields)
         assert (got, body["error"]["code"]) == (status, code)
 
 
 def test_with_faces_off_nobody_looks_at_the_selfie() -> None:
-    with world() as made:
+    with search_stage() as made:
         made.hear(configured(faces=False))
         status, body = made.selfie()
         assert (status, body["error"]["code"]) == (409, "faces_off")
@@ -425,7 +425,7 @@ def test_with_faces_off_nobody_looks_at_the_selfie() -> None:
 
 
 def test_a_face_in_front_of_small_ones_is_whose_photos_are_wanted() -> None:
-    with world(Rekognition(faces=[face(0.1), face(0.5)], matches={photo_id(1): 99.0})) as made:
+    with search_stage(Rekognition(faces=[face(0.1), face(0.5)], matches={photo_id(1): 99.0})) as made:
         assert ids(small_race(made).selfie()[1]) == [1]
 
 
@@ -433,7 +433,7 @@ def test_the_selfie_is_neither_stored_nor_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
-    with world(Rekognition(matches={photo_id(1): 99.0})) as made:
+    with search_stage(Rekognition(matches={photo_id(1): 99.0})) as made:
         small_race(made)
         before = made.items()
         _functions_of_their_own(monkeypatch)
@@ -515,7 +515,7 @@ requests = st.builds(
 
 def test_bad_input_never_gets_a_5xx() -> None:
     """Invariant 11: whatever comes, the answer is a page, a result or a typed refusal."""
-    with world(Rekognition(matches={photo_id(1): 99.0})) as made:
+    with search_stage(Rekognition(matches={photo_id(1): 99.0})) as made:
         small_race(made)
 
         @settings(max_examples=400, deadline=None)
@@ -536,7 +536,7 @@ def test_bad_input_never_gets_a_5xx() -> None:
 
 
 def test_the_page_finds_its_api_where_it_stands() -> None:
-    with world() as made:
+    with search_stage() as made:
         direct = made.respond("/")
         behind_the_door = made.respond("/", headers={"X-Forwarded-Prefix": "/api/search"})
         forged = made.respond("/", headers={"X-Forwarded-Prefix": '//evil.example/"><script>'})
@@ -549,12 +549,12 @@ def test_the_page_finds_its_api_where_it_stands() -> None:
     ("wish", "language"), [("ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("en-US,en", "en"), ("fr", "en"), ("fr, ko;q=0.5", "ko")]
 )
 def test_the_page_speaks_the_readers_language(wish: str, language: str) -> None:
-    with world() as made:
+    with search_stage() as made:
         assert f'<html lang="{language}">' in made.respond("/", headers={"Accept-Language": wish})["body"]
 
 
 def test_the_page_loads_little_and_only_from_here() -> None:
-    with world() as made:
+    with search_stage() as made:
         page = made.respond("/")
         policy = page["headers"]["Content-Security-Policy"]
         assert "script-src 'self';" in policy
@@ -568,7 +568,7 @@ def test_the_page_loads_little_and_only_from_here() -> None:
 
 
 def test_only_files_of_the_page_are_served() -> None:
-    with world() as made:
+    with search_stage() as made:
         for name in ("../stage.py", "index.html", "nothing.js", ""):
             status, body = made.ask("/page/{file}", path={"file": name})
             assert (status, body["error"]["code"]) == (404, "unknown_file")

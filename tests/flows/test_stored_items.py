@@ -1,24 +1,197 @@
-"""What stands in the tables of ocr and faces, item by item: tables of before are read by the code of now."""
+"""What stands in the tables, item by item and attribute by attribute: they outlive the code that filled them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from services.faces.stage import STAGE as FACES
 from services.ocr.stage import STAGE as OCR
-from tests.flows.pipeline import (
-    RACE,
-    Pipeline,
-    configured,
-    corrected,
-    ingested,
-    match_cut,
-    roster_imported,
-    withdrawn,
+from shared.contracts.events import (
+    ImageRef,
+    PhotoIngested,
+    PhotoRejected,
+    PhotoWithdrawn,
+    RaceRejected,
+    RosterImported,
+    RosterRejected,
 )
 from tests.flows.test_identity import ROSTER, Person, deliver_all_but_looks, paint, place
-from tests.memory import MemoryTable
+from tests.kit import events, pictures
+from tests.kit.events import RACE, Happened, configured, corrected, match_cut, raw_key, withdrawn
+from tests.kit.lambdas import DERIVED, PHOTOS
+from tests.kit.memory_table import MemoryTable
+from tests.kit.pipeline import Pipeline
+from tests.kit.world import World, world
+
+
+@pytest.fixture
+def here() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+# --- races ------------------------------------------------------------------------------------------------
+
+RACE_JSON, ROSTER_CSV = f"{RACE.prefix}race.json", f"{RACE.prefix}roster.csv"
+RACE_FILE = json.dumps({"name": "서울 마라톤", "date": "2026-10-25", "timezone": "Asia/Seoul"}).encode()
+STORED_SETTINGS = {
+    "name": "서울 마라톤",
+    "date": "2026-10-25",
+    "timezone": "Asia/Seoul",
+    "bib_rules": {
+        "prefixes": [""],
+        "min_digits": 1,
+        "max_digits": 5,
+        "lowest": None,
+        "highest": None,
+        "excluded": [],
+    },
+    "min_confidence": 80,
+    "watermark": {"left": 0.7, "top": 0.9, "width": 0.3, "height": 0.1},
+    "faces": False,
+    "originals": False,
+}
+
+
+def test_what_races_keeps(here: World) -> None:
+    race = here.upload(RACE_JSON, RACE_FILE)
+    roster = here.upload(ROSTER_CSV, b"bib\n1\n?\n")
+    here.deliver("races.intake", race, roster)
+    (imported,) = [event for event in here.heard() if isinstance(event, RosterImported)]
+    pk, (first, second) = RACE.partition, [one["detail"]["object"]["sequencer"] for one in (race, roster)]
+    problems = [{"line": 3, "message": "'?' is not a bib (letters, then digits)."}]
+    held = {
+        "RACE": {"PK": pk, "SK": "RACE", "revision": first, "settings": STORED_SETTINGS},
+        "ROSTER": {
+            "PK": pk,
+            "SK": "ROSTER",
+            "roster": {"bucket": DERIVED, "key": imported.roster.key, "sha256": imported.roster.sha256},
+            "runners": 1,
+            "problems": problems,
+            "revision": second,
+        },
+    }
+    race_outcome = {"PK": pk, "SK": "OUTCOME#race.json", "sequencer": first, "ok": True}
+    roster_outcome = {"PK": pk, "SK": "OUTCOME#roster.csv", "sequencer": second, "ok": True, "problems": problems}
+    good = {one["SK"]: one for one in (race_outcome, roster_outcome)}
+    assert here.items("races") == held | good
+
+    race, roster = here.upload(RACE_JSON, b"{"), here.upload(ROSTER_CSV, b"no")
+    here.deliver("races.intake", race, roster)
+    said = here.heard()
+    bad = {
+        sk: {
+            "PK": pk,
+            "SK": sk,
+            "sequencer": event.revision,
+            "ok": False,
+            "reason": event.reason,
+            "message": event.message,
+        }
+        for sk, event in zip(("OUTCOME#race.json", "OUTCOME#roster.csv"), said, strict=True)
+        if isinstance(event, RaceRejected | RosterRejected)
+    }
+    assert here.items("races") == held | bad
+
+    here.deliver("races.intake", here.upload(ROSTER_CSV, b"bib\n1\n"))
+    assert here.items("races")["OUTCOME#roster.csv"]["problems"] == []
+
+
+# --- ingest -----------------------------------------------------------------------------------------------
+
+
+def stored_key(uploaded: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The item of a key by the event that was last told of it."""
+    target = uploaded["detail"]["object"]
+    item = {
+        "PK": RACE.partition,
+        "SK": f"KEY#{target['key']}",
+        "key": target["key"],
+        "sequencer": target["sequencer"],
+        "at": uploaded["time"],
+        "former": [],
+    }
+    return item | fields
+
+
+def stored_ticket(uploaded: dict[str, Any]) -> dict[str, Any]:
+    """The item of an upload that waits."""
+    target, at = uploaded["detail"]["object"], uploaded["time"]
+    story = f"{target['key']}@{target['sequencer']}"
+    meta = {"id": story, "version": 1, "correlation_id": story, "causation_id": uploaded["id"], "occurred_at": at}
+    upload = {"meta": meta, "bucket": PHOTOS, "key": target["key"], "sequencer": target["sequencer"], "at": at}
+    upload |= {"size": target["size"], "etag": target["etag"], "version_id": target["version-id"]}
+    return {"PK": RACE.partition, "SK": f"WAITING#{target['key']}", "upload": upload}
+
+
+def stored_photo(said: PhotoIngested, **fields: Any) -> dict[str, Any]:
+    sizes = {"processed": said.processed, "preview": said.preview, "thumbnail": said.thumbnail}
+    item = {
+        "PK": RACE.partition,
+        "SK": f"PHOTO#{said.photo_id}",
+        "photo_id": said.photo_id,
+        "copies": [{"key": said.keys[0], "uploaded_at": said.uploaded_at, "photographer": None}],
+        "revision": said.revision,
+        "generation": 0,
+        "bucket": PHOTOS,
+        "content_sha256": said.content_sha256,
+        "look": {
+            **{name: {"width": image.width, "height": image.height} for name, image in sizes.items()},
+            "placeholder": said.placeholder,
+            "camera": "Canon",
+            "capture": {"local": "2026-10-25T09:00:00", "offset": None},
+        },
+    }
+    return item | fields
+
+
+def race_of(here: World, revision: str, timezone: str) -> Happened:
+    return here.says(events.configured(revision, name="Seoul Marathon", timezone=timezone))
+
+
+def by_sort_key(*items: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {item["SK"]: item for item in items}
+
+
+def test_what_ingest_keeps(here: World) -> None:
+    exif = pictures.exif(make="Canon", original="2026:10:25 09:00:00")
+    uploaded, bad = here.upload(raw_key("a.jpg"), pictures.jpeg(exif=exif)), here.upload(raw_key("b.jpg"), b"")
+    version, bad_version = (one["detail"]["object"]["version-id"] for one in (uploaded, bad))
+    here.deliver("ingest.intake", uploaded)
+    waiting = stored_key(uploaded, state="waiting", version_id=version)
+    assert here.items("ingest") == by_sort_key(waiting, stored_ticket(uploaded))
+
+    here.deliver("ingest.intake", race_of(here, "01", "Asia/Seoul"), race_of(here, "02", "Europe/Paris"))
+    here.work_off("ingest.intake")
+    here.deliver("ingest.intake", bad)
+    said, *_, refused = here.heard()
+    assert isinstance(said, PhotoIngested)
+    assert isinstance(refused, PhotoRejected)
+    race = {"PK": RACE.partition, "SK": "RACE", "name": "Seoul Marathon", "timezone": "Europe/Paris", "revision": "02"}
+    why = {"reason": "empty", "message": refused.message}
+    assert here.items("ingest") == by_sort_key(
+        {**race, "earlier_timezones": ["Asia/Seoul"]},
+        stored_key(uploaded, state="ingested", version_id=version, photo_id=said.photo_id),
+        stored_key(bad, state="rejected", version_id=bad_version, **why),
+        stored_photo(said, timezone="Europe/Paris", taken_at="2026-10-25T09:00:00+01:00"),
+    )
+
+    deleted = here.delete(raw_key("a.jpg"))
+    here.deliver("ingest.intake", deleted)
+    (gone,) = here.heard()
+    assert isinstance(gone, PhotoWithdrawn)
+    stored = here.items("ingest")
+    key = stored_key(deleted, state="withdrawn", former=[{"photo_id": said.photo_id, "generation": 0}])
+    photo = stored_photo(said, revision=gone.revision, copies=[], bucket="", content_sha256="")
+    del photo["look"]
+    assert stored | by_sort_key(key, photo) == stored
+
+
+# --- ocr and faces ----------------------------------------------------------------------------------------
 
 Items = dict[str, dict[str, Any]]
 """By sort key."""
@@ -177,19 +350,23 @@ FACES_ITEMS: Items = {
 }
 
 
+def ingested(photo_id: str) -> PhotoIngested:
+    return events.ingested(photo_id, processed=ImageRef(bucket="derived", key=photo_id, width=1600, height=1067))
+
+
 def kept(table: MemoryTable) -> Items:
     """The race's items, as JSON has them."""
     items: Items = json.loads(json.dumps(list(table.query(RACE.partition))))
     return {item["SK"]: {name: value for name, value in item.items() if name not in ("PK", "SK")} for item in items}
 
 
-def test_items_are_what_they_were() -> None:
+def test_what_ocr_and_faces_keep() -> None:
     pipeline = Pipeline()
     race = {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")], "gone": [Person("bea", "1235")]}
     paint(pipeline, race)
     pipeline.hear(
         configured(),
-        roster_imported(pipeline.rosters, ROSTER),
+        pipeline.roster(ROSTER),
         *map(ingested, race),
         corrected("seen", "22", here=False),
         match_cut(("seen", place(0)[0]), ("gone", place(0)[0])),

@@ -7,9 +7,9 @@ from statistics import mean
 
 import pytest
 
-from tests.flows import small_race
-from tests.wire import Throttling
-from tests.world import World, world
+from tests.kit import small_race
+from tests.kit.wire import Throttling
+from tests.kit.world import World, world
 
 
 def told(here: World) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.infrastructure import templates
 from tests.infrastructure.templates import Template
-from tests.synthesis import made_once, run
+from tests.kit.synthesis import made_once, run
 
 
 @pytest.fixture(scope="session")

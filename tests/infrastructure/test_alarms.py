@@ -10,7 +10,7 @@ from dashboards.alarms import ALARMS
 from shared.contracts import naming
 from tests.contracts.cards import all_cards
 from tests.infrastructure.templates import Template
-from tests.synthesis import ROOT
+from tests.kit.synthesis import ROOT
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 

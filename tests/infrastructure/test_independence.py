@@ -8,7 +8,7 @@ import pytest
 from tests.contracts.cards import all_cards
 from tests.infrastructure import templates
 from tests.infrastructure.templates import Template
-from tests.synthesis import ROOT, synthesize
+from tests.kit.synthesis import ROOT, synthesize
 
 SYNTHESIZED = ("app.py", "jsii_node.py", "cdk.json", "stacks", "dashboards", "services", "shared")
 

@@ -10,7 +10,7 @@ import pytest
 from botocore import xform_name
 
 from ops.cli.main import cli
-from tests.synthesis import ROOT
+from tests.kit.synthesis import ROOT
 
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 # Options that the AWS CLI has for every operation.

@@ -9,7 +9,7 @@ from typing import Any
 from botocore import xform_name
 
 from bench.rekognition import serving
-from tests.fakes import FakeRekognition
+from tests.kit.fake_aws import FakeRekognition
 
 
 def answering(port: int, fake: FakeRekognition) -> AbstractContextManager[None]:

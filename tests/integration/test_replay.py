@@ -41,10 +41,10 @@ from shared.contracts.events import Box
 from shared.contracts.keys import RaceRef, photo_id, processed_key
 from shared.contracts.race import RaceSettings
 from shared.kit.table import from_item
-from tests import pictures
-from tests.fakes import FakeRekognition, Seen
 from tests.integration.conftest import launched, until
 from tests.integration.rekognition import answering
+from tests.kit import pictures
+from tests.kit.fake_aws import FakeRekognition, Seen
 
 RACE = RaceRef("hanriver", "seoul-2026")
 FACE = Box(left=0.4, top=0.2, width=0.1, height=0.15)
@@ -54,7 +54,7 @@ Tables = dict[str, dict[tuple[str, str], dict[str, Any]]]
 
 
 @dataclass
-class World:
+class RaceRun:
     """A race that went through the pipeline: a bib that is read, one that is hidden, a copy, a reject, a withdrawal."""
 
     target: Target
@@ -148,11 +148,11 @@ def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(hurried: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(hurried: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaceRun]:
     seen = FakeRekognition()
     with launched(tmp_path_factory.mktemp("replayed")) as running, answering(running.ports.vision, seen):
         deployment.deploy(hurried, running.client, verify=False)
-        made = World(of_runtime(running), seen)
+        made = RaceRun(of_runtime(running), seen)
         settings = RaceSettings(name="Seoul", date="2026-10-25", timezone="Asia/Seoul", faces=True)
         create_race(made.target, RACE, msgspec.json.encode(settings))
         import_roster(made.target, RACE, b"bib,name\n42,Ann\n7,Bob\n")
@@ -169,7 +169,7 @@ def world(hurried: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 
 
 def test_a_replay_to_every_stage_changes_no_item_and_leaves_the_archives_as_they_are(
-    world: World, tmp_path: Path
+    world: RaceRun, tmp_path: Path
 ) -> None:
     tables, archived, seen = world.tables(), world.archived(), view(world.target, [RACE])
     assert sum(map(len, tables.values())) > 15 and min(archived.values()) > 5, "there is something to replay"
@@ -202,7 +202,7 @@ def _remembers(stage: str, name: str) -> bool:
 
 @pytest.mark.parametrize("stage", stage_names())
 def test_a_stage_whose_table_was_emptied_is_rebuilt_by_a_replay_to_it_alone(
-    stage: str, world: World, tmp_path: Path
+    stage: str, world: RaceRun, tmp_path: Path
 ) -> None:
     tables, seen = world.tables(), view(world.target, [RACE])
     world.empty(stage)
@@ -213,7 +213,7 @@ def test_a_stage_whose_table_was_emptied_is_rebuilt_by_a_replay_to_it_alone(
     assert beside_decisions(world.replay(tmp_path, stage, only="missing")) == 0
 
 
-def test_only_missing_sends_what_the_table_lacks_and_no_more(world: World, tmp_path: Path) -> None:
+def test_only_missing_sends_what_the_table_lacks_and_no_more(world: RaceRun, tmp_path: Path) -> None:
     tables = world.tables()
     lost = {"PK": {"S": RACE.partition}, "SK": {"S": f"PHOTO#{id_of(HIDDEN)}"}}
     world.target.client("dynamodb").delete_item(TableName=naming.table("dev", "ocr"), Key=lost)
@@ -229,7 +229,7 @@ def beside_decisions(sent: list[ArchivedEvent]) -> int:
 
 @pytest.mark.parametrize("stage", ["ocr", "faces", "search"])
 def test_a_replay_of_a_time_before_a_deletion_brings_nothing_back_that_was_deleted(
-    stage: str, world: World, tmp_path: Path
+    stage: str, world: RaceRun, tmp_path: Path
 ) -> None:
     tables, looked = world.tables(), world.looked()
     world.empty(stage)
@@ -239,7 +239,9 @@ def test_a_replay_of_a_time_before_a_deletion_brings_nothing_back_that_was_delet
         assert world.looked() - looked == {"DetectText": 2}, "what was deleted is not even looked at"
 
 
-def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_own(world: World, tmp_path: Path) -> None:
+def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_own(
+    world: RaceRun, tmp_path: Path
+) -> None:
     planned = replay.plan(world.target, "search", now=datetime.now(UTC))
     collections = [CollectedEvents(tmp_path / f"{number}.jsonl") for number in range(2)]
 
@@ -261,7 +263,7 @@ def test_an_interrupted_replay_leaves_nothing_that_the_next_one_takes_for_its_ow
     assert max(received) == archive, "each once"
 
 
-def test_the_older_of_two_replays_gives_way(world: World, tmp_path: Path) -> None:
+def test_the_older_of_two_replays_gives_way(world: RaceRun, tmp_path: Path) -> None:
     planned = replay.plan(world.target, "search", now=datetime.now(UTC))
     client = world.target.client("sqs")
     url = queues.url_of(client, naming.replay_queue("dev"))
@@ -274,7 +276,9 @@ def test_the_older_of_two_replays_gives_way(world: World, tmp_path: Path) -> Non
     client.purge_queue(QueueUrl=url)
 
 
-def test_the_command_counts_sends_waits_and_says_what_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_counts_sends_waits_and_says_what_changed(
+    world: RaceRun, capsys: pytest.CaptureFixture[str]
+) -> None:
     def replayed(only: Only, *, as_json: bool) -> tuple[str, str]:
         planned = replay.plan(world.target, "search", now=datetime.now(UTC))
         assert show_replay(world.target, planned, only, rate=500, yes=True, as_json=as_json) == 0
@@ -294,7 +298,7 @@ def test_the_command_counts_sends_waits_and_says_what_changed(world: World, caps
     assert "PhotoMatched" not in shown
 
 
-def test_a_dead_letter_is_explained_by_its_functions_log_and_goes_back(world: World) -> None:
+def test_a_dead_letter_is_explained_by_its_functions_log_and_goes_back(world: RaceRun) -> None:
     client = world.target.client("sqs")
     url = queues.url_of(client, naming.queue("dev", "search", "gallery"))
     patience = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
@@ -315,7 +319,7 @@ def test_a_dead_letter_is_explained_by_its_functions_log_and_goes_back(world: Wo
     client.purge_queue(QueueUrl=url)
 
 
-def test_the_embedded_replay_reaches_the_chosen_rule_alone_and_uploads_are_archived(world: World) -> None:
+def test_the_embedded_replay_reaches_the_chosen_rule_alone_and_uploads_are_archived(world: RaceRun) -> None:
     events, client = world.target.client("events"), world.target.client("sqs")
     archive = events.describe_archive(ArchiveName=naming.uploads_archive("dev"))
     begin = archive["CreationTime"] - timedelta(minutes=1)

@@ -31,10 +31,10 @@ from shared.contracts.events import (
 )
 from shared.contracts.keys import RaceRef
 from shared.kit.table import Table
-from tests.fakes import FakeRekognition, Seen
 from tests.integration.conftest import launched, until
 from tests.integration.rekognition import answering
-from tests.world import world
+from tests.kit.fake_aws import FakeRekognition, Seen
+from tests.kit.world import world
 
 RACE = RaceRef("org", "crowd")
 CAUSE = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T01:00:00Z")

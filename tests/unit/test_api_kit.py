@@ -19,7 +19,7 @@ from shared.contracts.errors import Conflict
 from shared.kit.api.openapi import document
 from shared.kit.api.request import MAX_BODY
 from shared.kit.api.routes import Router
-from tests.gallery_world import request
+from tests.kit.search_stage import request
 
 
 class NoSuchBook(Refusal, status=404):

@@ -32,7 +32,7 @@ def told(key: str, sequencer: str, content: KeyContent) -> KeyEvent:
     )
 
 
-class World:
+class RaceState:
     """The state of a race, driven by events as the function drives it."""
 
     def __init__(self) -> None:
@@ -93,10 +93,10 @@ def test_only_the_newest_event_of_each_key_counts(
     happened: list[tuple[str, str, KeyContent]], data: st.DataObject
 ) -> None:
     """Invariants 2 and 3: any order and repetition gives what the newest events alone give."""
-    newest = World()
+    newest = RaceState()
     for event in {key: (key, sequencer, left) for key, sequencer, left in happened}.values():
         newest.hear(*event)
-    world = World()
+    world = RaceState()
     for event in data.draw(st.permutations(happened + data.draw(st.lists(st.sampled_from(happened), max_size=5)))):
         world.hear(*event)
     assert world.state() == newest.state()
@@ -105,7 +105,7 @@ def test_only_the_newest_event_of_each_key_counts(
 
 
 def test_derived_objects_of_a_return_are_new_ones() -> None:
-    world = World()
+    world = RaceState()
     for number, left in enumerate([content("X"), Gone(), content("X")]):
         world.hear("a", str(number), left)
     (photo,) = world.photos.values()
@@ -205,7 +205,7 @@ def test_every_order_of_a_crossing_is_the_same() -> None:
     ]
     states = []
     for order in itertools.permutations(happened):
-        world = World()
+        world = RaceState()
         for event in order:
             world.hear(*event)
         states.append(world.state())

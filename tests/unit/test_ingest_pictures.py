@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from services.ingest.pictures import READABLE, render, watermark_text
 from shared.contracts.errors import InvalidPicture
-from tests import pictures
+from tests.kit import pictures
 
 REASONS = {"empty", "too_large", "not_an_image", "unsupported_format", "truncated", "too_many_pixels", "corrupt"}
 

@@ -7,10 +7,10 @@ import json
 
 from shared.contracts.events import Box
 from shared.contracts.keys import RaceRef
-from tests import pictures
-from tests.fakes import Seen
-from tests.lambdas import Event
-from tests.world import World
+from tests.kit import pictures
+from tests.kit.events import Happened
+from tests.kit.fake_aws import Seen
+from tests.kit.world import World
 
 RACE = RaceRef("org", "race")
 SETTINGS = {"name": "Han River", "date": "2026-10-25", "timezone": "Asia/Seoul", "faces": True}
@@ -31,7 +31,7 @@ def key(name: str) -> str:
     return f"{RACE.prefix}raw_photos/{name}"
 
 
-def photo(world: World, name: str, people: People, seed: int) -> Event:
+def photo(world: World, name: str, people: People, seed: int) -> Happened:
     """Upload a picture of these people; the n-th picture ever, by `seed`."""
     body = picture(seed)
     faces, words = [], []
@@ -49,15 +49,15 @@ def picture(seed: int) -> bytes:
     return pictures.jpeg(seed, (96, 80))
 
 
-def race_files(world: World) -> list[Event]:
+def race_files(world: World) -> list[Happened]:
     return [world.upload(f"{RACE.prefix}race.json", json.dumps(SETTINGS).encode()), roster(world)]
 
 
-def roster(world: World, text: str = ROSTER) -> Event:
+def roster(world: World, text: str = ROSTER) -> Happened:
     return world.upload(f"{RACE.prefix}roster.csv", text.encode())
 
 
-def photos(world: World) -> list[Event]:
+def photos(world: World) -> list[Happened]:
     return [
         photo(world, "plain.jpg", PLAIN, 1),
         photo(world, "twice.jpg", FIRST, 2),

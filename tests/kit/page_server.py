@@ -20,7 +20,7 @@ from PIL import Image
 
 from services.search.edges import Links
 from services.search.stage import STAGE
-from tests.gallery_world import BUCKET, World, answering
+from tests.kit.search_stage import BUCKET, SearchStage, answering
 
 ROUTES = [route for function in STAGE.serving for route in function.routes]
 PREFIX = "/api/search"
@@ -54,8 +54,8 @@ def _event(method: str, path: str, query: str, headers: dict[str, str], body: st
 
 
 @contextmanager
-def serving(world: World, pictures: Any = _picture) -> Iterator[str]:
-    """The address at which the world's API and page stand, without a slash at the end."""
+def serving(stage: SearchStage, pictures: Any = _picture) -> Iterator[str]:
+    """The address at which the stage's API and page stand, without a slash at the end."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -73,7 +73,7 @@ def serving(world: World, pictures: Any = _picture) -> Iterator[str]:
             event = _event(self.command, path, url.query, headers, body)
             if event is None:
                 return self._send(403, {}, b'{"message": "Missing Authentication Token"}')
-            response = world.handle(event)
+            response = stage.handle(event)
             return self._send(response["statusCode"], response["headers"], response["body"].encode())
 
         do_POST = do_GET  # noqa: N815 - the base class's names
@@ -91,7 +91,7 @@ def serving(world: World, pictures: Any = _picture) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     address = f"http://127.0.0.1:{server.server_port}"
-    world.api = answering(world.gallery, world.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
+    stage.api = answering(stage.gallery, stage.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

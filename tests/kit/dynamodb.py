@@ -7,8 +7,8 @@ from typing import Any
 from botocore import xform_name
 
 from shared.kit.table import Condition, Item, Key, from_item, to_item
-from tests.memory import MemoryTable
-from tests.wire import Refused
+from tests.kit.memory_table import MemoryTable
+from tests.kit.wire import Refused
 
 Json = dict[str, Any]
 

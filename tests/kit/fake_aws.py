@@ -7,6 +7,7 @@ import types
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from shared.contracts.events import Box
@@ -34,7 +35,7 @@ class Seen:
 
 @dataclass
 class FakeRekognition:
-    """Rekognition over pictures whose content the test decides, by object key.
+    """Rekognition over pictures whose content the test decides, by the name of the file: "p1" for "…/p1.jpg".
 
     `similar(a, b)` is the percentage between two persons' faces; below the threshold they do not match.
     """
@@ -54,7 +55,7 @@ class FakeRekognition:
 
     def detect_text(self, Image: Any) -> Any:
         self._called("DetectText")
-        words = self.words_in.get(Image["S3Object"]["Name"], [])
+        words = self.words_in.get(_name(Image), [])
         line = {"DetectedText": " ".join(w for w, _, _ in words), "Type": "LINE", "Confidence": 99.0}
         return {
             "TextDetections": [
@@ -77,7 +78,7 @@ class FakeRekognition:
         collection = self._collection(CollectionId)
         records = []
         known = {(of, seen.box): face_id for face_id, (of, seen) in collection.items()}
-        for number, seen in enumerate(self.faces_in.get(Image["S3Object"]["Name"], [])):
+        for number, seen in enumerate(self.faces_in.get(_name(Image), [])):
             self._indexed += 1
             name = f"{CollectionId}/{ExternalImageId}/{number}/{self._indexed}"
             # The same picture again gives the same faces; once deleted, they are others.
@@ -86,19 +87,32 @@ class FakeRekognition:
             records.append({"Face": {"FaceId": face_id, "BoundingBox": _aws(seen.box), "Confidence": 99.5}})
         return {"FaceRecords": records, "UnindexedFaces": []}
 
+    def detect_faces(self, Image: Any, **_: Any) -> Any:
+        self._called("DetectFaces")
+        faces = self.faces_in.get(_name(Image), [])
+        return {"FaceDetails": [{"BoundingBox": _aws(seen.box), "Confidence": 99.5} for seen in faces]}
+
+    def search_faces_by_image(self, CollectionId: str, Image: Any, FaceMatchThreshold: float, MaxFaces: int) -> Any:
+        self._called("SearchFacesByImage")
+        me = self.faces_in[_name(Image)][0]
+        return self._matching(CollectionId, me.person, FaceMatchThreshold, MaxFaces)
+
     def search_faces(self, CollectionId: str, FaceId: str, FaceMatchThreshold: float, MaxFaces: int) -> Any:
         self._called("SearchFaces")
         collection = self._collection(CollectionId)
         if FaceId not in collection:
             raise InvalidParameterException
         _, me = collection[FaceId]
+        return self._matching(CollectionId, me.person, FaceMatchThreshold, MaxFaces, but=FaceId)
+
+    def _matching(self, name: str, person: str, threshold: float, most: int, but: str = "") -> Any:
         matches: list[dict[str, Any]] = [
             {"Face": {"FaceId": other, "ExternalImageId": photo}, "Similarity": similarity}
-            for other, (photo, seen) in collection.items()
-            if other != FaceId and (similarity := self.similar(me.person, seen.person)) >= FaceMatchThreshold
+            for other, (photo, seen) in self._collection(name).items()
+            if other != but and (similarity := self.similar(person, seen.person)) >= threshold
         ]
         matches.sort(key=lambda match: match["Similarity"], reverse=True)
-        return {"FaceMatches": matches[:MaxFaces]}
+        return {"FaceMatches": matches[:most]}
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "list_faces"
@@ -124,6 +138,10 @@ class FakeRekognition:
         if name not in self.collections:
             raise ResourceNotFoundException
         return self.collections[name]
+
+
+def _name(image: Any) -> str:
+    return PurePosixPath(image["S3Object"]["Name"]).stem
 
 
 def _aws(box: Box) -> dict[str, float]:

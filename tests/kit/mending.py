@@ -18,7 +18,7 @@ from ops.reach.target import Target, choose
 from shared.contracts import naming
 from shared.contracts.card import Queue
 from shared.contracts.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
-from tests.adapters.deployed import ENV, RACE, deployed
+from tests.kit.deployed import ENV, RACE, deployed
 
 ACCOUNT = "123456789012"
 PICTURE = ImageRef(bucket="derived", key="p", width=1, height=1)

@@ -16,18 +16,17 @@ from services.ingest.records import Copy, KeyRecord, State, UploadedPhoto
 from services.ocr.records import ReadPhoto, Word
 from shared.contracts import naming
 from shared.contracts.events import Bibs, Box, Evidence, Face, MatchedRunner, Reading, Suggestion
-from tests import gallery_world
-from tests.adapters.deployed import ENV, configure, create_table, keep
-from tests.e2e import page_server
+from tests.kit import page_server, search_stage
+from tests.kit.deployed import ENV, configure, create_table, keep
 
-RACE = gallery_world.RACE
-PHOTO, OTHER, ALONE = (gallery_world.photo_id(number) for number in (1, 2, 3))
+RACE = search_stage.RACE
+PHOTO, OTHER, ALONE = (search_stage.photo_id(number) for number in (1, 2, 3))
 SEQUENCER = "0A"
 AT = "2026-11-08T03:00:00Z"
 
 
 def key_of(number: int) -> str:
-    """As gallery_world has it."""
+    """As search_stage has it."""
     return f"{RACE.prefix}raw_photos/결승 {number}.jpg"
 
 
@@ -66,14 +65,14 @@ WHAT_WAS_READ = ReadPhoto(
 
 
 @contextmanager
-def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple[Target, gallery_world.World]]:
+def everywhere(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple[Target, search_stage.SearchStage]]:
     """The command line's target, and the gallery's own world.
 
     Photo 1 has faces of 42, of 7 (hidden bib) and of a stranger; photo 2 has 7; photo 3 has 9.
     """
     monkeypatch.setenv("SNAPRACE_HOME", str(home))
-    monkeypatch.setattr(gallery_world, "TABLE", naming.table(ENV, "search"))  # where the command line looks for it
-    with gallery_world.world() as world, page_server.serving(world) as address:
+    monkeypatch.setattr(search_stage, "TABLE", naming.table(ENV, "search"))  # where the command line looks for it
+    with search_stage.search_stage() as world, page_server.serving(world) as address:
         target = choose("auto", ENV)
         for stage in ("races", "ingest", "ocr", "faces"):
             create_table(stage)
@@ -83,8 +82,8 @@ def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple
         boto3.client("events").create_event_bus(Name=naming.bus(ENV))
         boto3.client("ssm").put_parameter(Name=naming.front_door_parameter(ENV), Value=address, Type="String")
         configure(RACE)
-        world.hear(gallery_world.configured(), *(gallery_world.ingested(number) for number in (1, 2, 3)))
-        world.hear(gallery_world.matched(1, *RUNNERS))
+        world.hear(search_stage.configured(), *(search_stage.ingested(number) for number in (1, 2, 3)))
+        world.hear(search_stage.matched(1, *RUNNERS))
         for number in (1, 2, 3):
             ingested(number)
         keep(WHAT_WAS_READ, IndexedPhoto(photo_id=PHOTO, photo_revision=1, enabled=True), race=RACE)
@@ -95,7 +94,7 @@ def photo_world(monkeypatch: pytest.MonkeyPatch, home: object) -> Iterator[tuple
 
 def ingested(number: int) -> None:
     """What ingest keeps of one of the photos."""
-    key, photo_id = key_of(number), gallery_world.photo_id(number)
+    key, photo_id = key_of(number), search_stage.photo_id(number)
     copies = (Copy(key=key, uploaded_at=AT),)
     keep(
         KeyRecord(key=key, state="ingested", photo_id=photo_id, at=AT, sequencer=SEQUENCER),

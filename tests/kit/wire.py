@@ -73,6 +73,11 @@ class Call(NamedTuple):
     service: str
     operation: str
 
+    @property
+    def name(self) -> str:
+        """As "dynamodb.PutItem"."""
+        return f"{self.service}.{self.operation}"
+
 
 class Trouble(Protocol):
     """What goes wrong: either side may raise; Refused and HalfTaken only `going_out`, before it happened."""
@@ -81,7 +86,7 @@ class Trouble(Protocol):
     def coming_back(self, call: Call) -> None: ...
 
 
-Mishap = Literal["unreachable", "unanswered", "asked twice", "killed", "half taken"]
+Mishap = Literal["unreachable", "unanswered", "asked twice", "killed before", "killed", "half taken"]
 
 
 @dataclass
@@ -89,8 +94,9 @@ class Once:
     """One call of all meets a mishap.
 
     `unreachable`: it never happens, whatever boto3 tries. `unanswered`: it happens, and its caller gets an error.
-    `asked twice`: it happens, the answer is lost, and boto3 asks again. `killed`: it happens, and the process dies.
-    `half taken`: of a request with entries, the second half is refused.
+    `asked twice`: it happens, the answer is lost, and boto3 asks again. `killed before`: the process dies first, and it
+    never happens. `killed`: it happens, and the process dies. `half taken`: of a request with entries, the second half
+    is refused.
     """
 
     number: int
@@ -99,10 +105,13 @@ class Once:
     def going_out(self, call: Call) -> None:
         if call.number != self.number:
             return
-        if self.mishap == "unreachable":
-            raise EndpointConnectionError(endpoint_url=_NOWHERE)
-        if self.mishap == "half taken":
-            raise HalfTaken
+        match self.mishap:
+            case "unreachable":
+                raise EndpointConnectionError(endpoint_url=_NOWHERE)
+            case "half taken":
+                raise HalfTaken
+            case "killed before":
+                raise Killed
 
     def coming_back(self, call: Call) -> None:
         if call.number != self.number:
@@ -114,6 +123,18 @@ class Once:
                 raise ConnectionClosedError(endpoint_url=_NOWHERE)
             case "killed":
                 raise Killed
+
+
+@dataclass
+class Meanwhile:
+    """Something happens before each request: `do` may have others make calls, or raise Killed."""
+
+    do: Callable[[Call], None]
+
+    def going_out(self, call: Call) -> None:
+        self.do(call)
+
+    def coming_back(self, call: Call) -> None: ...
 
 
 _THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "s3": "SlowDown"}
@@ -149,10 +170,16 @@ class Outage:
     def coming_back(self, call: Call) -> None: ...
 
 
+Overhear = Callable[[Made, dict[str, Any]], None]
+"""Is told of a request and its parameters."""
+
+
 @dataclass
 class Wire:
-    """`calls` are all calls so far (one that is retried counts once), `caller` is who makes the next ones. `pauses` are
-    the seconds that boto3 would have waited before it tried the n-th call again, one for each retry.
+    """`calls` are all calls so far (one that is retried counts once), `caller` is who makes the next ones.
+
+    `pauses` are the seconds that boto3 would have waited before it tried the n-th call again, one for each retry.
+    `overhear` is told of every request that is made up, also of one that is only signed, for a link.
     """
 
     doubles: dict[str, Double] = field(default_factory=dict)
@@ -160,12 +187,25 @@ class Wire:
     calls: list[Made] = field(default_factory=list)
     caller: str = ""
     pauses: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    overhear: Overhear | None = None
+    _number: int = 0
     _attempt: int = 0
+
+    @contextmanager
+    def used_by(self, caller: str) -> Iterator[None]:
+        """Calls come from this function; who was in the middle of a call before goes on with it afterwards."""
+        before = self.caller, self._number, self._attempt
+        self.caller = caller
+        try:
+            yield
+        finally:
+            self.caller, self._number, self._attempt = before
 
     @contextmanager
     def strung(self) -> Iterator[None]:
         """Let all clients that are made from now on use this wire."""
         hooks: Any = _session().events
+        hooks.register_last("before-parameter-build.*.*", self._making_up)
         hooks.register_first("before-call.*.*", self._calling)
         hooks.register_first("before-send.*.*", self._going_out)
         hooks.register_last("before-send.*.*", self._coming_back)
@@ -174,14 +214,20 @@ class Wire:
             with mock.patch.object(boto3, "DEFAULT_SESSION", _session()), mock.patch("botocore.endpoint.time", clock):
                 yield
         finally:
+            hooks.unregister("before-parameter-build.*.*", self._making_up)
             hooks.unregister("before-call.*.*", self._calling)
             hooks.unregister("before-send.*.*", self._going_out)
             hooks.unregister("before-send.*.*", self._coming_back)
 
+    def _making_up(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
+        if self.overhear:
+            _, service, operation = event_name.split(".")
+            self.overhear(Made(self.caller, service, operation), params)
+
     def _calling(self, event_name: str, **_: Any) -> None:
         service, operation = event_name.split(".")[1:]
         self.calls.append(Made(self.caller, service, operation))
-        self._attempt = 0
+        self._number, self._attempt = len(self.calls), 0
 
     def _going_out(self, event_name: str, request: Any, **_: Any) -> AWSResponse | None:
         self._attempt += 1
@@ -203,11 +249,11 @@ class Wire:
 
     @property
     def _call(self) -> Call:
-        _, service, operation = self.calls[-1]
-        return Call(len(self.calls), self._attempt, service, operation)
+        _, service, operation = self.calls[self._number - 1]
+        return Call(self._number, self._attempt, service, operation)
 
     def _pause(self, seconds: float) -> None:
-        self.pauses[len(self.calls)].append(seconds)
+        self.pauses[self._number].append(seconds)
 
 
 @functools.cache

@@ -1,18 +1,19 @@
 """SnapRace in one process: the real handlers of all functions that a queue feeds, and deliveries in the test's hand.
 
-All that a handler touches is AWS, and that is answered below boto3 (see tests/wire.py): S3 by moto, the rest here. A
+All that a handler touches is AWS, and that is answered below boto3 (see wire.py): S3 by moto, the rest here. A
 message that fails goes to the end of its queue, after five receives to the dead letters.
 """
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import itertools
 import json
 import random
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,27 +23,25 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from services.search.functions import api
+from services.search.records import Race
 from shared.contracts import keys, naming
-from shared.contracts.events import SOURCE_PREFIX, Box, Envelope
+from shared.contracts.card import Queue, Schedule, Stream
+from shared.contracts.events import SOURCE_PREFIX, Box, DomainEvent, Envelope, RosterImported, parse
 from shared.contracts.keys import RaceRef
-from tests.dynamodb import DynamoDB
-from tests.fakes import FakeRekognition, Seen
-from tests.gallery_world import request
-from tests.lambdas import CONTEXT, DERIVED, ENV, PHOTOS, Deployed, Event, Letter, configured, deployed, forget
-from tests.wire import Refused, Wire, client
+from shared.kit.table import Item
+from tests.kit import events
+from tests.kit.compare import settled
+from tests.kit.dynamodb import DynamoDB
+from tests.kit.events import Happened
+from tests.kit.fake_aws import FakeRekognition, Seen
+from tests.kit.lambdas import DERIVED, ENV, PHOTOS, Deployed, Letter, deployed
+from tests.kit.search_stage import request
+from tests.kit.wire import Mishap, Once, Refused, Wire, client
 
+MAX_RECEIVED = 10  # at once, as SQS has it
 MAX_RECEIVES = 5  # as stacks/stage_stack.py has it
 MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles
 EARLY = 0.02  # where chance rules, the share of deliveries before which delays run out while others still wait
-
-# What remembers the way a table came to be as it is: how often something changed, when it was planned, and which of two
-# sure faces knows of the other, of which nothing is made (see services/faces/domain/).
-WAYS = {
-    "revision", "photo_revision", "ingest_revision", "match_revision", "withdrawn_revision", "bibs_revision",
-    "faces_revision", "generation", "former", "version", "matches",
-}  # fmt: skip
-PLANS = "HIDDEN#"  # photos that were searched in earlier rounds
 
 Word = tuple[str, float, Box]
 """Text that Rekognition reads in a picture, how sure it is (percent), and where."""
@@ -55,15 +54,18 @@ class World:
     rekognition: FakeRekognition = field(default_factory=FakeRekognition)
     dynamodb: DynamoDB = field(default_factory=DynamoDB)
     wire: Wire = field(default_factory=Wire)
-    uploads_archive: list[Event] = field(default_factory=list)
-    events_archive: list[Event] = field(default_factory=list)
-    said: list[Event] = field(default_factory=list)
+    uploads_archive: list[Happened] = field(default_factory=list)
+    events_archive: list[Happened] = field(default_factory=list)
+    said: list[Happened] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.functions = deployed()
+        everything = deployed()
+        self.functions = [function for function in everything if isinstance(function.card.fed_by, Queue | Stream)]
+        self.others = [function for function in everything if function not in self.functions]
         self.stages = sorted({function.stage.name for function in self.functions})
         self._clock = itertools.count(1)
         self._numbers = itertools.count(1)
+        self._asked_for = 0
         self._names: dict[str, str] = {}  # of what AWS names at random
         self.wire.doubles |= {
             "dynamodb": self.dynamodb.answer,
@@ -78,40 +80,61 @@ class World:
 
     def stop(self) -> None:
         """End all processes."""
-        for function in self.functions:
+        for function in [*self.functions, *self.others]:
             function.restart()
-        forget(api.handler)
+
+    def function(self, name: str) -> Deployed:
+        """The function of that name, as "ocr.read"."""
+        return next(function for function in [*self.functions, *self.others] if function.name == name)
 
     # --- what happens outside -----------------------------------------------------------------------------
 
-    def upload(self, key: str, body: bytes) -> Event:
+    def upload(self, key: str, body: bytes, **metadata: str) -> Happened:
         """Put an object; what S3 will tell of it, perhaps late, perhaps twice (see `tell`)."""
-        written = client("s3").put_object(Bucket=PHOTOS, Key=key, Body=body)
+        written = client("s3").put_object(Bucket=PHOTOS, Key=key, Body=body, Metadata=metadata)
         target = {"size": len(body), "etag": written["ETag"].strip('"'), "version-id": written["VersionId"]}
-        return self._notification("Object Created", key, target)
+        return self._notification("Created", key, target)
 
-    def delete(self, key: str) -> Event:
+    def delete(self, key: str) -> Happened:
         """Put a delete marker on an object."""
         written = client("s3").delete_object(Bucket=PHOTOS, Key=key)
-        event = self._notification("Object Deleted", key, {"version-id": written["VersionId"]})
-        event["detail"]["deletion-type"] = "Delete Marker Created"
-        return event
+        target = {"version-id": written["VersionId"]}
+        return self._notification("Deleted", key, target, **{"deletion-type": "Delete Marker Created"})
 
-    def _notification(self, kind: str, key: str, target: dict[str, Any]) -> Event:
+    def erase(self, uploaded: Happened) -> Happened:
+        """Delete for good the version that was `uploaded`."""
+        key, version = (uploaded["detail"]["object"][name] for name in ("key", "version-id"))
+        client("s3").delete_object(Bucket=PHOTOS, Key=key, VersionId=version)
+        return self._notification("Deleted", key, {"version-id": version}, **{"deletion-type": "Permanently Deleted"})
+
+    def _notification(self, kind: str, key: str, target: dict[str, Any], **detail: str) -> Happened:
+        now, at = self._now()
+        self._names.setdefault(target["version-id"], f"version {now}")
+        sequencer = f"0065{now:012X}"
+        return events.notification(kind, key, bucket=PHOTOS, at=at, sequencer=sequencer, target=target, **detail)
+
+    def says(self, event: DomainEvent) -> Happened:
+        """What the bus will bring of an event that another stage says now."""
+        _, at = self._now()
+        return events.on_the_bus(event, at)
+
+    def _now(self) -> tuple[int, str]:
+        """Seconds that passed, and the time (ISO 8601); every look at the clock takes one."""
         now = next(self._clock)
-        self._names[target["version-id"]] = f"version {now}"
-        return {
-            "id": f"notification-{now}",
-            "source": "aws.s3",
-            "detail-type": kind,
-            "time": f"2026-10-25T01:{now // 60:02}:{now % 60:02}Z",
-            "detail": {
-                "bucket": {"name": PHOTOS},
-                "object": {"key": key, "sequencer": f"0065{now:012X}", **target},
-            },
-        }
+        return now, f"2026-10-25T{1 + now // 3600:02}:{now // 60 % 60:02}:{now % 60:02}Z"
 
-    def tell(self, *notifications: Event) -> None:
+    def hand_on(self, bibs: Iterable[str], revision: str = "01") -> RosterImported:
+        """Put a roster where the races stage puts it; what that stage says of it."""
+        imported = events.roster_imported(bibs, revision, bucket=DERIVED)
+        client("s3").put_object(Bucket=DERIVED, Key=imported.roster.key, Body=events.roster_of(bibs))
+        return imported
+
+    def show(self, photo_id: str, words: list[Word]) -> None:
+        """Put a processed copy of a photo where the ingest stage puts it, and decide what Rekognition reads there."""
+        client("s3").put_object(Bucket=DERIVED, Key=keys.processed_key(events.RACE, photo_id), Body=b"a picture")
+        self.rekognition.words_in[photo_id] = words
+
+    def tell(self, *notifications: Happened) -> None:
         """What S3 says on the default bus."""
         for event in notifications:
             self.uploads_archive.append(event)
@@ -120,7 +143,7 @@ class World:
     def hear(self, *said: Envelope) -> None:
         """Domain events from elsewhere, as the bus brings them."""
         for one in said:
-            self._route({"source": one.source, "detail-type": one.detail_type, "detail": json.loads(one.detail())})
+            self._route(events.on_the_bus(one))
 
     def replay(self, *stages: str, name: str, newest_first: bool = False) -> None:
         """Give these stages, or all, once more what is archived. EventBridge keeps its order within limits only."""
@@ -138,9 +161,51 @@ class World:
 
     def lose_table(self, stage: str) -> None:
         """Drop all that a stage keeps."""
-        self.dynamodb.tables.pop(naming.table(ENV, stage))
+        self.dynamodb.tables.pop(naming.table(ENV, stage), None)
 
-    # --- deliveries ---------------------------------------------------------------------------------------
+    # --- deliveries to one function -----------------------------------------------------------------------
+
+    def deliver(self, function: str, *happened: Happened | str) -> list[int]:
+        """Hand one batch to a function; which of it came back, by position."""
+        bodies = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in happened]
+        letters = [Letter(number=next(self._numbers), body=body, receives=1) for body in bodies]
+        failed = self._invoke(self.function(function), letters)
+        return [place for place, letter in enumerate(letters) if letter in failed]
+
+    def deliver_dying(self, function: str, told: Sequence[Happened | str], mishap: Mishap, dies_at: int) -> int:
+        """Hand over messages one by one, with a mishap at one of the calls; what failed comes once more.
+
+        `dies_at` counts the calls of the whole story from 1 (0: none). Returns how many calls were made.
+        """
+        before = len(self.wire.calls)
+        self.wire.trouble = Once(before + dies_at, mishap) if dies_at else None
+        for message in told:
+            if self.deliver(function, message):
+                assert self.deliver(function, message) == []
+        self.wire.trouble = None
+        return len(self.wire.calls) - before
+
+    def work_off(self, function: str) -> int:
+        """Deliver what a function finds in its queue until there is nothing more; how many messages that were."""
+        deployed, worked_off = self.function(function), 0
+        while bodies := self._take_out(deployed, deployed.due[:MAX_RECEIVED]):
+            worked_off += len(bodies)
+            assert self.deliver(function, *bodies) == []
+        return worked_off
+
+    def take(self, function: str) -> list[str]:
+        """Take all messages that can be seen now out of a function's queue."""
+        return self._take_out(self.function(function), self.function(function).due)
+
+    def take_put_off(self, function: str) -> list[str]:
+        """Take the messages out of a function's queue that were sent with a delay."""
+        return self._take_out(self.function(function), self.function(function).put_off)
+
+    def _take_out(self, function: Deployed, letters: list[Letter]) -> list[str]:
+        function.queue = [letter for letter in function.queue if letter not in letters]
+        return [letter.body for letter in letters]
+
+    # --- deliveries of everything --------------------------------------------------------------------------
 
     def run(self, dice: random.Random | None = None, *, repeats: int = 1) -> None:
         """Deliver until all queues are empty.
@@ -179,8 +244,7 @@ class World:
         """
         for letter in batch:
             letter.receives += 1
-        self.wire.caller = function.name
-        failed = function.invoke(batch)
+        failed = self._invoke(function, batch)
         for letter in batch:
             if letter not in failed:
                 letter.handled, letter.receives = letter.handled + 1, 0
@@ -189,6 +253,21 @@ class World:
                 function.dead.append(letter)
             if letter.receives == MAX_RECEIVES or (letter not in failed and letter.handled >= times):
                 function.queue.remove(letter)
+
+    def _invoke(self, function: Deployed, batch: list[Letter]) -> list[Letter]:
+        with self.wire.used_by(function.name):
+            return function.invoke(batch)
+
+    def tick(self) -> None:
+        """Let every clock strike."""
+        for function in self.others:
+            if isinstance(function.card.fed_by, Schedule):
+                self.call(function.name, {"time": events.AT})
+
+    def call(self, function: str, event: dict[str, Any]) -> Any:
+        """Have a function answer a request, or a clock."""
+        with self.wire.used_by(function):
+            return self.function(function).call(event)
 
     # --- what stands in for AWS ---------------------------------------------------------------------------
 
@@ -205,7 +284,7 @@ class World:
             self._route(event)
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "event"} for _ in asked["Entries"]]}
 
-    def _route(self, event: Event, only: Collection[str] = ()) -> None:
+    def _route(self, event: Happened, only: Collection[str] = ()) -> None:
         for function in self.functions:
             if function.hears(event) and (not only or function.stage.name in only):
                 self._send(function, json.dumps(event))
@@ -225,11 +304,13 @@ class World:
 
     def _vision(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
         """The fake knows a picture by its photo, whichever of the photo's objects is looked at."""
-        fake, picture = self.rekognition, asked.get("Image", {}).get("S3Object")
-        if picture:
+        fake, image = self.rekognition, asked.get("Image", {})
+        if picture := image.get("S3Object"):
             if not _there(picture["Bucket"], picture["Name"]):
                 raise Refused("InvalidS3ObjectException")
             asked["Image"] = {"S3Object": {"Name": _PHOTO_ID.findall(picture["Name"])[-1]}}
+        elif "Bytes" in image:
+            asked["Image"] = {"S3Object": {"Name": _selfie(base64.b64decode(image["Bytes"]))}}
         try:
             if operation == "ListFaces":
                 (page,) = fake.get_paginator("list_faces").paginate(asked["CollectionId"], {"PageSize": 4096})
@@ -246,12 +327,30 @@ class World:
         photo = keys.photo_id(race, hashlib.sha256(body).hexdigest())
         self.rekognition.faces_in[photo], self.rekognition.words_in[photo] = faces, words
 
+    def paint_selfie(self, body: bytes, person: str) -> None:
+        """Decide whose face Rekognition sees in a selfie."""
+        self.rekognition.faces_in[_selfie(body)] = [Seen(person, events.BOX)]
+
     # --- what came of it ----------------------------------------------------------------------------------
 
     @property
     def dead_letters(self) -> list[str]:
         """The names of the functions that gave up a message, once for each."""
         return [function.name for function in self.functions for _ in function.dead]
+
+    def heard(self) -> list[DomainEvent]:
+        """The domain events said since last asked."""
+        return [envelope.data for envelope in self.envelopes()]
+
+    def envelopes(self) -> list[Envelope]:
+        """What was said since last asked, with its metadata."""
+        new, self._asked_for = self.said[self._asked_for :], len(self.said)
+        return [parse(one["detail-type"], one["detail"]) for one in new]
+
+    def items(self, stage: str, partition: RaceRef | str = events.RACE) -> dict[str, Item]:
+        """What a stage keeps of a race, by sort key."""
+        pk = partition.partition if isinstance(partition, RaceRef) else partition
+        return {item["SK"]: item for item in self._items(stage).values() if item["PK"] == pk}
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """All items, by table and key."""
@@ -272,7 +371,7 @@ class World:
         named by photo and place.
         """
         whole = {
-            "tables": {stage: _settled(items) for stage, items in self.tables().items()},
+            "tables": {stage: settled(items) for stage, items in self.tables().items()},
             "collections": self.collections(),
             "derived": self.derived(),
             "shown": {str(race): self._shown(race) for race in self._races()},
@@ -284,7 +383,9 @@ class World:
         return {f"{pk} {sk}": item for (pk, sk), item in copy.deepcopy(items).items()}
 
     def _races(self) -> list[RaceRef]:
-        return [RaceRef.from_partition(item["PK"]) for item in self._items("search").values() if item["SK"] == "RACE"]
+        return [
+            RaceRef.from_partition(item["PK"]) for item in self._items("search").values() if item["SK"] == Race.prefix()
+        ]
 
     def _shown(self, race: RaceRef) -> dict[str, Any]:
         """What the API answers: all photos, and those of each bib."""
@@ -294,8 +395,7 @@ class World:
 
     def _asked(self, race: RaceRef, **query: str) -> list[dict[str, Any]]:
         asked = request("/races/{organizer_id}/{event_id}/photos", path=race._asdict(), query={"limit": "100", **query})
-        with configured("search", "api"):
-            answer = api.handler(asked, CONTEXT)
+        answer = self.call("search.api", asked)
         assert answer["statusCode"] == 200, answer
         return [
             {name: value for name, value in photo.items() if not name.endswith("_url")}
@@ -330,30 +430,20 @@ def world() -> Iterator[World]:
             made.stop()
 
 
+def _selfie(body: bytes) -> str:
+    """By what name the fake knows it."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def latest(said: Iterable[DomainEvent], **same: str) -> DomainEvent | None:
+    """What consumers believe after hearing these: the highest revision about one thing."""
+    about = [event for event in said if all(getattr(event, name, None) == value for name, value in same.items())]
+    return max(about, key=lambda event: event.revision, default=None)  # type: ignore[attr-defined]
+
+
 def _there(bucket: str, key: str) -> bool:
     try:
         client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError:
         return False
     return True
-
-
-def _settled(items: dict[str, Any]) -> dict[str, Any]:
-    """Items without the ways there; a photo that is withdrawn is as good as none."""
-    return {
-        key: _without_ways(item)
-        for key, item in items.items()
-        if not _is_tombstone(item) and not item["SK"].startswith(PLANS)
-    }
-
-
-def _is_tombstone(item: dict[str, Any]) -> bool:
-    return item.get("withdrawn") is not None or item.get("copies") == [] or item.get("searchable") is False
-
-
-def _without_ways(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_ways(inner) for name, inner in value.items() if name not in WAYS}
-    if isinstance(value, list):
-        return [_without_ways(inner) for inner in value]
-    return value

@@ -1,10 +1,11 @@
-"""The functions that a queue feeds, as they stand: each with its queue, its dead letters and its real handler.
+"""The functions as they stand: each with its real handler, its queue and its dead letters.
 
 What they hear and how many messages they take is read from the cards, as stacks/stage_stack.py does.
 """
 
 from __future__ import annotations
 
+import base64
 import importlib
 import io
 import logging
@@ -16,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+from services import cards
 from shared.contracts import naming
-from shared.contracts.card import Function, Queue, Stage
-from shared.kit.entry import Entry
-from tests.contracts.cards import all_cards
-from tests.wire import Killed
+from shared.contracts.card import Function, Queue, Stage, Stream
+from tests.kit.events import Happened
+from tests.kit.wire import Killed
 
 ENV, ACCOUNT = "dev", "123456789012"
 PHOTOS, DERIVED = naming.photo_bucket(ENV, ACCOUNT), naming.derived_bucket(ENV, ACCOUNT)
@@ -30,9 +31,6 @@ CONTEXT = types.SimpleNamespace(
     memory_limit_in_mb=512,
     invoked_function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:function",
 )
-
-Event = dict[str, Any]
-"""An event as EventBridge has it: source, detail-type, detail, and `replay-name` when it is replayed."""
 
 
 @dataclass(eq=False)
@@ -51,7 +49,7 @@ class Letter:
 
 @dataclass(eq=False)
 class Deployed:
-    """A function and its queues."""
+    """A function with its real handler, and what waits for it where a queue or a stream feeds it."""
 
     stage: Stage
     card: Function
@@ -66,46 +64,65 @@ class Deployed:
     @property
     def batch(self) -> int:
         """How many letters it is handed at once, at the most."""
-        assert isinstance(self.card.fed_by, Queue)
+        assert isinstance(self.card.fed_by, Queue | Stream)
         return self.card.fed_by.batch
 
     def restart(self) -> None:
-        """End the process; the next one begins with the next batch."""
-        forget(self._entry)
+        """End the process; the next one begins with the next batch.
+
+        Its logger goes too: Powertools would keep it for as long as tests run, with the output of the first.
+        """
+        self._entry.restart()
+        logging.root.manager.loggerDict.pop(self._entry.name, None)
 
     @property
     def due(self) -> list[Letter]:
         """What can be received now, the oldest first."""
         return sorted((letter for letter in self.queue if not letter.later), key=lambda letter: letter.number)
 
-    def hears(self, event: Event) -> bool:
+    @property
+    def put_off(self) -> list[Letter]:
+        """What was sent with a delay and is not seen yet, the oldest first."""
+        return sorted((letter for letter in self.queue if letter.later), key=lambda letter: letter.number)
+
+    def hears(self, event: Happened) -> bool:
         """Whether one of the function's rules brings it the event."""
         return self.card.brought(event)
 
     def invoke(self, batch: list[Letter]) -> list[Letter]:
         """Hand the letters to the handler; those that failed."""
-        records = [
-            {
-                "messageId": str(letter.number),
-                "body": letter.body,
-                "attributes": {"ApproximateReceiveCount": str(letter.receives)},
-                "eventSource": "aws:sqs",
-            }
-            for letter in batch
-        ]
+        form = _kinesis_record if isinstance(self.card.fed_by, Stream) else _sqs_record
         try:
-            with configured(self.stage.name, self.card.name), redirect_stdout(io.StringIO()):
-                answer = self._entry({"Records": records}, CONTEXT)
+            answer = self.call({"Records": [form(letter) for letter in batch]})
         except Killed:
             self.restart()
             return batch
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         return [letter for letter in batch if str(letter.number) in failed]
 
+    def call(self, event: dict[str, Any]) -> Any:
+        """Have the handler handle what Lambda hands it."""
+        with configured(self.stage.name, self.card.name), redirect_stdout(io.StringIO()):
+            return self._entry(event, CONTEXT)
+
+
+def _sqs_record(letter: Letter) -> dict[str, Any]:
+    return {
+        "messageId": str(letter.number),
+        "body": letter.body,
+        "attributes": {"ApproximateReceiveCount": str(letter.receives)},
+        "eventSource": "aws:sqs",
+    }
+
+
+def _kinesis_record(letter: Letter) -> dict[str, Any]:
+    data = base64.b64encode(letter.body.encode()).decode()
+    return {"kinesis": {"sequenceNumber": str(letter.number), "data": data}, "eventSource": "aws:kinesis"}
+
 
 def deployed() -> list[Deployed]:
-    """Every function that a queue feeds."""
-    return [Deployed(stage, card) for stage in all_cards() for card in stage.queued]
+    """Every function of every card."""
+    return [Deployed(stage, card) for stage in cards() for card in stage.functions]
 
 
 @contextmanager
@@ -128,12 +145,3 @@ def configured(stage: str, function: str) -> Iterator[None]:
 
 def _queue_url(stage: str, function: str) -> str:
     return f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{naming.queue(ENV, stage, function)}"
-
-
-def forget(entry: Entry[Any]) -> None:
-    """Empty what a function has made, as a new process begins.
-
-    Its logger too, which Powertools would otherwise keep for as long as tests run, with the first one's output.
-    """
-    entry.restart()
-    logging.root.manager.loggerDict.pop(entry.name, None)

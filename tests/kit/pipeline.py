@@ -7,7 +7,6 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from greenlet import greenlet
 
 from services.faces.edges import Collections
@@ -19,33 +18,17 @@ from services.ocr.edges import Rosters, TextDetector
 from services.ocr.functions.read import Reader
 from services.ocr.stage import STAGE as OCR
 from shared.contracts import messages
-from shared.contracts.events import (
-    BibCorrected,
-    Box,
-    DomainEvent,
-    Envelope,
-    ImageRef,
-    MatchCut,
-    Meta,
-    ObjectRef,
-    PhotoIngested,
-    PhotoMatched,
-    PhotoWithdrawn,
-    RaceConfigured,
-    RosterImported,
-    caused,
-)
+from shared.contracts.events import DomainEvent, Envelope, PhotoMatched, RosterImported
 from shared.contracts.keys import RaceRef
 from shared.contracts.messages import Message
-from shared.contracts.race import RaceSettings, Roster, Runner, digest
 from shared.kit.bus import EventBus
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
-from tests.fakes import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
-from tests.memory import Crash, MemoryTable, Workers
+from tests.kit import events
+from tests.kit.events import RACE
+from tests.kit.fake_aws import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
+from tests.kit.memory_table import Crash, MemoryTable, Workers
 
-RACE = RaceRef("org", "race")
-META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T01:00:00Z")
 CARDS = {"ocr": OCR.function("read"), "index": FACES.function("index"), "identity": FACES.function("identity")}
 
 
@@ -80,7 +63,7 @@ class Pipeline:
     envelopes: list[Envelope] = field(default_factory=list)
     calls: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in CARDS})
     clock: int = 0
-    occurred_at: str = META.occurred_at
+    occurred_at: str = events.AT
     _working: str = ""
 
     def __post_init__(self) -> None:
@@ -144,17 +127,17 @@ class Pipeline:
             if isinstance(event, function.hears):
                 self.pending.append(Delivery(name, body))
 
-    def hear(self, *events: DomainEvent, replay: str | None = None) -> None:
+    def hear(self, *heard: DomainEvent, replay: str | None = None) -> None:
         """What other stages say."""
-        for event in events:
-            envelope = caused(event, msgspec.structs.replace(META, occurred_at=self.occurred_at))
-            body = {
-                "source": envelope.source,
-                "detail-type": envelope.detail_type,
-                "detail": json.loads(envelope.detail()),
-                **({"replay-name": replay} if replay else {}),
-            }
-            self._enqueue(event, json.dumps(body))
+        for event in heard:
+            happened = events.on_the_bus(event, self.occurred_at)
+            self._enqueue(event, json.dumps(events.replayed(happened, replay) if replay else happened))
+
+    def roster(self, bibs: list[str], revision: str = "01") -> RosterImported:
+        """Put a roster where the races stage puts it; what that stage says of it."""
+        imported = events.roster_imported(bibs, revision)
+        self.rosters.bodies[imported.roster.key] = events.roster_of(bibs)
+        return imported
 
     def handle(self, function: str, batch: list[Message]) -> None:
         """Give a function some messages, as its handler would."""
@@ -211,73 +194,3 @@ class Pipeline:
     def outcomes(self, race: RaceRef = RACE) -> dict[str, IdentifiedPhoto]:
         """What identity holds, by photo."""
         return {photo.photo_id: photo for photo in Records(self.faces_table).query(IdentifiedPhoto, race)}
-
-
-def configured(*, faces: bool = True, revision: str = "01", **settings: Any) -> RaceConfigured:
-    return RaceConfigured(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        settings=RaceSettings(name="Race", date="2026-10-25", faces=faces, **settings),
-        revision=revision,
-    )
-
-
-def roster_imported(rosters: FakeRosters, bibs: list[str], revision: str = "01") -> RosterImported:
-    body = Roster(runners=tuple(Runner(bib=bib, printed=bib, name="") for bib in bibs), problems=()).to_json()
-    key = f"roster/{digest(body)}.json"
-    rosters.bodies[key] = body
-    return RosterImported(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        roster=ObjectRef(bucket="derived", key=key, sha256=digest(body)),
-        runners=len(bibs),
-        problems=(),
-        revision=revision,
-    )
-
-
-def ingested(photo_id: str, revision: int = 1) -> PhotoIngested:
-    image = ImageRef(bucket="derived", key=photo_id, width=1600, height=1067)
-    return PhotoIngested(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=photo_id,
-        keys=(f"org/race/raw_photos/{photo_id}.jpg",),
-        bucket="photos",
-        content_sha256="0" * 64,
-        processed=image,
-        preview=image,
-        thumbnail=image,
-        placeholder="data:,",
-        uploaded_at="2026-10-25T01:00:00Z",
-        revision=revision,
-    )
-
-
-def withdrawn(photo_id: str, revision: int) -> PhotoWithdrawn:
-    return PhotoWithdrawn(organizer_id=RACE.organizer_id, event_id=RACE.event_id, photo_id=photo_id, revision=revision)
-
-
-def corrected(photo_id: str, bib: str, *, here: bool = True, box: Box | None = None, revision: int = 1) -> BibCorrected:
-    return BibCorrected(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=photo_id,
-        bib=bib,
-        here=here,
-        box=box,
-        revision=revision,
-    )
-
-
-def match_cut(one: tuple[str, Box], other: tuple[str, Box], *, cut: bool = True, revision: int = 1) -> MatchCut:
-    return MatchCut(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=one[0],
-        box=one[1],
-        other_photo_id=other[0],
-        other_box=other[1],
-        cut=cut,
-        revision=revision,
-    )

@@ -1,4 +1,4 @@
-"""A real browser for the page tests. `python -m tests.browser` makes sure that there is one.
+"""A real browser for the page tests. `python -m tests.kit.browser` makes sure that there is one.
 
 Preferred is the system's Chromium or Chrome; as root on Debian it is installed; else Playwright fetches its own.
 """

@@ -162,7 +162,7 @@ def _response(status: int, body: dict[str, Any]) -> AWSResponse:
 
 
 @dataclass
-class World:
+class SearchStage:
     """The stage with its table, in a mocked AWS."""
 
     gallery: Gallery
@@ -244,7 +244,7 @@ def answering(gallery: Gallery, faces: Faces, links: Links) -> Router:
 
 
 @contextmanager
-def world(rekognition: Rekognition | None = None) -> Iterator[World]:
+def search_stage(rekognition: Rekognition | None = None) -> Iterator[SearchStage]:
     """An empty gallery, at an account that does not exist."""
     with mock_aws(config={"core": {"passthrough": {"services": ["rekognition"]}}}), _nowhere():
         _client("dynamodb").create_table(
@@ -264,6 +264,6 @@ def world(rekognition: Rekognition | None = None) -> Iterator[World]:
         vision.meta.events.register_first("before-send.rekognition.*", double.answer)
         gallery, faces = Gallery(Records(Table(_client("dynamodb"), TABLE))), Faces(vision, "dev")
         try:
-            yield World(gallery, faces, answering(gallery, faces, Links(_client("s3"), BUCKET)), double)
+            yield SearchStage(gallery, faces, answering(gallery, faces, Links(_client("s3"), BUCKET)), double)
         finally:
             vision.meta.events.unregister("before-send.rekognition.*", double.answer)

@@ -1,0 +1,82 @@
+"""States of a race compared: without what only remembers the way there, and with the place where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.faces.records import HiddenPhoto
+
+# What remembers the way a table came to be as it is: how often something changed, when it was planned, and which of two
+# sure faces knows of the other, of which nothing is made (see services/faces/domain/).
+WAYS = {
+    "revision", "photo_revision", "ingest_revision", "match_revision", "withdrawn_revision", "bibs_revision",
+    "faces_revision", "generation", "former", "version", "matches",
+}  # fmt: skip
+PLANS = HiddenPhoto.prefix()  # photos that were searched in earlier rounds
+
+
+def settled(items: dict[str, Any]) -> dict[str, Any]:
+    """Items without the ways there; a photo that is withdrawn is as good as none."""
+    return {
+        key: _without_ways(item)
+        for key, item in items.items()
+        if not _is_tombstone(item) and not item["SK"].startswith(PLANS)
+    }
+
+
+def _is_tombstone(item: dict[str, Any]) -> bool:
+    return item.get("withdrawn") is not None or item.get("copies") == [] or item.get("searchable") is False
+
+
+def _without_ways(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_ways(inner) for name, inner in value.items() if name not in WAYS}
+    if isinstance(value, list):
+        return [_without_ways(inner) for inner in value]
+    return value
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Both are equal; else each line of the failure names stage, item and attribute: "search PHOTO#1: keys: … != …".
+
+    They are dicts of tables, as `World.tables()` has them, or whole states, as `World.state()` has them.
+    """
+    found = [] if one == other else list(differences(one, other))
+    assert not found, "\n".join([f"{len(found)} differences", *found[:MOST]])
+
+
+MOST = 25  # differences shown
+
+_NOTHING = object()
+
+
+def differences(one: Any, other: Any, *path: str) -> Iterator[str]:
+    """Where two states differ, a line each."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted(one.keys() | other.keys(), key=str):
+            yield from differences(one.get(key, _NOTHING), other.get(key, _NOTHING), *path, str(key))
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        for number, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from differences(left, right, *path, str(number))
+    elif one != other:
+        yield f"{_place(path)}: {_shown(one)} != {_shown(other)}"
+
+
+def _place(path: tuple[str, ...]) -> str:
+    """Stage and sort key, then what is in the item."""
+    stage, *within = path[1:] if path[:1] == ("tables",) else path or ("all",)
+    if not within:
+        return stage
+    item, *attributes = within
+    return ": ".join([f"{stage} {_sort_key(item)}", *attributes])
+
+
+def _sort_key(key: str) -> str:
+    """Without the partition, which has no spaces, where the key names it: "ORG#o#EVT#e PHOTO#1"."""
+    return key.partition(" ")[2] if key.startswith("ORG#") else key
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is _NOTHING else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
