@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services import cards
-from tests.synthesis import ROOT
+from tests.kit.synthesis import ROOT
 
 LONGEST = 60
 PRODUCTION = ("services", "shared", "stacks", "dashboards", "vision", "local", "deploy", "ops", "bench", "catalogue")

@@ -17,7 +17,7 @@ import pytest
 
 from tests.infrastructure import templates
 from tests.infrastructure.templates import Template
-from tests.synthesis import ROOT, made_once, run, synthesize
+from tests.kit.synthesis import ROOT, made_once, run, synthesize
 
 HERE = Path(__file__).parent
 LEFT_OUT = (".git", ".venv", "build", "cdk.out", ".snaprace", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
