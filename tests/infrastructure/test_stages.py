@@ -164,8 +164,14 @@ _POLLING = (
 )
 
 
-_READING = ("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator",
-    "kinesis:SubscribeToShard")  # fmt: skip
+# What CDK grants to the reader of a stream.
+_READING = tuple(
+    f"kinesis:{action}"
+    for action in (
+        "DescribeStream", "DescribeStreamConsumer", "DescribeStreamSummary", "GetRecords", "GetShardIterator",
+        "ListShards", "ListStreams", "SubscribeToShard",
+    )
+)  # fmt: skip
 _GIVING_UP = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 
 
@@ -190,7 +196,6 @@ def _of_its_feed(function: Function) -> Iterator[tuple[str, Iterable[str]]]:
             yield "queue", _POLLING
         case Stream():
             yield "stream", _READING
-            yield "any", ("kinesis:ListShards", "kinesis:ListStreams")
             yield "dlq", _GIVING_UP
         case Schedule():
             yield "dlq", _GIVING_UP
