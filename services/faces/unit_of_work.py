@@ -58,8 +58,6 @@ class UnitOfWork:
         """Change a photo."""
         self._now[ref] = photo
 
-    # --- neighbours ---------------------------------------------------------------------------------------
-
     def matching(self, ref: PhotoRef) -> list[PhotoRef]:
         """The photos with faces that match this one's, known or not."""
         return [PhotoRef(ref.race, photo_id) for photo_id in sorted(self.get(ref).neighbours)]
@@ -75,8 +73,6 @@ class UnitOfWork:
     def rely_on_neighbours(self, ref: PhotoRef) -> None:
         """Let the commit hold only while the photo's neighbours are as they were read, also those still unknown."""
         self._relied_on |= set(self.matching(ref))
-
-    # --- writing ------------------------------------------------------------------------------------------
 
     @property
     def changed(self) -> list[PhotoRef]:

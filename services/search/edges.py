@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from services.search.domain import gallery
 from services.search.domain.finding import Query
 from services.search.domain.gallery import Change, PhotoEvent
-from services.search.questions import NoFace, NotAnImage, PictureTooLarge
+from services.search.questions import NoFace, NotAnImage, PictureTooLarge, Unusable
 from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
@@ -33,8 +33,6 @@ class Gallery:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-
-    # --- writing
 
     def learn_race(self, event: RaceConfigured) -> None:
         """Keep the race as the newest race.json has it."""
@@ -61,8 +59,6 @@ class Gallery:
             puts.append((change.photo.race, own, unchanged(change.held, *gallery.REVISIONS)))
             puts += [(change.photo.race, other, ALWAYS) for other in others]
         return self._records.write(puts, [place for change in changes for place in change.gone])
-
-    # --- reading
 
     def race(self, ref: RaceRef) -> Race | None:
         """The race, or None when it was never configured."""
@@ -93,9 +89,6 @@ class Gallery:
 def _place(photo: PhotoRef) -> Any:
     return GalleryPhoto.locate(*photo)
 
-
-Unusable = NoFace | NotAnImage | PictureTooLarge
-"""What Rekognition says of a picture in which it cannot look for a face."""
 
 _UNUSABLE: dict[str, Unusable] = {
     "InvalidImageFormatException": NotAnImage(),

@@ -65,8 +65,6 @@ class Indexer:
             case _:
                 raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
 
-    # --- a photo ------------------------------------------------------------------------------------------
-
     def _settle(self, ref: PhotoRef, change: Change, by: Message) -> None:
         """Change the photo, index its faces if they are on, keep them, say them."""
         added: set[str] = set()
@@ -127,8 +125,6 @@ class Indexer:
         if photo.leaving:
             self.collections.forget(race, photo.leaving)
             self.records.put(race, replace(photo, leaving=()), unchanged(photo, "revision"))
-
-    # --- a race -------------------------------------------------------------------------------------------
 
     def _switch(self, event: RaceConfigured, by: Message) -> None:
         """Keep whether the race has faces on, unless something newer is known, and look at its photos by that."""

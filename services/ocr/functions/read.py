@@ -65,8 +65,6 @@ class Reader:
             case _:
                 raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
 
-    # --- a photo ------------------------------------------------------------------------------------------
-
     def _settle(self, ref: PhotoRef, change: Change, by: Message) -> None:
         """Change the photo, read its bibs by what holds now, keep them, say them.
 
@@ -98,8 +96,6 @@ class Reader:
             return photo
         bibs = read_bibs(photo.words, rules.settings, self.rosters.bibs(roster.roster) if roster else None)
         return msgspec.structs.replace(photo, bibs=bibs)
-
-    # --- a race -------------------------------------------------------------------------------------------
 
     def _reread_race(self, race: RaceRef, by: Message) -> None:
         """Look through the race's photos now, and once more when whoever still reads by what held before is done."""
