@@ -26,9 +26,7 @@ BYTES_AT_ONCE = 3_000_000
 
 def read_photos(records: Records, refs: Iterable[PhotoRef]) -> dict[PhotoRef, IdentifiedPhoto]:
     """The evidence about several photos; unknown ones are left out."""
-    places = {ref: IdentifiedPhoto.locate(*ref) for ref in refs}
-    found = records.read(*places.values())
-    return {ref: photo for ref, place in places.items() if (photo := found.get(place))}
+    return records.read_each({ref: IdentifiedPhoto.locate(*ref) for ref in refs})
 
 
 class UnitOfWork:

@@ -45,8 +45,8 @@ class Gallery:
             told.setdefault(PhotoRef(event.race, event.photo_id), []).append(event)
 
         def attempt() -> bool | None:
-            held = self._records.read(*map(_place, told))
-            changes = [gallery.change(photo, held.get(_place(photo)), heard) for photo, heard in told.items()]
+            held = self._records.read_each({photo: GalleryPhoto.locate(*photo) for photo in told})
+            changes = [gallery.change(photo, held.get(photo), heard) for photo, heard in told.items()]
             written = [self._write(together) for together in gallery.transactions(filter(None, changes))]
             return all(written) or None
 
@@ -70,10 +70,8 @@ class Gallery:
 
     def photos(self, ref: RaceRef, photo_ids: Iterable[str]) -> dict[str, GalleryPhoto]:
         """Those of the photos that can be shown, by id."""
-        places = {photo_id: GalleryPhoto.locate(ref, photo_id) for photo_id in photo_ids}
-        found = self._records.read(*places.values())
-        photos = {photo_id: found.get(place) for photo_id, place in places.items()}
-        return {photo_id: photo for photo_id, photo in photos.items() if photo is not None and photo.here}
+        photos = self._records.read_each({photo_id: GalleryPhoto.locate(ref, photo_id) for photo_id in photo_ids})
+        return {photo_id: photo for photo_id, photo in photos.items() if photo.here}
 
     def by_bib(self, ref: RaceRef, bib: str) -> list[BibEntry]:
         """A runner's photos, in no particular order."""
@@ -84,10 +82,6 @@ class Gallery:
         low, high = query.keys(ref)
         page = 2 * query.limit if query.photographer is None else 1_000
         return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
-
-
-def _place(photo: PhotoRef) -> Any:
-    return GalleryPhoto.locate(*photo)
 
 
 _UNUSABLE: dict[str, Unusable] = {
