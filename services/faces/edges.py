@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,10 +56,8 @@ class Collections:
         return tuple(sorted(faces, key=lambda face: (face.box.left, face.box.top)))
 
     def _create(self, race: RaceRef) -> None:
-        try:
+        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
             self._client.create_collection(CollectionId=keys.collection_id(self._env, race))
-        except self._client.exceptions.ResourceAlreadyExistsException:
-            return
 
     def matches(self, race: RaceRef, photo_id: str, face_id: str) -> list[FoundMatch]:
         """The faces of other photos that match this one, at Rekognition's threshold; none for a face that is gone."""
@@ -101,13 +100,9 @@ class Collections:
 
     def forget(self, race: RaceRef, face_ids: Iterable[str]) -> None:
         """Take faces out of the collection; ones that are not in it are no error."""
-        wanted = sorted(face_ids)
-        if not wanted:
-            return
-        try:
-            self._client.delete_faces(CollectionId=keys.collection_id(self._env, race), FaceIds=wanted)
-        except self._client.exceptions.ResourceNotFoundException:
-            return
+        if wanted := sorted(face_ids):
+            with suppress(self._client.exceptions.ResourceNotFoundException):
+                self._client.delete_faces(CollectionId=keys.collection_id(self._env, race), FaceIds=wanted)
 
 
 def _face(found: Any) -> Face:

@@ -83,8 +83,6 @@ class SearchScheduler:
         if PAGE in (len(new), len(early)):
             self._queue.send(note, by=by)
 
-    # --- records ------------------------------------------------------------------------------------------
-
     def _first(self, kind: type[W], race: RaceRef, limit: int, *, descending: bool = False) -> list[W]:
         """Those that wait longest, or (`descending`) shortest."""
         low = kind.prefix()

@@ -1,27 +1,8 @@
 """The card of the faces stage."""
 
-from services.faces.notes import MatchRace, ResolvePhoto, ReviewPhoto, ReviewRace, SearchPhoto, TidyPhoto
-from services.faces.records import (
-    EarlyPhoto,
-    FacesSwitch,
-    HiddenPhoto,
-    IdentifiedPhoto,
-    IdentityProgress,
-    IndexedPhoto,
-    IndexingProgress,
-    NewPhoto,
-)
+from services.faces import notes, records
+from shared.contracts import events
 from shared.contracts.card import Call, Function, Queue, Stage, Step
-from shared.contracts.events import (
-    BibCorrected,
-    BibsRead,
-    FacesIndexed,
-    MatchCut,
-    PhotoIngested,
-    PhotoMatched,
-    PhotoWithdrawn,
-    RaceConfigured,
-)
 
 STAGE = Stage(
     name="faces",
@@ -31,11 +12,13 @@ STAGE = Stage(
             name="index",
             purpose="Puts a photo's faces into the race's collection.",
             fed_by=Queue(
-                hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured), notes=(ReviewRace, ReviewPhoto), batch=1
+                hears=(events.PhotoIngested, events.PhotoWithdrawn, events.RaceConfigured),
+                notes=(notes.ReviewRace, notes.ReviewPhoto),
+                batch=1,
             ),
-            says=(FacesIndexed,),
-            keeps=(FacesSwitch, IndexedPhoto),
-            step=Step(name="faces", waits="faces not looked for yet", progress=IndexingProgress),
+            says=(events.FacesIndexed,),
+            keeps=(records.FacesSwitch, records.IndexedPhoto),
+            step=Step(name="faces", waits="faces not looked for yet", progress=records.IndexingProgress),
             calls=(
                 Call(
                     (
@@ -57,17 +40,23 @@ STAGE = Stage(
             name="identity",
             purpose="Weighs all evidence about photos and those that match them, and says who is in them.",
             fed_by=Queue(
-                hears=(BibsRead, FacesIndexed, PhotoWithdrawn, BibCorrected, MatchCut),
-                notes=(ResolvePhoto, TidyPhoto, SearchPhoto, MatchRace),
+                hears=(
+                    events.BibsRead,
+                    events.FacesIndexed,
+                    events.PhotoWithdrawn,
+                    events.BibCorrected,
+                    events.MatchCut,
+                ),
+                notes=(notes.ResolvePhoto, notes.TidyPhoto, notes.SearchPhoto, notes.MatchRace),
                 batch=25,
                 window_s=10,
             ),
-            says=(PhotoMatched,),
-            keeps=(IdentifiedPhoto, NewPhoto, EarlyPhoto, HiddenPhoto),
+            says=(events.PhotoMatched,),
+            keeps=(records.IdentifiedPhoto, records.NewPhoto, records.EarlyPhoto, records.HiddenPhoto),
             step=Step(
                 name="identity",
                 waits="bibs and faces looked for, but not yet worked out who is there",
-                progress=IdentityProgress,
+                progress=records.IdentityProgress,
             ),
             calls=(
                 Call(("rekognition:SearchFaces",), on="collections"),

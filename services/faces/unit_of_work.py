@@ -17,6 +17,8 @@ from shared.contracts.parts import one_each, parts
 from shared.kit.records import Put, Records, unchanged
 from shared.kit.table import ALWAYS
 
+replace = msgspec.structs.replace
+
 # A transaction takes 100 items, of which a photo whose faces are news is two, and 4 MB.
 PHOTOS_AT_ONCE = 50
 BYTES_AT_ONCE = 3_000_000
@@ -24,9 +26,7 @@ BYTES_AT_ONCE = 3_000_000
 
 def read_photos(records: Records, refs: Iterable[PhotoRef]) -> dict[PhotoRef, IdentifiedPhoto]:
     """The evidence about several photos; unknown ones are left out."""
-    places = {ref: IdentifiedPhoto.locate(*ref) for ref in refs}
-    found = records.read(*places.values())
-    return {ref: photo for ref, place in places.items() if (photo := found.get(place))}
+    return records.read_each({ref: IdentifiedPhoto.locate(*ref) for ref in refs})
 
 
 class UnitOfWork:
@@ -56,8 +56,6 @@ class UnitOfWork:
         """Change a photo."""
         self._now[ref] = photo
 
-    # --- neighbours ---------------------------------------------------------------------------------------
-
     def matching(self, ref: PhotoRef) -> list[PhotoRef]:
         """The photos with faces that match this one's, known or not."""
         return [PhotoRef(ref.race, photo_id) for photo_id in sorted(self.get(ref).neighbours)]
@@ -73,8 +71,6 @@ class UnitOfWork:
     def rely_on_neighbours(self, ref: PhotoRef) -> None:
         """Let the commit hold only while the photo's neighbours are as they were read, also those still unknown."""
         self._relied_on |= set(self.matching(ref))
-
-    # --- writing ------------------------------------------------------------------------------------------
 
     @property
     def changed(self) -> list[PhotoRef]:
@@ -97,11 +93,12 @@ class UnitOfWork:
         order = [ref for ref in dict.fromkeys([*first, *self._now]) if ref in changed]
         written: dict[PhotoRef, int] = {}
         for chunk in parts(order, (one_each, PHOTOS_AT_ONCE), (self._weight, BYTES_AT_ONCE)):
-            photos = {ref: self._next_version(ref) for ref in chunk}
-            puts: list[Put] = [
-                (ref.race, photo, unchanged(self._read[ref], "version")) for ref, photo in photos.items()
-            ]
-            puts += [(ref.race, NewPhoto(at=at, photo_id=ref.photo_id), ALWAYS) for ref in chunk if self._is_news(ref)]
+            photos = {ref: replace(self.get(ref), version=self.before(ref).version + 1) for ref in chunk}
+            puts: list[Put] = []
+            for ref, photo in photos.items():
+                puts.append((ref.race, photo, unchanged(self._read[ref], "version")))
+                if is_news_to_the_race(self.before(ref), photo):
+                    puts.append((ref.race, NewPhoto(at=at, photo_id=ref.photo_id), ALWAYS))
             if not self._records.write(puts):
                 return False
             written |= {ref: photo.version for ref, photo in photos.items()}
@@ -109,12 +106,6 @@ class UnitOfWork:
 
     def _weight(self, ref: PhotoRef) -> int:
         return len(msgspec.json.encode(self.get(ref)))
-
-    def _next_version(self, ref: PhotoRef) -> IdentifiedPhoto:
-        return msgspec.structs.replace(self.get(ref), version=self.before(ref).version + 1)
-
-    def _is_news(self, ref: PhotoRef) -> bool:
-        return is_news_to_the_race(self.before(ref), self.get(ref))
 
     def _still_holds(self, written: Mapping[PhotoRef, int]) -> bool:
         """Whether the photos that outcomes rely on still are what was read, or what we wrote."""

@@ -48,9 +48,7 @@ class Ledger:
 
     def photos(self, race: RaceRef | None, photo_ids: Iterable[str]) -> dict[str, UploadedPhoto]:
         """Read those of the photos that are known."""
-        places = {photo: UploadedPhoto.locate(race or UNPLACED, photo) for photo in photo_ids}
-        found = self._records.read(*places.values())
-        return {photo: known for photo, at in places.items() if (known := found.get(at))}
+        return self._records.read_each({photo: UploadedPhoto.locate(race or UNPLACED, photo) for photo in photo_ids})
 
     def commit(self, race: RaceRef | None, change: Change, record: KeyRecord | None, photos: Photos) -> bool:
         """Write the change, all or nothing, if key (`record`) and `photos` still are what it was made from."""

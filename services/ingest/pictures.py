@@ -15,7 +15,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import msgspec
-from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFilter, ImageFont, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFilter, ImageFont
 
 from services.ingest.domain.formats import accept
 from services.ingest.domain.texts import camera, capture, tidy
@@ -92,12 +92,8 @@ def render(content: bytes, filename: str, watermark: str) -> Rendition:
             whole = _upright(_decoded(image), exif)
     except Image.DecompressionBombError:
         raise InvalidPicture("too_many_pixels", _too_many("more than 200 megapixels")) from None
-    except UnidentifiedImageError:
-        raise _unreadable(content, picture_format) from None
     except _STUMBLES as error:
-        if _says_truncated(error):
-            raise _truncated() from None
-        raise _unreadable(content, picture_format) from None
+        raise _damaged(content, picture_format, error) from None
     return _renditions(whole, exif, watermark)
 
 
@@ -173,19 +169,10 @@ def _too_many(how_many: str) -> str:
     return f"The picture has {how_many}; at most {MAX_PIXELS // 1_000_000} are taken. Save it smaller."
 
 
-def _says_truncated(error: BaseException) -> bool:
-    return isinstance(error, EOFError) or "truncated" in str(error).lower()
-
-
-def _truncated() -> InvalidPicture:
-    return InvalidPicture("truncated", "The file ends in the middle of the picture. Upload it again.")
-
-
-def _unreadable(content: bytes, picture_format: str) -> InvalidPicture:
-    ends = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
-    end = ends.get(picture_format)
-    if end and end not in content[-64:]:
-        return _truncated()
+def _damaged(content: bytes, picture_format: str, error: Exception) -> InvalidPicture:
+    end = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(picture_format, b"")
+    if isinstance(error, EOFError) or "truncated" in str(error).lower() or end not in content[-64:]:
+        return InvalidPicture("truncated", "The file ends in the middle of the picture. Upload it again.")
     return InvalidPicture("corrupt", "The picture is damaged. Export it anew and upload that.")
 
 

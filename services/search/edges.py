@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from services.search.domain import gallery
 from services.search.domain.finding import Query
 from services.search.domain.gallery import Change, PhotoEvent
-from services.search.questions import NoFace, NotAnImage, PictureTooLarge
+from services.search.questions import NoFace, NotAnImage, PictureTooLarge, Unusable
 from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
@@ -34,8 +34,6 @@ class Gallery:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    # --- writing
-
     def learn_race(self, event: RaceConfigured) -> None:
         """Keep the race as the newest race.json has it."""
         self._records.put_newest(event.race, gallery.race_of(event))
@@ -47,8 +45,8 @@ class Gallery:
             told.setdefault(PhotoRef(event.race, event.photo_id), []).append(event)
 
         def attempt() -> bool | None:
-            held = self._records.read(*map(_place, told))
-            changes = [gallery.change(photo, held.get(_place(photo)), heard) for photo, heard in told.items()]
+            held = self._records.read_each({photo: GalleryPhoto.locate(*photo) for photo in told})
+            changes = [gallery.change(photo, held.get(photo), heard) for photo, heard in told.items()]
             written = [self._write(together) for together in gallery.transactions(filter(None, changes))]
             return all(written) or None
 
@@ -62,8 +60,6 @@ class Gallery:
             puts += [(change.photo.race, other, ALWAYS) for other in others]
         return self._records.write(puts, [place for change in changes for place in change.gone])
 
-    # --- reading
-
     def race(self, ref: RaceRef) -> Race | None:
         """The race, or None when it was never configured."""
         return self._records.get(Race.locate(ref))
@@ -74,10 +70,8 @@ class Gallery:
 
     def photos(self, ref: RaceRef, photo_ids: Iterable[str]) -> dict[str, GalleryPhoto]:
         """Those of the photos that can be shown, by id."""
-        places = {photo_id: GalleryPhoto.locate(ref, photo_id) for photo_id in photo_ids}
-        found = self._records.read(*places.values())
-        photos = {photo_id: found.get(place) for photo_id, place in places.items()}
-        return {photo_id: photo for photo_id, photo in photos.items() if photo is not None and photo.here}
+        photos = self._records.read_each({photo_id: GalleryPhoto.locate(ref, photo_id) for photo_id in photo_ids})
+        return {photo_id: photo for photo_id, photo in photos.items() if photo.here}
 
     def by_bib(self, ref: RaceRef, bib: str) -> list[BibEntry]:
         """A runner's photos, in no particular order."""
@@ -89,13 +83,6 @@ class Gallery:
         page = 2 * query.limit if query.photographer is None else 1_000
         return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
 
-
-def _place(photo: PhotoRef) -> Any:
-    return GalleryPhoto.locate(*photo)
-
-
-Unusable = NoFace | NotAnImage | PictureTooLarge
-"""What Rekognition says of a picture in which it cannot look for a face."""
 
 _UNUSABLE: dict[str, Unusable] = {
     "InvalidImageFormatException": NotAnImage(),

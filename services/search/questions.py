@@ -76,6 +76,10 @@ class PictureTooLarge(TooLarge):
     """The picture is too large. Make it smaller: 1,280 pixels a side are plenty for a selfie."""
 
 
+Unusable = NoFace | NotAnImage | PictureTooLarge
+"""What a picture is in which Rekognition cannot look for a face."""
+
+
 # --- what is taken ----------------------------------------------------------------------------------------
 
 
@@ -310,9 +314,7 @@ class SearchApi(Questions):
 
     @route("POST", "/selfie", who="anybody")
     @abstractmethod
-    def selfie(
-        self, asked: SelfieAsked
-    ) -> SelfieAnswer | BadCursor | FacesOff | NoFace | SeveralFaces | NotAnImage | PictureTooLarge | UnknownRace:
+    def selfie(self, asked: SelfieAsked) -> SelfieAnswer | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
         """The photos of a face.
 
         The picture is compared and forgotten: never stored, never logged. For the next page send the same request with

@@ -91,8 +91,3 @@ def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, An
         permanently = detail.get("deletion-type") == "Permanently Deleted"
         return ObjectDeleted(**said, erased_version=version_id if permanently else None)
     raise InvalidMessage("unknown_notification", f"S3's '{detail_type}' is not one we asked for.")
-
-
-def hops_of(message: Message) -> int:
-    """How many notes in a row led to the message."""
-    return message.hops if isinstance(message, Noted) else 0

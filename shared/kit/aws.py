@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 Service = Literal["s3", "dynamodb", "events", "rekognition", "sqs"]
 
@@ -30,16 +23,6 @@ calls: Counter[str] = Counter()
 """HTTP requests sent since the counter was last cleared, by "service.Operation"; a retry is a request too."""
 
 
-@overload
-def client(service: Literal["s3"], config: Config | None = None) -> S3Client: ...
-@overload
-def client(service: Literal["dynamodb"], config: Config | None = None) -> DynamoDBClient: ...
-@overload
-def client(service: Literal["events"], config: Config | None = None) -> EventBridgeClient: ...
-@overload
-def client(service: Literal["rekognition"], config: Config | None = None) -> RekognitionClient: ...
-@overload
-def client(service: Literal["sqs"], config: Config | None = None) -> SQSClient: ...
 def client(service: Service, config: Config | None = None) -> Any:
     """A client of `service`; `config` is merged over ours. Endpoints and credentials come from the environment."""
     made: Any = boto3.client(service, config=_CONFIG.merge(config) if config else _CONFIG)

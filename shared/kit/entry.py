@@ -46,14 +46,9 @@ class Here:
         return aws.client(service, self._config)
 
     @cached_property
-    def table(self) -> Table:
-        """The stage's table."""
-        return Table(self.client("dynamodb"), self.environment.table_name)
-
-    @cached_property
     def records(self) -> Records:
         """The stage's table, by its records."""
-        return Records(self.table)
+        return Records(Table(self.client("dynamodb"), self.environment.table_name))
 
     @cached_property
     def bus(self) -> EventBus:

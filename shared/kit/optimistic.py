@@ -23,11 +23,6 @@ class Policy:
     attempts: int
     pause_s: float
 
-    @property
-    def most_s(self) -> float:
-        """Seconds that all pauses take together."""
-        return self.pause_s * sum(range(self.attempts))
-
 
 SELDOM = Policy(attempts=10, pause_s=0.01)
 """An item that few write at once, as one photo's or one key's: 0.45 s in all."""

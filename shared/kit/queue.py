@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.contracts import notes
 from shared.contracts.errors import PublishFailed
-from shared.contracts.messages import Message, hops_of
-from shared.contracts.notes import Note
+from shared.contracts.messages import Message
+from shared.contracts.notes import Note, Noted
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -52,4 +52,5 @@ class OwnQueue:
 
 
 def _body(note: Note, by: Message) -> str:
-    return notes.follow(note, meta=by.meta, hops=hops_of(by)).to_json()
+    hops = by.hops if isinstance(by, Noted) else 0
+    return notes.follow(note, meta=by.meta, hops=hops).to_json()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ from shared.contracts.keys import RaceRef, is_newer
 from shared.contracts.records import At, Key, Record
 from shared.kit.table import ABSENT, ALWAYS, Condition, Item, Table
 
+K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
 Put = tuple[RaceRef | str, Record, Condition]
@@ -49,6 +50,11 @@ class Records:
         """Read records of any kinds in as few requests as their number allows."""
         items = self._table.batch_get((at.key for at in places), only=_fields({at.kind for at in places}))
         return Found({(item["PK"], item["SK"]): item for item in items})
+
+    def read_each(self, places: Mapping[K, At[R]]) -> dict[K, R]:
+        """Those of the records that are there, by the keys under which their places are given."""
+        found = self.read(*places.values())
+        return {key: record for key, at in places.items() if (record := found.get(at))}
 
     def held(self, places: Iterable[At[Any]]) -> frozenset[At[Any]]:
         """Those of the places at which there is a record; just keys are sent."""

@@ -51,17 +51,13 @@ class Table:
         response = self._client.get_item(TableName=self.name, Key=_key(pk, sk), ConsistentRead=True)
         return from_item(response["Item"]) if "Item" in response else None
 
-    def put(self, item: Item, condition: Condition | None = None) -> bool:
+    def put(self, item: Item, condition: Condition = ALWAYS) -> bool:
         """Write the item; False when the condition did not hold (then nothing was written)."""
-        return self._conditional(
-            self._client.put_item, {"TableName": self.name, "Item": to_item(item)}, condition or ALWAYS
-        )
+        return self._conditional(self._client.put_item, condition, Item=to_item(item))
 
-    def delete(self, pk: str, sk: str, condition: Condition | None = None) -> bool:
+    def delete(self, pk: str, sk: str, condition: Condition = ALWAYS) -> bool:
         """Delete the item if it is there; False when the condition did not hold."""
-        return self._conditional(
-            self._client.delete_item, {"TableName": self.name, "Key": _key(pk, sk)}, condition or ALWAYS
-        )
+        return self._conditional(self._client.delete_item, condition, Key=_key(pk, sk))
 
     def query(self, pk: str, prefix: str = "", *, after: str | None = None, only: Sequence[str] = ()) -> Iterator[Item]:
         """All items of a partition whose SK begins with `prefix`, in SK order; `after` an SK resumes there.
@@ -172,9 +168,9 @@ class Table:
             raise TemporaryFailure(f"DynamoDB cancelled a transaction: {reason}.") from None
         return True
 
-    def _conditional(self, call: Any, request: dict[str, Any], condition: Condition) -> bool:
+    def _conditional(self, call: Any, condition: Condition, **request: Any) -> bool:
         try:
-            call(**request, **_condition_arguments(condition))
+            call(TableName=self.name, **request, **_condition_arguments(condition))
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False

@@ -6,11 +6,15 @@ Each kind of evidence has its own revision, and the highest counts: neither orde
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import msgspec
 
 from services.faces.records import Correction, Cut, IdentifiedPhoto
 from shared.contracts.events import BibCorrected, Bibs, BibsRead, FacesIndexed, MatchCut, PhotoWithdrawn
 
+W = TypeVar("W", bound=Correction | Cut)
 replace = msgspec.structs.replace
 
 EvidenceEvent = BibsRead | FacesIndexed | PhotoWithdrawn | BibCorrected | MatchCut
@@ -24,40 +28,26 @@ def concerns(event: EvidenceEvent) -> tuple[str, ...]:
 def learn(event: EvidenceEvent, photo_id: str, held: IdentifiedPhoto) -> IdentifiedPhoto:
     """The photo after hearing `event`; an equal one when it tells nothing new."""
     match event:
-        case BibsRead():
-            return _with_bibs(event, held)
-        case FacesIndexed():
-            return _with_faces(event, held)
+        case BibsRead() if event.revision > held.bibs_revision:
+            bibs = Bibs(readings=event.readings, suggestions=event.suggestions)
+            return _seen(event, held, bibs=bibs, bibs_revision=event.revision)
+        case FacesIndexed() if event.revision > held.faces_revision:
+            return _seen(event, held, faces=event.faces, faces_revision=event.revision)
         case PhotoWithdrawn():
             return _without(event, held)
         case BibCorrected():
             return _with_correction(event, held)
         case MatchCut():
             return _with_cut(event, photo_id, held)
+    return held
 
 
-def _with_bibs(event: BibsRead, held: IdentifiedPhoto) -> IdentifiedPhoto:
-    if _is_of_the_past(event.photo_revision, held) or event.revision <= held.bibs_revision:
+def _seen(event: BibsRead | FacesIndexed, held: IdentifiedPhoto, **found: Any) -> IdentifiedPhoto:
+    """The photo with what was found in its picture, unless that is a picture of the past."""
+    if _is_of_the_past(event.photo_revision, held):
         return held
-    return replace(
-        held,
-        bibs=Bibs(readings=event.readings, suggestions=event.suggestions),
-        bibs_revision=event.revision,
-        photo_revision=max(held.photo_revision, event.photo_revision),
-        withdrawn=None,
-    )
-
-
-def _with_faces(event: FacesIndexed, held: IdentifiedPhoto) -> IdentifiedPhoto:
-    if _is_of_the_past(event.photo_revision, held) or event.revision <= held.faces_revision:
-        return held
-    return replace(
-        held,
-        faces=event.faces,
-        faces_revision=event.revision,
-        photo_revision=max(held.photo_revision, event.photo_revision),
-        withdrawn=None,
-    )
+    photo_revision = max(held.photo_revision, event.photo_revision)
+    return replace(held, **found, photo_revision=photo_revision, withdrawn=None)
 
 
 def _without(event: PhotoWithdrawn, held: IdentifiedPhoto) -> IdentifiedPhoto:
@@ -82,11 +72,7 @@ def _is_of_the_past(ingest_revision: int, held: IdentifiedPhoto) -> bool:
 
 def _with_correction(event: BibCorrected, held: IdentifiedPhoto) -> IdentifiedPhoto:
     said = Correction(bib=event.bib, here=event.here, box=event.box, revision=event.revision)
-    before = next((each for each in held.corrections if each.bib == event.bib), None)
-    if before is not None and not _outranks(said, before):
-        return held
-    others = [each for each in held.corrections if each.bib != event.bib]
-    return replace(held, corrections=tuple(sorted([*others, said], key=lambda each: each.bib)))
+    return replace(held, corrections=_words_with(said, held.corrections, lambda each: each.bib))
 
 
 def _with_cut(event: MatchCut, photo_id: str, held: IdentifiedPhoto) -> IdentifiedPhoto:
@@ -94,16 +80,19 @@ def _with_cut(event: MatchCut, photo_id: str, held: IdentifiedPhoto) -> Identifi
     if photo_id != event.photo_id:
         ours, other_photo_id, theirs = event.other_box, event.photo_id, event.box
     said = Cut(box=ours, other_photo_id=other_photo_id, other_box=theirs, cut=event.cut, revision=event.revision)
-    before = next((each for each in held.cuts if _pair(each) == _pair(said)), None)
-    if before is not None and not _outranks(said, before):
+    return replace(held, cuts=_words_with(said, held.cuts, _pair))
+
+
+def _words_with(said: W, held: tuple[W, ...], about: Callable[[W], Any]) -> tuple[W, ...]:
+    """An organizer's words with another one, in order of what they are about.
+
+    Of two about the same the later holds; of two at one moment the one that denies.
+    """
+    before = [each for each in held if about(each) == about(said)]
+    if before and _rank(said) <= _rank(before[0]):
         return held
-    others = [each for each in held.cuts if _pair(each) != _pair(said)]
-    return replace(held, cuts=tuple(sorted([*others, said], key=_pair)))
-
-
-def _outranks(said: Correction | Cut, before: Correction | Cut) -> bool:
-    """Whether a word holds over another about the same: the later; of two at one moment the one that denies."""
-    return _rank(said) > _rank(before)
+    others = [each for each in held if each not in before]
+    return tuple(sorted([*others, said], key=about))
 
 
 def _rank(said: Correction | Cut) -> tuple[int, bool, tuple[float, ...]]:

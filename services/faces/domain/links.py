@@ -117,9 +117,6 @@ def place(box: Box) -> tuple[float, float, float, float]:
     return (box.left, box.top, box.width, box.height)
 
 
-# --- which faces have to be searched ----------------------------------------------------------------------
-
-
 def needs_search(link: Link | None) -> bool:
     """Whether a face, by its own photo's link, wants to hear what the other photos of it say."""
     return link is None or not link.sure

@@ -21,9 +21,6 @@ Photos = Mapping[str, IdentifiedPhoto]
 """By photo id; unknown ones are left out."""
 
 
-# --- keeping ----------------------------------------------------------------------------------------------
-
-
 def matched(
     one: tuple[IdentifiedPhoto, str], other: tuple[IdentifiedPhoto, str], similarity: float
 ) -> tuple[IdentifiedPhoto, ...]:
@@ -76,9 +73,6 @@ def is_news_to_the_race(before: IdentifiedPhoto, after: IdentifiedPhoto) -> bool
     if after.withdrawn is not None:
         return False
     return after.face_ids != before.face_ids or link_bibs(after) != link_bibs(before)
-
-
-# --- hearing ----------------------------------------------------------------------------------------------
 
 
 class MatchingFace(msgspec.Struct, frozen=True, kw_only=True):

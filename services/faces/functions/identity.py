@@ -41,7 +41,7 @@ Clock = Callable[[], int]
 """Milliseconds. Only for when to plan a race's searches; nothing that is kept about a photo depends on it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Resolver:
     """What the identity function does with the messages of one invocation."""
 
@@ -149,10 +149,7 @@ handler = worker.together(
     "identity",
     lambda here: (
         Resolver(
-            records=here.records,
-            collections=Collections(here.client("rekognition"), here.environment.snaprace_env),
-            bus=here.bus,
-            queue=here.queue,
+            here.records, Collections(here.client("rekognition"), here.environment.snaprace_env), here.bus, here.queue
         ).handle
     ),
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
@@ -41,14 +40,7 @@ PAGE = 500  # photos that one note looks through
 replace = msgspec.structs.replace
 
 
-class Settled(NamedTuple):
-    """A photo as it is kept now (None: not at all), and whether that is news."""
-
-    photo: IndexedPhoto | None
-    news: bool
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Indexer:
     """What the index function does with each kind of message."""
 
@@ -73,38 +65,34 @@ class Indexer:
             case _:
                 raise InvalidMessage("not_ours", "The index function does not hear this kind of message.")
 
-    # --- a photo ------------------------------------------------------------------------------------------
-
     def _settle(self, ref: PhotoRef, change: Change, by: Message) -> None:
         """Change the photo, index its faces if they are on, keep them, say them."""
         added: set[str] = set()
-        photo, news = until_written(
-            f"Photo {ref.photo_id}", lambda: self._try_to_settle(ref, change, by, added), SELDOM
-        )
-        if photo is None:
-            return
-        self._delete_leaving(ref.race, photo)
-        if said := faces_indexed(ref.race, photo):
-            self.bus.publish([caused(said, by.meta, news=news)])
+        what = f"Photo {ref.photo_id}"
+        self.bus.publish(until_written(what, lambda: self._try_to_settle(ref, change, by, added), SELDOM))
 
-    def _try_to_settle(self, ref: PhotoRef, change: Change, by: Message, added: set[str]) -> Settled | None:
-        """None when somebody else wrote the photo meanwhile; then `added` tells which faces are in the collection."""
+    def _try_to_settle(self, ref: PhotoRef, change: Change, by: Message, added: set[str]) -> list[Envelope] | None:
+        """What there is to say of the photo now; None when somebody else wrote it meanwhile.
+
+        Then `added` tells which faces are in the collection.
+        """
         switch_at, photo_at = FacesSwitch.locate(ref.race), IndexedPhoto.locate(*ref)
         found = self.records.read(switch_at, photo_at)
         switch, held = found.get(switch_at), found.get(photo_at)
         changed = change(held)
         photo = self._as_switched(ref.race, changed, switch) if changed else held
         if photo is None:
-            return Settled(None, news=False)
-        leaving = self._leaving(ref.race, held, photo, added, of_the_past=changed is None)
-        photo = replace(photo, leaving=leaving)
-        if photo == held:
-            return Settled(photo, news=False)
-        photo = revised(photo, switch, by.meta)
-        if not self.records.put(ref.race, photo, unchanged(held, "revision")):
-            added |= photo.face_ids
-            return None
-        return Settled(photo, news=True)
+            return []
+        photo = replace(photo, leaving=self._leaving(ref.race, held, photo, added, of_the_past=changed is None))
+        news = photo != held
+        if news:
+            photo = revised(photo, switch, by.meta)
+            if not self.records.put(ref.race, photo, unchanged(held, "revision")):
+                added |= photo.face_ids
+                return None
+        self._delete_leaving(ref.race, photo)
+        said = faces_indexed(ref.race, photo)
+        return [caused(said, by.meta, news=news)] if said else []
 
     def _as_switched(self, race: RaceRef, photo: IndexedPhoto, switch: FacesSwitch | None) -> IndexedPhoto:
         if switch is None or photo.processed is None or is_as_switched(photo, switch):
@@ -138,8 +126,6 @@ class Indexer:
             self.collections.forget(race, photo.leaving)
             self.records.put(race, replace(photo, leaving=()), unchanged(photo, "revision"))
 
-    # --- a race -------------------------------------------------------------------------------------------
-
     def _switch(self, event: RaceConfigured, by: Message) -> None:
         """Keep whether the race has faces on, unless something newer is known, and look at its photos by that."""
         since = next_revision(0, by.meta)
@@ -166,10 +152,7 @@ handler = worker.each(
     "index",
     lambda here: (
         Indexer(
-            records=here.records,
-            collections=Collections(here.client("rekognition"), here.environment.snaprace_env),
-            bus=here.bus,
-            queue=here.queue,
+            here.records, Collections(here.client("rekognition"), here.environment.snaprace_env), here.bus, here.queue
         ).handle
     ),
 )

@@ -56,7 +56,10 @@ def accept(size: int, head: bytes, filename: str, readable: frozenset[str]) -> s
         return found
     if found is None:
         raise InvalidPicture("not_an_image", "The file is not a picture. Upload photos as JPEG or PNG.")
-    raise InvalidPicture("unsupported_format", f"The file is {_article(found)}. Export it as JPEG and upload that.")
+    article = "an" if found == "AVIF" else "a"
+    raise InvalidPicture(
+        "unsupported_format", f"The file is {article} {found} file. Export it as JPEG and upload that."
+    )
 
 
 def check_size(size: int) -> None:
@@ -67,7 +70,3 @@ def check_size(size: int) -> None:
             f"The file has {size / 1024**2:.1f} MB; at most {MAX_BYTES // 1024**2} MB are taken. "
             "Save it with a higher compression.",
         )
-
-
-def _article(name: str) -> str:
-    return f"a {name} file" if name != "AVIF" else "an AVIF file"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
@@ -35,14 +34,7 @@ from shared.kit.records import Found, Records, unchanged
 PAGE = 500  # photos that one note looks through, in memory
 
 
-class Settled(NamedTuple):
-    """A photo as it is kept now (None: not at all), and whether that is news."""
-
-    photo: ReadPhoto | None
-    news: bool
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Reader:
     """What the ocr stage does with each kind of message."""
 
@@ -73,31 +65,29 @@ class Reader:
             case _:
                 raise InvalidMessage("not_ours", "The ocr stage does not hear this kind of message.")
 
-    # --- a photo ------------------------------------------------------------------------------------------
-
     def _settle(self, ref: PhotoRef, change: Change, by: Message) -> None:
         """Change the photo, read its bibs by what holds now, keep them, say them.
 
         A roster or rule that comes while this is under way is seen by the second look that `_reread_race` takes.
         """
-        photo, news = until_written(f"Photo {ref.photo_id}", lambda: self._try_to_settle(ref, change, by), SELDOM)
-        if photo and (said := bibs_read(ref.race, photo)):
-            self.bus.publish([caused(said, by.meta, news=news)])
+        self.bus.publish(until_written(f"Photo {ref.photo_id}", lambda: self._try_to_settle(ref, change, by), SELDOM))
 
-    def _try_to_settle(self, ref: PhotoRef, change: Change, by: Message) -> Settled | None:
-        """None when somebody else wrote the photo meanwhile."""
+    def _try_to_settle(self, ref: PhotoRef, change: Change, by: Message) -> list[Envelope] | None:
+        """What there is to say of the photo now; None when somebody else wrote it meanwhile."""
         photo_at = ReadPhoto.locate(*ref)
         found = self.records.read(RulesHeard.locate(ref.race), RosterHeard.locate(ref.race), photo_at)
         held = found.get(photo_at)
         photo = change(held)
         if photo is None:
-            return Settled(None, news=False)
+            return []
         photo = self._with_bibs(ref.race, photo, found)
-        if photo == held:
-            return Settled(photo, news=False)
-        photo = counted_up(photo, held, by.meta)
-        written = self.records.put(ref.race, photo, unchanged(held, "revision"))
-        return Settled(photo, news=True) if written else None
+        news = photo != held
+        if news:
+            photo = counted_up(photo, held, by.meta)
+            if not self.records.put(ref.race, photo, unchanged(held, "revision")):
+                return None
+        said = bibs_read(ref.race, photo)
+        return [caused(said, by.meta, news=news)] if said else []
 
     def _with_bibs(self, race: RaceRef, photo: ReadPhoto, heard: Found) -> ReadPhoto:
         """The photo with its words read as bibs; as it is, where the race is unknown or the photo gone."""
@@ -106,8 +96,6 @@ class Reader:
             return photo
         bibs = read_bibs(photo.words, rules.settings, self.rosters.bibs(roster.roster) if roster else None)
         return msgspec.structs.replace(photo, bibs=bibs)
-
-    # --- a race -------------------------------------------------------------------------------------------
 
     def _reread_race(self, race: RaceRef, by: Message) -> None:
         """Look through the race's photos now, and once more when whoever still reads by what held before is done."""
@@ -130,11 +118,7 @@ handler = worker.each(
     "read",
     lambda here: (
         Reader(
-            records=here.records,
-            detector=TextDetector(here.client("rekognition")),
-            rosters=Rosters(here.client("s3")),
-            bus=here.bus,
-            queue=here.queue,
+            here.records, TextDetector(here.client("rekognition")), Rosters(here.client("s3")), here.bus, here.queue
         ).handle
     ),
 )

@@ -101,9 +101,6 @@ def _window(begin: str | None, end: str | None) -> Window:
     )
 
 
-# --- pages ------------------------------------------------------------------------------------------------
-
-
 def page(entries: Iterable[PhotoEntry], query: Query) -> Page:
     """The next page of all entries, given in any order."""
     chosen = [entry for entry in entries if query.admits(entry) and query.is_ahead(entry)]

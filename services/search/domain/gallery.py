@@ -33,15 +33,7 @@ REVISIONS = ("ingest_revision", "match_revision", "withdrawn_revision")
 
 def race_of(event: RaceConfigured) -> Race:
     """The race as the event has it."""
-    settings = event.settings
-    return Race(
-        name=settings.name,
-        date=settings.date,
-        timezone=settings.timezone,
-        faces=settings.faces,
-        originals=settings.originals,
-        revision=event.revision,
-    )
+    return msgspec.convert({**msgspec.structs.asdict(event.settings), "revision": event.revision}, Race)
 
 
 # --- what events make of a photo --------------------------------------------------------------------------

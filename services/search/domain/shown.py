@@ -22,15 +22,7 @@ class Links(Protocol):
 
 def race_answer(ref: RaceRef, race: Race) -> RaceAnswer:
     """The race for the public."""
-    return RaceAnswer(
-        organizer_id=ref.organizer_id,
-        event_id=ref.event_id,
-        name=race.name,
-        date=race.date,
-        timezone=race.timezone,
-        faces=race.faces,
-        originals=race.originals,
-    )
+    return msgspec.convert({**ref._asdict(), **msgspec.structs.asdict(race)}, RaceAnswer)
 
 
 def photo_answer(photo: GalleryPhoto, links: Links) -> PhotoAnswer:

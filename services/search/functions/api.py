@@ -9,8 +9,6 @@ from services.search.edges import Faces, Gallery, Links
 from services.search.questions import (
     BadCursor,
     FacesOff,
-    NoFace,
-    NotAnImage,
     NothingToBeBestAt,
     OnePhotoAnswer,
     PageAnswer,
@@ -20,7 +18,6 @@ from services.search.questions import (
     PhotoAsked,
     PhotosAnswer,
     PhotosAsked,
-    PictureTooLarge,
     RaceAnswer,
     RaceAsked,
     SearchApi,
@@ -30,6 +27,7 @@ from services.search.questions import (
     UnknownFile,
     UnknownPhoto,
     UnknownRace,
+    Unusable,
 )
 from services.search.stage import STAGE
 from shared.contracts.api import Refusal
@@ -87,9 +85,7 @@ class Search(SearchApi):
             return shown.one_photo_answer(photo, self._links)
         return UnknownPhoto() if self._gallery.race(asked.race) else UnknownRace()
 
-    def selfie(
-        self, asked: SelfieAsked
-    ) -> SelfieAnswer | BadCursor | FacesOff | NoFace | SeveralFaces | NotAnImage | PictureTooLarge | UnknownRace:
+    def selfie(self, asked: SelfieAsked) -> SelfieAnswer | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
         """The photos of a face."""
         query = finding.query_of(asked)
         if isinstance(query, Refusal):
