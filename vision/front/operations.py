@@ -6,11 +6,9 @@ Every operation is a method of `Rekognition` named as in the API, but in snake_c
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from vision.collections.database import Found, StoredFace
 from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
 from vision.collections.store import Store, after_key, after_name
 from vision.engine.interface import Engine
-from vision.engine.messages import Box, Face, Faces, FindFaces, Job, Point, QualityBar, ReadText, Text
+from vision.engine.messages import Box, Face, Faces, FindFaces, QualityBar, ReadText, Text
 from vision.errors import (
     InvalidParameterException,
     ResourceNotFoundException,
@@ -26,7 +24,7 @@ from vision.errors import (
     UnknownOperationException,
 )
 from vision.front import detections
-from vision.front.objects import ObjectStore
+from vision.front.objects import S3
 from vision.front.protocol import Json
 
 FACE_MODEL_VERSION = "7.0"
@@ -39,8 +37,6 @@ MAX_PAGE = 4096
 MAX_FETCHES = 8
 """Objects fetched from S3 at the same time, of up to 15 MB each; also those whose client has gone meanwhile."""
 
-Operation = Callable[[Json], Awaitable[Json]]
-
 
 class Rekognition:
     """The operations, over an engine, a store of collections, and the objects that requests name.
@@ -48,7 +44,7 @@ class Rekognition:
     `requests` counts what was asked, by operation.
     """
 
-    def __init__(self, engine: Engine, store: Store, objects: ObjectStore) -> None:
+    def __init__(self, engine: Engine, store: Store, objects: S3) -> None:
         self.requests: Counter[str] = Counter()
         self._engine = engine
         self._store = store
@@ -58,11 +54,11 @@ class Rekognition:
     async def perform(self, operation: str, request: Json) -> Json:
         """The answer of one of OPERATIONS. Raises ServiceError."""
         self.requests[operation] += 1
-        return await _METHODS[operation](self, request)
+        return await OPERATIONS[operation](self, request)
 
     async def detect_text(self, request: Json) -> Json:
         """The lines and words in a picture."""
-        seen = await self._see(request["Image"], lambda picture: ReadText(picture=picture))
+        seen = await self._engine.run(ReadText(picture=await self._picture(request["Image"])))
         assert isinstance(seen, Text)  # noqa: S101 - what ReadText is answered with
         return {
             "TextDetections": detections.of_lines(seen.lines, request.get("Filters", {})),
@@ -203,9 +199,6 @@ class Rekognition:
         assert isinstance(seen, Faces)  # noqa: S101 - what FindFaces is answered with
         return seen.faces
 
-    async def _see(self, image: Json, job: Callable[[bytes], Job]) -> Any:
-        return await self._engine.run(job(await self._picture(image)))
-
     async def _picture(self, image: Json) -> bytes:
         """The picture file that an Image names or holds."""
         content: bytes | None = image.get("Bytes")
@@ -227,33 +220,27 @@ class Rekognition:
         return self._objects.get(bucket, name, version)
 
 
-OPERATIONS = (
-    "CompareFaces",
-    "CreateCollection",
-    "DeleteCollection",
-    "DeleteFaces",
-    "DescribeCollection",
-    "DetectFaces",
-    "DetectText",
-    "IndexFaces",
-    "ListCollections",
-    "ListFaces",
-    "SearchFaces",
-    "SearchFacesByImage",
-)
-"""The operations that this server offers."""
-
-_METHODS: dict[str, Callable[[Rekognition, Json], Awaitable[Json]]] = {
-    name: getattr(Rekognition, re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()) for name in OPERATIONS
+OPERATIONS: dict[str, Callable[[Rekognition, Json], Awaitable[Json]]] = {
+    "CompareFaces": Rekognition.compare_faces,
+    "CreateCollection": Rekognition.create_collection,
+    "DeleteCollection": Rekognition.delete_collection,
+    "DeleteFaces": Rekognition.delete_faces,
+    "DescribeCollection": Rekognition.describe_collection,
+    "DetectFaces": Rekognition.detect_faces,
+    "DetectText": Rekognition.detect_text,
+    "IndexFaces": Rekognition.index_faces,
+    "ListCollections": Rekognition.list_collections,
+    "ListFaces": Rekognition.list_faces,
+    "SearchFaces": Rekognition.search_faces,
+    "SearchFacesByImage": Rekognition.search_faces_by_image,
 }
+"""The operations that this server offers."""
 
 
 def check_offered(operation: str) -> None:
     """Raises UnknownOperationException for an operation that Rekognition has and this server has not."""
-    if operation not in _METHODS:
-        raise UnknownOperationException(
-            f"This server does not offer {operation}. It offers {', '.join(sorted(_METHODS))}."
-        )
+    if operation not in OPERATIONS:
+        raise UnknownOperationException(f"This server does not offer {operation}. It offers {', '.join(OPERATIONS)}.")
 
 
 def _largest(faces: list[Face], where: str) -> Face:
@@ -284,14 +271,10 @@ def _bounding_box(box: Box) -> Json:
     return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
 
 
-def _landmark(name: str, point: Point) -> Json:
-    return {"Type": name, "X": point.x, "Y": point.y}
-
-
 def _detail(face: Face) -> Json:
     return {
         "BoundingBox": _bounding_box(face.box),
-        "Landmarks": [_landmark(name, point) for name, point in face.landmarks.items()],
+        "Landmarks": [{"Type": name, "X": place.x, "Y": place.y} for name, place in face.landmarks.items()],
         "Pose": {"Roll": face.roll, "Yaw": face.yaw},
         "Quality": {"Brightness": face.brightness, "Sharpness": face.sharpness},
         "Confidence": face.confidence,
