@@ -67,15 +67,16 @@ class Rekognition:
 
     async def detect_faces(self, request: Json) -> Json:
         """The faces in a picture."""
-        faces = await self._faces(request["Image"])
+        faces = await self._faces(await self._picture(request["Image"]))
         return {"FaceDetails": [_detail(face) for face in faces[:MAX_FACES_IN_IMAGE]]}
 
     async def compare_faces(self, request: Json) -> Json:
         """The largest face of one picture with all faces of another."""
         quality = request.get("QualityFilter", "NONE")
         threshold = request.get("SimilarityThreshold", DEFAULT_THRESHOLD)
-        source = _largest(await self._faces(request["SourceImage"], quality, embed=1), "source image")
-        targets = await self._faces(request["TargetImage"], quality, embed=MAX_FACES_IN_IMAGE)
+        sources = await self._faces(await self._picture(request["SourceImage"]), quality, embed=1)
+        source = _largest(sources, "source image")
+        targets = await self._faces(await self._picture(request["TargetImage"]), quality, embed=MAX_FACES_IN_IMAGE)
         _largest(targets, "target image")
         scored = [(_alike(source, face), face) for face in targets if face.vector is not None]
         scored.sort(key=lambda pair: -pair[0])
@@ -124,10 +125,9 @@ class Rekognition:
         """The faces of a picture into a collection; those of them that are there already stay what they are."""
         name, external_id = request["CollectionId"], request.get("ExternalImageId", "")
         await self._store.describe(name)  # so that no picture is looked at for a collection that is not there
-        quality: QualityBar = request.get("QualityFilter", "AUTO")
         limit = min(request.get("MaxFaces", MAX_FACES_IN_IMAGE), MAX_FACES_IN_IMAGE)
         picture = await self._picture(request["Image"])
-        faces = await self._found(FindFaces(picture=picture, quality=quality, embed=limit))
+        faces = await self._faces(picture, request.get("QualityFilter", "AUTO"), embed=limit)
         embedded = [face for face in faces if face.vector is not None]
         stored = await self._store.index(name, picture, external_id, embedded)
         return {
@@ -159,13 +159,11 @@ class Rekognition:
     async def delete_faces(self, request: Json) -> Json:
         """The end of some faces."""
         asked = list(dict.fromkeys(request["FaceIds"]))
-        deleted = await self._store.remove(request["CollectionId"], asked)
-        missing = set(asked) - set(deleted)
+        deleted = set(await self._store.remove(request["CollectionId"], asked))
+        missing = [face_id for face_id in asked if face_id not in deleted]
         return {
-            "DeletedFaces": [face_id for face_id in asked if face_id not in missing],
-            "UnsuccessfulFaceDeletions": [
-                {"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in asked if face_id in missing
-            ],
+            "DeletedFaces": [face_id for face_id in asked if face_id in deleted],
+            "UnsuccessfulFaceDeletions": [{"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in missing],
         }
 
     async def search_faces(self, request: Json) -> Json:
@@ -182,7 +180,8 @@ class Rekognition:
         """Who in the collection is like the largest face in a picture."""
         name = request["CollectionId"]
         await self._store.describe(name)
-        searched = _largest(await self._faces(request["Image"], request.get("QualityFilter", "NONE"), embed=1), "image")
+        picture = await self._picture(request["Image"])
+        searched = _largest(await self._faces(picture, request.get("QualityFilter", "NONE"), embed=1), "image")
         found = await self._store.search(name, searched.vector or b"", *_search_limits(request))
         return {
             "SearchedFaceBoundingBox": _bounding_box(searched.box),
@@ -191,11 +190,8 @@ class Rekognition:
             "FaceModelVersion": FACE_MODEL_VERSION,
         }
 
-    async def _faces(self, image: Json, quality: QualityBar = "NONE", embed: int = 0) -> list[Face]:
-        return await self._found(FindFaces(picture=await self._picture(image), quality=quality, embed=embed))
-
-    async def _found(self, job: FindFaces) -> list[Face]:
-        seen = await self._engine.run(job)
+    async def _faces(self, picture: bytes, quality: QualityBar = "NONE", embed: int = 0) -> list[Face]:
+        seen = await self._engine.run(FindFaces(picture=picture, quality=quality, embed=embed))
         assert isinstance(seen, Faces)  # noqa: S101 - what FindFaces is answered with
         return seen.faces
 
