@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
@@ -25,15 +25,12 @@ def rows(env: str, cards: Sequence[Stage], alarms: Sequence[cloudwatch.IAlarm]) 
 
 
 def _ages(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
+    queues = {
+        f"{card.name} {each.name}": naming.queue(env, card.name, each.name) for card in cards for each in card.queued
+    }
     return cloudwatch.GraphWidget(
         title="Oldest message in each queue, seconds",
-        left=[
-            metric(
-                "queue", "ApproximateAgeOfOldestMessage", "Maximum", naming.queue(env, card.name, function.name)
-            ).with_(label=f"{card.name} {function.name}")
-            for card in cards
-            for function in card.queued
-        ],
+        left=_of_queues("ApproximateAgeOfOldestMessage", queues),
         left_annotations=[cloudwatch.HorizontalAnnotation(value=120, label="pages")],
         width=HALF,
     )
@@ -46,14 +43,13 @@ def _dead_letters(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
         for function in card.functions
         if function.has_rules
     } | {f"{card.name} rules": naming.rule_dead_letter_queue(env, card.name) for card in cards}
-    return cloudwatch.GraphWidget(
-        title="Dead letters",
-        left=[
-            metric("queue", "ApproximateNumberOfMessagesVisible", "Maximum", queue).with_(label=label)
-            for label, queue in queues.items()
-        ],
-        width=HALF,
-    )
+    waiting = _of_queues("ApproximateNumberOfMessagesVisible", queues)
+    return cloudwatch.GraphWidget(title="Dead letters", left=waiting, width=HALF)
+
+
+def _of_queues(name: str, queues: Mapping[str, str]) -> list[cloudwatch.IMetric]:
+    """The metric of queues, each under its label."""
+    return [metric("queue", name, "Maximum", queue).with_(label=label) for label, queue in queues.items()]
 
 
 def _stage_rows(env: str, cards: Sequence[Stage]) -> list[Row]:
@@ -66,13 +62,10 @@ def _stage_rows(env: str, cards: Sequence[Stage]) -> list[Row]:
 
 def _function_row(env: str, card: Stage, function: Function) -> Row:
     name = naming.function(env, card.name, function.name)
+    failures = [metric("function", what, "Sum", name) for what in ("Errors", "Throttles")]
     return [
         _work(env, card, function),
-        cloudwatch.GraphWidget(
-            title=f"{function.name}: errors and throttles",
-            left=[metric("function", what, "Sum", name) for what in ("Errors", "Throttles")],
-            width=THIRD,
-        ),
+        cloudwatch.GraphWidget(title=f"{function.name}: errors and throttles", left=failures, width=THIRD),
         cloudwatch.GraphWidget(
             title=f"{function.name}: duration, ms",
             left=[metric("function", "Duration", statistic, name) for statistic in ("p50", "p99")],
@@ -91,16 +84,9 @@ def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
             right=[metric("api", "Latency", statistic, api) for statistic in ("p50", "p90", "p99")],
             width=THIRD,
         )
-    return cloudwatch.GraphWidget(
-        title=f"{function.name}: messages",
-        left=[
-            cloudwatch.Metric(
-                namespace=NAMESPACE,
-                metric_name=counted,
-                dimensions_map={"Stage": card.name, "Function": function.name},
-                statistic="Sum",
-            )
-            for counted in (HANDLED, FAILED)
-        ],
-        width=THIRD,
-    )
+    dimensions = {"Stage": card.name, "Function": function.name}
+    counted = [
+        cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions, statistic="Sum")
+        for name in (HANDLED, FAILED)
+    ]
+    return cloudwatch.GraphWidget(title=f"{function.name}: messages", left=counted, width=THIRD)

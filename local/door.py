@@ -66,16 +66,9 @@ def application(aws_url: str, find: Find) -> Starlette:
         segments = _raw_path(request).split("/", 3)  # "", "api", stage, the rest
         return await _forward(request, request.path_params["stage"], "/" + "".join(segments[3:]), aws_url, find)
 
-    return Starlette(
-        routes=[
-            Route("/health", health),
-            Route("/", page),
-            Route("/page/{file:path}", page),
-            Route("/api/{stage}", api, methods=METHODS),
-            Route("/api/{stage}/{path:path}", api, methods=METHODS),
-        ],
-        lifespan=lifespan,
-    )
+    routes = [Route("/health", health), Route("/", page), Route("/page/{file:path}", page)]
+    routes += [Route(path, api, methods=METHODS) for path in ("/api/{stage}", "/api/{stage}/{path:path}")]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 async def _forward(request: Request, stage: str, path: str, aws_url: str, find: Find) -> Response:
@@ -87,22 +80,17 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
     except BotoCoreError:
         return _refusal(*_NO_ANSWER)
     api_id = base.netloc.split(".", 1)[0]
-    target = f"{base.path.rstrip('/')}{path}"
-    if request.url.query:
-        target += f"?{request.url.query}"
+    target = f"{base.path.rstrip('/')}{path}" + (f"?{request.url.query}" if request.url.query else "")
+    headers = [
+        *(header for header in _end_to_end(request.headers.items()) if header[0] != _PREFIX_HEADER),
+        (_PREFIX_HEADER, f"/api/{stage}"),
+        ("host", f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"),
+        ("accept-encoding", "identity"),
+    ]
+    url = httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii"))
     client: httpx.AsyncClient = request.app.state.client
     try:
-        answer = await client.request(
-            request.method,
-            httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii")),
-            headers=[
-                *(header for header in _end_to_end(request.headers.items()) if header[0] != _PREFIX_HEADER),
-                (_PREFIX_HEADER, f"/api/{stage}"),
-                ("host", f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"),
-                ("accept-encoding", "identity"),
-            ],
-            content=await request.body(),
-        )
+        answer = await client.request(request.method, url, headers=headers, content=await request.body())
     except httpx.TransportError:
         return _refusal(*_NO_ANSWER)
     response = Response(answer.content, answer.status_code)

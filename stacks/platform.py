@@ -82,12 +82,8 @@ class PlatformStack(cdk.Stack):
             server_access_logs_bucket=logs,
             server_access_logs_prefix="photos/",
         )
-        # The property, because event_bridge_enabled=True would deploy a custom resource to set the same.
-        resource = bucket.node.default_child
-        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what CDK makes of a Bucket
-        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
-        )
+        # As a property, because event_bridge_enabled=True would deploy a custom resource to set the same.
+        _override(bucket, "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
         return bucket
 
     def _derived_bucket(self, logs: s3.IBucket) -> None:
@@ -149,9 +145,8 @@ class PlatformStack(cdk.Stack):
             enforce_ssl=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        acknowledge(
-            queue, {"AwsSolutions-SQS3": "The command that asked for a replay collects it, and can ask for it again."}
-        )
+        again = "The command that asked for a replay collects it, and can ask for it again."
+        acknowledge(queue, {"AwsSolutions-SQS3": again})
         uploads = events.EventPattern(source=["aws.s3"], detail={"bucket": {"name": [photos.bucket_name]}})
         said = events.EventPattern(source=events.Match.prefix(SOURCE_PREFIX))
         for what, on, pattern in (("Uploads", None, uploads), ("Events", bus, said)):
@@ -164,10 +159,8 @@ class PlatformStack(cdk.Stack):
                 event_pattern=pattern,
                 targets=[targets.SqsQueue(queue)],
             )
-            resource = rule.node.default_child
-            assert isinstance(resource, events.CfnRule)  # noqa: S101 - what CDK makes of a Rule
             # As a property, because EventPattern does not know the field that only replays have.
-            resource.add_property_override("EventPattern.replay-name", [{"prefix": naming.replay_prefix(name)}])
+            _override(rule, "EventPattern.replay-name", [{"prefix": naming.replay_prefix(name)}])
 
     def _alarm_topic(self) -> None:
         key = kms.Key(
@@ -192,19 +185,23 @@ class PlatformStack(cdk.Stack):
 
     def _api_gateway_logs(self) -> None:
         """Let API Gateway write logs: a setting of the account and region, without which no stage may have a log."""
+        policy = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
         role = iam.Role(
             self,
             "ApiGatewayLogs",
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
-            managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
-            ],
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
         )
         account = apigateway.CfnAccount(self, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
         for shared_by_the_account in (role, account):
             shared_by_the_account.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-        acknowledge(
-            role,
-            {f"AwsSolutions-IAM4[{managed}]": "API Gateway takes only a role that has all of this policy's rights."},
-        )
+        managed = f"Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}"
+        all_of_it = "API Gateway takes only a role that has all of this policy's rights."
+        acknowledge(role, {f"AwsSolutions-IAM4[{managed}]": all_of_it})
+
+
+def _override(construct: Construct, path: str, value: Any) -> None:
+    """Set a property of the resource that CDK makes of a construct."""
+    resource = construct.node.default_child
+    assert isinstance(resource, cdk.CfnResource)  # noqa: S101 - what CDK makes of it
+    resource.add_property_override(path, value)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from vision.collections.database import CannotOpen
 from vision.front.operations import OPERATIONS
 from vision.front.quotas import REGIONS
 from vision.front.server import Settings
@@ -42,12 +43,12 @@ def main() -> int:
                 port=given.port,
                 workers=given.workers,
                 queue=given.queue or WAITING_PER_WORKER * given.workers,
-                rates=_rates(given.quotas, given.rate),
+                rates=(REGIONS[given.quotas] if given.quotas else {}) | dict(given.rate),
                 keys=_keys(given.keys, given.unsigned),
                 unsigned=given.unsigned,
             )
         )
-    except CannotStart as reason:
+    except (CannotStart, CannotOpen) as reason:
         print(reason, file=sys.stderr)  # noqa: T201
         return 1
     return 0
@@ -118,10 +119,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def _rates(region: str | None, given: list[tuple[str, float]]) -> dict[str, float]:
-    return {**(REGIONS[region] if region else {}), **dict(given)}
 
 
 def _keys(file: Path | None, unsigned: bool) -> Mapping[str, str] | None:

@@ -1,26 +1,6 @@
 """Every error this server answers, under the name an AWS SDK knows it by.
 
-ServiceError
-├── ValidationException             a field breaks a constraint of the service model
-├── SerializationException          the body is not the JSON of the operation's input
-├── UnknownOperationException       no such operation here
-├── InvalidParameterException       allowed by the model, but no sense can be made of it; no face found
-├── InvalidPaginationTokenException
-├── InvalidImageFormatException     not a whole JPEG or PNG
-├── ImageTooLargeException
-├── InvalidS3ObjectException
-├── ResourceNotFoundException
-├── ResourceAlreadyExistsException
-├── ProvisionedThroughputExceededException  above the operation's rate: try again
-├── ThrottlingException             too much is waiting: try again
-├── RequestTimeoutException         the body did not come in time: try again
-├── InternalServerError             our fault: try again
-├── MissingAuthenticationTokenException     not signed
-├── IncompleteSignatureException    the signature's header lacks a part
-├── UnrecognizedClientException     no such access key
-└── InvalidSignatureException       signed with another secret, for another request, or too long ago
-
-The classes themselves carry the HTTP status, which is Rekognition's, or that of AWS's common errors.
+A class carries the HTTP status, which is Rekognition's, or that of AWS's common errors.
 """
 
 from __future__ import annotations
@@ -50,7 +30,7 @@ class UnknownOperationException(ServiceError):
 
 
 class InvalidParameterException(ServiceError):
-    """Parameters that contradict each other or the picture, such as a search by a picture without a face."""
+    """Allowed by the model, but contradicting itself or the picture, such as a search by one without a face."""
 
 
 class InvalidPaginationTokenException(ServiceError):

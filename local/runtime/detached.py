@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from local.runtime.description import CHECKOUT, HOME, Ports, Report, Running, RuntimeProblem
-from local.runtime.folder import LOGS
+from local.runtime.folder import Folder
 from local.runtime.lifecycle import start
 
 
@@ -41,11 +41,12 @@ def start_detached(
     assembly: Path | None = None,
 ) -> Running:
     """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
-    (home / LOGS).mkdir(parents=True, exist_ok=True)
     order = Order(
         home=str(home.resolve()), ports=ports or Ports(), keep=keep, assembly=str(assembly) if assembly else None
     )
-    with (home / LOGS / "runtime.log").open("wb") as log:
+    logs = Folder(home).logs
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / "runtime.log").open("wb") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "local.runtime", msgspec.json.encode(order).decode()],
             cwd=CHECKOUT,
@@ -64,7 +65,7 @@ def start_detached(
                     return running
                 case _Said(text=text):
                     report(text)
-        raise RuntimeProblem(f"The runtime could not be started; {home / LOGS / 'runtime.log'} may say why.")
+        raise RuntimeProblem(f"The runtime could not be started; {logs / 'runtime.log'} may say why.")
     except KeyboardInterrupt:
         supervisor.terminate()
         supervisor.wait()

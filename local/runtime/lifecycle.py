@@ -18,9 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.place import DeploymentFailed
 from local.aws import deployment
-from local.runtime import folder
 from local.runtime.description import ENVIRONMENT, HOME, Ports, Report, Running, RuntimeProblem, require_free
-from local.runtime.folder import LOGS
+from local.runtime.folder import Folder
 from local.runtime.processes import (
     STOP_SECONDS,
     Part,
@@ -40,10 +39,9 @@ _SYNTH_SECONDS = 180.0
 class Runtime:
     """A runtime that this process started. Leaving the `with` block stops it."""
 
-    def __init__(self, home: Path, lock: folder.Lock, running: Running) -> None:
+    def __init__(self, folder: Folder, running: Running) -> None:
         self.running = running
-        self._home = home
-        self._lock = lock
+        self._folder = folder
         self._parts: list[Part] = []
 
     def check(self) -> None:
@@ -61,9 +59,9 @@ class Runtime:
         with signals_ignored():
             in_order = stop_parts(self._parts)
             if self._parts and self.running.keep and self.running.ready and in_order:
-                folder.mark_whole(folder.data_folder(self._home, keep=True), self.running)
+                self._folder.mark_whole(self.running)
             self._parts = []
-            self._lock.release()
+            self._folder.release()
 
     def __enter__(self) -> Runtime:
         return self
@@ -76,11 +74,11 @@ class Runtime:
     def _start(
         self, report: Report, assembly: Path | None, *, vision: bool, seen_by_functions: Mapping[str, str]
     ) -> None:
-        folder.forget_dead_run(self._home)
-        folder.write(self._home, self.running)
+        self._folder.forget_dead_run()
+        self._folder.write(self.running)
         require_free(self.running.ports, vision=vision)
         report(f"Starting the embedded AWS{' and the vision server' if vision else ''}")
-        folder.prepare_data(folder.data_folder(self._home, keep=self.running.keep), self.running, report)
+        self._folder.prepare_data(self.running, report)
         self._start_parts(vision, seen_by_functions)
         self._write(parts={part.name: part.pid for part in self._parts})
         assembly = assembly or self._synthesized()
@@ -92,11 +90,11 @@ class Runtime:
         self._write(ready=True)
 
     def _start_parts(self, vision: bool, seen_by_functions: Mapping[str, str]) -> None:
-        data, ports = folder.data_folder(self._home, keep=self.running.keep), self.running.ports
+        data, ports = self._folder.data(self.running), self.running.ports
         environment = self.running.environment_within(os.environ)
 
         def start_part(name: str, *command: str, **others: str) -> None:
-            log = self._home / LOGS / f"{command[0].removeprefix('local.')}.log"
+            log = self._folder.logs / f"{command[0].removeprefix('local.')}.log"
             # Kept at once, so that a failure at the next one leaves none unknown.
             self._parts.append(Part(name, command, environment | others, log))
 
@@ -110,14 +108,14 @@ class Runtime:
 
     def _write(self, **news: Any) -> None:
         self.running = msgspec.structs.replace(self.running, **news)
-        folder.write(self._home, self.running)
+        self._folder.write(self.running)
 
     def _synthesized(self) -> Path:
         """Run app.py as `cdk synth` would, without the CLI."""
-        assembly = self._home / "cdk.out"
+        assembly = self._folder.assembly
         shutil.rmtree(assembly, ignore_errors=True)
         environment = self.running.environment_within(os.environ) | {"CDK_OUTDIR": str(assembly)}
-        synthesis = Part("Synthesizing app.py", ["app.py"], environment, self._home / LOGS / "synth.log")
+        synthesis = Part("Synthesizing app.py", ["app.py"], environment, self._folder.logs / "synth.log")
         try:
             if synthesis.wait(_SYNTH_SECONDS) != 0:
                 raise RuntimeProblem(f"app.py could not be synthesized: {synthesis.last_line()}")
@@ -158,12 +156,10 @@ def start(
     environment variables that are different for the functions.
     """
     signals_raise()
-    (home / LOGS).mkdir(parents=True, exist_ok=True)
-    lock = folder.Lock(home)
-    if not lock.acquire():
-        raise RuntimeProblem(folder.already_running(home))
+    folder = Folder(home)
+    folder.acquire()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    runtime = Runtime(home, lock, Running(pid=os.getpid(), ports=ports or Ports(), started=started, keep=keep))
+    runtime = Runtime(folder, Running(pid=os.getpid(), ports=ports or Ports(), started=started, keep=keep))
     try:
         runtime._start(report, assembly, vision=vision, seen_by_functions=seen_by_functions or {})
     except BaseException:
@@ -174,9 +170,8 @@ def start(
 
 def find(home: Path = HOME) -> Running | None:
     """What runs in this home (perhaps not `ready` yet), or None."""
-    if not home.is_dir() or folder.Lock(home).is_free():
-        return None
-    return folder.read(home)
+    folder = Folder(home)
+    return None if folder.is_free() else folder.read()
 
 
 def stop(home: Path = HOME) -> Running | None:
@@ -186,8 +181,7 @@ def stop(home: Path = HOME) -> Running | None:
         return None
     with contextlib.suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)
-    lock = folder.Lock(home)
-    if not within(STOP_SECONDS + 2, lock.is_free):
+    if not within(STOP_SECONDS + 2, Folder(home).is_free):
         with contextlib.suppress(ProcessLookupError):
             os.kill(running.pid, signal.SIGKILL)
     within(STOP_SECONDS, lambda: not any(map(group_lives, running.parts.values())))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ CREATE INDEX IF NOT EXISTS face_of_image ON face(image);
 CREATE INDEX IF NOT EXISTS face_of_collection ON face(collection);
 """
 _NOT_GONE = "instr(name, '/') = 0"  # no name may hold a slash; that of a deleted collection does
-_FACE = "SELECT face.id, face_id, box, confidence, image_id, external_id FROM face JOIN image ON image.id = face.image"
+_FACE = "SELECT face.id, face_id, image_id, external_id, box, confidence FROM face JOIN image ON image.id = face.image"
 _LOAD_AT_ONCE = 5_000  # faces: some 15 ms, as long as a search in a million
 _ERASE_AT_ONCE = 2_000  # faces, or images
 _MAX_VARIABLES = 500  # in one SQL statement; SQLite's own limit is higher
@@ -60,7 +61,7 @@ class CannotOpen(Exception):
     """Why the collections in a folder cannot be used, as a sentence."""
 
 
-class StoredFace(msgspec.Struct, frozen=True, kw_only=True):
+class StoredFace(msgspec.Struct, frozen=True):
     """A face in a collection. `external_id` is "" where none was given."""
 
     key: int
@@ -144,7 +145,7 @@ class Database:
         gone = self._one(f"SELECT id FROM collection WHERE NOT {_NOT_GONE}")  # noqa: S608 - ours
         if gone is None:
             return False
-        with _Transaction(self._database):
+        with _transaction(self._database):
             # Faces before their images: cheaper than the cascade, which looks up each row.
             for table in ("face", "image"):
                 erased = self._database.execute(
@@ -180,7 +181,7 @@ class Database:
         """Keep the picture's faces that are not there yet; each as it is kept, in the order of `faces`."""
         collection = self._id(name)
         digest = hashlib.sha256(picture).digest()
-        with _Transaction(self._database):
+        with _transaction(self._database):
             image, image_id = self._image(collection, digest, external_id, create=bool(faces))
             kept = self._query(f"{_FACE} WHERE face.image = ? ORDER BY face.id", image)
             stored, added = [], []
@@ -211,7 +212,7 @@ class Database:
         collection = self._id(name)
         found = self._by_face_id(collection, face_ids)
         keys = [face.key for face in found.values()]
-        with _Transaction(self._database):
+        with _transaction(self._database):
             for some in _chunks(keys):
                 marks = _marks(some)
                 sql = f"SELECT DISTINCT image FROM face WHERE id IN ({marks})"  # noqa: S608 - only question marks
@@ -288,14 +289,7 @@ class Database:
             "INSERT INTO face (collection, image, face_id, box, confidence, vector) VALUES (?, ?, ?, ?, ?, ?)",
             (collection, image, face_id, msgspec.json.encode(face.box).decode(), face.confidence, face.vector),
         )
-        return StoredFace(
-            key=int(inserted.lastrowid or 0),
-            face_id=face_id,
-            image_id=image_id,
-            external_id=external_id,
-            box=face.box,
-            confidence=face.confidence,
-        )
+        return StoredFace(int(inserted.lastrowid or 0), face_id, image_id, external_id, face.box, face.confidence)
 
     def _by_face_id(self, collection: int, face_ids: Sequence[str]) -> dict[str, StoredFace]:
         found: dict[str, StoredFace] = {}
@@ -312,15 +306,8 @@ class Database:
 
     def _query(self, sql: str, *values: Any) -> list[StoredFace]:
         return [
-            StoredFace(
-                key=key,
-                face_id=face_id,
-                box=msgspec.json.decode(box, type=Box),
-                confidence=confidence,
-                image_id=image_id,
-                external_id=external_id,
-            )
-            for key, face_id, box, confidence, image_id, external_id in self._database.execute(sql, values)
+            StoredFace(key, face_id, image_id, external_id, msgspec.json.decode(box, type=Box), confidence)
+            for key, face_id, image_id, external_id, box, confidence in self._database.execute(sql, values)
         ]
 
     def _one(self, sql: str, *values: Any) -> Any:
@@ -331,17 +318,16 @@ class Database:
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-class _Transaction:
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     """All of it on the disk, or none."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
 
 
 def _vector(content: bytes | None) -> Vectors:

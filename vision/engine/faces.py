@@ -150,15 +150,11 @@ def _sharpness(grey: NDArray[Any]) -> float:
 
 
 def _reasons(face: Face, bar: _Bar) -> list[Reason]:
-    reasons: list[Reason] = []
-    if face.confidence < bar.confidence:
-        reasons.append("LOW_CONFIDENCE")
-    if face.sharpness < bar.sharpness:
-        reasons.append("LOW_SHARPNESS")
-    if face.brightness < bar.brightness:
-        reasons.append("LOW_BRIGHTNESS")
-    if face.box.width < bar.width:
-        reasons.append("SMALL_BOUNDING_BOX")
-    if abs(face.yaw) > bar.yaw:
-        reasons.append("EXTREME_POSE")
-    return reasons
+    below: dict[Reason, bool] = {
+        "LOW_CONFIDENCE": face.confidence < bar.confidence,
+        "LOW_SHARPNESS": face.sharpness < bar.sharpness,
+        "LOW_BRIGHTNESS": face.brightness < bar.brightness,
+        "SMALL_BOUNDING_BOX": face.box.width < bar.width,
+        "EXTREME_POSE": abs(face.yaw) > bar.yaw,
+    }
+    return [reason for reason, holds in below.items() if holds]

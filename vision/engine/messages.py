@@ -37,18 +37,14 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
     width: float
     height: float
 
-    @property
-    def area(self) -> float:
-        """The part of the picture that it covers."""
-        return self.width * self.height
-
     def overlap(self, other: Box) -> float:
         """Intersection over union: 1 for the same box, 0 for boxes apart."""
         width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         if width <= 0 or height <= 0:
             return 0.0
-        return width * height / (self.area + other.area - width * height)
+        both = width * height
+        return both / (self.width * self.height + other.width * other.height - both)
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):

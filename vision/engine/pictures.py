@@ -73,17 +73,13 @@ def decode(content: bytes) -> Pixels:
 
 
 def _check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width * height > MAX_PIXELS:
-        raise ImageTooLargeException(f"The image has {width} x {height} pixels; at most {MAX_PIXELS:,} are allowed.")
+    has = f"The image has {size[0]} x {size[1]} pixels"
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ImageTooLargeException(f"{has}; at most {MAX_PIXELS:,} are allowed.")
     if min(size) < MIN_SIDE:
-        raise InvalidParameterException(
-            f"The image has {width} x {height} pixels; both must be {MIN_SIDE} pixels or more."
-        )
+        raise InvalidParameterException(f"{has}; both must be {MIN_SIDE} pixels or more.")
     if max(size) > MAX_RATIO * min(size):
-        raise InvalidParameterException(
-            f"The image has {width} x {height} pixels; one side may be at most {MAX_RATIO} times the other."
-        )
+        raise InvalidParameterException(f"{has}; one side may be at most {MAX_RATIO} times the other.")
 
 
 def _check_cost(image: Image.Image, content: bytes, cost: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from typing import Any
 
 import botocore.session
 from botocore.config import Config
@@ -15,13 +15,6 @@ MAX_OBJECT_BYTES = 15 * 1024 * 1024
 """Rekognition's limit for a picture in S3."""
 
 
-class ObjectStore(Protocol):
-    """Something that holds objects by bucket and key."""
-
-    def get(self, bucket: str, key: str, version: str | None) -> bytes:
-        """The object's content. Raises InvalidS3ObjectException, ImageTooLargeException."""
-
-
 class S3:
     """Amazon S3, or what stands at AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL."""
 
@@ -29,7 +22,10 @@ class S3:
         self._client: Any = None
 
     def get(self, bucket: str, key: str, version: str | None) -> bytes:
-        """The object's content, at most 15 MB of it. Blocks for the network."""
+        """The object's content, at most 15 MB of it. Blocks for the network.
+
+        Raises InvalidS3ObjectException, ImageTooLargeException.
+        """
         where = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
         try:
             response = self._connected().get_object(**where)
@@ -43,9 +39,8 @@ class S3:
                 return content
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            raise InvalidS3ObjectException(
-                f"Unable to get s3://{bucket}/{key} ({code}). Check object key, region and/or access permissions."
-            ) from error
+            hint = "Check object key, region and/or access permissions."
+            raise InvalidS3ObjectException(f"Unable to get s3://{bucket}/{key} ({code}). {hint}") from error
         except (BotoCoreError, ValueError) as error:
             raise InvalidS3ObjectException(f"Unable to get s3://{bucket}/{key}: {error}") from error
 

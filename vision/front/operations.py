@@ -6,11 +6,9 @@ Every operation is a method of `Rekognition` named as in the API, but in snake_c
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from vision.collections.database import Found, StoredFace
 from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
 from vision.collections.store import Store, after_key, after_name
 from vision.engine.interface import Engine
-from vision.engine.messages import Box, Face, Faces, FindFaces, Job, Point, QualityBar, ReadText, Text
+from vision.engine.messages import Box, Face, Faces, FindFaces, QualityBar, ReadText, Text
 from vision.errors import (
     InvalidParameterException,
     ResourceNotFoundException,
@@ -26,7 +24,7 @@ from vision.errors import (
     UnknownOperationException,
 )
 from vision.front import detections
-from vision.front.objects import ObjectStore
+from vision.front.objects import S3
 from vision.front.protocol import Json
 
 FACE_MODEL_VERSION = "7.0"
@@ -39,8 +37,6 @@ MAX_PAGE = 4096
 MAX_FETCHES = 8
 """Objects fetched from S3 at the same time, of up to 15 MB each; also those whose client has gone meanwhile."""
 
-Operation = Callable[[Json], Awaitable[Json]]
-
 
 class Rekognition:
     """The operations, over an engine, a store of collections, and the objects that requests name.
@@ -48,7 +44,7 @@ class Rekognition:
     `requests` counts what was asked, by operation.
     """
 
-    def __init__(self, engine: Engine, store: Store, objects: ObjectStore) -> None:
+    def __init__(self, engine: Engine, store: Store, objects: S3) -> None:
         self.requests: Counter[str] = Counter()
         self._engine = engine
         self._store = store
@@ -58,11 +54,11 @@ class Rekognition:
     async def perform(self, operation: str, request: Json) -> Json:
         """The answer of one of OPERATIONS. Raises ServiceError."""
         self.requests[operation] += 1
-        return await _METHODS[operation](self, request)
+        return await OPERATIONS[operation](self, request)
 
     async def detect_text(self, request: Json) -> Json:
         """The lines and words in a picture."""
-        seen = await self._see(request["Image"], lambda picture: ReadText(picture=picture))
+        seen = await self._engine.run(ReadText(picture=await self._picture(request["Image"])))
         assert isinstance(seen, Text)  # noqa: S101 - what ReadText is answered with
         return {
             "TextDetections": detections.of_lines(seen.lines, request.get("Filters", {})),
@@ -71,15 +67,16 @@ class Rekognition:
 
     async def detect_faces(self, request: Json) -> Json:
         """The faces in a picture."""
-        faces = await self._faces(request["Image"])
+        faces = await self._faces(await self._picture(request["Image"]))
         return {"FaceDetails": [_detail(face) for face in faces[:MAX_FACES_IN_IMAGE]]}
 
     async def compare_faces(self, request: Json) -> Json:
         """The largest face of one picture with all faces of another."""
         quality = request.get("QualityFilter", "NONE")
         threshold = request.get("SimilarityThreshold", DEFAULT_THRESHOLD)
-        source = _largest(await self._faces(request["SourceImage"], quality, embed=1), "source image")
-        targets = await self._faces(request["TargetImage"], quality, embed=MAX_FACES_IN_IMAGE)
+        sources = await self._faces(await self._picture(request["SourceImage"]), quality, embed=1)
+        source = _largest(sources, "source image")
+        targets = await self._faces(await self._picture(request["TargetImage"]), quality, embed=MAX_FACES_IN_IMAGE)
         _largest(targets, "target image")
         scored = [(_alike(source, face), face) for face in targets if face.vector is not None]
         scored.sort(key=lambda pair: -pair[0])
@@ -128,10 +125,9 @@ class Rekognition:
         """The faces of a picture into a collection; those of them that are there already stay what they are."""
         name, external_id = request["CollectionId"], request.get("ExternalImageId", "")
         await self._store.describe(name)  # so that no picture is looked at for a collection that is not there
-        quality: QualityBar = request.get("QualityFilter", "AUTO")
         limit = min(request.get("MaxFaces", MAX_FACES_IN_IMAGE), MAX_FACES_IN_IMAGE)
         picture = await self._picture(request["Image"])
-        faces = await self._found(FindFaces(picture=picture, quality=quality, embed=limit))
+        faces = await self._faces(picture, request.get("QualityFilter", "AUTO"), embed=limit)
         embedded = [face for face in faces if face.vector is not None]
         stored = await self._store.index(name, picture, external_id, embedded)
         return {
@@ -163,13 +159,11 @@ class Rekognition:
     async def delete_faces(self, request: Json) -> Json:
         """The end of some faces."""
         asked = list(dict.fromkeys(request["FaceIds"]))
-        deleted = await self._store.remove(request["CollectionId"], asked)
-        missing = set(asked) - set(deleted)
+        deleted = set(await self._store.remove(request["CollectionId"], asked))
+        missing = [face_id for face_id in asked if face_id not in deleted]
         return {
-            "DeletedFaces": [face_id for face_id in asked if face_id not in missing],
-            "UnsuccessfulFaceDeletions": [
-                {"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in asked if face_id in missing
-            ],
+            "DeletedFaces": [face_id for face_id in asked if face_id in deleted],
+            "UnsuccessfulFaceDeletions": [{"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in missing],
         }
 
     async def search_faces(self, request: Json) -> Json:
@@ -186,7 +180,8 @@ class Rekognition:
         """Who in the collection is like the largest face in a picture."""
         name = request["CollectionId"]
         await self._store.describe(name)
-        searched = _largest(await self._faces(request["Image"], request.get("QualityFilter", "NONE"), embed=1), "image")
+        picture = await self._picture(request["Image"])
+        searched = _largest(await self._faces(picture, request.get("QualityFilter", "NONE"), embed=1), "image")
         found = await self._store.search(name, searched.vector or b"", *_search_limits(request))
         return {
             "SearchedFaceBoundingBox": _bounding_box(searched.box),
@@ -195,16 +190,10 @@ class Rekognition:
             "FaceModelVersion": FACE_MODEL_VERSION,
         }
 
-    async def _faces(self, image: Json, quality: QualityBar = "NONE", embed: int = 0) -> list[Face]:
-        return await self._found(FindFaces(picture=await self._picture(image), quality=quality, embed=embed))
-
-    async def _found(self, job: FindFaces) -> list[Face]:
-        seen = await self._engine.run(job)
+    async def _faces(self, picture: bytes, quality: QualityBar = "NONE", embed: int = 0) -> list[Face]:
+        seen = await self._engine.run(FindFaces(picture=picture, quality=quality, embed=embed))
         assert isinstance(seen, Faces)  # noqa: S101 - what FindFaces is answered with
         return seen.faces
-
-    async def _see(self, image: Json, job: Callable[[bytes], Job]) -> Any:
-        return await self._engine.run(job(await self._picture(image)))
 
     async def _picture(self, image: Json) -> bytes:
         """The picture file that an Image names or holds."""
@@ -227,33 +216,27 @@ class Rekognition:
         return self._objects.get(bucket, name, version)
 
 
-OPERATIONS = (
-    "CompareFaces",
-    "CreateCollection",
-    "DeleteCollection",
-    "DeleteFaces",
-    "DescribeCollection",
-    "DetectFaces",
-    "DetectText",
-    "IndexFaces",
-    "ListCollections",
-    "ListFaces",
-    "SearchFaces",
-    "SearchFacesByImage",
-)
-"""The operations that this server offers."""
-
-_METHODS: dict[str, Callable[[Rekognition, Json], Awaitable[Json]]] = {
-    name: getattr(Rekognition, re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()) for name in OPERATIONS
+OPERATIONS: dict[str, Callable[[Rekognition, Json], Awaitable[Json]]] = {
+    "CompareFaces": Rekognition.compare_faces,
+    "CreateCollection": Rekognition.create_collection,
+    "DeleteCollection": Rekognition.delete_collection,
+    "DeleteFaces": Rekognition.delete_faces,
+    "DescribeCollection": Rekognition.describe_collection,
+    "DetectFaces": Rekognition.detect_faces,
+    "DetectText": Rekognition.detect_text,
+    "IndexFaces": Rekognition.index_faces,
+    "ListCollections": Rekognition.list_collections,
+    "ListFaces": Rekognition.list_faces,
+    "SearchFaces": Rekognition.search_faces,
+    "SearchFacesByImage": Rekognition.search_faces_by_image,
 }
+"""The operations that this server offers."""
 
 
 def check_offered(operation: str) -> None:
     """Raises UnknownOperationException for an operation that Rekognition has and this server has not."""
-    if operation not in _METHODS:
-        raise UnknownOperationException(
-            f"This server does not offer {operation}. It offers {', '.join(sorted(_METHODS))}."
-        )
+    if operation not in OPERATIONS:
+        raise UnknownOperationException(f"This server does not offer {operation}. It offers {', '.join(OPERATIONS)}.")
 
 
 def _largest(faces: list[Face], where: str) -> Face:
@@ -284,14 +267,10 @@ def _bounding_box(box: Box) -> Json:
     return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
 
 
-def _landmark(name: str, point: Point) -> Json:
-    return {"Type": name, "X": point.x, "Y": point.y}
-
-
 def _detail(face: Face) -> Json:
     return {
         "BoundingBox": _bounding_box(face.box),
-        "Landmarks": [_landmark(name, point) for name, point in face.landmarks.items()],
+        "Landmarks": [{"Type": name, "X": place.x, "Y": place.y} for name, place in face.landmarks.items()],
         "Pose": {"Roll": face.roll, "Yaw": face.yaw},
         "Quality": {"Brightness": face.brightness, "Sharpness": face.sharpness},
         "Confidence": face.confidence,

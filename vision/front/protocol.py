@@ -84,8 +84,7 @@ def _read(shape: Shape, value: Any, path: str) -> Any:
 
 
 def _structure(shape: Any, value: Any, path: str) -> Json:
-    if not isinstance(value, dict):
-        raise SerializationException(f"{path or 'The body'} must be an object.")
+    _require(isinstance(value, dict), path or "The body", "an object")
     given = {name: inner for name, inner in value.items() if inner is not None and name in shape.members}
     for name in shape.required_members:
         if name not in given:
@@ -94,26 +93,23 @@ def _structure(shape: Any, value: Any, path: str) -> Json:
 
 
 def _list(shape: Any, value: Any, path: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise SerializationException(f"{path} must be a list.")
-    _check_length(shape, len(value), path, value)
+    _require(isinstance(value, list), path, "a list")
+    _check_bounds(shape, "length", len(value), path, value)
     return [_read(shape.member, inner, f"{path}.{number}.member") for number, inner in enumerate(value, start=1)]
 
 
 def _map(shape: Any, value: Any, path: str) -> Json:
-    if not isinstance(value, dict):
-        raise SerializationException(f"{path} must be an object.")
-    _check_length(shape, len(value), path, value)
+    _require(isinstance(value, dict), path, "an object")
+    _check_bounds(shape, "length", len(value), path, value)
     return {
         _read(shape.key, key, f"{path}.key"): _read(shape.value, inner, f"{path}.{key}.member")
         for key, inner in value.items()
     }
 
 
-def _string(shape: Any, value: Any, path: str) -> str:
-    if not isinstance(value, str):
-        raise SerializationException(f"{path} must be a string.")
-    _check_length(shape, len(value), path, value)
+def _string(shape: Any, value: Any, path: str) -> Any:
+    _require(isinstance(value, str), path, "a string")
+    _check_bounds(shape, "length", len(value), path, value)
     pattern = shape.metadata.get("pattern")
     if pattern and not _compiled(pattern).fullmatch(value):
         raise _violation(path, value, f"Member must satisfy regular expression pattern: {pattern}")
@@ -131,15 +127,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _number(shape: Any, value: Any, path: str) -> float:
+def _number(shape: Any, value: Any, path: str) -> Any:
     whole = shape.type_name in ("integer", "long")
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not _is_finite(value):
-        raise SerializationException(f"{path} must be a {'whole ' if whole else ''}number.")
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and value < low:
-        raise _violation(path, value, f"Member must have value greater than or equal to {low}")
-    if high is not None and value > high:
-        raise _violation(path, value, f"Member must have value less than or equal to {high}")
+    fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and _is_finite(value)
+    _require(fits, path, f"a {'whole ' if whole else ''}number")
+    _check_bounds(shape, "value", value, path, value)
     return value
 
 
@@ -150,15 +142,13 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def _boolean(_shape: Any, value: Any, path: str) -> bool:
-    if not isinstance(value, bool):
-        raise SerializationException(f"{path} must be true or false.")
+def _boolean(_shape: Any, value: Any, path: str) -> Any:
+    _require(isinstance(value, bool), path, "true or false")
     return value
 
 
 def _blob(shape: Any, value: Any, path: str) -> bytes:
-    if not isinstance(value, str):
-        raise SerializationException(f"{path} must be base64 text.")
+    _require(isinstance(value, str), path, "base64 text")
     try:
         content = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -168,16 +158,22 @@ def _blob(shape: Any, value: Any, path: str) -> bytes:
             f"The image has {len(content):,} bytes; as bytes in a request at most {shape.metadata['max']:,} are "
             "allowed. Put larger ones into S3."
         )
-    _check_length(shape, len(content), path, "<bytes>")
+    _check_bounds(shape, "length", len(content), path, "<bytes>")
     return content
 
 
-def _check_length(shape: Any, length: int, path: str, value: Any) -> None:
+def _require(holds: bool, path: str, kind: str) -> None:
+    if not holds:
+        raise SerializationException(f"{path} must be {kind}.")
+
+
+def _check_bounds(shape: Any, measure: str, measured: float, path: str, value: Any) -> None:
+    """Whether the member's `measure`, its length or its value, is one that the model allows."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and length < low:
-        raise _violation(path, value, f"Member must have length greater than or equal to {low}")
-    if high is not None and length > high:
-        raise _violation(path, value, f"Member must have length less than or equal to {high}")
+    if low is not None and measured < low:
+        raise _violation(path, value, f"Member must have {measure} greater than or equal to {low}")
+    if high is not None and measured > high:
+        raise _violation(path, value, f"Member must have {measure} less than or equal to {high}")
 
 
 def _violation(path: str, value: Any, constraint: str) -> Invalid:

@@ -13,8 +13,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
@@ -62,7 +62,7 @@ def keys_in(lines: Iterable[str]) -> dict[str, str]:
     return keys
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(NamedTuple):
     """What a request's headers claim; nothing of it is believed before `Signatures.check`."""
 
     key: str
@@ -102,13 +102,7 @@ class Signatures:
         required = {"host"} | {name for name in sent if name.startswith("x-amz-")}
         if missing := sorted(required - set(signed)):
             raise InvalidSignatureException(f"These headers must be signed: {', '.join(missing)}.")
-        return Claim(
-            key=parts["key"],
-            region=parts["region"],
-            timestamp=timestamp,
-            signed=signed,
-            signature=parts["signature"],
-        )
+        return Claim(parts["key"], parts["region"], timestamp, signed, parts["signature"])
 
     def check(self, claim: Claim, path: str, headers: Headers, body: bytes | bytearray) -> None:
         """Whether the claim is true of a POST of this body to this path. Raises InvalidSignatureException."""

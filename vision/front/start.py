@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vision.collections.database import CannotOpen
 from vision.collections.store import Store
 from vision.engine.interface import Engine
 from vision.engine.pool import Pool
@@ -24,11 +23,10 @@ class CannotStart(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Answer requests until SIGTERM or SIGINT. Raises CannotStart."""
-    listener = _listener(settings.host, settings.port)
-    with listener:
+    """Answer requests until SIGTERM or SIGINT. Raises CannotStart, CannotOpen."""
+    with _listener(settings.host, settings.port) as listener:
         _check_open_to_others(listener, settings)
-        with _sole_owner(settings.data), contextlib.closing(_store(settings.data)) as store:
+        with _sole_owner(settings.data), contextlib.closing(Store(settings.data)) as store:
             asyncio.run(_serve(settings, listener, store))
 
 
@@ -78,13 +76,6 @@ def _check_open_to_others(listener: socket.socket, settings: Settings) -> None:
             f"On {settings.host} other machines can send requests: give --keys FILE, so that they must be signed, or "
             "--unsigned if something before the server checks them."
         )
-
-
-def _store(data: Path) -> Store:
-    try:
-        return Store(data)
-    except CannotOpen as error:
-        raise CannotStart(str(error)) from error
 
 
 @contextlib.contextmanager
