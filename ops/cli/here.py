@@ -48,6 +48,7 @@ def demo(
     from ops.demo.material import own_material
     from ops.demo.run import demo as running_demo
     from ops.reach.target import home
+    from ops.reach.words import to_json
 
     if roster and not photos:
         raise click.UsageError("--roster goes with --photos: the drawn race brings its own roster.")
@@ -58,7 +59,7 @@ def demo(
     with DemoScreen() as screen, running_demo(home(), ports, own, screen) as through:
         screen.stop()
         if as_json:
-            print(through.report.to_json(), flush=True)
+            print(to_json(through.report), flush=True)
         show_report(through.report, through.material)
         if not leave:
             show_page(through)

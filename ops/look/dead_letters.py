@@ -20,6 +20,7 @@ from ops.look.invocations import StreamRange
 from ops.reach import logs, queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target
+from ops.reach.words import some_of, to_json
 from shared.contracts import naming
 from shared.contracts.card import Queue
 from shared.contracts.keys import RAW_PHOTOS
@@ -227,20 +228,19 @@ def _sentence(line: dict[str, Any]) -> str:
 # --- for programs -------------------------------------------------------------------------------------
 
 
-def as_json(found: Contents, now: datetime) -> str:
+def letters_json(found: Contents, now: datetime) -> str:
     """Dead letters for programs: groups of one queue and one reason, the group with the oldest letter first."""
     groups = [
         {
             "queue": queue.name,
-            "stage": queue.stage,
-            "function": queue.function,
+            **some_of(queue, "stage", "function"),
             "reason": reason,
             "letters": [_letter(letter, now) for letter in theirs],
         }
         for (queue, reason), theirs in grouped(found.letters)
     ]
-    told = {"dead_letters": len(found.letters), "not_shown": sum(found.not_shown.values()), "groups": groups}
-    return json.dumps(told, ensure_ascii=False, indent=2)
+    not_shown = sum(found.not_shown.values())
+    return to_json({"dead_letters": len(found.letters), "not_shown": not_shown, "groups": groups})
 
 
 def grouped(found: Sequence[Letter]) -> list[tuple[tuple[DeadLetterQueue, str], list[Letter]]]:
@@ -253,16 +253,12 @@ def grouped(found: Sequence[Letter]) -> list[tuple[tuple[DeadLetterQueue, str], 
 
 def _letter(letter: Letter, now: datetime) -> dict[str, Any]:
     told = {
-        "message_id": letter.message_id,
-        "what": letter.what,
-        "key": letter.key,
-        "photo_id": letter.photo_id,
-        "error": letter.error,
+        **some_of(letter, "message_id", "what", "key", "photo_id", "error"),
         "sent_at": letter.sent_at.isoformat(timespec="seconds"),
         "seconds": round((now - letter.sent_at).total_seconds()),
         "received": letter.received,
     }
-    return {**told, "range": msgspec.to_builtins(letter.range)} if letter.range else told
+    return {**told, "range": letter.range} if letter.range else told
 
 
 def filename(letter: Letter) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from ops.look.photo import PhotoReport
+from ops.look.status import UploadState
 from ops.reach.words import counted
 from services.ocr.records import Bibs
 from services.search.records import ExplainedRunner
@@ -45,7 +45,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     photo_id: str | None
     filename: str
     taken_at: str | None
-    uploads: tuple[dict[str, Any], ...]
+    uploads: tuple[UploadState, ...]
     summary: str
     read: tuple[str, ...]
     faces: tuple[SeenFace, ...]
@@ -70,7 +70,7 @@ def explain(photo: PhotoReport, names: Mapping[str, str]) -> Explanation:
         photo_id=photo.photo_id,
         filename=photo.filename,
         taken_at=photo.answer.taken_at if photo.answer else None,
-        uploads=tuple(map(msgspec.to_builtins, photo.uploads)),
+        uploads=photo.uploads,
         summary=_summary(photo),
         read=tuple(_read(photo)),
         faces=tuple(_faces(photo)),
