@@ -19,8 +19,7 @@ import msgspec
 from local import runtime
 from local.runtime import Ports, Running, Runtime
 from ops.cost.usage import calls_of, calls_per_photo, usages
-from ops.demo.drawing import drawing
-from ops.demo.material import Material, drawn_material
+from ops.demo.material import Material, preparing
 from ops.demo.score import Found, Score, score_bibs, score_people
 from ops.look.quiet import until_quiet
 from ops.look.state_hash import state_hash
@@ -102,19 +101,9 @@ class Demo:
 def demo(home: Path, ports: Ports, own: Material | None, observer: Observer) -> Iterator[Demo]:
     """Take a race, one's own or the drawn one, through a new, empty runtime, which ends with the context."""
     began = time.monotonic()
-    with _preparing(own) as prepare, runtime.start(home, ports, observer.step, keep=False) as started:
+    with preparing(own) as prepare, runtime.start(home, ports, observer.step, keep=False) as started:
         report = run(started.running, prepare, began, observer, started.check)
         yield Demo(started, prepare(), report)
-
-
-@contextlib.contextmanager
-def _preparing(own: Material | None) -> Iterator[Callable[[], Material]]:
-    """Call what is given for what the demo runs on; the race is drawn meanwhile, unless there is one's own."""
-    if own is not None:
-        yield lambda: own
-        return
-    with drawing() as drawn:
-        yield lambda: drawn_material(drawn())
 
 
 def run(
