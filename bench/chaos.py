@@ -47,13 +47,14 @@ def run(runs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
             chance = random.Random(seed + number)  # noqa: S311 - no secrets
             chaos.append(_run(Path(folder), material, chance, texts, tell))
             tell(f"chaos {number} of {runs}: {chaos[-1]['state_hash']} in {chaos[-1]['seconds']} s")
-    hashes = {one["state_hash"] for one in [peace, *chaos]}
+    ran = [peace, *chaos]
+    hashes = {one["state_hash"] for one in ran}
     return {
         "runs": runs,
         "identical": len(hashes) == 1,
         "hashes": sorted(hashes),
-        "worst_people_precision": min(one["people_precision"] for one in [peace, *chaos]),
-        "worst_people_recall": min(one["people_recall"] for one in [peace, *chaos]),
+        "worst_people_precision": min(one["people_precision"] for one in ran),
+        "worst_people_recall": min(one["people_recall"] for one in ran),
         "faults": sum(one["faults"] for one in chaos),
         "peace": peace,
         "chaos": chaos,
