@@ -31,9 +31,9 @@ def accuracy(data: Path, as_json: bool) -> None:
     \b
     snaprace bench accuracy --data ~/labelled --json
     """
-    from bench.accuracy import run
+    from bench import bibs, faces
 
-    _print(run(data), as_json)
+    _print({"bibs": bibs.run(data / "bibs"), "faces": faces.run(data)}, as_json)
 
 
 @bench.command(short_help="How well the engines see the drawn race of the demo.")

@@ -25,8 +25,7 @@ from typing import Any
 from bench.faults import Faults
 from local import runtime
 from local.runtime import Ports, Running
-from ops.demo.drawing import drawing
-from ops.demo.material import Material, drawn_material
+from ops.demo.material import Material, preparing
 from ops.demo.run import Observer, Report
 from ops.demo.run import run as run_demo
 from ops.look.status import RaceStatus
@@ -38,8 +37,8 @@ REPLAY_AT = 1 / 3  # of the uploads done
 
 def run(runs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Run the race once in peace and `runs` times in chaos; what each came to."""
-    with tempfile.TemporaryDirectory(prefix="snaprace-chaos-") as folder, drawing() as drawn:
-        material = drawn_material(drawn())
+    with tempfile.TemporaryDirectory(prefix="snaprace-chaos-") as folder, preparing() as drawn:
+        material = drawn()
         texts: dict[bytes, bytes] = {}
         peace = _run(Path(folder), material, None, texts, tell)
         tell(f"in peace: {peace['state_hash']} in {peace['seconds']} s")
@@ -48,13 +47,14 @@ def run(runs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
             chance = random.Random(seed + number)  # noqa: S311 - no secrets
             chaos.append(_run(Path(folder), material, chance, texts, tell))
             tell(f"chaos {number} of {runs}: {chaos[-1]['state_hash']} in {chaos[-1]['seconds']} s")
-    hashes = {one["state_hash"] for one in [peace, *chaos]}
+    ran = [peace, *chaos]
+    hashes = {one["state_hash"] for one in ran}
     return {
         "runs": runs,
         "identical": len(hashes) == 1,
         "hashes": sorted(hashes),
-        "worst_people_precision": min(one["people_precision"] for one in [peace, *chaos]),
-        "worst_people_recall": min(one["people_recall"] for one in [peace, *chaos]),
+        "worst_people_precision": min(one["people_precision"] for one in ran),
+        "worst_people_recall": min(one["people_recall"] for one in ran),
         "faults": sum(one["faults"] for one in chaos),
         "peace": peace,
         "chaos": chaos,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -120,29 +120,23 @@ def _faces(seen: Seen) -> dict[str, Any]:
     found = sum(len(faces) for faces in seen.faces.values())
     within = [_distance(a, b) for faces in seen.faces.values() for a, b in combinations(faces, 2)]
     apart = {
-        f"{one} {other}": min(_distance(a, b) for a in seen.faces[one] for b in seen.faces[other])
+        f"{one} {other}": [_distance(a, b) for a, b in product(seen.faces[one], seen.faces[other])]
         for one, other in combinations(sorted(seen.faces), 2)
     }
-    between = [
-        _distance(a, b)
-        for one, other in combinations(sorted(seen.faces), 2)
-        for a in seen.faces[one]
-        for b in seen.faces[other]
-    ]
-    nearest = sorted(apart.items(), key=lambda item: item[1])[:8]
+    nearest = sorted(((pair, min(distances)) for pair, distances in apart.items()), key=lambda item: item[1])[:8]
     return {
         "drawn": found + len(seen.missed),
         "found": found,
         "missed": seen.missed,
         "false": seen.surplus,
         "threshold": BEST_DISTANCE,
-        "same_person": _spread(within, BEST_DISTANCE),
-        "different_people": _spread(between, BEST_DISTANCE),
+        "same_person": _spread(within),
+        "different_people": _spread([distance for distances in apart.values() for distance in distances]),
         "nearest_people": {pair: round(distance, 3) for pair, distance in nearest},
     }
 
 
-def _spread(distances: list[float], threshold: float) -> dict[str, Any]:
+def _spread(distances: list[float]) -> dict[str, Any]:
     if not distances:
         return {"pairs": 0}
     low, middle, high = np.percentile(distances, [1, 50, 99])
@@ -151,24 +145,18 @@ def _spread(distances: list[float], threshold: float) -> dict[str, Any]:
         "least": round(min(distances), 3),
         "percentiles_1_50_99": [round(float(low), 3), round(float(middle), 3), round(float(high), 3)],
         "most": round(max(distances), 3),
-        "above_threshold": sum(distance > threshold for distance in distances),
+        "above_threshold": sum(distance > BEST_DISTANCE for distance in distances),
     }
 
 
 def _selfies(seen: Seen, selfies: dict[str, list[Vector]]) -> dict[str, Any]:
-    own = [_distance(s, f) for bib, found in selfies.items() for s in found for f in seen.faces.get(bib, [])]
-    others = [
-        _distance(s, f)
-        for bib, found in selfies.items()
-        for s in found
-        for other, faces in seen.faces.items()
-        if other != bib
-        for f in faces
-    ]
+    own, others = list[float](), list[float]()
+    for (bib, found), (other, faces) in product(selfies.items(), seen.faces.items()):
+        (own if bib == other else others).extend(_distance(one, face) for one, face in product(found, faces))
     return {
         "without_one_face": [bib for bib, found in selfies.items() if len(found) != 1],
-        "same_person": _spread(own, BEST_DISTANCE),
-        "different_people": _spread(others, BEST_DISTANCE),
+        "same_person": _spread(own),
+        "different_people": _spread(others),
     }
 
 

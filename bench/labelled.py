@@ -1,4 +1,8 @@
-"""The labelled pictures that benches measure on: reading them, and saying what is wrong with them."""
+"""The labelled pictures of snaprace bench accuracy --data DIR: reading them, and saying what is wrong with them.
+
+`DIR/bibs` holds race photos with ground_truth.csv (filename, numbers, also_visible) and boxes.csv (face and bib boxes),
+`DIR/faces` portraits with ground_truth.csv (filename, identity).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""docs/api.md: what each stage's API takes, answers and refuses, and who may call what."""
+"""docs/api.md: what each stage's API takes, answers and refuses, and who may call what; docs/openapi-<stage>.yaml.
+
+The latter are for programs that read OpenAPI.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
+import yaml
 
-from catalogue import openapi
 from catalogue.markdown import code, in_one_line, table
 from services import cards
 from shared.contracts.api import Argument, Content, Route
 from shared.contracts.card import Stage
-from shared.kit.api.openapi import interfaces
+from shared.kit.api.openapi import document, interfaces
 
 HEAD = """# The APIs
 
@@ -23,16 +26,29 @@ Made from the stages' `questions.py` by `python -m catalogue`; a test keeps it t
 stage is at `/api/<stage>`. What is refused is JSON, `{"error": {"code", "message"}}`.
 
 """
+OPENAPI_HEAD = (
+    "# The API of the {0} stage. Made from services/{0}/questions.py by `python -m catalogue`; a test keeps it true.\n"
+)
 KINDS = {str: "Text", int: "A whole number", float: "A number", bool: "true or false"}
 WHO = {"anybody": "anybody", "operator": "who signs with an AWS identity that is allowed to"}
 
 
 def pages() -> dict[str, str]:
-    """The page."""
+    """The page, and the document of each stage that has an API."""
     serving = [card for card in cards() if card.serving]
     rows = [_who(card, route) for card in serving for route in _routes(card)]
     who = "## Who may call what\n\n" + table(("stage", "route", "who", "requests a second (at once)"), rows)
-    return {"docs/api.md": HEAD + "\n".join([who, *(part for card in serving for part in _stage(card))])}
+    page = HEAD + "\n".join([who, *(part for card in serving for part in _stage(card))])
+    return {"docs/api.md": page, **{f"docs/{_openapi(card)}": _document(card) for card in serving}}
+
+
+def _openapi(card: Stage) -> str:
+    return f"openapi-{card.name}.yaml"
+
+
+def _document(card: Stage) -> str:
+    text: str = yaml.safe_dump(document(card), sort_keys=False, width=118, allow_unicode=True)
+    return OPENAPI_HEAD.format(card.name) + text
 
 
 def _routes(card: Stage) -> Iterator[Route]:
@@ -46,9 +62,8 @@ def _who(card: Stage, route: Route) -> tuple[str, str, str, str]:
 
 
 def _stage(card: Stage) -> Iterator[str]:
-    file = openapi.path(card).removeprefix("docs/")
     about = "\n\n".join(inspect.getdoc(questions) or "" for questions in interfaces(card))
-    yield f"## {card.name}\n\n{about}\n\nFor programs: [{file}]({file}).\n"
+    yield f"## {card.name}\n\n{about}\n\nFor programs: [{_openapi(card)}]({_openapi(card)}).\n"
     yield from map(_route, _routes(card))
 
 

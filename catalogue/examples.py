@@ -4,30 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.contracts.events import (
-    BibCorrected,
-    BibsRead,
-    Box,
-    DomainEvent,
-    Evidence,
-    Face,
-    FacesIndexed,
-    ImageRef,
-    MatchCut,
-    MatchedRunner,
-    Meta,
-    ObjectRef,
-    PhotoIngested,
-    PhotoMatched,
-    PhotoRejected,
-    PhotoWithdrawn,
-    RaceConfigured,
-    RaceRejected,
-    Reading,
-    RosterImported,
-    RosterRejected,
-    Suggestion,
-)
+from shared.contracts import events
 from shared.contracts.race import Problem, RaceSettings
 
 _RACE: dict[str, Any] = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
@@ -35,8 +12,8 @@ _PHOTO = "0123456789abcdef0123456789abcdef"
 _OTHER_PHOTO = "fedcba9876543210fedcba9876543210"
 _KEY = "hanriver/seoul-2026/raw_photos/김 철수+1 100%.jpg"
 _SEQUENCER = "0062E99A88DC407460"
-_BOX = Box(left=0.25, top=0.4, width=0.05, height=0.03)
-CAUSE = Meta(
+_BOX = events.Box(left=0.25, top=0.4, width=0.05, height=0.03)
+CAUSE = events.Meta(
     id=f"{_KEY}@{_SEQUENCER}",
     version=1,
     correlation_id=f"{_KEY}@{_SEQUENCER}",
@@ -45,26 +22,30 @@ CAUSE = Meta(
 )
 
 
-def _image(kind: str, width: int, height: int) -> ImageRef:
-    return ImageRef(bucket="derived", key=f"hanriver/seoul-2026/{kind}/{_PHOTO}.jpg", width=width, height=height)
+def _image(kind: str, width: int, height: int) -> events.ImageRef:
+    return events.ImageRef(bucket="derived", key=f"hanriver/seoul-2026/{kind}/{_PHOTO}.jpg", width=width, height=height)
 
 
-EXAMPLES: tuple[DomainEvent, ...] = (
-    RaceConfigured(
+EXAMPLES: tuple[events.DomainEvent, ...] = (
+    events.RaceConfigured(
         **_RACE,
         settings=RaceSettings(name="Seoul Marathon", date="2026-10-25", timezone="Asia/Seoul", faces=True),
         revision=_SEQUENCER,
     ),
-    RaceRejected(**_RACE, reason="race_invalid", message="race.json: name must not be empty.", revision=_SEQUENCER),
-    RosterImported(
+    events.RaceRejected(
+        **_RACE, reason="race_invalid", message="race.json: name must not be empty.", revision=_SEQUENCER
+    ),
+    events.RosterImported(
         **_RACE,
-        roster=ObjectRef(bucket="derived", key="hanriver/seoul-2026/roster/ab.json", sha256="ab" * 32),
+        roster=events.ObjectRef(bucket="derived", key="hanriver/seoul-2026/roster/ab.json", sha256="ab" * 32),
         runners=30000,
         problems=(Problem(line=17, message="no bib."),),
         revision=_SEQUENCER,
     ),
-    RosterRejected(**_RACE, reason="roster_empty", message="The roster has no usable runner.", revision=_SEQUENCER),
-    PhotoIngested(
+    events.RosterRejected(
+        **_RACE, reason="roster_empty", message="The roster has no usable runner.", revision=_SEQUENCER
+    ),
+    events.PhotoIngested(
         **_RACE,
         photo_id=_PHOTO,
         keys=(_KEY,),
@@ -80,55 +61,57 @@ EXAMPLES: tuple[DomainEvent, ...] = (
         photographer="이영희",
         revision=1,
     ),
-    PhotoRejected(
+    events.PhotoRejected(
         **_RACE,
         key=_KEY,
         reason="truncated",
         message="The picture ends early: upload it again.",
         revision=_SEQUENCER,
     ),
-    PhotoWithdrawn(**_RACE, photo_id=_PHOTO, revision=2),
-    BibsRead(
+    events.PhotoWithdrawn(**_RACE, photo_id=_PHOTO, revision=2),
+    events.BibsRead(
         **_RACE,
         photo_id=_PHOTO,
         photo_revision=1,
-        readings=(Reading(bib="A1042", text="A-1042", confidence=97.5, box=_BOX, verified=True),),
-        suggestions=(Suggestion(bib="2047", text="2041", confidence=88.25, box=_BOX),),
+        readings=(events.Reading(bib="A1042", text="A-1042", confidence=97.5, box=_BOX, verified=True),),
+        suggestions=(events.Suggestion(bib="2047", text="2041", confidence=88.25, box=_BOX),),
         revision=1,
     ),
-    FacesIndexed(
+    events.FacesIndexed(
         **_RACE,
         photo_id=_PHOTO,
         photo_revision=1,
-        faces=(Face(face_id="5d1f3a52-0000-4000-8000-000000000000", box=_BOX, confidence=99.5),),
+        faces=(events.Face(face_id="5d1f3a52-0000-4000-8000-000000000000", box=_BOX, confidence=99.5),),
         enabled=True,
         revision=1,
     ),
-    PhotoMatched(
+    events.PhotoMatched(
         **_RACE,
         photo_id=_PHOTO,
         photo_revision=1,
         runners=(
-            MatchedRunner(
+            events.MatchedRunner(
                 bib="A1042",
                 status="confirmed",
                 confidence=97.5,
                 read=True,
                 face_id="5d1f3a52-0000-4000-8000-000000000000",
                 box=_BOX,
-                evidence=(Evidence(kind="reading", bib="A1042", score=97.5, weight=0.975, photo_id=_PHOTO),),
+                evidence=(events.Evidence(kind="reading", bib="A1042", score=97.5, weight=0.975, photo_id=_PHOTO),),
             ),
-            MatchedRunner(
+            events.MatchedRunner(
                 bib="77",
                 status="inferred",
                 confidence=81.0,
                 read=False,
-                evidence=(Evidence(kind="match", bib="77", score=96.4, weight=0.81, photo_id=_OTHER_PHOTO),),
+                evidence=(events.Evidence(kind="match", bib="77", score=96.4, weight=0.81, photo_id=_OTHER_PHOTO),),
             ),
         ),
         complete=True,
         revision=3,
     ),
-    BibCorrected(**_RACE, photo_id=_PHOTO, bib="77", here=True, box=_BOX, revision=1761355425000),
-    MatchCut(**_RACE, photo_id=_PHOTO, box=_BOX, other_photo_id=_OTHER_PHOTO, other_box=_BOX, revision=1761355425000),
+    events.BibCorrected(**_RACE, photo_id=_PHOTO, bib="77", here=True, box=_BOX, revision=1761355425000),
+    events.MatchCut(
+        **_RACE, photo_id=_PHOTO, box=_BOX, other_photo_id=_OTHER_PHOTO, other_box=_BOX, revision=1761355425000
+    ),
 )

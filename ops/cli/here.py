@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +16,19 @@ if TYPE_CHECKING:
     from local.runtime import Ports
 
 
-def _port_options(command: Any) -> Any:
-    command = click.option("--vision-port", type=int, default=4567, show_default=True, help="The vision server.")(
-        command
-    )
-    command = click.option("--aws-port", type=int, default=4566, show_default=True, help="The embedded AWS.")(command)
-    return click.option("--port", type=int, default=8080, show_default=True, help="The page and the APIs.")(command)
+def _ports(command: Callable[..., None]) -> Callable[..., None]:
+    """--port, --aws-port and --vision-port, which the command gets as its `ports`."""
 
+    @click.option("--port", type=int, default=8080, show_default=True, help="The page and the APIs.")
+    @click.option("--aws-port", type=int, default=4566, show_default=True, help="The embedded AWS.")
+    @click.option("--vision-port", type=int, default=4567, show_default=True, help="The vision server.")
+    @functools.wraps(command)
+    def with_ports(port: int, aws_port: int, vision_port: int, **given: Any) -> None:
+        from local.runtime import Ports
 
-def _ports(port: int, aws_port: int, vision_port: int) -> Ports:
-    from local.runtime import Ports
+        command(ports=Ports(aws=aws_port, vision=vision_port, web=port), **given)
 
-    return Ports(aws=aws_port, vision=vision_port, web=port)
+    return with_ports
 
 
 @click.command(short_help="Run a whole race on this machine and serve its page.")
@@ -33,10 +36,8 @@ def _ports(port: int, aws_port: int, vision_port: int) -> Ports:
 @click.option("--roster", type=click.Path(path_type=Path), metavar="FILE", help="Your roster (CSV with a column bib).")
 @click.option("--exit", "leave", is_flag=True, help="End when the report is printed; do not serve the page.")
 @options.json
-@_port_options
-def demo(
-    photos: Path | None, roster: Path | None, leave: bool, as_json: bool, port: int, aws_port: int, vision_port: int
-) -> None:
+@_ports
+def demo(photos: Path | None, roster: Path | None, leave: bool, as_json: bool, ports: Ports) -> None:
     """Run a whole race on this machine: deploy, upload, wait, report, and serve the page until Ctrl-C.
 
     \b
@@ -48,17 +49,17 @@ def demo(
     from ops.demo.material import own_material
     from ops.demo.run import demo as running_demo
     from ops.reach.target import home
+    from ops.reach.words import to_json
 
     if roster and not photos:
         raise click.UsageError("--roster goes with --photos: the drawn race brings its own roster.")
     own = own_material(photos, roster) if photos else None  # before anything is started: it may not be usable
     if own:
         show_left_out(roster, own)
-    ports = _ports(port, aws_port, vision_port)
     with DemoScreen() as screen, running_demo(home(), ports, own, screen) as through:
         screen.stop()
         if as_json:
-            print(through.report.to_json(), flush=True)
+            print(to_json(through.report), flush=True)
         show_report(through.report, through.material)
         if not leave:
             show_page(through)
@@ -68,8 +69,8 @@ def demo(
 
 @click.command(short_help="Start the local runtime.")
 @click.option("--detach", is_flag=True, help="Return when it is ready and leave it running; end it with: snaprace down")
-@_port_options
-def up(detach: bool, port: int, aws_port: int, vision_port: int) -> None:
+@_ports
+def up(detach: bool, ports: Ports) -> None:
     """Start the local runtime: the embedded AWS with all stacks, the vision server and the page.
 
     It keeps its races between runs. Without --detach it runs until Ctrl-C.
@@ -82,7 +83,9 @@ def up(detach: bool, port: int, aws_port: int, vision_port: int) -> None:
     from ops.cli.screen import console
     from ops.reach.target import home
 
-    ports, report = _ports(port, aws_port, vision_port), lambda text: console.print(f"{text}…")
+    def report(text: str) -> None:
+        console.print(f"{text}…")
+
     if detach:
         running = runtime.start_detached(home(), ports, report, keep=True)
         console.print(f"Running at [bold]{running.front_door}[/]. End it with: snaprace down")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import click
@@ -49,13 +50,11 @@ def explain_photo(photo: str, organizer: str | None, event: str | None, as_json:
     snaprace explain hanriver/seoul-2026/raw_photos/IMG_2300.jpg --json
     """
     from ops.cli.show_race import show_explanation
-    from ops.look.explain import explain, photos_named_in
-    from ops.look.photo import filenames, photo_report
+    from ops.look.explain import explain
+    from ops.look.photo import photo_report
 
     target, race = options.race_of(photo, organizer, event)
-    found = photo_report(target, race, photo)
-    names = filenames(target, race, photos_named_in(found))
-    show_explanation(explain(found, names), as_json=as_json)
+    show_explanation(explain(photo_report(target, race, photo)), as_json=as_json)
 
 
 # --- mend ---------------------------------------------------------------------------------------------
@@ -93,8 +92,6 @@ def dlq(stage: str | None, as_json: bool) -> None:
     snaprace dlq
     snaprace dlq --stage ocr --json
     """
-    from datetime import UTC, datetime
-
     from ops.cli.recovery import show_letters
     from ops.look.dead_letters import contents
 
@@ -161,8 +158,6 @@ def replay(
     snaprace replay --stage ocr --race hanriver/seoul-2026 --only missing
     snaprace replay --stage faces --from 2026-10-25T09:00 --to 2026-10-25T10:00+09:00 --rate 20 --yes
     """
-    from datetime import UTC, datetime
-
     from ops.cli.recovery import show_replay
     from ops.mend.replay import moment, plan
     from ops.race.races import race_ref

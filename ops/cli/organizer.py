@@ -45,7 +45,7 @@ def race_create(
     """
     from ops.cli.screen import console
     from ops.race.races import create_race, race_ref
-    from ops.reach.files import read_file
+    from ops.reach.errors import read_file
 
     ref = race_ref(organizer, event)
     if file is None and not (name and date):

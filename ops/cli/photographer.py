@@ -45,22 +45,16 @@ def upload_folder(
 
 def send(target: Target, race: RaceRef, files: Sequence[Path], photographer: str | None) -> int:
     """Upload with a bar, and say what came of it; the exit code."""
-    from ops.cli.screen import bar, console
+    from ops.cli.screen import Bar, console
     from ops.race.upload import upload
     from ops.reach.words import counted
 
-    done = 0
+    bar = Bar("Uploading", len(files))
     try:
-        with bar("Uploading", len(files)) as advance:
-
-            def one_more() -> None:
-                nonlocal done
-                done += 1
-                advance(done)
-
-            outcome = upload(target, race, files, photographer=photographer, progress=one_more)
+        with bar:
+            outcome = upload(target, race, files, photographer=photographer, progress=bar.move)
     except KeyboardInterrupt:
-        console.print(f"{done:,} of {len(files):,} files are done; the same command sends the rest.")
+        console.print(f"{bar.done:,} of {len(files):,} files are done; the same command sends the rest.")
         raise
     for name, why in outcome.failed:
         console.print(f"not uploaded: {name}: {why}", markup=False)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from ops.cli.screen import answers, bar, console
-from ops.look import dead_letters
-from ops.look.changes import Changes
-from ops.look.dead_letters import Contents, Letter
-from ops.mend.collected import Plan
-from ops.mend.redrive import Redriven, Waiting, send_back
-from ops.mend.replay import ARCHIVED_AFTER_MINUTES, not_replayed
-from ops.mend.replay_choice import Only
-from ops.mend.replay_run import Choice, Outcome, run
+from ops.cli.screen import Bar, answers, console
+from ops.look.backlog import dead_letters
+from ops.look.changes import Changes, changes, view
+from ops.look.dead_letters import Contents, Letter, filename, grouped, letters_json
+from ops.look.quiet import until_quiet
+from ops.mend.collected import ArchivedEvent, CollectedEvents, Plan
+from ops.mend.redrive import Redriven, Waiting, redrive, waiting
+from ops.mend.replay import ARCHIVED_AFTER_MINUTES, collect, not_replayed, send
+from ops.mend.replay_choice import Only, choose
 from ops.reach.target import Target
-from ops.reach.words import counted
+from ops.reach.words import counted, some_of, to_json
 
+_PATIENCE_SECONDS = 600  # in a race that is on, there always is work
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20
 
@@ -34,14 +36,14 @@ _CHANGES_SHOWN = 20
 def show_letters(found: Contents, now: datetime, *, as_json: bool) -> None:
     """Dead letters by queue and reason, the oldest first."""
     if as_json:
-        print(dead_letters.as_json(found, now))
+        print(letters_json(found, now))
         return
     for name, number in found.not_shown.items():
         console.print(f"About {number:,} more in {name} are not shown: too many, or being looked at.", markup=False)
     if not found.letters:
         console.print("There are no dead letters." if not found.not_shown else "Try again in a minute.")
         return
-    for (queue, reason), letters in dead_letters.grouped(found.letters):
+    for (queue, reason), letters in grouped(found.letters):
         answers.print(
             Text(f"{counted(len(letters), 'letter')} in {queue.name}: ", style="bold"), Text(reason, style="bold red")
         )
@@ -62,7 +64,7 @@ def _show_group(letters: Sequence[Letter], now: datetime) -> None:
         if letter.range:
             answers.print(f"  {letter.what}, {age} old, in {letter.range}", markup=False)
             continue
-        about = f"  {dead_letters.filename(letter)}"
+        about = f"  {filename(letter)}"
         table.add_row(about, letter.photo_id or "", letter.what, age, f"{letter.received}×")
     if table.row_count:
         answers.print(table)
@@ -86,25 +88,20 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
     Raises UsageError where it would have to ask and cannot.
     """
     _must_be_able_to_ask(yes=yes)
-
-    def agree(found: Sequence[Waiting]) -> bool:
-        for each in found:
-            _say_what_waits(each)
-        total = sum(each.letters for each in found if not each.stays)
-        if total:
-            return _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes)
-        if not found:
-            of = f"function '{function}' of the stage" if function else "stage"
-            console.print(f"The {of} '{stage}' has no dead letters.")
-        return True
-
-    outcome = send_back(target, stage, function, rate=rate, agree=agree, bar=bar)
-    if outcome is None:
-        return 1
+    found, outcome = waiting(target, stage, function), Redriven()
+    for each in found:
+        _say_what_waits(each)
+    if total := sum(each.letters for each in found if not each.stays):
+        if not _agreed(f"Send {_them(total)} back, {rate:g} a second?", yes=yes):
+            return 1
+        with Bar("Sending back", total) as bar:
+            outcome = redrive(target, found, rate=rate, function=function, progress=bar.move)
+    elif not found:
+        of = f"function '{function}' of the stage" if function else "stage"
+        console.print(f"The {of} '{stage}' has no dead letters.")
     _say_what_moved(outcome, stage)
     if as_json:
-        told = {name: getattr(outcome, name) for name in ("moved", "by_queue", "strays", "missing")}
-        print(json.dumps(told, indent=2))
+        print(to_json(some_of(outcome, "moved", "by_queue", "strays", "missing")))
     elif outcome.moved:
         console.print("See how they get on: snaprace status; what fails again comes back into snaprace dlq.")
     return 1 if outcome.missing else 0
@@ -143,33 +140,66 @@ def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: boo
     """Ask, and say how a replay gets on and what it changed; the exit code. Raises UsageError as a redrive does."""
     _must_be_able_to_ask(yes=yes)
     _say_what_is_planned(target, plan)
-
-    def agree(choice: Choice) -> bool:
-        if choice.unreadable:
-            console.print(f"{counted(choice.unreadable, 'archived event')} cannot be read and are left out.")
-        if not choice.events:
-            _say_why_nothing(plan, only, choice.collected)
-            return True
-        _say_what_is_sent(plan, choice)
-        total = sum(choice.deliveries.values())
-        takes = _for(timedelta(seconds=total / rate))
-        return _agreed(f"Send {_them(total)}, {rate:g} a second ({takes})?", yes=yes)
-
-    def interrupted(sent: int, total: int) -> None:
-        console.print(f"{sent:,} of {total:,} are sent and will be handled; to repeat the command does no harm.")
-
-    outcome = run(target, plan, only, rate=rate, agree=agree, bar=bar, interrupted=interrupted)
-    if outcome is None:
-        return 1
-    if not outcome.quiet:
-        console.print("All is sent; other work is still going on, so what changed so far is told. See: snaprace status")
-    if outcome.given_up:
-        console.print(f"[bold red]{counted(outcome.given_up, 'message')} given up meanwhile[/]; see: snaprace dlq")
+    with tempfile.TemporaryDirectory(prefix="snaprace-replay-") as folder:
+        events = CollectedEvents(Path(folder) / "events.jsonl")
+        with Bar("Collecting from the archive") as bar:
+            collect(target, plan, events, progress=bar.move)
+        chosen = choose(target, plan, events, only)
+        if events.unreadable:
+            console.print(f"{counted(events.unreadable, 'archived event')} cannot be read and are left out.")
+        deliveries = Counter(function for event in chosen for function in event.functions)
+        changed = Changes({}, ())
+        if chosen:
+            _say_what_is_sent(plan, chosen, deliveries)
+            total = deliveries.total()
+            takes = _for(timedelta(seconds=total / rate))
+            if not _agreed(f"Send {_them(total)}, {rate:g} a second ({takes})?", yes=yes):
+                return 1
+            changed = _carry_out(target, plan, events, chosen, rate)
+        else:
+            _say_why_nothing(plan, only, len(events.events))
     if as_json:
-        print(_replay_json(plan, only, outcome))
-    elif outcome.choice.events:
-        _show_changes(outcome.changed)
+        moves = {key: {"before": was, "after": now} for key, (was, now) in changed.uploads.items()}
+        told = {
+            "stage": plan.stage,
+            "from": plan.window.begin.isoformat(),
+            "to": plan.window.end.isoformat(),
+            "only": only,
+            "heard": len(events.events),
+            "sent": deliveries,
+            "changed": {"uploads": moves, "photos": changed.photos},
+        }
+        print(to_json(told))
+    elif chosen:
+        _show_changes(changed)
     return 0
+
+
+def _carry_out(
+    target: Target, plan: Plan, events: CollectedEvents, chosen: Sequence[ArchivedEvent], rate: float
+) -> Changes:
+    """Send, wait until no stage has work (what is sent to one is heard by others in turn), and compare."""
+    races = {event.about.race for event in chosen if event.about.race}
+    before, given_up_before = view(target, races), sum(dead_letters(target).values())
+    total = sum(len(event.functions) for event in chosen)
+    sending = Bar("Sending", total)
+    try:
+        with sending:
+            send(target, plan, events, chosen, rate=rate, progress=sending.move)
+        with Bar("Waiting for the stages") as bar:
+            quiet = until_quiet(target, races, patience_s=_PATIENCE_SECONDS, progress=bar.leave)
+    except KeyboardInterrupt:
+        console.print(
+            f"{sending.done:,} of {total:,} are sent and will be handled; to repeat the command does no harm."
+        )
+        raise
+    changed = changes(before, view(target, races))
+    if not quiet:
+        console.print("All is sent; other work is still going on, so what changed so far is told. See: snaprace status")
+    given_up = sum(dead_letters(target).values()) - given_up_before
+    if given_up > 0:
+        console.print(f"[bold red]{counted(given_up, 'message')} given up meanwhile[/]; see: snaprace dlq")
+    return changed
 
 
 def _say_what_is_planned(target: Target, plan: Plan) -> None:
@@ -194,10 +224,10 @@ def _say_why_nothing(plan: Plan, only: Only, collected: int) -> None:
         console.print(f"Nothing to replay: {plan.stage} holds something of each of {counted(collected, 'event')}.")
 
 
-def _say_what_is_sent(plan: Plan, choice: Choice) -> None:
-    for function, events in choice.deliveries.items():
+def _say_what_is_sent(plan: Plan, chosen: Sequence[ArchivedEvent], deliveries: Mapping[str, int]) -> None:
+    for function, events in deliveries.items():
         console.print(f"{counted(events, 'event')} for {plan.stage}.{function}", markup=False)
-    kinds = Counter(event.about.what for event in choice.events)
+    kinds = Counter(event.about.what for event in chosen)
     console.print(f"  ({', '.join(f'{number:,} {kind}' for kind, number in kinds.most_common())})", markup=False)
 
 
@@ -213,26 +243,6 @@ def _show_changes(changed: Changes) -> None:
         answers.print(f"  {photo}", markup=False)
     if len(changed.photos) > _CHANGES_SHOWN:
         answers.print(f"  … and {len(changed.photos) - _CHANGES_SHOWN:,} more; --json has them all.")
-
-
-def _replay_json(plan: Plan, only: Only, outcome: Outcome) -> str:
-    changed = outcome.changed
-    return json.dumps(
-        {
-            "stage": plan.stage,
-            "from": plan.window.begin.isoformat(),
-            "to": plan.window.end.isoformat(),
-            "only": only,
-            "heard": outcome.choice.collected,
-            "sent": outcome.choice.deliveries,
-            "changed": {
-                "uploads": {key: {"before": was, "after": now} for key, (was, now) in changed.uploads.items()},
-                "photos": list(changed.photos),
-            },
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
 
 
 # --- both ---------------------------------------------------------------------------------------------

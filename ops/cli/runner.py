@@ -38,19 +38,15 @@ def find(organizer: str | None, event: str | None, bib: str | None, selfie: Path
 
 
 def _show(photos: Sequence[PhotoAnswer], *, as_json: bool) -> None:
-    import json
-
-    import msgspec
     from rich.text import Text
 
     from ops.cli.screen import answers, console
-    from ops.reach.words import counted
+    from ops.reach.words import counted, some_of, to_json
     from services.search.questions import MatchedPhotoAnswer
 
     if as_json:
         shown = ("photo_id", "filename", "taken_at", "runners", "preview_url", "similarity")
-        told = [{name: msgspec.to_builtins(getattr(photo, name, None)) for name in shown} for photo in photos]
-        print(json.dumps({"photos": told}, ensure_ascii=False, indent=2))
+        print(to_json({"photos": [some_of(photo, *shown) for photo in photos]}))
         return
     if not photos:
         console.print("No photos found.")

@@ -6,9 +6,8 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.progress import TaskID
-from rich.table import Table
 
-from ops.cli.screen import console, progress_bars
+from ops.cli.screen import Bars, console, facts
 from ops.demo.material import Material
 from ops.demo.run import RACE, Demo, Observer, Report
 from ops.demo.score import Score
@@ -22,7 +21,7 @@ class DemoScreen(Observer):
     """Shows how the demo gets on."""
 
     def __init__(self) -> None:
-        self._bars = progress_bars()
+        self._bars = Bars()
         self._up = self._bars.add_task("Uploading", visible=False, total=None, start=False)
         self._done = self._bars.add_task("Reading bibs and faces", visible=False, total=None, start=False)
 
@@ -66,30 +65,24 @@ def show_left_out(roster: Path | None, material: Material) -> None:
 
 def show_report(report: Report, material: Material) -> None:
     """The demo's summary for a person, against the truth where there is one."""
-    table = Table(title="The race", title_justify="left", show_header=False, min_width=64)
-    table.add_column(style="bold", justify="right")
-    table.add_column()
     copies = f", of which {report.duplicates} are copies of others" if report.duplicates else ""
-    table.add_row(str(report.photos), "photos uploaded")
-    table.add_row(str(report.searchable), f"searchable{copies}")
-    table.add_row(str(len(report.rejected)), "rejected, each with its reason")
-    table.add_row(str(report.dead_lettered), "dead-lettered")
-    table.add_row(str(report.lost), "lost")
-    if report.bibs and report.people:
-        table.add_section()
-        table.add_row(f"{report.bibs.f1:.3f}", f"bibs read, f1 ({_parts(report.bibs)})")
-        table.add_row(f"{report.people.f1:.3f}", f"runners found, hidden bibs included, f1 ({_parts(report.people)})")
-    table.add_section()
-    table.add_row(
-        f"{report.seconds:.0f} s",
-        f"from the first upload to the last result; vision worked {report.vision_seconds:.0f} s of it",
-    )
-    table.add_row(f"{report.settling_seconds:.0f} s", "more, until the race was quiet and all faces were compared")
-    table.add_section()
-    table.add_row(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")
-    for call, number in report.calls_per_photo.items():
-        table.add_row(f"{number:.2f}", call)
-    console.print(table)
+    uploads = [
+        (str(report.photos), "photos uploaded"),
+        (str(report.searchable), f"searchable{copies}"),
+        (str(len(report.rejected)), "rejected, each with its reason"),
+        (str(report.dead_lettered), "dead-lettered"),
+        (str(report.lost), "lost"),
+    ]
+    scored = (("bibs read", report.bibs), ("runners found, hidden bibs included", report.people))
+    scores = [(f"{score.f1:.3f}", f"{what}, f1 ({_parts(score)})") for what, score in scored if score]
+    worked = f"vision worked {report.vision_seconds:.0f} s of it"
+    times = [
+        (f"{report.seconds:.0f} s", f"from the first upload to the last result; {worked}"),
+        (f"{report.settling_seconds:.0f} s", "more, until the race was quiet and all faces were compared"),
+    ]
+    calls = [(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")]
+    calls += [(f"{number:.2f}", call) for call, number in report.calls_per_photo.items()]
+    console.print(facts("The race", uploads, scores, times, calls, min_width=64))
     console.print(f"state_hash {report.state_hash}")
     for each in report.rejected[:_REASONS_SHOWN]:
         name = str(each["key"]).rsplit("/", 1)[-1]

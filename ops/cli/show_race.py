@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
-import msgspec
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ops.cli.screen import answers
+from ops.cli.screen import answers, facts
 from ops.cost.bill import Bill, as_dict
 from ops.look import status
 from ops.look.explain import Explanation
-from ops.look.status import RaceStatus
-from ops.reach.words import counted
+from ops.look.status import RaceStatus, State
+from ops.reach.words import counted, to_json
 
 _REASONS_SHOWN = 20
 _COLOURS = {"confirmed": "green", "inferred": "cyan", "doubtful": "yellow"}
-_STATES = {
+_STATES: dict[State, str] = {
     "waiting": "waiting for their race",
     "in progress": "in progress",
     "searchable": "searchable",
     "rejected": "rejected, each with its reason",
     "dead-lettered": "given up on: see snaprace dlq",
 }
+_SHOWN_ALWAYS = ("uploads", _STATES["searchable"], _STATES["rejected"])
+_UNMATCHED = "will have their faces compared with all others when the race goes quiet"
 
 
 def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None:
@@ -33,30 +33,20 @@ def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None
     if as_json:
         print(status.as_json(found, every_upload=every_upload))
         return
-    counts = found.counts
-    table = Table(title=f"{found.organizer_id}/{found.event_id}", title_justify="left", show_header=False)
-    table.add_column(style="bold", justify="right")
-    table.add_column()
-    table.add_row(f"{len(found.uploads):,}", "uploads")
-    for state in ("waiting", "in progress", "searchable", "rejected", "dead-lettered"):
-        if counts[state] or state in ("searchable", "rejected"):
-            table.add_row(f"{counts[state]:,}", _STATES[state])
-    if found.duplicates:
-        table.add_row(f"{found.duplicates:,}", "of them copies of others")
-    if found.unmatched:
-        table.add_row(f"{found.unmatched:,}", "will have their faces compared with all others when the race goes quiet")
-    answers.print(table)
+    rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
+    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED)]
+    shown = [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
+    answers.print(facts(f"{found.organizer_id}/{found.event_id}", shown))
     _show_stuck(found)
     if every_upload:
-        for upload_ in found.uploads:
-            answers.print(f"{upload_.state:<13} {upload_.filename}", upload_.why, style="dim", markup=False)
-    rejected = [upload for upload in found.uploads if upload.state == "rejected"]
-    for upload_ in rejected[: None if every_upload else _REASONS_SHOWN]:
-        answers.print(f"rejected {upload_.filename}: {upload_.message}", markup=False)
-    if len(rejected) > _REASONS_SHOWN and not every_upload:
-        answers.print(f"… and {len(rejected) - _REASONS_SHOWN:,} more; --all has them all.")
-    for letters in found.dead_letters:
-        answers.print(f"[bold red]{counted(letters.messages, 'dead letter')}[/] in {letters.queue}")
+        for upload in found.uploads:
+            answers.print(f"{upload.state:<13} {upload.filename}", upload.why, style="dim", markup=False)
+    for upload in found.rejected[: None if every_upload else _REASONS_SHOWN]:
+        answers.print(f"rejected {upload.filename}: {upload.message}", markup=False)
+    if len(found.rejected) > _REASONS_SHOWN and not every_upload:
+        answers.print(f"… and {len(found.rejected) - _REASONS_SHOWN:,} more; --all has them all.")
+    for queue, messages in found.dead_letters.items():
+        answers.print(f"[bold red]{counted(messages, 'dead letter')}[/] in {queue}")
 
 
 def _show_stuck(found: RaceStatus) -> None:
@@ -82,12 +72,12 @@ def _age(seconds: float | None) -> str:
 def show_explanation(found: Explanation, *, as_json: bool) -> None:
     """Why somebody is, or is not, in a photo."""
     if as_json:
-        print(json.dumps(msgspec.to_builtins(found), ensure_ascii=False, indent=2))
+        print(to_json(found))
         return
     answers.print(Text.assemble((found.filename, "bold"), "  ", (found.photo_id or "", "dim")))
     answers.print(found.summary, markup=False)
-    for upload_ in found.uploads[1:]:
-        answers.print(f"The same picture: {upload_['key'].rsplit('/', 1)[-1]} ({upload_['state']})", markup=False)
+    for upload in found.uploads[1:]:
+        answers.print(f"The same picture: {upload.filename} ({upload.state})", markup=False)
     for title, sentences in (("Waits", found.waits), ("Read", found.read), ("Said", found.said)):
         for number, sentence in enumerate(sentences):
             answers.print(Text.assemble((f"{title if not number else '':<10}", "dim"), sentence))
@@ -109,7 +99,7 @@ def show_explanation(found: Explanation, *, as_json: bool) -> None:
 def show_bill(bill: Bill, *, as_json: bool) -> None:
     """What 1,000 photos cost, with the share of each thing."""
     if as_json:
-        print(json.dumps(as_dict(bill), ensure_ascii=False, indent=2))
+        print(to_json(as_dict(bill)))
         return
     title = f"1,000 photos, by what {counted(bill.photos, 'photo')} took ({bill.region}, prices of {bill.prices_of})"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

@@ -14,6 +14,7 @@ from ops.race.races import races
 from ops.reach.errors import Failed
 from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
+from ops.reach.words import some_of
 from shared.contracts import naming
 
 # DynamoDB charges a read unit for 4 KB and a write unit for 1 KB, twice for each item of a transaction; functions do
@@ -147,13 +148,7 @@ def dynamodb_units(functions: Iterable[FunctionUsage]) -> tuple[float, float]:
     """
     reads = writes = 0.0
     for usage in functions:
-        calls: Counter[str] = Counter(
-            {
-                call.removeprefix("dynamodb."): number
-                for call, number in usage.calls.items()
-                if call.startswith("dynamodb.")
-            }
-        )
+        calls = Counter({call.removeprefix("dynamodb."): number for call, number in usage.calls.items()})
         together = max(1.0, usage.messages / usage.invocations) if usage.invocations else 1.0
         reads += _READ_UNITS * (calls["GetItem"] + calls["Query"] + calls["BatchGetItem"] * together)
         single = calls["PutItem"] + calls["UpdateItem"]
@@ -183,27 +178,19 @@ def _derived_bytes(target: Target) -> int:
 
 def as_dict(bill: Bill) -> dict[str, Any]:
     """The bill for programs."""
+    totals = {"once": bill.once, "monthly": bill.monthly}
     return {
-        "photos": bill.photos,
-        "region": bill.region,
-        "prices_of": bill.prices_of,
+        **some_of(bill, "photos", "region", "prices_of"),
         "dollars_per_1000_photos": round(bill.once, 4),
         "dollars_a_month_per_1000_photos": round(bill.monthly, 4),
         "lines": [
             {
-                "service": line.service,
-                "what": line.what,
-                "when": line.when,
+                **some_of(line, "service", "what", "when"),
                 "number_per_1000_photos": round(line.number, 4),
                 "dollars_per_1000_photos": round(line.dollars, 6),
-                "share": round(line.dollars / total, 4) if (total := _total(bill, line.when)) else 0.0,
+                "share": round(line.dollars / totals[line.when], 4) if totals[line.when] else 0.0,
             }
             for line in bill.lines
         ],
-        "calls_per_photo": bill.calls_per_photo,
-        "left_out": list(bill.left_out),
+        **some_of(bill, "calls_per_photo", "left_out"),
     }
-
-
-def _total(bill: Bill, when: str) -> float:
-    return bill.once if when == "once" else bill.monthly

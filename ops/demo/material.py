@@ -1,19 +1,33 @@
-"""What the demo runs on: the drawn race, or somebody's own photos."""
+"""What the demo runs on: the drawn race, or somebody's own photos.
+
+The race is drawn once for each version of its code, in the background, and kept in build/.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from local import runtime
 from ops.demo.score import Truth
 from ops.race.races import read_roster
 from ops.race.upload import photos_in
-from ops.reach.files import read_file
+from ops.reach.errors import Failed, read_file
 from shared.contracts.bibs import BibRules
 from shared.contracts.race import RaceSettings, Roster
+
+_DRAWN = runtime.CHECKOUT / "build" / "demo-race"
+_DRAW_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -28,8 +42,56 @@ class Material:
     selfies: Path | None = None
 
 
-def drawn_material(folder: Path) -> Material:
-    """The drawn race."""
+@contextlib.contextmanager
+def preparing(own: Material | None = None) -> Iterator[Callable[[], Material]]:
+    """Begin to draw the demo race in the background, unless there is one's own; call what is given to wait for it.
+
+    A drawing that was not waited for is ended.
+    """
+    folder = drawn_folder()
+    if own or folder.is_dir():
+        yield lambda: own or _drawn(folder)
+        return
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.tether", "local.race", str(fresh)],
+        cwd=runtime.CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        @functools.cache
+        def finished() -> Material:
+            _wait_for(process)
+            fresh.rename(folder)
+            return _drawn(folder)
+
+        try:
+            yield finished
+        finally:
+            process.terminate()
+
+
+def _wait_for(process: subprocess.Popen[str]) -> None:
+    try:
+        process.wait(_DRAW_SECONDS)  # not communicate(), which would close the tether
+    except subprocess.TimeoutExpired:
+        raise Failed(f"The demo race was not drawn within {_DRAW_SECONDS} s.") from None
+    complaint = process.stderr.read() if process.stderr else ""
+    if process.returncode:
+        raise Failed(f"The demo race could not be drawn: {(complaint.strip().splitlines() or ['?'])[-1]}")
+
+
+def drawn_folder() -> Path:
+    """Where the demo race lies, or will: drawn by the code as it is now."""
+    sources = sorted((runtime.CHECKOUT / "local" / "race").glob("*.py"))
+    return _DRAWN / hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+
+
+def _drawn(folder: Path) -> Material:
     body, roster = read_roster(folder / "roster.csv")
     return Material(
         photos=photos_in(folder / "photos"),

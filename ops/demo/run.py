@@ -7,7 +7,6 @@ the vision server for its work, the functions' logs for the AWS calls they made.
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,17 +19,17 @@ import msgspec
 from local import runtime
 from local.runtime import Ports, Running, Runtime
 from ops.cost.usage import calls_of, calls_per_photo, usages
-from ops.demo.drawing import drawing
-from ops.demo.material import Material, drawn_material
+from ops.demo.material import Material, preparing
 from ops.demo.score import Found, Score, score_bibs, score_people
 from ops.look.quiet import until_quiet
 from ops.look.state_hash import state_hash
-from ops.look.status import RaceStatus, status
+from ops.look.status import REJECTED, RaceStatus, status
 from ops.race.races import create_race, import_roster
 from ops.race.upload import key_of, upload
 from ops.reach.errors import Failed
 from ops.reach.search_api import SearchApi
 from ops.reach.target import Target, of_runtime
+from ops.reach.words import some_of
 from shared.contracts.keys import RaceRef
 
 RACE = RaceRef("demo", "marathon")
@@ -72,10 +71,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Whether every upload ended well or was rejected with a reason."""
         return self.lost == 0 and self.dead_lettered == 0
 
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(msgspec.to_builtins(self), ensure_ascii=False, indent=2)
-
 
 class Observer:
     """Told how the demo gets on; the command line shows it."""
@@ -106,19 +101,9 @@ class Demo:
 def demo(home: Path, ports: Ports, own: Material | None, observer: Observer) -> Iterator[Demo]:
     """Take a race, one's own or the drawn one, through a new, empty runtime, which ends with the context."""
     began = time.monotonic()
-    with _preparing(own) as prepare, runtime.start(home, ports, observer.step, keep=False) as started:
+    with preparing(own) as prepare, runtime.start(home, ports, observer.step, keep=False) as started:
         report = run(started.running, prepare, began, observer, started.check)
         yield Demo(started, prepare(), report)
-
-
-@contextlib.contextmanager
-def _preparing(own: Material | None) -> Iterator[Callable[[], Material]]:
-    """Call what is given for what the demo runs on; the race is drawn meanwhile, unless there is one's own."""
-    if own is not None:
-        yield lambda: own
-        return
-    with drawing() as drawn:
-        yield lambda: drawn_material(drawn())
 
 
 def run(
@@ -170,11 +155,7 @@ def _counts(ended: RaceStatus, material: Material) -> dict[str, Any]:
     return {
         "photos": len(material.photos),
         "searchable": counts["searchable"],
-        "rejected": [
-            {"key": each.key, "reason": each.reason, "message": each.message}
-            for each in ended.uploads
-            if each.state == "rejected"
-        ],
+        "rejected": [some_of(upload, *REJECTED) for upload in ended.rejected],
         "duplicates": ended.duplicates,
         "dead_lettered": counts["dead-lettered"],
         "lost": len(material.photos) - counts["searchable"] - counts["rejected"] - counts["dead-lettered"],
@@ -182,15 +163,11 @@ def _counts(ended: RaceStatus, material: Material) -> dict[str, Any]:
 
 
 def _upload(target: Target, material: Material, observer: Observer) -> None:
-    done = 0
-
-    def one_more() -> None:
-        nonlocal done
-        done += 1
+    def progress(done: int) -> None:
         observer.uploading(done, len(material.photos))
 
-    observer.uploading(0, len(material.photos))
-    outcome = upload(target, RACE, material.photos, photographer=PHOTOGRAPHER, progress=one_more)
+    progress(0)
+    outcome = upload(target, RACE, material.photos, photographer=PHOTOGRAPHER, progress=progress)
     if outcome.failed:
         name, why = outcome.failed[0]
         raise Failed(f"{len(outcome.failed)} files could not be uploaded, the first was {name}: {why}.")

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from ops.look.about import about_of
 from ops.reach import queues
 from ops.reach.target import Target
 from shared.contracts import naming
-
-
-class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead-letter queue that is not empty."""
-
-    queue: str
-    messages: int
 
 
 def backlog(target: Target) -> int:
@@ -24,11 +15,9 @@ def backlog(target: Target) -> int:
     return sum(depth for url, depth in _depths(target) if not url.endswith("-dlq"))
 
 
-def dead_letters(target: Target) -> tuple[DeadLetters, ...]:
-    """The dead-letter queues that are not empty: of functions, and of rules that could not deliver."""
-    return tuple(
-        DeadLetters(queue=url.rsplit("/", 1)[-1], messages=depth) for url, depth in _depths(target, "-dlq") if depth
-    )
+def dead_letters(target: Target) -> dict[str, int]:
+    """The dead-letter queues that are not empty, of functions and of rules that could not deliver: name → messages."""
+    return {queues.name_of(url): depth for url, depth in _depths(target, "-dlq") if depth}
 
 
 def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:

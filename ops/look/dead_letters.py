@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from ops.look import invocations
-from ops.look.about import about_of
+from ops.look.about import About, about_of
 from ops.look.invocations import StreamRange
 from ops.reach import logs, queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target
+from ops.reach.words import some_of, to_json
 from shared.contracts import naming
 from shared.contracts.card import Queue
 from shared.contracts.keys import RAW_PHOTOS
@@ -41,22 +43,17 @@ class DeadLetterQueue(msgspec.Struct, frozen=True, kw_only=True):
     holds: Literal["messages", "invocations", "events"]
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class Letter(About, frozen=True, kw_only=True):
     """One dead letter. `sent_at` is when what it is about was first sent, `received` how often it was tried or read.
 
-    `key` and `photo_id` are what it is about, as far as it says; `what` is its kind, e.g. PhotoIngested. `reason` is a
-    type of error or a code, `error` the sentence with it. `target` is what EventBridge could not deliver to (an ARN),
-    `range` the records of a stream that were given up; `subjects` are as in ops.look.about.
+    `reason` is a type of error or a code, `error` the sentence with it. `target` is what EventBridge could not deliver
+    to (an ARN), `range` the records of a stream that were given up.
     """
 
     queue: DeadLetterQueue
     message_id: str
-    what: str
-    key: str | None
-    photo_id: str | None
     sent_at: datetime
     received: int
-    subjects: frozenset[str]
     reason: str = NOT_LOGGED
     error: str = _NOT_LOGGED_BECAUSE
     target: str | None = None
@@ -132,51 +129,30 @@ def look_into(target: Target, queue: DeadLetterQueue) -> tuple[list[Letter], int
 
 def _letter_of(queue: DeadLetterQueue, message: queues.Message) -> Letter:
     """A message of the queue. EventBridge's and Lambda's say their reason themselves."""
-    about = about_of(message["Body"])
     attributes = message["Attributes"]
-    letter = Letter(
-        queue=queue,
-        message_id=message["MessageId"],
-        what=about.what,
-        key=about.key,
-        photo_id=about.photo_id,
-        sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
-        received=int(attributes["ApproximateReceiveCount"]),
-        subjects=about.subjects,
-    )
-    match queue.holds:
-        case "messages":
-            return letter
-        case "invocations":
-            return _given_up(letter, message)
-        case "events":
-            return _undelivered(letter, message)
+    told = {
+        **asdict(about_of(message["Body"])),
+        "sent_at": datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+        "received": int(attributes["ApproximateReceiveCount"]),
+    }
+    if queue.holds == "invocations":
+        given_up = invocations.read(message["Body"])
+        told |= {name: value for name, value in asdict(given_up).items() if value is not None} if given_up else {}
+    elif queue.holds == "events":
+        told |= _undelivered(message)
+    return Letter(queue=queue, message_id=message["MessageId"], **told)
 
 
-def _given_up(letter: Letter, message: queues.Message) -> Letter:
-    told = invocations.read(message["Body"])
-    if told is None:
-        return letter
-    return msgspec.structs.replace(
-        letter,
-        what=told.what,
-        sent_at=told.since or letter.sent_at,
-        reason=told.reason,
-        error=told.error,
-        range=told.range,
-    )
-
-
-def _undelivered(letter: Letter, message: queues.Message) -> Letter:
+def _undelivered(message: queues.Message) -> dict[str, Any]:
+    """What EventBridge says of an event that it could not deliver."""
     said = {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
     goal = said.get("TARGET_ARN")
     error = said.get("ERROR_MESSAGE") or "EventBridge could not deliver it"
-    return msgspec.structs.replace(
-        letter,
-        reason=said.get("ERROR_CODE") or NOT_LOGGED,
-        error=f"{error.rstrip('.')}, to {queues.name_of(goal)}" if goal else error,
-        target=goal,
-    )
+    return {
+        "reason": said.get("ERROR_CODE") or NOT_LOGGED,
+        "error": f"{error.rstrip('.')}, to {queues.name_of(goal)}" if goal else error,
+        "target": goal,
+    }
 
 
 def with_reasons(target: Target, found: Sequence[Letter]) -> list[Letter]:
@@ -227,20 +203,19 @@ def _sentence(line: dict[str, Any]) -> str:
 # --- for programs -------------------------------------------------------------------------------------
 
 
-def as_json(found: Contents, now: datetime) -> str:
+def letters_json(found: Contents, now: datetime) -> str:
     """Dead letters for programs: groups of one queue and one reason, the group with the oldest letter first."""
     groups = [
         {
             "queue": queue.name,
-            "stage": queue.stage,
-            "function": queue.function,
+            **some_of(queue, "stage", "function"),
             "reason": reason,
             "letters": [_letter(letter, now) for letter in theirs],
         }
         for (queue, reason), theirs in grouped(found.letters)
     ]
-    told = {"dead_letters": len(found.letters), "not_shown": sum(found.not_shown.values()), "groups": groups}
-    return json.dumps(told, ensure_ascii=False, indent=2)
+    not_shown = sum(found.not_shown.values())
+    return to_json({"dead_letters": len(found.letters), "not_shown": not_shown, "groups": groups})
 
 
 def grouped(found: Sequence[Letter]) -> list[tuple[tuple[DeadLetterQueue, str], list[Letter]]]:
@@ -253,16 +228,12 @@ def grouped(found: Sequence[Letter]) -> list[tuple[tuple[DeadLetterQueue, str], 
 
 def _letter(letter: Letter, now: datetime) -> dict[str, Any]:
     told = {
-        "message_id": letter.message_id,
-        "what": letter.what,
-        "key": letter.key,
-        "photo_id": letter.photo_id,
-        "error": letter.error,
+        **some_of(letter, "message_id", "what", "key", "photo_id", "error"),
         "sent_at": letter.sent_at.isoformat(timespec="seconds"),
         "seconds": round((now - letter.sent_at).total_seconds()),
         "received": letter.received,
     }
-    return {**told, "range": msgspec.to_builtins(letter.range)} if letter.range else told
+    return {**told, "range": letter.range} if letter.range else told
 
 
 def filename(letter: Letter) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from ops.look.photo import PhotoReport
+from ops.look.status import UploadState
 from ops.reach.words import counted
 from services.search.records import ExplainedRunner
 from shared.contracts.events import Bibs, Box, Evidence
@@ -44,7 +44,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     photo_id: str | None
     filename: str
     taken_at: str | None
-    uploads: tuple[dict[str, Any], ...]
+    uploads: tuple[UploadState, ...]
     summary: str
     read: tuple[str, ...]
     faces: tuple[SeenFace, ...]
@@ -55,28 +55,21 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     waits: tuple[str, ...]
 
 
-def photos_named_in(photo: PhotoReport) -> frozenset[str]:
-    """The other photos of which an explanation gives the file names."""
-    runners = photo.answer.runners if photo.answer else ()
-    evidence = {each.photo_id for runner in runners for each in runner.evidence if each.photo_id}
-    return frozenset(evidence | photo.identified.neighbours | {cut.other_photo_id for cut in photo.identified.cuts})
-
-
-def explain(photo: PhotoReport, names: Mapping[str, str]) -> Explanation:
-    """Explain a photo; `names` are the file names of `photos_named_in` it, unknown ones are shown by their id."""
+def explain(photo: PhotoReport) -> Explanation:
+    """Explain a photo."""
     runners = photo.answer.runners if photo.answer else ()
     return Explanation(
         photo_id=photo.photo_id,
         filename=photo.filename,
         taken_at=photo.answer.taken_at if photo.answer else None,
-        uploads=tuple(map(msgspec.to_builtins, photo.uploads)),
+        uploads=photo.uploads,
         summary=_summary(photo),
         read=tuple(_read(photo)),
         faces=tuple(_faces(photo)),
         faces_summary=_faces_summary(photo),
-        runners=tuple(_why_here(runner, photo, names) for runner in runners),
-        strangers=tuple(_strangers(photo, names)),
-        said=tuple(_said(photo, names)),
+        runners=tuple(_why_here(runner, photo) for runner in runners),
+        strangers=tuple(_strangers(photo)),
+        said=tuple(_said(photo)),
         waits=tuple(_waits(photo)),
     )
 
@@ -118,7 +111,7 @@ def _faces(photo: PhotoReport) -> Iterator[SeenFace]:
         yield SeenFace(number=number, bib=owners.get(number), box=face.box, confidence=face.confidence)
 
 
-def _strangers(photo: PhotoReport, names: Mapping[str, str]) -> Iterator[str]:
+def _strangers(photo: PhotoReport) -> Iterator[str]:
     """The faces of which nobody knows whose they are, and why not."""
     for seen, face in zip(_faces(photo), photo.faces, strict=True):
         if seen.bib is not None:
@@ -126,7 +119,7 @@ def _strangers(photo: PhotoReport, names: Mapping[str, str]) -> Iterator[str]:
         matches = photo.identified.matches.get(face.face_id, {}).values()
         alike = sorted(((other.photo_id, other.similarity) for other in matches), key=lambda other: -other[1])
         if alike:
-            where = f"also in {counted(len(alike), 'other photo')} ({_listed(alike, names)}), which do not say either"
+            where = f"also in {counted(len(alike), 'other photo')} ({_listed(alike, photo)}), which do not say either"
         elif photo.unmatched:
             where = "not compared with the other photos yet"
         else:
@@ -143,11 +136,11 @@ def _faces_summary(photo: PhotoReport) -> str:
     return counted(number, "face") + (", counted from the left" if number > 1 else "") if number else "none found"
 
 
-def _why_here(runner: ExplainedRunner, photo: PhotoReport, names: Mapping[str, str]) -> WhyHere:
+def _why_here(runner: ExplainedRunner, photo: PhotoReport) -> WhyHere:
     supporting = [each for each in runner.evidence if each.bib == runner.bib]
     contrary = [each for each in runner.evidence if each.bib != runner.bib]
     face = photo.face_number(runner.bib)
-    because = list(_reasons(supporting, names, "below this face" if face else "here, below no face"))
+    because = list(_reasons(supporting, photo, "below this face" if face else "here, below no face"))
     if runner.read and not any(each.kind == "reading" for each in supporting):
         because.append("Her bib is read here.")
     return WhyHere(
@@ -157,12 +150,12 @@ def _why_here(runner: ExplainedRunner, photo: PhotoReport, names: Mapping[str, s
         read=runner.read,
         face=face,
         because=tuple(because),
-        against=tuple(_reasons(contrary, names, "below this face")),
+        against=tuple(_reasons(contrary, photo, "below this face")),
         evidence=runner.evidence,
     )
 
 
-def _reasons(evidence: Iterable[Evidence], names: Mapping[str, str], place: str) -> Iterator[str]:
+def _reasons(evidence: Iterable[Evidence], photo: PhotoReport, place: str) -> Iterator[str]:
     """One sentence for each reason; matches of the same bib share one. `place` is where in the photo a bib is read."""
     matches: dict[str, list[Evidence]] = defaultdict(list)
     for each in evidence:
@@ -178,16 +171,16 @@ def _reasons(evidence: Iterable[Evidence], names: Mapping[str, str], place: str)
     for bib, found in matches.items():
         where = f"another photo, where she wears {bib}" if len(found) == 1 else f"{len(found)} photos with bib {bib}"
         best = sorted(((each.photo_id, each.score) for each in found), key=lambda other: -other[1])
-        yield f"This face is also in {where}: {_listed(best, names)}."
+        yield f"This face is also in {where}: {_listed(best, photo)}."
 
 
-def _listed(best: Sequence[tuple[str | None, float]], names: Mapping[str, str]) -> str:
+def _listed(best: Sequence[tuple[str | None, float]], photo: PhotoReport) -> str:
     """Photos by name with their similarity (percent), the first few of them."""
-    listed = [f"{_name(photo_id, names)}, {similarity:.1f}% alike" for photo_id, similarity in best[:_NAMED]]
+    listed = [f"{photo.name_of(photo_id)}, {similarity:.1f}% alike" for photo_id, similarity in best[:_NAMED]]
     return "; ".join(listed) + (f"; and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
 
 
-def _said(photo: PhotoReport, names: Mapping[str, str]) -> Iterator[str]:
+def _said(photo: PhotoReport) -> Iterator[str]:
     for correction in photo.identified.corrections:
         number = photo.face_at(correction.box) if correction.box else None
         face = f", face {number}" if number else ""
@@ -196,7 +189,7 @@ def _said(photo: PhotoReport, names: Mapping[str, str]) -> Iterator[str]:
         if cut.cut:
             number = photo.face_at(cut.box)
             face = f"face {number}" if number else "a face"
-            yield f"An organizer said: {face} here and one in {_name(cut.other_photo_id, names)} are different people."
+            yield f"An organizer said: {face} here and one in {photo.name_of(cut.other_photo_id)} are different people."
 
 
 def _waits(photo: PhotoReport) -> Iterator[str]:
@@ -207,7 +200,3 @@ def _waits(photo: PhotoReport) -> Iterator[str]:
         yield f"{letter.what} lies in {letter.queue.name}: {letter.reason}, {letter.error}."
     if photo.unmatched:
         yield "Its faces are compared with all others when no photo has come for half a minute."
-
-
-def _name(photo_id: str | None, names: Mapping[str, str]) -> str:
-    return names.get(photo_id or "", photo_id or "?")

@@ -42,10 +42,10 @@ class StreamRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
-    """An invocation that Lambda gave up: `what` it was for, `since` when that waited, and why it was given up."""
+    """An invocation that Lambda gave up: `what` it was for, since when that waited, and why it was given up."""
 
     what: str
-    since: datetime | None
+    sent_at: datetime | None
     reason: str
     error: str
     range: StreamRange | None = None
@@ -65,7 +65,7 @@ def read(body: str) -> GivenUp | None:
 def _of_a_batch(batch: _Batch, condition: str, why: str) -> GivenUp:
     return GivenUp(
         what=counted(batch.batch_size, "record"),
-        since=batch.approximate_arrival_of_first_record,
+        sent_at=batch.approximate_arrival_of_first_record,
         reason=condition,
         error=why,
         range=StreamRange(
@@ -86,7 +86,7 @@ def _of_a_call(told: _Letter, condition: str, why: str) -> GivenUp:
         due = None
     return GivenUp(
         what=str(asked.get("detail-type", "call")),
-        since=due,
+        sent_at=due,
         reason=str(answered.get("errorType", condition)),
         error=str(answered.get("errorMessage", why)),
     )

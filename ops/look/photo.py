@@ -31,7 +31,8 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `read` is what ocr keeps of it, `identified` what the faces stage works with; `faces_on` is None before faces were
     looked for; `unmatched`: its faces will be compared with all others when the race goes quiet; `answer` is what a
-    runner is shown; `dead_letters` are about it or one of its uploads.
+    runner is shown; `dead_letters` are about it or one of its uploads; `names` are the file names of other photos that
+    are evidence of who is in it, by their id.
     """
 
     race: RaceRef
@@ -43,6 +44,7 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
     unmatched: bool = False
     answer: OnePhotoAnswer | None = None
     dead_letters: tuple[Letter, ...] = ()
+    names: dict[str, str] = {}
 
     @property
     def filename(self) -> str:
@@ -53,6 +55,10 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
     def faces(self) -> list[Face]:
         """The faces, from left to right."""
         return sorted(self.identified.faces, key=lambda face: (face.box.left, face.box.top))
+
+    def name_of(self, photo_id: str | None) -> str:
+        """What people call another photo; its id where its file name is not known."""
+        return self.names.get(photo_id or "", photo_id or "?")
 
     def face_at(self, box: Box) -> int | None:
         """Which face, counted from the left from 1, a box is of."""
@@ -93,7 +99,14 @@ def identified(target: Target, race: RaceRef, photo_id: str) -> IdentifiedPhoto:
     return held or IdentifiedPhoto(photo_id=photo_id)
 
 
-def filenames(target: Target, race: RaceRef, photo_ids: Iterable[str]) -> dict[str, str]:
+def _others(answer: OnePhotoAnswer | None, identified: IdentifiedPhoto) -> frozenset[str]:
+    """The other photos that are evidence of who is in one."""
+    runners = answer.runners if answer else ()
+    evidence = {each.photo_id for runner in runners for each in runner.evidence if each.photo_id}
+    return frozenset(evidence | identified.neighbours | {cut.other_photo_id for cut in identified.cuts})
+
+
+def _filenames(target: Target, race: RaceRef, photo_ids: Iterable[str]) -> dict[str, str]:
     """The file names of photos, by id; a photo that is gone has none."""
     places = [PhotoCopies.locate(race, photo_id) for photo_id in sorted(set(photo_ids))]
     found = target.records("ingest").read(*places)
@@ -117,16 +130,18 @@ def _report(
     if photo_id is None:
         return PhotoReport(race=race, photo_id=None, uploads=uploads, dead_letters=dead_letters)
     indexing = target.records("faces").get(IndexingProgress.locate(race, photo_id))
+    known, answer = identified(target, race, photo_id), SearchApi(target.api_url("search")).photo(race, photo_id)
     return PhotoReport(
         race=race,
         photo_id=photo_id,
         uploads=uploads,
         read=target.records("ocr").get(ReadPhoto.locate(race, photo_id)),
         faces_on=indexing.enabled if indexing else None,
-        identified=identified(target, race, photo_id),
+        identified=known,
         unmatched=photo_id in to_be_matched(target, race),
-        answer=SearchApi(target.api_url("search")).photo(race, photo_id),
+        answer=answer,
         dead_letters=dead_letters,
+        names=_filenames(target, race, _others(answer, known)),
     )
 
 

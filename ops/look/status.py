@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from ops.look.backlog import DeadLetters, dead_letters, subjects
+from ops.look.backlog import dead_letters, subjects
 from ops.look.state_hash import state_hash
 from ops.look.steps import Found, Place, all_steps, next_steps, progress_of
 from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
+from ops.reach.words import some_of, to_json
 from services.faces.records import EarlyPhoto, NewPhoto
 from services.ingest.records import KeyState
 from services.search.records import GalleryProgress
@@ -69,15 +69,15 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
 class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A race's uploads, and the dead letters of the whole environment.
 
-    `unmatched` counts photos whose faces are compared with the others' when the race goes quiet; `at` is when it was
-    asked, ISO 8601; `state_hash` is None unless it was asked for.
+    `dead_letters` counts them by queue; `unmatched` counts photos whose faces are compared with the others' when the
+    race goes quiet; `at` is when it was asked, ISO 8601; `state_hash` is None unless it was asked for.
     """
 
     organizer_id: str
     event_id: str
     at: str
     uploads: tuple[UploadState, ...]
-    dead_letters: tuple[DeadLetters, ...]
+    dead_letters: dict[str, int]
     unmatched: int = 0
     state_hash: str | None = None
 
@@ -90,6 +90,11 @@ class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     def settled(self) -> bool:
         """Whether nothing more will happen by itself."""
         return all(upload.done for upload in self.uploads)
+
+    @property
+    def rejected(self) -> tuple[UploadState, ...]:
+        """The uploads that were rejected."""
+        return tuple(upload for upload in self.uploads if upload.state == "rejected")
 
     @property
     def duplicates(self) -> int:
@@ -129,8 +134,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
         # Misplaced uploads lie elsewhere in the bucket, but their rejection is kept with the race.
         keys = frozenset(dates) | {key for key, record in records.items() if record.state == "rejected"}
     letters = dead_letters(target)
-    dead = subjects(target, (each.queue for each in letters))
-    known = Known(records, dates, searchable(target, race), dead)
+    known = Known(records, dates, searchable(target, race), subjects(target, letters))
     return RaceStatus(
         organizer_id=race.organizer_id,
         event_id=race.event_id,
@@ -212,42 +216,24 @@ def to_be_matched(target: Target, race: RaceRef) -> frozenset[str]:
 
 # --- for programs -------------------------------------------------------------------------------------
 
+_WAITING = ("key", "photo_id", "state", "uploaded_at", "waits_for", "dead_letters")
+REJECTED = ("key", "reason", "message")
+
 
 def as_json(found: RaceStatus, *, every_upload: bool = False) -> str:
     """The status for programs; with `every_upload` each one's own."""
     now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
-    told: dict[str, Any] = {
-        "organizer_id": found.organizer_id,
-        "event_id": found.event_id,
-        "at": found.at,
+    told = {
+        **some_of(found, "organizer_id", "event_id", "at"),
         "uploads": len(found.uploads),
         "counts": dict(sorted(found.counts.items())),
-        "duplicates": found.duplicates,
-        "unmatched": found.unmatched,
-        "oldest_waiting": {**_waiting(oldest), "seconds": oldest.age(now)} if oldest else None,
+        **some_of(found, "duplicates", "unmatched"),
+        "oldest_waiting": {**some_of(oldest, *_WAITING), "seconds": oldest.age(now)} if oldest else None,
         "stuck": [
-            {"why": stuck.why, "uploads": len(stuck.uploads), "oldest": _waiting(stuck.uploads[0])}
-            for stuck in found.stuck
+            {"why": each.why, "uploads": len(each.uploads), "oldest": some_of(each.uploads[0], *_WAITING)}
+            for each in found.stuck
         ],
-        "rejected": [
-            {"key": upload.key, "reason": upload.reason, "message": upload.message}
-            for upload in found.uploads
-            if upload.state == "rejected"
-        ],
-        "dead_letters": {letters.queue: letters.messages for letters in found.dead_letters},
-        "state_hash": found.state_hash,
+        "rejected": [some_of(upload, *REJECTED) for upload in found.rejected],
+        **some_of(found, "dead_letters", "state_hash"),
     }
-    if every_upload:
-        told["all"] = msgspec.to_builtins(found.uploads)
-    return json.dumps(told, ensure_ascii=False, indent=2)
-
-
-def _waiting(upload: UploadState) -> dict[str, Any]:
-    return {
-        "key": upload.key,
-        "photo_id": upload.photo_id,
-        "state": upload.state,
-        "uploaded_at": upload.uploaded_at,
-        "waits_for": list(upload.waits_for),
-        "dead_letters": list(upload.dead_letters),
-    }
+    return to_json({**told, "all": found.uploads} if every_upload else told)

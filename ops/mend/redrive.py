@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.look.dead_letters import DeadLetterQueue, queues_of
-from ops.mend.progress import Bar
 from ops.reach import queues
 from ops.reach.cards import card_of
 from ops.reach.target import Target
@@ -54,29 +53,6 @@ class Redriven:
     unsendable: int = 0
     missing: int = 0
     by_queue: dict[str, int] = field(default_factory=dict)
-
-
-def send_back(
-    target: Target,
-    stage: str,
-    function: str | None,
-    *,
-    rate: float,
-    agree: Callable[[Sequence[Waiting]], bool],
-    bar: Bar,
-) -> Redriven | None:
-    """Count the stage's dead letters, ask, and move them back; None where `agree` says no.
-
-    Raises Failed for a stage or function there is not.
-    """
-    found = waiting(target, stage, function)
-    if not agree(found):
-        return None
-    total = sum(each.letters for each in found if not each.stays)
-    if not total:
-        return Redriven()
-    with bar("Sending back", total) as advance:
-        return redrive(target, found, rate=rate, function=function, progress=advance)
 
 
 def waiting(target: Target, stage: str, function: str | None = None) -> list[Waiting]:

@@ -212,15 +212,6 @@ def _replay_name(body: str) -> str:
 # --- sending ------------------------------------------------------------------------------------------
 
 
-def deliveries(chosen: Sequence[ArchivedEvent]) -> dict[str, int]:
-    """How many events each function would get."""
-    counts: dict[str, int] = {}
-    for event in chosen:
-        for function in event.functions:
-            counts[function] = counts.get(function, 0) + 1
-    return counts
-
-
 def send(
     target: Target,
     wanted: Plan,

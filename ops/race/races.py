@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ops.reach.errors import Failed
-from ops.reach.files import read_file
+from ops.reach.errors import Failed, read_file
 from ops.reach.target import Target
 from services.races.records import Outcome, RaceKnown, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.errors import InvalidInput

@@ -86,9 +86,9 @@ def upload(
     files: Sequence[Path],
     *,
     photographer: str | None = None,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> UploadResult:
-    """Send what is not there yet; `progress` is called after each file. Ctrl-C stops after those under way."""
+    """Send what is not there yet; `progress` is told how many are done. Ctrl-C stops after those under way."""
     there = raw_photos(target, race)
     metadata = {"photographer": quote(photographer, safe=" ")} if photographer else {}
     client = target.client("s3")  # made before the threads that share it
@@ -123,7 +123,7 @@ def upload(
                 failed.append((path.name, str(reason)))
             except OSError as error:
                 failed.append((path.name, error.strerror or str(error)))
-            progress()
+            progress(len(sent) + len(already_there) + len(failed))
     finally:
         pool.shutdown(cancel_futures=True)
     return UploadResult(sent=tuple(sent), already_there=tuple(already_there), failed=tuple(failed))

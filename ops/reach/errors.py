@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.contracts.errors import SnapRaceError
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
 
 class Failed(SnapRaceError):
     """The command could not do what was asked. `str(error)` is shown, the exit code is 1."""
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that a command names. Raises Failed with a sentence."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Failed(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise Failed(f"{path} is a folder, not a file.") from None
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}.") from None
 
 
 _SIGN_IN = "Sign in again (aws sso login, or set AWS_PROFILE), or start the local runtime with: snaprace up"

@@ -5,32 +5,19 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from ops.reach.errors import Failed
-from ops.reach.files import read_file
+from ops.reach.errors import Failed, read_file
 from services.search import questions
-from services.search.questions import (
-    MAX_LIMIT,
-    MatchedPhotoAnswer,
-    OnePhotoAnswer,
-    PhotoAnswer,
-    PhotoAsked,
-    PhotosAnswer,
-    PhotosAsked,
-    SelfieAnswer,
-    SelfieAsked,
-)
+from services.search.questions import MatchedPhotoAnswer, OnePhotoAnswer, PhotoAnswer
 from shared.contracts.keys import RaceRef
 
 _SELFIE_MB = 4  # what API Gateway and Lambda let through, once it is base64
 _ROUTES = {route.name: route for route in questions.SearchApi.routes()}
-
-replace = msgspec.structs.replace
 
 
 class SearchApi:
@@ -41,34 +28,30 @@ class SearchApi:
 
     def by_bib(self, race: RaceRef, bib: str) -> Iterator[PhotoAnswer]:
         """A runner's photos. Raises Failed with the API's sentence."""
-        asked = PhotosAsked(**race._asdict(), bib=bib, limit=MAX_LIMIT)
-        while True:
-            page: PhotosAnswer = self._ask("photos", asked)
-            yield from page.photos
-            if page.next_cursor is None:
-                return
-            asked = replace(asked, cursor=page.next_cursor)
+        return self._pages("photos", questions.PhotosAsked(**race._asdict(), bib=bib, limit=questions.MAX_LIMIT))
 
     def photo(self, race: RaceRef, photo_id: str) -> OnePhotoAnswer | None:
         """One photo with the evidence about who is in it; None where runners are shown no such photo."""
         try:
-            answer: OnePhotoAnswer = self._ask("photo", PhotoAsked(**race._asdict(), photo_id=photo_id))
+            asked = questions.PhotoAsked(**race._asdict(), photo_id=photo_id)
+            return cast(OnePhotoAnswer, self._ask("photo", asked))
         except _NotThere:
             return None
-        return answer
 
     def by_selfie(self, race: RaceRef, selfie: Path) -> Iterator[MatchedPhotoAnswer]:
         """The photos of a face, best first. Raises Failed with the API's sentence."""
         picture = read_file(selfie)
         if len(picture) > _SELFIE_MB * 1024**2:
             raise Failed(f"{selfie} is larger than {_SELFIE_MB} MB; save it smaller.")
-        asked = SelfieAsked(**race._asdict(), image=picture)
-        while True:
-            page: SelfieAnswer = self._ask("selfie", asked)
+        return self._pages("selfie", questions.SelfieAsked(**race._asdict(), image=picture))
+
+    def _pages(self, name: str, asked: msgspec.Struct | None) -> Iterator[Any]:
+        """The photos of all pages."""
+        while asked:
+            page = self._ask(name, asked)
             yield from page.photos
-            if page.next_cursor is None:
-                return
-            asked = replace(asked, cursor=page.next_cursor)
+            following = page.next_cursor is not None
+            asked = msgspec.structs.replace(asked, cursor=page.next_cursor) if following else None
 
     def _ask(self, name: str, asked: msgspec.Struct) -> Any:
         """Ask by the route of that name; what it answers. Raises Failed with its refusal's sentence."""

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from ops.look.about import race_of
-from ops.look.explain import Explanation, explain, photos_named_in
-from ops.look.photo import filenames, photo_report
+from ops.look.explain import Explanation, explain
+from ops.look.photo import photo_report
 from ops.reach.target import Target
 from services.faces.records import Correction, Cut, EarlyPhoto, IndexedPhoto, Matched, NewPhoto
 from shared.contracts import naming
@@ -68,8 +68,7 @@ def target(race: tuple[Target, SearchStage], match: Match) -> Target:
 
 
 def explained(target: Target, name: str = "결승 1.jpg") -> Explanation:
-    photo = photo_report(target, RACE, name)
-    return explain(photo, filenames(target, RACE, photos_named_in(photo)))
+    return explain(photo_report(target, RACE, name))
 
 
 @pytest.mark.parametrize("name", [PHOTO, key_of(1), "결승 1.jpg"])

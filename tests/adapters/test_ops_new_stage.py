@@ -14,17 +14,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import click
 import pytest
 
+import ops.cli.recovery
 import ops.look.quiet
 import ops.reach.cards
 from ops.cli.main import main
-from ops.cli.recovery import show_letters, show_redrive
+from ops.cli.recovery import show_letters, show_redrive, show_replay
+from ops.cli.screen import Bar
 from ops.look.dead_letters import contents, letters, with_reasons
 from ops.mend import replay
 from ops.mend.collected import CollectedEvents
 from ops.mend.replay_choice import choose
-from ops.mend.replay_run import Choice, Outcome, run
 from ops.reach.target import Target
 from services import cards
 from shared.contracts import naming
@@ -160,43 +162,65 @@ def test_a_replay_looks_for_the_records_that_the_card_names(target: Target, tmp_
     assert failed.about.photo_id == "p1"
 
 
-def test_a_whole_replay_asks_before_it_sends_and_says_what_it_sent(target: Target, tmp_path: Path) -> None:
+def test_a_whole_replay_asks_before_it_sends_and_says_what_it_sent(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan, _ = collected(target, tmp_path)
-    asked: list[Choice] = []
+    asked: list[str] = []
 
-    def replayed(answer: bool) -> Outcome | None:
-        def agree(choice: Choice) -> bool:
-            asked.append(choice)
-            return answer
-
-        def handled(title: str, total: int | None) -> Any:
+    class Handled(Bar):
+        def __init__(self, title: str, total: int | None = None) -> None:
+            super().__init__(title, total)
             if title == "Waiting for the stages":
                 mending.take_all(target, COUNT)
                 client = target.client("sqs")
+<<<<<<< HEAD
                 client.purge_queue(QueueUrl=mending.url_of(target, COUNT))
             return mending.no_bar(title, total)
+=======
+                client.purge_queue(QueueUrl=recovery.url_of(target, COUNT))
+>>>>>>> shortops
 
-        return run(target, plan, "all", rate=1_000, agree=agree, bar=handled, interrupted=lambda *_: None)
+    def replayed(answer: bool) -> int:
+        def confirm(question: str, err: bool) -> bool:
+            asked.append(question)
+            return answer
 
-    assert replayed(False) is None
+        monkeypatch.setattr(click, "confirm", confirm)
+        return show_replay(target, plan, "all", rate=1_000, yes=False, as_json=True)
+
+    monkeypatch.setattr(ops.cli.recovery, "Bar", Handled)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert replayed(False) == 1
     assert bodies(target, COUNT) == []
-    outcome = replayed(True)
-    assert outcome is not None and outcome.quiet and not outcome.changed
-    assert [choice.deliveries for choice in asked] == [{"count": 2}, {"count": 2}]
+    said = capsys.readouterr()
+    assert said.out == "" and "2 events for tally.count" in said.err
+    assert replayed(True) == 0
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert "other work" not in said.err and told["changed"] == {"uploads": {}, "photos": []}
+    assert told["sent"] == {"count": 2} and len(asked) == 2
 
 
-def test_what_interrupts_a_replay_is_told_how_far_it_is(target: Target, tmp_path: Path) -> None:
+def test_what_interrupts_a_replay_is_told_how_far_it_is(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan, _ = collected(target, tmp_path)
-    told: list[tuple[int, int]] = []
 
+<<<<<<< HEAD
     def bar(title: str, total: int | None) -> Any:
         if title == "Waiting for the stages":
             raise KeyboardInterrupt
         return mending.no_bar(title, total)
+=======
+    def interrupt(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+>>>>>>> shortops
 
+    monkeypatch.setattr(ops.cli.recovery, "until_quiet", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run(target, plan, "all", rate=1_000, agree=lambda _: True, bar=bar, interrupted=lambda *far: told.append(far))
-    assert told == [(2, 2)]
+        show_replay(target, plan, "all", rate=1_000, yes=True, as_json=False)
+    assert "2 of 2 are sent" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

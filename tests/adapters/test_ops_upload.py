@@ -102,11 +102,9 @@ def test_an_interrupted_upload_is_resumed_by_the_same_command(
     folder.mkdir()
     for number in range(60):
         (folder / f"{number:02}.jpg").write_bytes(str(number).encode())
-    files, done = photos_in(folder), 0
+    files = photos_in(folder)
 
-    def interrupt() -> None:
-        nonlocal done
-        done += 1
+    def interrupt(done: int) -> None:
         if done == 5:
             raise KeyboardInterrupt
 

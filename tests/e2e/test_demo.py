@@ -22,7 +22,7 @@ import msgspec
 import pytest
 
 from local.runtime import CHECKOUT, Ports
-from ops.demo.drawing import drawn_folder
+from ops.demo.material import drawn_folder
 from ops.demo.score import Truth
 from tests.integration.conftest import until
 

@@ -83,7 +83,7 @@ class RaceRun:
             return calm > 5
 
         until(still, seconds=120)
-        assert dead_letters(self.target) == ()
+        assert dead_letters(self.target) == {}
 
     def tables(self) -> Tables:
         client = self.target.client("dynamodb")

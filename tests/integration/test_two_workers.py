@@ -147,7 +147,7 @@ def test_two_workers_on_the_same_people_end_like_one(target: Target, expected: d
     assert all(len(found) == 2 * len(PEOPLE) for found in expected.values())
     say(target, crowd())
     wait_until_quiet(target)
-    assert dead_letters(target) == ()
+    assert dead_letters(target) == {}
     for stage, prefix in (("faces", "IDENTITY#"), ("search", "PHOTO#")):
         table = Table(target.client("dynamodb"), naming.table("dev", stage))
         assert known(table.query(RACE.partition, prefix)) == expected[stage]

@@ -195,9 +195,3 @@ class _Raw:
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self._body
-
-
-@contextmanager
-def no_bar(_title: str, _total: int | None) -> Iterator[Callable[..., None]]:
-    """Where nobody looks how it gets on."""
-    yield lambda *_: None
