@@ -29,9 +29,10 @@ from shared.contracts.keys import PhotoRef
 from shared.contracts.records import At
 from shared.kit.records import Records
 from shared.kit.table import Item, to_item
+from tests.kit.events import RACE
 from tests.kit.memory_table import MemoryTable
-from tests.kit.search_stage import RACE, ingested, match, matched, photo_id, runner, withdrawn
 from tests.kit.search_stage import configured as race_configured
+from tests.kit.search_stage import ingested, match, matched, photo_id, runner, withdrawn
 
 PHOTO = PhotoRef(RACE, photo_id(1))
 
