@@ -58,7 +58,7 @@ class Shown(Record, frozen=True, kw_only=True):
 class Opened(Record, frozen=True, kw_only=True):
     """The race."""
 
-    SORT_KEY: ClassVar[str] = "RACE"
+    SORT_KEY: ClassVar[str] = "OPENED"
     FROM: ClassVar[Origins] = {RaceConfigured: ("revision",)}
 
     revision: str

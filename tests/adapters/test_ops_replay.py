@@ -349,7 +349,7 @@ def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Ta
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
         uploaded_at = (now - timedelta(minutes=age)).isoformat()
         keep(KeyRecord(key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at))
-    keep(GalleryPhoto(photo_id="done", preview=mending.PICTURE, complete=True))
+    keep(GalleryPhoto(photo_id="done", preview=ingested("done").preview, complete=True))
     assert chosen(target, plan, found, "failed") == [("PhotoIngested", "old", ("read",))]
 
 
