@@ -23,7 +23,8 @@ from ops.race import races
 from services.ingest.records import KeyRecord
 from shared.contracts import naming
 from tests.kit import kept_photo, page_server, search_stage
-from tests.kit.deployed import ENV, RACE, SETTINGS, configure, create_table, deployed, keep
+from tests.kit.deployed import ENV, SETTINGS, configure, create_table, deployed, keep
+from tests.kit.events import RACE
 
 NAMED = ("--organizer", RACE.organizer_id, "--event", RACE.event_id)
 

@@ -16,7 +16,8 @@ from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from tests.adapters.test_ops_usage import done, report, write
-from tests.kit.deployed import ENV, RACE, configure, deployed
+from tests.kit.deployed import ENV, configure, deployed
+from tests.kit.events import RACE
 
 REGION = "us-east-1"
 

@@ -24,8 +24,9 @@ from ops.reach.errors import Failed
 from ops.reach.target import Target
 from shared.contracts import naming
 from tests.kit import mending
-from tests.kit.deployed import ENV, RACE
-from tests.kit.mending import Died, Tokenless, bodies, ingested, notification, on_the_bus, send
+from tests.kit.deployed import ENV
+from tests.kit.events import RACE, as_body, ingested
+from tests.kit.mending import Died, Tokenless, bodies, notified, send
 
 READ, READ_DLQ = naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")
 INDEX, IDENTITY = naming.queue(ENV, "faces", "index"), naming.queue(ENV, "faces", "identity")
@@ -66,10 +67,10 @@ def all_letters(target: Target, stage: str | None = None) -> list[tuple[str, str
 
 
 def test_a_letter_says_what_it_is_about_and_its_functions_log_says_why(target: Target) -> None:
-    photo = send(target, READ_DLQ, on_the_bus(ingested("p1")))
+    photo = send(target, READ_DLQ, as_body(ingested("p1")))
     failed(target, "ocr", "read", photo, "ThrottlingException", "Rate exceeded: try later")
     failed(target, "faces", "index", photo, "Another", "function failed on a message of that id")
-    upload = send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notification(KEY))
+    upload = send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notified(KEY))
     failed(target, "ingest", "intake", upload, "ClientError", "the first time")
     failed(target, "ingest", "intake", upload, "ClientError", "the last time")
     send(target, READ_DLQ, "what is this?")
@@ -89,13 +90,13 @@ def test_a_letter_says_what_it_is_about_and_its_functions_log_says_why(target: T
 
 def test_eventbridge_says_itself_why_it_could_not_deliver(target: Target) -> None:
     told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "Not allowed.", "TARGET_ARN": mending.arn_of(IDENTITY)}
-    send(target, FACES_RULES, on_the_bus(ingested("p1")), **told)
+    send(target, FACES_RULES, as_body(ingested("p1")), **told)
     assert all_letters(target) == [("PhotoIngested", "NO_PERMISSIONS", f"Not allowed, to {IDENTITY}")]
 
 
 def test_looking_takes_nothing_out(target: Target) -> None:
     for number in range(25):
-        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+        send(target, READ_DLQ, as_body(ingested(f"p{number}")))
     assert len(letters(target)) == 25
     assert len(bodies(target, READ_DLQ)) == 25, "and they can be received at once"
 
@@ -113,7 +114,7 @@ def test_queues_with_something_in_them_are_waited_for_and_the_others_not_asked(
         mending.everything(monkeypatch, tmp_path / "home", waits=True) as target,
         mending.asked_for_messages(target, as_on_aws),
     ):
-        send(target, READ_DLQ, on_the_bus(ingested("p1")))
+        send(target, READ_DLQ, as_body(ingested("p1")))
         assert len(letters(target)) == 1
         assert back(target, "ocr").moved == 1
     assert set(asked) == {READ_DLQ}
@@ -121,9 +122,9 @@ def test_queues_with_something_in_them_are_waited_for_and_the_others_not_asked(
 
 def test_it_is_shown_by_reason_with_the_photo(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(12):
-        photo = send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+        photo = send(target, READ_DLQ, as_body(ingested(f"p{number}")))
         failed(target, "ocr", "read", photo, "Throttled", "[slow] down")
-    send(target, READ_DLQ, notification(KEY))
+    send(target, READ_DLQ, notified(KEY))
     found, now = contents(target), datetime.now(UTC)
     show_letters(found, now, as_json=False)
     shown = capsys.readouterr().out
@@ -144,7 +145,7 @@ def test_letters_beyond_those_that_are_looked_at_are_said_not_to_be_shown(
 ) -> None:
     monkeypatch.setattr(queues, "MOST_PEEKED", 10)
     for number in range(23):
-        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+        send(target, READ_DLQ, as_body(ingested(f"p{number}")))
     found, now = contents(target), datetime.now(UTC)
     assert (len(found.letters), found.not_shown) == (10, {READ_DLQ: 13})
     show_letters(found, now, as_json=False)
@@ -155,7 +156,7 @@ def test_letters_beyond_those_that_are_looked_at_are_said_not_to_be_shown(
 
 
 def test_reasons_are_found_in_a_log_of_any_length(target: Target) -> None:
-    sent = [send(target, READ_DLQ, on_the_bus(ingested(f"p{number}"))) for number in range(5)]
+    sent = [send(target, READ_DLQ, as_body(ingested(f"p{number}"))) for number in range(5)]
     now = int(datetime.now(UTC).timestamp() * 1000) + 1000
     lines = [
         (now + number // 2, json.dumps({"message": "message failed", "message_id": message_id, "reason": f"E{number}"}))
@@ -184,10 +185,10 @@ def back(target: Target, stage: str, function: str | None = None) -> Redriven:
 
 
 def test_letters_go_back_to_the_queue_they_came_from(target: Target) -> None:
-    sent = [on_the_bus(ingested(f"p{number}")) for number in range(23)]
+    sent = [as_body(ingested(f"p{number}")) for number in range(23)]
     for body in sent:
         send(target, READ_DLQ, body)
-    send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notification(KEY))
+    send(target, naming.dead_letter_queue(ENV, "ingest", "intake"), notified(KEY))
     assert [(each.queue.name, each.letters) for each in waiting(target, "ocr")] == [(READ_DLQ, 23)]
     steps: list[int] = []
     outcome = redrive(target, waiting(target, "ocr"), rate=1_000, progress=steps.append)
@@ -199,12 +200,12 @@ def test_letters_go_back_to_the_queue_they_came_from(target: Target) -> None:
 
 def test_events_that_could_not_be_delivered_go_to_the_queue_they_were_for(target: Target) -> None:
     for photo, queue in (("p1", INDEX), ("p2", IDENTITY), ("p3", IDENTITY)):
-        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=mending.arn_of(queue), ERROR_CODE="X")
+        send(target, FACES_RULES, as_body(ingested(photo)), TARGET_ARN=mending.arn_of(queue), ERROR_CODE="X")
     outcome = back(target, "faces", "identity")
     assert outcome.by_queue == {IDENTITY: 2}
     assert back(target, "faces").by_queue == {INDEX: 1}
     arrived = mending.take_all(target, IDENTITY)
-    assert sorted(message["Body"] for message in arrived) == [on_the_bus(ingested("p2")), on_the_bus(ingested("p3"))]
+    assert sorted(message["Body"] for message in arrived) == sorted(as_body(ingested(p)) for p in ("p2", "p3"))
     assert not any("MessageAttributes" in message for message in arrived), "as EventBridge would have sent them"
 
 
@@ -220,7 +221,7 @@ def test_what_stays_does_not_come_again_before_the_others(target: Target, monkey
     for photo, queue in [(f"p{number}", INDEX) for number in range(15)] + [
         (f"q{number}", IDENTITY) for number in "abc"
     ]:
-        send(target, FACES_RULES, on_the_bus(ingested(photo)), TARGET_ARN=mending.arn_of(queue))
+        send(target, FACES_RULES, as_body(ingested(photo)), TARGET_ARN=mending.arn_of(queue))
     (found,) = waiting(target, "faces", "identity")
     assert (found.letters, found.more) == (3, False), "the others are not counted"
     late, now = 0, sqs_models.unix_time_millis
@@ -241,7 +242,7 @@ def test_letters_that_were_counted_and_did_not_come_are_missed(
     target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
-        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+        send(target, READ_DLQ, as_body(ingested(f"p{number}")))
     target.client("sqs").receive_message(QueueUrl=mending.url_of(target, READ_DLQ), VisibilityTimeout=300)
     assert show_redrive(target, "ocr", None, rate=1_000, yes=True, as_json=True) == 1
     said = capsys.readouterr()
@@ -255,7 +256,7 @@ def test_letters_that_were_counted_and_did_not_come_are_missed(
 
 @pytest.mark.parametrize("moment", ["SendMessageBatch", "DeleteMessageBatch"])
 def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment: str, target: Target) -> None:
-    body = on_the_bus(ingested("p1"))
+    body = as_body(ingested("p1"))
     send(target, READ_DLQ, body)
 
     def die() -> None:
@@ -269,7 +270,7 @@ def test_whenever_it_dies_a_letter_is_there_twice_rather_than_not_at_all(moment:
 
 
 def test_what_dies_again_meanwhile_is_not_moved_again(target: Target) -> None:
-    send(target, READ_DLQ, on_the_bus(ingested("p1")))
+    send(target, READ_DLQ, as_body(ingested("p1")))
     deaths = iter(["died again"])
 
     def die_again() -> None:
@@ -283,7 +284,7 @@ def test_what_dies_again_meanwhile_is_not_moved_again(target: Target) -> None:
 
 def test_what_sqs_refuses_for_a_moment_is_sent_again(target: Target) -> None:
     for number in range(3):
-        send(target, READ_DLQ, on_the_bus(ingested(f"p{number}")))
+        send(target, READ_DLQ, as_body(ingested(f"p{number}")))
     refusals = iter([{"Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}], "Successful": []}])
     with mending.before(target, "sqs.SendMessageBatch", lambda: next(refusals, None)):
         assert back(target, "ocr").moved == 3

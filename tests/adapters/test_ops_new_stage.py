@@ -34,8 +34,9 @@ from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
 from shared.contracts.events import PhotoMatched, RaceConfigured
 from shared.contracts.records import Origins, Record
 from tests.kit import mending
-from tests.kit.deployed import ENV, RACE, create_table
-from tests.kit.mending import bodies, on_the_bus, send
+from tests.kit.deployed import ENV, create_table
+from tests.kit.events import RACE, as_body, matched
+from tests.kit.mending import bodies, send
 
 
 class Counted(Record, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class Shown(Record, frozen=True, kw_only=True):
 class Opened(Record, frozen=True, kw_only=True):
     """The race."""
 
-    SORT_KEY: ClassVar[str] = "RACE"
+    SORT_KEY: ClassVar[str] = "OPENED"
     FROM: ClassVar[Origins] = {RaceConfigured: ("revision",)}
 
     revision: str
@@ -93,10 +94,6 @@ def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
     with mending.everything(monkeypatch, tmp_path / "home") as target:
         create_table("tally")
         yield target
-
-
-def matched(photo_id: str) -> PhotoMatched:
-    return PhotoMatched(**RACE._asdict(), photo_id=photo_id, runners=(), complete=True, revision=1)
 
 
 def records_given_up(first: str, last: str, condition: str = "RetryAttemptsExhausted") -> str:
@@ -142,7 +139,7 @@ def snaprace(monkeypatch: pytest.MonkeyPatch, command: str) -> int:
 
 def collected(target: Target, folder: Path) -> tuple[replay.Plan, CollectedEvents]:
     for photo_id in ("p1", "p2"):
-        said = json.loads(on_the_bus(matched(photo_id)))
+        said = json.loads(as_body(matched(photo_id)))
         entry = {"Source": said["source"], "DetailType": said["detail-type"], "Detail": json.dumps(said["detail"])}
         target.client("events").put_events(Entries=[{**entry, "EventBusName": naming.bus(ENV)}])
     plan = replay.plan(target, "tally", now=datetime.now(UTC) + timedelta(seconds=2))
@@ -157,7 +154,7 @@ def test_a_replay_looks_for_the_records_that_the_card_names(target: Target, tmp_
     target.records("tally").put(RACE, Counted(photo_id="p1"))
     (missing,) = choose(target, plan, found, "missing")
     assert missing.about.photo_id == "p2"
-    send(target, COUNT_DLQ, on_the_bus(matched("p1")))
+    send(target, COUNT_DLQ, as_body(matched("p1")))
     (failed,) = choose(target, plan, found, "failed")
     assert failed.about.photo_id == "p1"
 
@@ -174,12 +171,7 @@ def test_a_whole_replay_asks_before_it_sends_and_says_what_it_sent(
             if title == "Waiting for the stages":
                 mending.take_all(target, COUNT)
                 client = target.client("sqs")
-<<<<<<< HEAD
                 client.purge_queue(QueueUrl=mending.url_of(target, COUNT))
-            return mending.no_bar(title, total)
-=======
-                client.purge_queue(QueueUrl=recovery.url_of(target, COUNT))
->>>>>>> shortops
 
     def replayed(answer: bool) -> int:
         def confirm(question: str, err: bool) -> bool:
@@ -207,15 +199,8 @@ def test_what_interrupts_a_replay_is_told_how_far_it_is(
 ) -> None:
     plan, _ = collected(target, tmp_path)
 
-<<<<<<< HEAD
-    def bar(title: str, total: int | None) -> Any:
-        if title == "Waiting for the stages":
-            raise KeyboardInterrupt
-        return mending.no_bar(title, total)
-=======
     def interrupt(*_: Any, **__: Any) -> bool:
         raise KeyboardInterrupt
->>>>>>> shortops
 
     monkeypatch.setattr(ops.cli.recovery, "until_quiet", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -311,7 +296,7 @@ def test_a_clocks_letter_says_what_the_function_answered(answer: Any, reason: st
 
 
 def test_what_lambda_did_not_write_is_shown_as_any_letter(target: Target) -> None:
-    for body in ("by hand", '{"requestContext": {}}', on_the_bus(matched("p1"))):
+    for body in ("by hand", '{"requestContext": {}}', as_body(matched("p1"))):
         send(target, DIGEST_DLQ, body)
     found = with_reasons(target, letters(target, "tally"))
     assert sorted((letter.what, letter.reason) for letter in found) == [
@@ -327,9 +312,9 @@ def test_what_lambda_did_not_write_is_shown_as_any_letter(target: Target) -> Non
 def test_a_redrive_sends_back_what_it_can_and_says_what_stays(
     target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    send(target, COUNT_DLQ, on_the_bus(matched("p1")))
+    send(target, COUNT_DLQ, as_body(matched("p1")))
     send(target, DIGEST_DLQ, records_given_up("4951", "4957"))
-    send(target, RULES_DLQ, on_the_bus(matched("p2")), TARGET_ARN=STREAM_ARN)
+    send(target, RULES_DLQ, as_body(matched("p2")), TARGET_ARN=STREAM_ARN)
     assert show_redrive(target, "tally", None, rate=1_000, yes=True, as_json=True) == 0
     said = capsys.readouterr()
     assert json.loads(said.out) == {"moved": 1, "by_queue": {COUNT: 1}, "strays": 0, "missing": 0}

@@ -15,7 +15,8 @@ from ops.reach.target import Target
 from services.races.records import RaceOutcome
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import parse_race
-from tests.kit.deployed import RACE, SETTINGS, configure, count_uploads, deployed, keep, listen
+from tests.kit.deployed import SETTINGS, configure, count_uploads, deployed, keep, listen
+from tests.kit.events import RACE
 
 
 @pytest.fixture
@@ -100,13 +101,13 @@ def test_the_only_race_need_not_be_named(target: Target) -> None:
         the_race(target, None, None)
     configure()
     assert the_race(target, None, None) == RACE
-    other = RaceRef("hanriver", "busan-2026")
+    other = RaceRef(RACE.organizer_id, "busan-2026")
     configure(other)
-    with pytest.raises(Failed, match=r"There are 2 races \(hanriver/busan-2026, hanriver/seoul-2026\)"):
-        the_race(target, "hanriver", None)
+    with pytest.raises(Failed, match=rf"There are 2 races \({other}, {RACE}\)"):
+        the_race(target, RACE.organizer_id, None)
     assert the_race(target, None, "busan-2026") == other
-    with pytest.raises(Failed, match="There is no race hanriver/nowhere"):
-        the_race(target, "hanriver", "nowhere")
+    with pytest.raises(Failed, match="There is no race org/nowhere"):
+        the_race(target, RACE.organizer_id, "nowhere")
 
 
 @pytest.mark.parametrize("bad", ["", "a/b", "-x", "한강", "a" * 65])

@@ -35,26 +35,29 @@ from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutc
 from services.races.stage import STAGE as RACES
 from services.search.records import GalleryPhoto
 from shared.contracts import messages, naming
-from shared.contracts.events import (
-    BibCorrected,
-    BibsRead,
-    Box,
-    DomainEvent,
-    MatchCut,
-    ObjectRef,
-    RaceConfigured,
-    RosterImported,
-)
+from shared.contracts.events import DomainEvent
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import RaceSettings
 from shared.contracts.records import Record
 from tests.kit import mending
-from tests.kit.deployed import ENV, RACE, keep
-from tests.kit.mending import Died, bodies, ingested, notification, on_the_bus, send, withdrawn
+from tests.kit.deployed import ENV, keep
+from tests.kit.events import (
+    BOX,
+    RACE,
+    as_body,
+    bibs_read,
+    configured,
+    corrected,
+    ingested,
+    match_cut,
+    raw_key,
+    roster_imported,
+    withdrawn,
+)
+from tests.kit.mending import Died, bodies, notified, send
 
-KEY = f"{RACE.prefix}raw_photos/a.jpg"
+KEY = raw_key("a.jpg")
 RACE_FILE = f"{RACE.prefix}race.json"
-OTHER = RaceRef("hanriver", "busan-2026")
+OTHER = RaceRef(RACE.organizer_id, "busan-2026")
 NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
 
@@ -62,30 +65,6 @@ NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
     with mending.everything(monkeypatch, tmp_path / "home") as target:
         yield target
-
-
-def configured(race: RaceRef = RACE) -> RaceConfigured:
-    settings = RaceSettings(name="Seoul", date="2026-10-25")
-    return RaceConfigured(**race._asdict(), settings=settings, revision="01")
-
-
-def read(photo_id: str) -> BibsRead:
-    return BibsRead(**RACE._asdict(), photo_id=photo_id, photo_revision=1, readings=(), suggestions=(), revision=1)
-
-
-def corrected(photo_id: str) -> BibCorrected:
-    return BibCorrected(**RACE._asdict(), photo_id=photo_id, bib="1", here=True, revision=1)
-
-
-def cut(photo_id: str) -> MatchCut:
-    box = Box(left=0.1, top=0.1, width=0.1, height=0.1)
-    faces = {"photo_id": photo_id, "box": box, "other_photo_id": "q", "other_box": box}
-    return MatchCut(**RACE._asdict(), **faces, cut=True, revision=1)
-
-
-def imported(race: RaceRef = RACE) -> RosterImported:
-    roster = ObjectRef(bucket="derived", key="r")
-    return RosterImported(**race._asdict(), roster=roster, runners=1, problems=(), revision="01")
 
 
 def at(minutes: float) -> str:
@@ -116,14 +95,14 @@ def kinds(found: CollectedEvents) -> list[tuple[str, tuple[str, ...]]]:
 @pytest.mark.parametrize(
     ("body", "heard_by"),
     [
-        (notification(KEY), {"ingest.intake"}),
-        (notification(KEY, "Deleted"), {"ingest.intake"}),
-        (notification(RACE_FILE), {"ingest.intake", "races.intake"}),
-        (notification(RACE_FILE, "Deleted"), {"ingest.intake"}),
-        (on_the_bus(configured()), {"ingest.intake", "faces.index"}),
-        (on_the_bus(ingested("p")), {"faces.index"}),
-        (on_the_bus(withdrawn("p")), {"faces.index", "faces.identity"}),
-        (on_the_bus(read("p")), {"faces.identity"}),
+        (notified(KEY), {"ingest.intake"}),
+        (notified(KEY, "Deleted"), {"ingest.intake"}),
+        (notified(RACE_FILE), {"ingest.intake", "races.intake"}),
+        (notified(RACE_FILE, "Deleted"), {"ingest.intake"}),
+        (as_body(configured()), {"ingest.intake", "faces.index"}),
+        (as_body(ingested("p")), {"faces.index"}),
+        (as_body(withdrawn("p")), {"faces.index", "faces.identity"}),
+        (as_body(bibs_read("p")), {"faces.identity"}),
     ],
 )
 def test_each_function_hears_what_its_rules_would_bring_it(body: str, heard_by: set[str]) -> None:
@@ -135,13 +114,13 @@ def test_each_event_is_kept_once_of_the_race_and_the_time(tmp_path: Path) -> Non
     found = kept(
         tmp_path,
         planned("faces", race=RACE),
-        on_the_bus(ingested("p1"), at(0)),
-        on_the_bus(ingested("p1"), at(5)),
-        on_the_bus(ingested("p2"), at(60)),
-        on_the_bus(ingested("early"), at(-1)),
-        on_the_bus(ingested("late"), at(61)),
-        on_the_bus(configured(OTHER), at(3)),
-        notification(KEY, at=at(3)),
+        as_body(ingested("p1"), at(0)),
+        as_body(ingested("p1"), at(5)),
+        as_body(ingested("p2"), at(60)),
+        as_body(ingested("early"), at(-1)),
+        as_body(ingested("late"), at(61)),
+        as_body(configured(race=OTHER), at(3)),
+        notified(KEY, at=at(3)),
         "what is this?",
     )
     assert [event.about.photo_id for event in found.events] == ["p1", "p2"]
@@ -153,13 +132,13 @@ def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
     found = kept(
         tmp_path,
         planned("faces"),
-        on_the_bus(ingested("p1"), at(1)),
-        on_the_bus(withdrawn("p1"), at(90)),
-        on_the_bus(withdrawn("p2"), at(90)),
-        on_the_bus(corrected("p1"), at(90)),
-        on_the_bus(read("p1"), at(90)),
-        on_the_bus(configured(), at(90)),
-        on_the_bus(configured(OTHER), at(90)),
+        as_body(ingested("p1"), at(1)),
+        as_body(withdrawn("p1"), at(90)),
+        as_body(withdrawn("p2"), at(90)),
+        as_body(corrected("p1"), at(90)),
+        as_body(bibs_read("p1"), at(90)),
+        as_body(configured(), at(90)),
+        as_body(configured(race=OTHER), at(90)),
     )
     assert [(event.about.what, event.about.photo_id) for event in found.events] == [
         ("PhotoIngested", "p1"),
@@ -171,19 +150,19 @@ def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "other", "event"),
-    [("race.json", "roster.csv", configured), ("roster.csv", "race.json", imported)],
+    [("race.json", "roster.csv", configured), ("roster.csv", "race.json", roster_imported)],
 )
 def test_a_later_word_about_the_whole_race_goes_along_as_a_file_and_as_an_event(
-    file: str, other: str, event: Callable[[RaceRef], DomainEvent], tmp_path: Path
+    file: str, other: str, event: Callable[..., DomainEvent], tmp_path: Path
 ) -> None:
-    earlier, later = notification(f"{RACE.prefix}{other}", at=at(1)), notification(f"{RACE.prefix}{file}", at=at(90))
-    others = notification(f"{OTHER.prefix}{file}", at=at(90))
+    earlier, later = notified(f"{RACE.prefix}{other}", at=at(1)), notified(f"{RACE.prefix}{file}", at=at(90))
+    others = notified(f"{OTHER.prefix}{file}", at=at(90))
     found = kept(tmp_path, planned("races"), earlier, later, others)
     assert [event.at for event in found.events] == [NOON + timedelta(minutes=1), NOON + timedelta(minutes=90)]
     (tmp_path / "events.jsonl").unlink()
-    said = (on_the_bus(event(race), at(90)) for race in (RACE, OTHER))
-    found = kept(tmp_path, planned("ocr"), on_the_bus(ingested("p1"), at(1)), *said)
-    assert kinds(found) == [("PhotoIngested", ("read",)), (event(RACE).__class__.__name__, ("read",))]
+    said = (as_body(event(race=race), at(90)) for race in (RACE, OTHER))
+    found = kept(tmp_path, planned("ocr"), as_body(ingested("p1"), at(1)), *said)
+    assert kinds(found) == [("PhotoIngested", ("read",)), (type(event()).__name__, ("read",))]
 
 
 # --- when -----------------------------------------------------------------------------------------------
@@ -210,7 +189,7 @@ def test_times_without_a_zone_are_this_machines() -> None:
         ("--stage ocr --function index", "The stage 'ocr' has no function 'index' with a queue. It has: read."),
         ("--stage ocr --from yesterday", "'yesterday' is no time. Write it like 2026-10-25T09:00"),
         ("--stage ocr --from 2099-01-01", "--from must be earlier than --to, and in the past."),
-        ("--stage ocr --race hanriver/x:1", "cannot be an id"),
+        ("--stage ocr --race org/x:1", "cannot be an id"),
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_one_sentence(
@@ -247,7 +226,7 @@ def test_where_nobody_can_be_asked_it_wants_a_yes_before_anything_else(
 
 def publish(target: Target, *events: DomainEvent) -> None:
     for event in events:
-        said = json.loads(on_the_bus(event))
+        said = json.loads(as_body(event))
         entry = {"Source": said["source"], "DetailType": said["detail-type"], "Detail": json.dumps(said["detail"])}
         target.client("events").put_events(Entries=[{**entry, "EventBusName": naming.bus(ENV)}])
 
@@ -265,9 +244,9 @@ def queued(target: Target) -> int:
 
 
 def test_the_archive_is_collected_and_what_an_older_replay_left_thrown_away(target: Target, tmp_path: Path) -> None:
-    publish(target, configured(), ingested("p1"), read("p1"))
+    publish(target, configured(), ingested("p1"), bibs_read("p1"))
     older = f"{naming.replay_prefix(ENV)}2026-events"
-    send(target, naming.replay_queue(ENV), on_the_bus(ingested("p2"), **{"replay-name": older}))
+    send(target, naming.replay_queue(ENV), as_body(ingested("p2"), **{"replay-name": older}))
     send(target, naming.replay_queue(ENV), "what is this?")
     steps: list[int] = []
     found = collected(target, tmp_path, progress=steps.append)
@@ -345,13 +324,16 @@ def chosen(
 
 def test_only_failed_is_what_lies_in_the_functions_dead_letter_queues(target: Target, tmp_path: Path) -> None:
     plan = planned("faces")
-    of_index, of_identity = (ingested(f"p{number}") for number in (1, 2, 3)), (read(f"p{number}") for number in (1, 2))
-    found = kept(tmp_path, plan, *(on_the_bus(event, at(1)) for event in (*of_index, *of_identity)))
+    of_index, of_identity = (
+        (ingested(f"p{number}") for number in (1, 2, 3)),
+        (bibs_read(f"p{number}") for number in (1, 2)),
+    )
+    found = kept(tmp_path, plan, *(as_body(event, at(1)) for event in (*of_index, *of_identity)))
     assert chosen(target, plan, found, "failed") == []
-    send(target, naming.dead_letter_queue(ENV, "faces", "index"), on_the_bus(ingested("p1")))
+    send(target, naming.dead_letter_queue(ENV, "faces", "index"), as_body(ingested("p1")))
     identity = mending.arn_of(naming.queue(ENV, "faces", "identity"))
-    send(target, naming.rule_dead_letter_queue(ENV, "faces"), on_the_bus(read("p2")), TARGET_ARN=identity)
-    send(target, naming.dead_letter_queue(ENV, "ocr", "read"), on_the_bus(ingested("p3")))
+    send(target, naming.rule_dead_letter_queue(ENV, "faces"), as_body(bibs_read("p2")), TARGET_ARN=identity)
+    send(target, naming.dead_letter_queue(ENV, "ocr", "read"), as_body(ingested("p3")))
     assert chosen(target, plan, found, "failed") == [
         ("PhotoIngested", "p1", ("index",)),
         ("BibsRead", "p2", ("identity",)),
@@ -361,14 +343,14 @@ def test_only_failed_is_what_lies_in_the_functions_dead_letter_queues(target: Ta
 
 def test_only_failed_is_what_has_been_stuck_at_the_stage_for_long_too(target: Target, tmp_path: Path) -> None:
     plan = planned("ocr")
-    found = kept(tmp_path, plan, *(on_the_bus(ingested(photo), at(1)) for photo in ("old", "new", "done")))
+    found = kept(tmp_path, plan, *(as_body(ingested(photo), at(1)) for photo in ("old", "new", "done")))
     now = datetime.now(UTC)
     for photo, age in (("old", 16), ("new", 1), ("done", 16)):
         key = f"{RACE.prefix}raw_photos/{photo}.jpg"
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
         uploaded_at = (now - timedelta(minutes=age)).isoformat()
         keep(KeyRecord(key=key, sequencer="01", state="ingested", photo_id=photo, at=uploaded_at))
-    keep(GalleryPhoto(photo_id="done", preview=mending.PICTURE, complete=True))
+    keep(GalleryPhoto(photo_id="done", preview=ingested("done").preview, complete=True))
     assert chosen(target, plan, found, "failed") == [("PhotoIngested", "old", ("read",))]
 
 
@@ -389,7 +371,7 @@ def of_photo(photo_id: str) -> tuple[Record, ...]:
 
 
 def of_race() -> tuple[Record, ...]:
-    settings, roster = configured().settings, imported().roster
+    settings, roster = configured().settings, roster_imported().roster
     return (
         RaceHeld(settings=settings, revision="01"),
         RosterHeld(roster=roster, runners=1, revision="01"),
@@ -404,12 +386,12 @@ def of_race() -> tuple[Record, ...]:
 @pytest.mark.parametrize(
     ("stage", "held", "event", "function"),
     [
-        ("ocr", of_photo("p1")[0], on_the_bus(ingested("p1"), at(1)), "read"),
-        ("faces", of_photo("p1")[1], on_the_bus(ingested("p1"), at(1)), "index"),
-        ("faces", of_photo("p1")[2], on_the_bus(read("p1"), at(1)), "identity"),
-        ("search", of_photo("p1")[3], on_the_bus(ingested("p1"), at(1)), "gallery"),
-        ("ingest", of_key(KEY), notification(KEY, at=at(1)), "intake"),
-        ("ingest", of_key(MISPLACED), notification(MISPLACED, at=at(1)), "intake"),
+        ("ocr", of_photo("p1")[0], as_body(ingested("p1"), at(1)), "read"),
+        ("faces", of_photo("p1")[1], as_body(ingested("p1"), at(1)), "index"),
+        ("faces", of_photo("p1")[2], as_body(bibs_read("p1"), at(1)), "identity"),
+        ("search", of_photo("p1")[3], as_body(ingested("p1"), at(1)), "gallery"),
+        ("ingest", of_key(KEY), notified(KEY, at=at(1)), "intake"),
+        ("ingest", of_key(MISPLACED), notified(MISPLACED, at=at(1)), "intake"),
     ],
 )
 def test_only_missing_is_what_the_function_keeps_no_item_of(
@@ -427,23 +409,23 @@ def test_only_missing_is_what_the_function_keeps_no_item_of(
 def test_what_a_stage_keeps_nothing_of_is_never_missing(target: Target, tmp_path: Path) -> None:
     for stage, key in (("races", "raw photos/race.json"), ("ingest", "notes.txt"), ("ingest", "a/b/raw_photos/")):
         plan = planned(stage)
-        assert chosen(target, plan, kept(tmp_path, plan, notification(key, at=at(1))), "missing") == []
+        assert chosen(target, plan, kept(tmp_path, plan, notified(key, at=at(1))), "missing") == []
 
 
 @pytest.mark.parametrize("only", ["missing", "failed"])
 @pytest.mark.parametrize(
     ("stage", "decided", "functions"),
     [
-        ("ingest", notification(KEY, "Deleted", at=at(2), sequencer="02"), ("intake",)),
-        ("races", notification(RACE_FILE, at=at(2)), ("intake",)),
-        ("races", notification(f"{RACE.prefix}roster.csv", at=at(2)), ("intake",)),
-        ("ocr", on_the_bus(configured(), at(2)), ("read",)),
-        ("ocr", on_the_bus(imported(), at(2)), ("read",)),
-        ("ocr", on_the_bus(withdrawn("p1"), at(2)), ("read",)),
-        ("faces", on_the_bus(withdrawn("p1"), at(2)), ("index", "identity")),
-        ("faces", on_the_bus(corrected("p1"), at(2)), ("identity",)),
-        ("faces", on_the_bus(cut("p1"), at(2)), ("identity",)),
-        ("search", on_the_bus(withdrawn("p1"), at(2)), ("gallery",)),
+        ("ingest", notified(KEY, "Deleted", at=at(2), sequencer="02"), ("intake",)),
+        ("races", notified(RACE_FILE, at=at(2)), ("intake",)),
+        ("races", notified(f"{RACE.prefix}roster.csv", at=at(2)), ("intake",)),
+        ("ocr", as_body(configured(), at(2)), ("read",)),
+        ("ocr", as_body(roster_imported(), at(2)), ("read",)),
+        ("ocr", as_body(withdrawn("p1"), at(2)), ("read",)),
+        ("faces", as_body(withdrawn("p1"), at(2)), ("index", "identity")),
+        ("faces", as_body(corrected("p1"), at(2)), ("identity",)),
+        ("faces", as_body(match_cut(("p1", BOX)), at(2)), ("identity",)),
+        ("search", as_body(withdrawn("p1"), at(2)), ("gallery",)),
     ],
 )
 def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothing_is_missing(
@@ -451,7 +433,7 @@ def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothi
 ) -> None:
     keep(*of_race(), *of_photo("p1"), of_key(KEY))
     plan = planned(stage)
-    found = kept(tmp_path, plan, notification(KEY, at=at(1)), on_the_bus(ingested("p1"), at(1)), decided)
+    found = kept(tmp_path, plan, notified(KEY, at=at(1)), as_body(ingested("p1"), at(1)), decided)
     (sent,) = choose(target, plan, found, only)
     assert (list(found.bodies([sent])), sent.functions) == ([decided], functions)
 
@@ -462,8 +444,8 @@ def test_to_a_table_of_the_past_what_people_decided_since_is_sent_although_nothi
 def test_each_function_gets_what_it_hears_and_what_people_decided_first(target: Target, tmp_path: Path) -> None:
     plan = planned("faces")
     index = [ingested(f"p{number:02}") for number in range(23)]
-    events = [on_the_bus(event, at(number)) for number, event in enumerate(index)]
-    taken_back, matched = on_the_bus(withdrawn("p00"), at(30)), on_the_bus(read("p01"), at(31))
+    events = [as_body(event, at(number)) for number, event in enumerate(index)]
+    taken_back, matched = as_body(withdrawn("p00"), at(30)), as_body(bibs_read("p01"), at(31))
     found = kept(tmp_path, plan, *reversed(events), matched, taken_back)
     assert Counter(name for event in found.events for name in event.functions) == {"index": 24, "identity": 2}
     steps: list[int] = []

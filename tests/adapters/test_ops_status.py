@@ -23,9 +23,12 @@ from services.ocr.records import ReadPhoto
 from services.search.records import ExplainedRunner, GalleryPhoto
 from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Stage, Step
-from shared.contracts.events import BibsRead, Evidence, ImageRef, Meta, PhotoMatched, caused
+from shared.contracts.events import Evidence, ImageRef, Meta, PhotoMatched
+from shared.contracts.keys import RaceRef
 from shared.contracts.records import PhotoProgress
-from tests.kit.deployed import ENV, RACE, create_table, deployed, keep
+from tests.kit.deployed import ENV, create_table, deployed, keep
+from tests.kit.events import RACE, as_body, bibs_read, raw_key, said
+from tests.kit.mending import notified
 
 PREFIX = f"{RACE.prefix}raw_photos/"
 PICTURE = ImageRef(bucket="derived", key="preview.jpg", width=1200, height=800)
@@ -58,12 +61,6 @@ def searchable(photo_id: str, *, yes: bool = True) -> None:
 def send(target: Target, queue: str, body: str) -> None:
     client = target.client("sqs")
     client.send_message(QueueUrl=client.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody=body)
-
-
-def notification(target: Target, key: str) -> str:
-    detail = {"bucket": {"name": target.photo_bucket}, "object": {"key": key, "sequencer": "01", "size": 1}}
-    event = {"id": "n", "time": "2026-10-25T00:00:00Z", "source": "aws.s3", "detail-type": "Object Created"}
-    return json.dumps(event | {"detail": detail})
 
 
 def states(target: Target) -> dict[str, str]:
@@ -186,7 +183,7 @@ def test_what_is_stuck_is_grouped_by_reason_with_the_oldest_first(target: Target
     uploaded(target, "older, but given up.jpg", state="ingested", photo_id="p4", at="2026-10-25T07:30:00Z")
     searchable("p3")
     dlq = naming.dead_letter_queue(ENV, "ocr", "read")
-    send(target, dlq, notification(target, PREFIX + "older, but given up.jpg"))
+    send(target, dlq, notified(PREFIX + "older, but given up.jpg", bucket=target.photo_bucket))
     found = status(target, RACE)
     assert [(len(stuck.uploads), stuck.uploads[0].filename) for stuck in found.stuck] == [
         (2, "first.jpg"),
@@ -220,7 +217,7 @@ def test_a_letter_about_a_photo_that_is_searchable_is_told_but_it_stays_searchab
     key = uploaded(target, "done.jpg", state="ingested", photo_id="p1")
     searchable("p1")
     dlq = naming.dead_letter_queue(ENV, "ocr", "read")
-    send(target, dlq, notification(target, key))
+    send(target, dlq, notified(key, bucket=target.photo_bucket))
     (upload,) = status(target, RACE).uploads
     assert (upload.state, upload.dead_letters) == ("searchable", (dlq,))
 
@@ -276,9 +273,12 @@ def test_the_state_hash_forgets_the_way_to_the_state(target: Target) -> None:
 
 
 def test_the_state_hash_of_a_state_is_the_same_in_every_version(target: Target) -> None:
-    sure = runner(confidence=100.0)
+    race = RaceRef("hanriver", "seoul-2026")
+    photo = gallery_photo(keys=(raw_key("a.jpg", race),), runners=(runner(confidence=100.0),))
+    bad = key_record(raw_key("bad.jpg", race), state="rejected", reason="truncated", message="…")
+    keep(photo, bad, race=race)
     first = "8d9ba546ba2e2e51a1a37f25453a5c17f5fe22622cfcd9987d56b6ea3de0514b"
-    assert hash_of(target, gallery_photo(runners=(sure,))) == first
+    assert status(target, race, hashed=True).state_hash == first
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_misplaced_uploads_are_told_of_and_race_files_are_no_uploads(target: Tar
 
 
 def test_other_races_do_not_mix_in(target: Target) -> None:
-    for key in ("hanriver/seoul-2026b/raw_photos/a.jpg", "hanriver/seoul/raw_photos/b.jpg"):
+    for key in ("org/race2/raw_photos/a.jpg", "org/rac/raw_photos/b.jpg"):
         target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
     assert status(target, RACE).uploads == ()
 
@@ -339,17 +339,9 @@ def test_dead_letters_name_their_uploads_and_stay_where_they_are(target: Target)
     uploaded(target, "never read.jpg", state="ingested", photo_id="p1")
     uploaded(target, "fine.jpg", state="ingested", photo_id="p2")
     searchable("p2")
-    send(target, dlq, notification(target, key))
-    read = BibsRead(**RACE._asdict(), photo_id="p1", readings=(), suggestions=(), photo_revision=1, revision=1)
+    send(target, dlq, notified(key, bucket=target.photo_bucket))
     story = Meta(id="x", version=1, correlation_id="roster.csv@02", causation_id="x", occurred_at="")
-    envelope = caused(read, story)
-    send(
-        target,
-        dlq,
-        json.dumps(
-            {"source": envelope.source, "detail-type": envelope.detail_type, "detail": json.loads(envelope.detail())}
-        ),
-    )
+    send(target, dlq, as_body(said(bibs_read("p1"), cause=story)))
     send(target, dlq, "what is this?")
     assert states(target) == {
         "never taken in 결승.jpg": "dead-lettered",
@@ -364,7 +356,7 @@ def test_dead_letters_name_their_uploads_and_stay_where_they_are(target: Target)
 def test_many_dead_letters_are_looked_at_once_each(target: Target) -> None:
     keys = [uploaded(target, f"{number:02}.jpg") for number in range(25)]
     for key in keys:
-        send(target, naming.dead_letter_queue(ENV, "ocr", "read"), notification(target, key))
+        send(target, naming.dead_letter_queue(ENV, "ocr", "read"), notified(key, bucket=target.photo_bucket))
     assert status(target, RACE).counts == {"dead-lettered": 25}
 
 

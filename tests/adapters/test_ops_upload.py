@@ -18,7 +18,8 @@ from ops.cli.photographer import send
 from ops.race.upload import photos_in, upload
 from ops.reach.errors import Failed
 from ops.reach.target import Target
-from tests.kit.deployed import RACE, count_uploads, deployed
+from tests.kit.deployed import count_uploads, deployed
+from tests.kit.events import RACE
 
 NAMES = [
     "IMG 1.jpg",

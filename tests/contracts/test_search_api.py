@@ -17,8 +17,8 @@ from services.search.functions.api import Search
 from services.search.questions import SearchApi
 from services.search.stage import STAGE
 from shared.kit.api.openapi import document
+from tests.kit.events import RACE
 from tests.kit.search_stage import (
-    RACE,
     Rekognition,
     SearchStage,
     configured,

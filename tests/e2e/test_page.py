@@ -14,10 +14,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.kit import browser
+from tests.kit.events import RACE
 from tests.kit.page_server import serving
 from tests.kit.search_stage import SearchStage, configured, face, ingested, matched, photo_id, runner, search_stage
 
-RACE = "?organizer=seoul-runners&event=han-river-2026"
+RACE_QUERY = f"?organizer={RACE.organizer_id}&event={RACE.event_id}"
 PHOTOS = 30  # more than a page of results
 
 
@@ -89,7 +90,7 @@ def _selfie(page: Page) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/live/"])
 def test_a_bib_finds_photos_behind_the_front_door_and_without_it(visit: Callable[..., Visit], path: str) -> None:
-    visited = visit(path + RACE)
+    visited = visit(path + RACE_QUERY)
     page = visited.page
     expect(page.get_by_role("heading", level=1)).to_have_text("Han River Marathon")
     page.get_by_label("Your bib number").fill("1042")
@@ -113,7 +114,7 @@ def test_a_bib_finds_photos_behind_the_front_door_and_without_it(visit: Callable
 
 
 def test_a_bib_without_photos_is_told_so_and_offered_a_selfie(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE + "&bib=555")
+    visited = visit("/" + RACE_QUERY + "&bib=555")
     page = visited.page
     expect(page.locator("#message")).to_contain_text("No photo of bib 555 yet")
     page.get_by_role("button", name="Search by selfie").click()
@@ -122,7 +123,7 @@ def test_a_bib_without_photos_is_told_so_and_offered_a_selfie(visit: Callable[..
 
 
 def test_a_selfie_finds_photos_and_is_made_small_before_it_leaves(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE)
+    visited = visit("/" + RACE_QUERY)
     page = visited.page
     page.get_by_label("Your bib number").fill("7")
     _selfie(page)
@@ -138,7 +139,7 @@ def test_a_selfie_finds_photos_and_is_made_small_before_it_leaves(visit: Callabl
 
 
 def test_the_camera_takes_the_selfie(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE, permissions=["camera"])
+    visited = visit("/" + RACE_QUERY, permissions=["camera"])
     page = visited.page
     page.get_by_role("tab", name="Selfie").click()
     page.get_by_role("button", name="Use camera").click()
@@ -151,7 +152,7 @@ def test_the_camera_takes_the_selfie(visit: Callable[..., Visit]) -> None:
 
 
 def test_a_refused_selfie_says_what_to_do(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE)
+    visited = visit("/" + RACE_QUERY)
     visited.made.rekognition.faces = [face(0.3), face(0.3)]
     _selfie(visited.page)
     visited.page.get_by_role("button", name="Find my photos").click()
@@ -162,7 +163,7 @@ def test_a_refused_selfie_says_what_to_do(visit: Callable[..., Visit]) -> None:
 
 
 def test_a_file_that_is_no_picture_is_told_so(visit: Callable[..., Visit]) -> None:
-    page = visit("/" + RACE).page
+    page = visit("/" + RACE_QUERY).page
     page.get_by_role("tab", name="Selfie").click()
     page.set_input_files("#file", {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture"})
     expect(page.locator("#message")).to_contain_text("not a picture")
@@ -170,7 +171,7 @@ def test_a_file_that_is_no_picture_is_told_so(visit: Callable[..., Visit]) -> No
 
 
 def test_when_search_is_busy_one_can_try_again(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE)
+    visited = visit("/" + RACE_QUERY)
     visited.made.rekognition.error = "ThrottlingException"
     _selfie(visited.page)
     visited.page.get_by_role("button", name="Find my photos").click()
@@ -181,7 +182,7 @@ def test_when_search_is_busy_one_can_try_again(visit: Callable[..., Visit]) -> N
 
 
 def test_everything_works_from_the_keyboard(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE)
+    visited = visit("/" + RACE_QUERY)
     page = visited.page
     expect(page.get_by_role("tab", name="Bib")).to_be_visible()
     page.keyboard.press("Tab")
@@ -211,7 +212,7 @@ def test_everything_works_from_the_keyboard(visit: Callable[..., Visit]) -> None
 
 
 def test_korean_by_the_browsers_wish_and_remembered_choice(visit: Callable[..., Visit]) -> None:
-    visited = visit("/" + RACE + "&bib=1042", locale="ko-KR")
+    visited = visit("/" + RACE_QUERY + "&bib=1042", locale="ko-KR")
     page = visited.page
     expect(page.locator("#count")).to_have_text("배번 1042 사진 30장")
     expect(page.get_by_label("내 배번")).to_have_value("1042")
@@ -224,7 +225,7 @@ def test_korean_by_the_browsers_wish_and_remembered_choice(visit: Callable[..., 
 
 
 def test_both_languages_say_the_same_things(visit: Callable[..., Visit]) -> None:
-    page = visit("/" + RACE).page
+    page = visit("/" + RACE_QUERY).page
     english, korean, used = page.evaluate(
         """() => {
             const nodes = [...document.querySelectorAll("[data-t], [data-t-label]")];
@@ -239,7 +240,7 @@ def test_both_languages_say_the_same_things(visit: Callable[..., Visit]) -> None
 def test_a_narrow_phone_needs_no_sideways_scrolling(visit: Callable[..., Visit]) -> None:
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
     for locale in ("en-US", "ko-KR"):
-        page = visit("/" + RACE + "&bib=1042", locale=locale, **phone).page
+        page = visit("/" + RACE_QUERY + "&bib=1042", locale=locale, **phone).page
         expect(page.locator(".tile")).to_have_count(24)
 
         def fits(page: Page = page) -> bool:
@@ -258,10 +259,10 @@ def test_without_a_race_the_page_asks_for_one(visit: Callable[..., Visit]) -> No
     page = visited.page
     page.get_by_role("button", name="Open race").click()
     expect(page.get_by_role("alert")).to_have_text("Fill in both fields.")
-    page.get_by_label("Organizer").fill("seoul-runners")
+    page.get_by_label("Organizer").fill(RACE.organizer_id)
     page.get_by_label("Race", exact=True).fill("nowhere")
     page.get_by_role("button", name="Open race").click()
     expect(page.get_by_role("alert")).to_contain_text("There is no such race")
-    page.get_by_label("Race", exact=True).fill("han-river-2026")
+    page.get_by_label("Race", exact=True).fill(RACE.event_id)
     page.get_by_role("button", name="Open race").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Han River Marathon")

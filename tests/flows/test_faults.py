@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.kit import small_race
+from tests.kit.compare import assert_same
 from tests.kit.wire import Made, Mishap, Once
 from tests.kit.world import World, world
 
@@ -73,7 +74,7 @@ def try_it(number: int, mishap: Mishap) -> None:
         told(here)
         here.wire.trouble = None
         assert here.dead_letters == []
-        assert here.state() == expected.state, f"{mishap}: call {number}, {expected.calls[number - 1]}"
+        assert_same(here.state(), expected.state, f"{mishap}: call {number}, {expected.calls[number - 1]}")
 
 
 def test_a_clean_race_finds_everybody() -> None:

@@ -15,7 +15,7 @@ from shared.contracts.events import DomainEvent, PhotoIngested, PhotoRejected, P
 from shared.contracts.keys import RaceRef
 from shared.kit import aws
 from tests.kit import events, pictures
-from tests.kit.compare import settled
+from tests.kit.compare import assert_same, settled
 from tests.kit.events import RACE, Happened, raw_key, replayed
 from tests.kit.lambdas import DERIVED
 from tests.kit.wire import Call, Killed, Meanwhile, Mishap, client
@@ -267,6 +267,11 @@ def believed(said: list[DomainEvent]) -> dict[str, Any]:
     return {photo_id: event.keys for photo_id, event in newest.items() if isinstance(event, PhotoIngested)}
 
 
+def outcome(here: World) -> dict[str, Any]:
+    """What is kept, and what was said since last asked comes to."""
+    return {"ingest": settled(here.items("ingest")), "believed": believed(here.heard())}
+
+
 def story(here: World) -> list[dict[str, Any]]:
     """Two keys, two pictures, each key overwritten, one deleted: with the same contents crossing over."""
     one, two = pictures.jpeg(1, (160, 120)), pictures.jpeg(2, (160, 120))
@@ -309,9 +314,10 @@ def test_every_order_ends_the_same(here: World) -> None:
             assert here.deliver(INTAKE, message) == []
             here.work_off(INTAKE)
         assert set(here.derived()) == pictures_on_show(here)
-        outcomes.append((settled(here.items("ingest")), believed(here.heard())))
-    assert all(outcome == outcomes[0] for outcome in outcomes)
-    (keys,) = outcomes[0][1].values()
+        outcomes.append(outcome(here))
+    for found in outcomes:
+        assert_same(found, outcomes[0])
+    (keys,) = outcomes[0]["believed"].values()
     assert keys == (raw_key("a.jpg"), raw_key("b.jpg"))
 
 
@@ -332,9 +338,9 @@ def test_none_counted_twice(here: World, seed: int) -> None:
         here.work_off(INTAKE)
         assert set(here.derived()) == pictures_on_show(here)
         said = here.heard()
-        outcomes.append((settled(here.items("ingest")), believed(said)))
+        outcomes.append({"ingest": settled(here.items("ingest")), "believed": believed(said)})
         assert latest(said, key=raw_key("bad.jpg")) is not None
-    assert outcomes[0] == outcomes[1]
+    assert_same(*outcomes)
 
 
 @pytest.mark.parametrize("mishap", ["killed before", "killed"])
@@ -348,11 +354,11 @@ def test_crash_anywhere(at_race: World, mishap: Mishap) -> None:
         at_race.work_off(INTAKE)
         made = at_race.deliver_dying(INTAKE, told, mishap, dies_at)
         assert set(at_race.derived()) == pictures_on_show(at_race)
-        return (settled(at_race.items("ingest")), believed(at_race.heard())), made
+        return outcome(at_race), made
 
     expected, total = run(0)
     for dies_at in range(1, total + 1):
-        assert run(dies_at)[0] == expected, f"{mishap}: call {dies_at}"
+        assert_same(run(dies_at)[0], expected, f"{mishap}: call {dies_at}")
 
 
 @pytest.mark.parametrize("operation", ["eventbridge.PutEvents", "s3.DeleteObject"])

@@ -7,7 +7,10 @@ from __future__ import annotations
 import json
 import random
 
+from services.ingest.records import KeyRecord
+from services.search.records import GalleryPhoto
 from tests.kit import small_race
+from tests.kit.compare import assert_same
 from tests.kit.events import Happened
 from tests.kit.lambdas import Letter
 from tests.kit.wire import Throttling
@@ -37,8 +40,8 @@ def told(here: World, share: float) -> set[str]:
 def ends(here: World) -> dict[str, set[str]]:
     """Which keys are searchable, which rejected, and which have a dead letter about them or about their photo."""
     tables = here.tables()
-    photos = [item for item in tables["search"].values() if item["SK"].startswith("PHOTO#")]
-    known = [item for item in tables["ingest"].values() if item["SK"].startswith("KEY#")]
+    photos = [item for item in tables["search"].values() if item["SK"].startswith(GalleryPhoto.prefix())]
+    known = [item for item in tables["ingest"].values() if item["SK"].startswith(KeyRecord.prefix())]
     dead = " ".join(letter.body for function in here.functions for letter in function.dead)
     return {
         "searchable": {key for photo in photos if photo["searchable"] for key in photo["keys"]},
@@ -62,7 +65,7 @@ def test_every_upload_comes_to_an_end() -> None:
         while here.dead_letters:
             here.redrive()
             here.run()
-        assert here.state() == expected
+        assert_same(here.state(), expected)
 
 
 def test_exactly_what_cannot_be_handled_comes_back() -> None:

@@ -19,15 +19,15 @@ from services.search.domain.gallery import PhotoEvent
 from services.search.edges import Gallery
 from services.search.functions import api, gallery
 from services.search.questions import SearchApi
-from services.search.stage import STAGE
-from shared.contracts.events import DomainEvent, Evidence, Meta, PhotoRejected, RaceConfigured, caused
+from services.search.records import BibEntry
+from shared.contracts.events import DomainEvent, Evidence, RaceConfigured
 from shared.kit import aws
 from shared.kit.records import Records
 from shared.kit.table import Table
+from tests.kit.events import RACE, on_the_bus, rejected
 from tests.kit.search_stage import (
     BUCKET,
     JPEG,
-    RACE,
     TABLE,
     Rekognition,
     SearchStage,
@@ -152,20 +152,21 @@ def test_two_writers_at_once_lose_nothing() -> None:
         client.meta.events.register_first("before-call.dynamodb.TransactWriteItems", interfere)
         Gallery(Records(Table(client, TABLE))).learn_photos([ingested(1, revision=2, by="Lee")])
         assert not meanwhile
-        found = {item["SK"].split("#PHOTO")[0]: item for item in made.items()}
-        assert {"BIB#42", "BIB#7"} <= found.keys()
-        assert found["BIB#7"]["photographer"] == "Lee"
+        found = {item["SK"]: item for item in made.items()}
+        assert BibEntry.prefix("42", photo_id(1)) in found
+        assert found[BibEntry.prefix("7", photo_id(1))]["photographer"] == "Lee"
 
 
 def _deliver(*events: DomainEvent) -> dict[str, Any]:
     """The events as an SQS batch through the function's own entry."""
-    meta = Meta(id="m", version=1, correlation_id="c", causation_id="k", occurred_at="2026-11-08T00:00:00Z")
-    records = []
-    for number, event in enumerate(events):
-        said = caused(event, meta)
-        body = {"source": said.source, "detail-type": said.detail_type, "detail": json.loads(said.detail())}
-        attributes = {"ApproximateReceiveCount": "1"}
-        records.append({"messageId": str(number), "body": json.dumps(body), "attributes": attributes})
+    records = [
+        {
+            "messageId": str(number),
+            "body": json.dumps(on_the_bus(event)),
+            "attributes": {"ApproximateReceiveCount": "1"},
+        }
+        for number, event in enumerate(events)
+    ]
 
     class Context:
         aws_request_id = "r"
@@ -215,26 +216,6 @@ def test_two_batches_at_once_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         assert (ids(made.photos(bib="42")[1]), ids(made.photos(photographer="Lee")[1])) == ([7], [7])
 
 
-ACTIONS = {
-    "BatchGetItem": {"dynamodb:BatchGetItem"},
-    "GetItem": {"dynamodb:GetItem"},
-    "PutItem": {"dynamodb:PutItem"},
-    "TransactWriteItems": {"dynamodb:PutItem", "dynamodb:DeleteItem"},
-}
-
-
-def test_the_gallerys_card_allows_what_is_called_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Invariant 9, as far as moto shows it: transactions need the actions of what they do."""
-    with search_stage():
-        _functions_of_their_own(monkeypatch)
-        assert _deliver(configured(), ingested(1), matched(1, runner("42"))) == {"batchItemFailures": []}
-        made = set(aws.calls)
-        assert _deliver(withdrawn(1)) == {"batchItemFailures": []}
-    needed = set().union(*(ACTIONS[call.removeprefix("dynamodb.")] for call in made | set(aws.calls)))
-    card = next(function for function in STAGE.functions if function.name == "gallery")
-    assert needed == {action for call in card.calls for action in call.actions}
-
-
 def _functions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABLE_NAME", TABLE)
     monkeypatch.setenv("SNAPRACE_ENV", "dev")
@@ -246,12 +227,9 @@ def _functions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_gallery_function_keeps_the_good_and_gives_back_the_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    rejected = PhotoRejected(
-        organizer_id="o", event_id="e", key="k", reason="not_a_picture", message="It is no picture.", revision="0A"
-    )
     with search_stage() as made:
         _functions_of_their_own(monkeypatch)
-        answer = _deliver(configured(), rejected, ingested(1), matched(1, runner("42")))
+        answer = _deliver(configured(), rejected(), ingested(1), matched(1, runner("42")))
         assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
         assert ids(made.photos(bib="42")[1]) == [1]
 

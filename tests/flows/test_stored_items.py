@@ -11,7 +11,9 @@ import pytest
 from services.faces.stage import STAGE as FACES
 from services.ocr.stage import STAGE as OCR
 from shared.contracts.events import (
+    Evidence,
     ImageRef,
+    MatchedRunner,
     PhotoIngested,
     PhotoRejected,
     PhotoWithdrawn,
@@ -352,6 +354,65 @@ FACES_ITEMS: Items = {
 
 def ingested(photo_id: str) -> PhotoIngested:
     return events.ingested(photo_id, processed=ImageRef(bucket="derived", key=photo_id, width=1600, height=1067))
+
+
+PREVIEW, THUMBNAIL = (
+    {"bucket": "derived", "key": f"org/race/{kind}/one.jpg", "width": width, "height": height}
+    for kind, width, height in (("preview", 1200, 800), ("thumbnail", 480, 320))
+)
+CALLED = {"photo_id": "one", "shot_at": "2026-10-25T09:30:00.000", "uploaded_at": events.AT, "photographer": "Kim"}
+KNOWN = {"bib": "42", "status": "confirmed", "confidence": 97.5, "read": True}
+READ = {"kind": "reading", "bib": "42", "score": 97.5, "weight": 0.75, "photo_id": "one"}
+SEARCH_ITEMS: Items = {
+    "RACE": {
+        "name": "Race",
+        "date": "2026-10-25",
+        "timezone": "UTC",
+        "faces": True,
+        "originals": False,
+        "revision": "01",
+    },
+    "PHOTO#one": {
+        "photo_id": "one",
+        "keys": ["org/race/raw_photos/one.jpg"],
+        "runners": [{**KNOWN, "evidence": [READ]}],
+        "withdrawn_revision": -1,
+        "ingest_revision": 1,
+        "preview": PREVIEW,
+        "thumbnail": THUMBNAIL,
+        "placeholder": "data:,",
+        "uploaded_at": events.AT,
+        "taken_at": "2026-10-25T09:30:00",
+        "photographer": "Kim",
+        "match_revision": 2,
+        "photo_revision": 1,
+        "complete": True,
+        "searchable": True,
+    },
+    "TIME#2026-10-25T09:30:00.000#2026-10-25T01:00:00Z#PHOTO#one": CALLED,
+    "BIB#42#PHOTO#one": {**CALLED, **KNOWN},
+    "PHOTO#gone": {
+        "photo_id": "gone",
+        "keys": [],
+        "runners": [],
+        "withdrawn_revision": 2,
+        "ingest_revision": -1,
+        "placeholder": "",
+        "uploaded_at": "",
+        "match_revision": -1,
+        "photo_revision": -1,
+        "complete": False,
+        "searchable": False,
+    },
+}
+
+
+def test_what_search_keeps(here: World) -> None:
+    runner = MatchedRunner(**KNOWN, evidence=(Evidence(**READ),))
+    photo = events.ingested("one", taken_at="2026-10-25T09:30:00", photographer="Kim")
+    told = [configured(), photo, events.matched("one", 2, runner), withdrawn("gone", 2)]
+    assert here.deliver("search.gallery", *map(here.says, told)) == []
+    assert here.items("search") == {sk: {"PK": RACE.partition, "SK": sk, **item} for sk, item in SEARCH_ITEMS.items()}
 
 
 def kept(table: MemoryTable) -> Items:

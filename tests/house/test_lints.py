@@ -58,6 +58,9 @@ PATTERNS = {record.SORT_KEY for card in cards() for record in card.keeps}
 PREFIXES = tuple(pattern.partition("{")[0] for pattern in PATTERNS if "{" in pattern)
 WHOLE = {pattern for pattern in PATTERNS if "{" not in pattern}
 
+# Who may spell keys: what pins them down, so that a record's changed pattern is noticed.
+PINNING = {"tests/flows/test_stored_items.py"}
+
 
 def spelt_keys(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Literals, also in f-strings, that spell the sort key of a stage's record, or how it begins; with their line."""
@@ -71,7 +74,7 @@ def test_keys_are_spelt_in_records_alone() -> None:
     found = [
         f"{file.relative_to(ROOT)}:{line} spells {text!r}"
         for file in SOURCES
-        if not (_in(file, "services") and file.name == "records.py")
+        if not (_in(file, "services") and file.name == "records.py") and str(file.relative_to(ROOT)) not in PINNING
         for line, text in spelt_keys(ast.parse(file.read_text("utf-8")))
     ]
     assert not found, "Use the record's class: its locate(), place() or prefix()."

@@ -66,11 +66,14 @@ def test_its_alarms_and_its_row_on_the_dashboard_are_there(synthesized: dict[str
 
 def test_the_checks_of_contracts_stacks_and_packages_know_it(copy: Path) -> None:
     tests = ["tests/contracts", *(f"tests/infrastructure/test_{each}.py" for each in ("stages", "alarms", "packages"))]
+    tests.append("tests/flows/test_permissions.py")
     about = "tally or pulse or alarms or contracts or no_two_functions"  # what other stages' tests say is known
     done = _python(copy, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-p", "no:xdist", *tests, "-k", about)
     assert done.returncode == 0, done.stdout[-3000:]
     for each in ("its_role_allows_what_the_card_says", "its_rules_bring_what_the_card", "it_imports_only_what"):
         assert re.search(rf"test_{each}\S*\[tally-count\] PASSED", done.stdout), each
+    for each in ("tally.count", "tally.api", "pulse.listen", "pulse.look"):
+        assert f"test_the_card_allows_what_is_called_and_nothing_else[{each}] PASSED" in done.stdout, each
 
 
 def test_import_rules_hold_it(copy: Path, tmp_path: Path) -> None:

@@ -16,32 +16,25 @@ import pytest
 from local.aws import deployment
 from ops.look.backlog import backlog, dead_letters
 from ops.reach.target import Target, of_runtime
+from services.faces.records import IdentifiedPhoto
+from services.search.records import GalleryPhoto
 from shared.contracts import keys, naming
-from shared.contracts.events import (
-    BibCorrected,
-    BibsRead,
-    Box,
-    DomainEvent,
-    Envelope,
-    Face,
-    FacesIndexed,
-    Meta,
-    Reading,
-    caused,
-)
+from shared.contracts.events import Box, DomainEvent, Envelope, Face, Reading
 from shared.contracts.keys import RaceRef
 from shared.kit.table import Table
 from tests.integration.conftest import launched, until
 from tests.integration.rekognition import answering
+from tests.kit.compare import assert_same
+from tests.kit.events import bibs_read, corrected, faces_indexed, said
 from tests.kit.fake_aws import FakeRekognition, Seen
 from tests.kit.world import world
 
 RACE = RaceRef("org", "crowd")
-CAUSE = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T01:00:00Z")
 FACE = Box(left=0.4, top=0.2, width=0.1, height=0.15)
 BIB = Box(left=0.41, top=0.5, width=0.08, height=0.05)
 PEOPLE = range(1, 21)
 NOT_HERE = range(901, 913)
+IDENTITY, GALLERY = IdentifiedPhoto.prefix(), GalleryPhoto.prefix()
 SURE, UNSURE = 97.5, 84.0  # percent: a face whose bib was read surely is not searched
 
 
@@ -63,36 +56,32 @@ def seen() -> FakeRekognition:
 
 def indexed(person: int, side: str) -> DomainEvent:
     face = Face(face_id=face_id(person, side), box=FACE, confidence=99.5)
-    return FacesIndexed(**_photo(person, side), faces=(face,), enabled=True, revision=1)
+    return faces_indexed(photo_id(person, side), 1, face, race=RACE)
 
 
 def read(person: int, side: str) -> DomainEvent:
     """The first photos' bibs are read, two of three surely; the second ones' are hidden."""
     sure = SURE if person % 3 else UNSURE
     found = Reading(bib=str(person), text=str(person), confidence=sure, box=BIB, verified=True)
-    return BibsRead(**_photo(person, side), readings=(found,) if side == "a" else (), suggestions=(), revision=1)
+    return bibs_read(photo_id(person, side), 1, *((found,) if side == "a" else ()), race=RACE)
 
 
 def denied(person: int, side: str, bib: int) -> DomainEvent:
     """An organizer says of somebody that she is not here, as of many others."""
-    return BibCorrected(**RACE._asdict(), photo_id=photo_id(person, side), bib=str(bib), here=False, revision=bib)
-
-
-def _photo(person: int, side: str) -> dict[str, Any]:
-    return {**RACE._asdict(), "photo_id": photo_id(person, side), "photo_revision": 1}
+    return corrected(photo_id(person, side), str(bib), race=RACE, here=False, revision=bib)
 
 
 def crowd() -> list[Envelope]:
     """What is heard, one thing of each photo after the other: what comes soon after one another is about the same."""
     photos = [(person, side) for side in "ab" for person in PEOPLE]
-    said = [
+    heard = [
         *(denied(*photo, bib) for bib in NOT_HERE[:4] for photo in photos),
         *(indexed(*photo) for photo in photos),
         *(denied(*photo, bib) for bib in NOT_HERE[4:8] for photo in photos),
         *(read(*photo) for photo in photos),
         *(denied(*photo, bib) for bib in NOT_HERE[8:] for photo in photos),
     ]
-    return [caused(event, CAUSE) for event in said]
+    return [said(event) for event in heard]
 
 
 def known(items: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -111,8 +100,8 @@ def expected() -> dict[str, dict[str, Any]]:
         assert here.dead_letters == []
         tables = here.tables()
     return {
-        "faces": known(item for item in tables["faces"].values() if item["SK"].startswith("IDENTITY#")),
-        "search": known(item for item in tables["search"].values() if item["SK"].startswith("PHOTO#")),
+        "faces": known(item for item in tables["faces"].values() if item["SK"].startswith(IDENTITY)),
+        "search": known(item for item in tables["search"].values() if item["SK"].startswith(GALLERY)),
     }
 
 
@@ -123,10 +112,10 @@ def target(assembly: Path, tmp_path: Path) -> Iterator[Target]:
         yield of_runtime(running)
 
 
-def say(target: Target, said: list[Envelope]) -> None:
+def say(target: Target, envelopes: list[Envelope]) -> None:
     entries = [
         {"EventBusName": naming.bus("dev"), "Source": one.source, "DetailType": one.detail_type, "Detail": one.detail()}
-        for one in said
+        for one in envelopes
     ]
     for first in range(0, len(entries), 10):
         target.client("events").put_events(Entries=entries[first : first + 10])
@@ -148,6 +137,6 @@ def test_two_workers_on_the_same_people_end_like_one(target: Target, expected: d
     say(target, crowd())
     wait_until_quiet(target)
     assert dead_letters(target) == {}
-    for stage, prefix in (("faces", "IDENTITY#"), ("search", "PHOTO#")):
+    for stage, prefix in (("faces", IDENTITY), ("search", GALLERY)):
         table = Table(target.client("dynamodb"), naming.table("dev", stage))
-        assert known(table.query(RACE.partition, prefix)) == expected[stage]
+        assert_same({stage: known(table.query(RACE.partition, prefix))}, {stage: expected[stage]})

@@ -37,13 +37,13 @@ def _without_ways(value: Any) -> Any:
     return value
 
 
-def assert_same(one: Any, other: Any) -> None:
+def assert_same(one: Any, other: Any, when: str = "") -> None:
     """Both are equal; else each line of the failure names stage, item and attribute: "search PHOTO#1: keys: … != …".
 
     They are dicts of tables, as `World.tables()` has them, or whole states, as `World.state()` has them.
     """
     found = [] if one == other else list(differences(one, other))
-    assert not found, "\n".join([f"{len(found)} differences", *found[:MOST]])
+    assert not found, "\n".join([f"{len(found)} differences{when and f' ({when})'}", *found[:MOST]])
 
 
 MOST = 25  # differences shown
@@ -55,12 +55,17 @@ def differences(one: Any, other: Any, *path: str) -> Iterator[str]:
     """Where two states differ, a line each."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted(one.keys() | other.keys(), key=str):
-            yield from differences(one.get(key, _NOTHING), other.get(key, _NOTHING), *path, str(key))
+            yield from differences(one.get(key, _NOTHING), other.get(key, _NOTHING), *path, _name(key))
     elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
         for number, (left, right) in enumerate(zip(one, other, strict=True)):
             yield from differences(left, right, *path, str(number))
     elif one != other:
         yield f"{_place(path)}: {_shown(one)} != {_shown(other)}"
+
+
+def _name(key: Any) -> str:
+    """A key of a dict; partition and sort key of an item may stand there as a pair."""
+    return " ".join(key) if isinstance(key, tuple) else str(key)
 
 
 def _place(path: tuple[str, ...]) -> str:

@@ -15,18 +15,15 @@ from ops.reach.target import Target, choose
 from services.races.edges import Files, Races
 from services.races.functions.intake import Intake
 from services.races.records import RaceHeld
-from shared.contracts import naming
-from shared.contracts.events import Meta
+from shared.contracts import messages, naming
 from shared.contracts.keys import RaceRef
-from shared.contracts.messages import ObjectCreated
 from shared.contracts.race import parse_race
 from shared.contracts.records import Record
 from shared.kit.bus import EventBus
 from shared.kit.table import to_item
+from tests.kit.events import DERIVED, RACE, as_body, notification
 
 ENV = "dev"
-RACE = RaceRef("hanriver", "seoul-2026")
-DERIVED = "derived"
 SETTINGS = b'{"name": "Seoul Marathon", "date": "2026-10-25", "timezone": "Asia/Seoul"}'
 
 
@@ -85,20 +82,9 @@ def listen(target: Target) -> Callable[[], int]:
     def delivered(parsed: dict[str, Any], context: Any, **_: Any) -> None:
         key = context["uploaded"]
         heard.append(key)
-        sequencer = f"{len(heard):016X}"
-        meta = Meta(id=key, version=1, correlation_id=key, causation_id=key, occurred_at="2026-10-25T00:00:00Z")
-        intake.handle(
-            ObjectCreated(
-                meta=meta,
-                bucket=target.photo_bucket,
-                key=key,
-                sequencer=sequencer,
-                size=1,
-                etag=parsed["ETag"].strip('"'),
-                version_id=None,
-                at=meta.occurred_at,
-            )
-        )
+        told = {"size": 1, "etag": parsed["ETag"].strip('"')}
+        happened = notification(key, bucket=target.photo_bucket, sequencer=f"{len(heard):016X}", target=told)
+        intake.handle(messages.parse(as_body(happened)))
 
     target.client("s3").meta.events.register("provide-client-params.s3.PutObject", deliver)
     target.client("s3").meta.events.register("after-call.s3.PutObject", delivered)

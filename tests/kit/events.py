@@ -239,14 +239,20 @@ def on_the_bus(event: DomainEvent | Envelope, at: str = AT, **more: Any) -> Happ
     }
 
 
+def as_body(event: DomainEvent | Envelope | Happened, at: str = AT, **more: Any) -> str:
+    """What happened, as a message in a queue."""
+    happened = {**event, **more} if isinstance(event, dict) else on_the_bus(event, at, **more)
+    return json.dumps(happened, ensure_ascii=False)
+
+
 def replayed(happened: Happened, name: str = "again") -> Happened:
     """The same as a replay delivers it."""
     return {**happened, "replay-name": name}
 
 
 def notification(
-    kind: str,
     key: str,
+    kind: str = "Created",
     *,
     bucket: str = PHOTOS,
     at: str = AT,

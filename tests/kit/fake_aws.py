@@ -7,7 +7,6 @@ import types
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from shared.contracts.events import Box
@@ -141,7 +140,8 @@ class FakeRekognition:
 
 
 def _name(image: Any) -> str:
-    return PurePosixPath(image["S3Object"]["Name"]).stem
+    key: str = image["S3Object"]["Name"]
+    return key.rpartition("/")[2].removesuffix(".jpg")
 
 
 def _aws(box: Box) -> dict[str, float]:

@@ -17,12 +17,10 @@ from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target, choose
 from shared.contracts import naming
 from shared.contracts.card import Queue
-from shared.contracts.events import DomainEvent, ImageRef, Meta, PhotoIngested, PhotoWithdrawn, caused
-from tests.kit.deployed import ENV, RACE, deployed
+from tests.kit import events
+from tests.kit.deployed import ENV, deployed
 
 ACCOUNT = "123456789012"
-PICTURE = ImageRef(bucket="derived", key="p", width=1, height=1)
-META = Meta(id="m", version=1, correlation_id="c", causation_id="x", occurred_at="2026-10-25T00:00:00Z")
 
 
 @contextmanager
@@ -98,36 +96,9 @@ def bodies(target: Target, queue: str) -> list[str]:
     return [message["Body"] for message in take_all(target, queue)]
 
 
-def on_the_bus(event: DomainEvent, at: str = "2026-10-25T00:00:00Z", meta: Meta = META, **more: str) -> str:
-    """The event as a queue gets it."""
-    envelope = caused(event, meta)
-    said = {"source": envelope.source, "detail-type": envelope.detail_type, "detail": json.loads(envelope.detail())}
-    return json.dumps({"id": "e", "time": at, **said, **more})
-
-
-def notification(key: str, kind: str = "Created", at: str = "2026-10-25T00:00:00Z", sequencer: str = "01") -> str:
-    detail = {"bucket": {"name": "photos"}, "object": {"key": key, "sequencer": sequencer, "size": 1}}
-    return json.dumps({"id": "n", "time": at, "source": "aws.s3", "detail-type": f"Object {kind}", "detail": detail})
-
-
-def ingested(photo_id: str, revision: int = 1) -> PhotoIngested:
-    return PhotoIngested(
-        **RACE._asdict(),
-        photo_id=photo_id,
-        keys=(f"{RACE.prefix}raw_photos/{photo_id}.jpg",),
-        bucket="photos",
-        content_sha256="0",
-        processed=PICTURE,
-        preview=PICTURE,
-        thumbnail=PICTURE,
-        placeholder="",
-        uploaded_at="2026-10-25T00:00:00Z",
-        revision=revision,
-    )
-
-
-def withdrawn(photo_id: str, revision: int = 2) -> PhotoWithdrawn:
-    return PhotoWithdrawn(**RACE._asdict(), photo_id=photo_id, revision=revision)
+def notified(key: str, kind: str = "Created", **said: Any) -> str:
+    """S3's notification of an object, as a message in a queue; `said` as events.notification takes it."""
+    return events.as_body(events.notification(key, kind, target={"size": 1}, **said))
 
 
 class Tokenless:

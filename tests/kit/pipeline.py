@@ -61,14 +61,12 @@ class Pipeline:
     pending: list[Delivery] = field(default_factory=list)
     matched: list[PhotoMatched] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
-    calls: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in CARDS})
     clock: int = 0
     occurred_at: str = events.AT
-    _working: str = ""
 
     def __post_init__(self) -> None:
         self.workers = Workers(self.chance, self.deaths)
-        step = self._step
+        step = self.workers.step
         self.rekognition.step = step
         self.faces_table, self.ocr_table = MemoryTable("faces", step), MemoryTable("ocr", step)
         rekognition: Any = self.rekognition
@@ -94,11 +92,6 @@ class Pipeline:
             sleep=lambda _seconds: None,
         )
 
-    def _step(self, call: str) -> None:
-        if self._working:
-            self.calls[self._working].add(call)
-        self.workers.step(call)
-
     def _tick(self) -> int:
         self.clock += 1
         return self.clock
@@ -109,7 +102,7 @@ class Pipeline:
             outlasts = tuple(self.workers.running) if delay_s >= CARDS[function].timeout_s else ()
             self.pending.append(Delivery(function, body, outlasts))
 
-        return OwnQueue(FakeQueue(leave, self._step), "url")  # type: ignore[arg-type]
+        return OwnQueue(FakeQueue(leave, self.workers.step), "url")  # type: ignore[arg-type]
 
     def _said(self, entry: dict[str, Any]) -> None:
         body = json.dumps(
@@ -156,9 +149,7 @@ class Pipeline:
         while self.pending:
             at = next((n for n, each in enumerate(self.pending) if '"match-race"' not in each.body), 0)
             delivery = self.pending.pop(at)
-            self._working = delivery.function
             self.handle(delivery.function, [parsed(delivery)])
-            self._working = ""
 
     def run_anyhow(self, *, workers: int, repeats: int) -> None:
         """Deliver everything as chance decides: in any order and grouping, repeated, several workers taking turns.

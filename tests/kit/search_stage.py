@@ -21,10 +21,8 @@ from moto import mock_aws
 from services.search.edges import Faces, Gallery, Links
 from services.search.functions.api import Search
 from services.search.questions import SearchApi
-from shared.contracts import keys
 from shared.contracts.events import (
     Evidence,
-    ImageRef,
     MatchedRunner,
     PhotoIngested,
     PhotoMatched,
@@ -33,17 +31,17 @@ from shared.contracts.events import (
     Status,
 )
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import RaceSettings
 from shared.kit import aws
 from shared.kit.api.routes import Router
 from shared.kit.aws import Service
 from shared.kit.entry import IMPATIENT
 from shared.kit.records import Records
 from shared.kit.table import Item, Table, from_item
+from tests.kit import events
+from tests.kit.events import RACE, raw_key
 
 TABLE = "gallery"
-BUCKET = "derived"
-RACE = RaceRef("seoul-runners", "han-river-2026")
+BUCKET = events.DERIVED
 PLACEHOLDER = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
 JPEG = b"\xff\xd8\xff\xe0 a picture that Rekognition alone would look into"
 
@@ -53,33 +51,23 @@ def photo_id(number: int) -> str:
 
 
 def configured(race: RaceRef = RACE, *, faces: bool = True, revision: str = "0A") -> RaceConfigured:
-    settings = RaceSettings(name="Han River Marathon", date="2026-11-08", timezone="Asia/Seoul", faces=faces)
-    return RaceConfigured(organizer_id=race.organizer_id, event_id=race.event_id, settings=settings, revision=revision)
+    return events.configured(
+        revision, race=race, faces=faces, name="Han River Marathon", date="2026-11-08", timezone="Asia/Seoul"
+    )
 
 
 def ingested(
     number: int, *, at: str | None = "2026-11-08T09:30:00", by: str | None = "Kim", revision: int = 1
 ) -> PhotoIngested:
-    photo = photo_id(number)
-
-    def picture(key: str, width: int, height: int) -> ImageRef:
-        return ImageRef(bucket=BUCKET, key=key, width=width, height=height)
-
-    return PhotoIngested(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=photo,
-        keys=(f"{RACE.prefix}raw_photos/결승 {number}.jpg",),
-        bucket="photos",
-        content_sha256=photo * 2,
-        processed=picture(keys.processed_key(RACE, photo), 2048, 1365),
-        preview=picture(keys.preview_key(RACE, photo), 1200, 800),
-        thumbnail=picture(keys.thumbnail_key(RACE, photo), 480, 320),
+    """The photo of that number."""
+    return events.ingested(
+        photo_id(number),
+        revision,
+        keys=(raw_key(f"결승 {number}.jpg"),),
         placeholder=PLACEHOLDER,
         uploaded_at="2026-11-08T03:00:00Z",
         taken_at=at,
         photographer=by,
-        revision=revision,
     )
 
 
@@ -97,21 +85,11 @@ def match(bib: str, number: int, score: float = 98.25, weight: float = 0.75) -> 
 def matched(
     number: int, *runners: MatchedRunner, complete: bool = True, revision: int = 1, photo_revision: int = 1
 ) -> PhotoMatched:
-    return PhotoMatched(
-        organizer_id=RACE.organizer_id,
-        event_id=RACE.event_id,
-        photo_id=photo_id(number),
-        photo_revision=photo_revision,
-        runners=runners,
-        complete=complete,
-        revision=revision,
-    )
+    return events.matched(photo_id(number), revision, *runners, complete=complete, photo_revision=photo_revision)
 
 
 def withdrawn(number: int, revision: int = 2) -> PhotoWithdrawn:
-    return PhotoWithdrawn(
-        organizer_id=RACE.organizer_id, event_id=RACE.event_id, photo_id=photo_id(number), revision=revision
-    )
+    return events.withdrawn(photo_id(number), revision)
 
 
 def face(width: float) -> dict[str, Any]:

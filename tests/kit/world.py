@@ -111,7 +111,7 @@ class World:
         now, at = self._now()
         self._names.setdefault(target["version-id"], f"version {now}")
         sequencer = f"0065{now:012X}"
-        return events.notification(kind, key, bucket=PHOTOS, at=at, sequencer=sequencer, target=target, **detail)
+        return events.notification(key, kind, bucket=PHOTOS, at=at, sequencer=sequencer, target=target, **detail)
 
     def says(self, event: DomainEvent) -> Happened:
         """What the bus will bring of an event that another stage says now."""

@@ -57,5 +57,10 @@ def test_it_names_every_difference() -> None:
     assert len(complaint(change).splitlines()) == 2
 
 
+def test_keys_may_be_pairs_and_it_may_be_said_when() -> None:
+    with pytest.raises(AssertionError, match=rf"^1 differences \(call 3\)\nsearch {PHOTO.sort_key}: n: 1 != 2$"):
+        assert_same({"search": {PHOTO.key: {"n": 1}}}, {"search": {PHOTO.key: {"n": 2}}}, "call 3")
+
+
 def test_what_is_equal_passes() -> None:
     assert_same(STATE, copy.deepcopy(STATE))

@@ -11,22 +11,20 @@ from hypothesis import strategies as st
 from services.faces.domain.evidence import learn
 from services.faces.domain.matches import MAX_MATCHES_KEPT, with_match, without_lost
 from services.faces.records import Cut, IdentifiedPhoto, Matched
-from shared.contracts.events import BibCorrected, Box, Face, FacesIndexed, MatchCut, PhotoWithdrawn
+from shared.contracts.events import BibCorrected, Box, Face
 from shared.kit.table import to_item
+from tests.kit.events import corrected, faces_indexed, match_cut, withdrawn
 
 BOX, OTHER = Box(left=0.1, top=0.1, width=0.1, height=0.1), Box(left=0.6, top=0.1, width=0.1, height=0.1)
-RACE = {"organizer_id": "org", "event_id": "race"}
 
 
-def corrected(revision: int, *, here: bool, box: Box | None = None) -> BibCorrected:
-    return BibCorrected(**RACE, photo_id="photo", bib="7", here=here, box=box, revision=revision)
+def said_of_7(revision: int, *, here: bool, box: Box | None = None) -> BibCorrected:
+    return corrected("photo", "7", here=here, box=box, revision=revision)
 
 
-CORRECTIONS = st.builds(corrected, st.integers(1, 3), here=st.booleans(), box=st.sampled_from([None, BOX, OTHER]))
+CORRECTIONS = st.builds(said_of_7, st.integers(1, 3), here=st.booleans(), box=st.sampled_from([None, BOX, OTHER]))
 CUTS = st.builds(
-    lambda revision, cut: MatchCut(
-        **RACE, photo_id="photo", box=BOX, other_photo_id="other", other_box=OTHER, cut=cut, revision=revision
-    ),
+    lambda revision, cut: match_cut(("photo", BOX), ("other", OTHER), cut=cut, revision=revision),
     st.integers(1, 3),
     st.booleans(),
 )
@@ -45,7 +43,7 @@ def test_what_organizers_said_does_not_depend_on_the_order_in_which_it_is_heard(
 
 
 def test_a_cut_is_kept_at_both_photos_each_with_its_own_side() -> None:
-    event = MatchCut(**RACE, photo_id="photo", box=BOX, other_photo_id="other", other_box=OTHER, revision=1)
+    event = match_cut(("photo", BOX), ("other", OTHER))
     one = learn(event, "photo", IdentifiedPhoto(photo_id="photo"))
     two = learn(event, "other", IdentifiedPhoto(photo_id="other"))
     assert one.cuts == (Cut(box=BOX, other_photo_id="other", other_box=OTHER, cut=True, revision=1),)
@@ -53,13 +51,11 @@ def test_a_cut_is_kept_at_both_photos_each_with_its_own_side() -> None:
 
 
 def test_a_withdrawn_photo_keeps_nothing_but_what_an_organizer_said_and_whom_it_has_to_tell() -> None:
-    photo = learn(corrected(1, here=True), "photo", IdentifiedPhoto(photo_id="photo"))
+    photo = learn(said_of_7(1, here=True), "photo", IdentifiedPhoto(photo_id="photo"))
     faces = (Face(face_id="mine", box=BOX, confidence=99.0),)
-    photo = learn(
-        FacesIndexed(**RACE, photo_id="photo", photo_revision=1, faces=faces, enabled=True, revision=1), "photo", photo
-    )
+    photo = learn(faces_indexed("photo", 1, *faces), "photo", photo)
     photo = with_match(photo, "mine", "theirs", Matched("other", 98.0))
-    gone = learn(PhotoWithdrawn(**RACE, photo_id="photo", revision=2), "photo", photo)
+    gone = learn(withdrawn("photo", 2), "photo", photo)
     assert (gone.faces, gone.runners, gone.withdrawn) == ((), (), 2)
     assert gone.corrections == photo.corrections and gone.neighbours == {"other"}
     assert without_lost(gone, {}, own_faces=True).matches == {}

@@ -23,15 +23,16 @@ from services.search.domain.gallery import (
     records,
     transactions,
 )
-from services.search.records import GalleryPhoto, Race, TimeEntry, wall_clock
+from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry, wall_clock
 from shared.contracts.events import PhotoIngested, PhotoMatched, PhotoWithdrawn
 from shared.contracts.keys import PhotoRef
 from shared.contracts.records import At
 from shared.kit.records import Records
 from shared.kit.table import Item, to_item
+from tests.kit.events import RACE
 from tests.kit.memory_table import MemoryTable
-from tests.kit.search_stage import RACE, ingested, match, matched, photo_id, runner, withdrawn
 from tests.kit.search_stage import configured as race_configured
+from tests.kit.search_stage import ingested, match, matched, photo_id, runner, withdrawn
 
 PHOTO = PhotoRef(RACE, photo_id(1))
 
@@ -61,16 +62,24 @@ def test_order_and_repetition_do_not_matter(told: int, data: st.DataObject) -> N
 
 
 def sks(found: list[Item]) -> list[str]:
-    return [item["SK"].replace(photo_id(1), "1") for item in found]
+    return [item["SK"] for item in found]
+
+
+ONE = GalleryPhoto.prefix(photo_id(1))
+
+
+def worn(bib: str) -> str:
+    """Where the photo is found by a bib."""
+    return BibEntry.prefix(bib, photo_id(1))
 
 
 def test_a_photo_is_in_time_and_under_each_of_its_runners() -> None:
     found = heard(LIVES[:4])
     assert sks(found) == [
-        "PHOTO#1",
-        "TIME#2026-11-08T09:30:00.000#2026-11-08T03:00:00Z#PHOTO#1",
-        "BIB#42#PHOTO#1",
-        "BIB#7#PHOTO#1",
+        ONE,
+        TimeEntry.prefix("2026-11-08T09:30:00.000", "2026-11-08T03:00:00Z", photo_id(1)),
+        worn("42"),
+        worn("7"),
     ]
     assert found[0]["searchable"] is True
     assert found[0]["photographer"] == "Lee"
@@ -89,14 +98,14 @@ def test_a_withdrawn_photo_leaves_nothing_but_its_revisions() -> None:
 
 def test_who_was_in_a_photo_before_it_was_withdrawn_is_not_in_it_when_it_returns() -> None:
     returned = heard(LIVES[:6])
-    assert sks(returned)[0] == "PHOTO#1"
-    assert not any(sk.startswith("BIB#") for sk in sks(returned))
+    assert sks(returned)[0] == ONE
+    assert not any(sk.startswith(BibEntry.prefix()) for sk in sks(returned))
     assert returned[0]["searchable"] is False
 
 
 def test_runners_heard_of_before_their_photo_wait_for_it() -> None:
-    assert sks(heard([matched(1, runner("42"))])) == ["PHOTO#1"]
-    assert "BIB#42#PHOTO#1" in sks(heard([matched(1, runner("42")), ingested(1)]))
+    assert sks(heard([matched(1, runner("42"))])) == [ONE]
+    assert worn("42") in sks(heard([matched(1, runner("42")), ingested(1)]))
 
 
 @pytest.mark.parametrize(("complete", "searchable"), [(False, False), (True, True)])
@@ -106,7 +115,7 @@ def test_searchable_means_fully_looked_at(complete: bool, searchable: bool) -> N
 
 def test_a_runner_is_once_in_a_photo_as_she_is_known_best() -> None:
     found = heard([ingested(1), matched(1, runner("42", "doubtful", 99), runner("42", "confirmed", 60))])
-    assert [(item["SK"][:6], item["status"]) for item in found[2:]] == [("BIB#42", "confirmed")]
+    assert [(item["SK"], item["status"]) for item in found[2:]] == [(worn("42"), "confirmed")]
 
 
 def test_a_crowd_still_fits_into_one_transaction_of_100() -> None:
@@ -135,8 +144,8 @@ def test_a_crowd_with_all_its_evidence_fits_into_an_item_and_a_batch_of_such_int
     stored = [len(json.dumps(to_item(item), ensure_ascii=False).encode()) for item in items]
     assert max(stored) < 400_000
     assert sum(stored) < 4_000_000
-    told = [item["SK"][:6] for item in items if "evidence" in json.dumps(to_item(item))]
-    assert told == ["PHOTO#"], "lists do without"
+    told = [item["SK"] for item in items if "evidence" in json.dumps(to_item(item))]
+    assert told == [ONE], "lists do without"
     for together in transactions([made] * 50):
         written = [record.item(RACE) for one in together for record in one.puts]
         assert sum(len(json.dumps(to_item(item)).encode()) for item in written) < 4_000_000

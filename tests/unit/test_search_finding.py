@@ -19,7 +19,7 @@ from services.search.records import BibEntry, PhotoEntry, TimeEntry
 from shared.contracts.api import Refusal
 from shared.kit.api.arguments import arguments
 from shared.kit.api.request import Request
-from tests.kit.search_stage import RACE
+from tests.kit.events import RACE
 
 PHOTOS = next(route for route in SearchApi.routes() if route.takes is PhotosAsked)
 

@@ -1,0 +1,236 @@
+"""Invariant 9: what a function's card allows is what the function calls, no more and no less.
+
+A race in which all kinds of things happen goes through the functions of all cards, also of a stage that is new: what
+each asks of boto3 is held against its card, by action and resource.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services import cards
+from shared.contracts import naming
+from shared.contracts.api import Route
+from shared.contracts.card import Function
+from shared.contracts.events import Box
+from tests.kit import events, pictures, small_race
+from tests.kit.events import RACE, raw_key, said
+from tests.kit.lambdas import DERIVED, ENV, PHOTOS
+from tests.kit.search_stage import request
+from tests.kit.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
+from tests.kit.wire import Made
+from tests.kit.world import World, world
+
+Permission = tuple[str, str]
+"""An IAM action, and on what: as the cards have it (shared/contracts/card.py, Call)."""
+
+FUNCTIONS = {f"{card.name}.{function.name}": function for card in cards() for function in card.functions}
+
+
+# --- from calls to permissions ----------------------------------------------------------------------------
+
+
+def of_object(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
+    return lambda asked: {(f"s3:{action}", {PHOTOS: "photos", DERIVED: "derived"}[asked["Bucket"]])}
+
+
+def of_get_object(asked: dict[str, Any]) -> set[Permission]:
+    """A version needs an action of its own. Without s3:ListBucket S3 answers 403, not 404, for what is gone."""
+    if asked["Bucket"] == PHOTOS:
+        return {("s3:GetObjectVersion" if "VersionId" in asked else "s3:GetObject", "photos"), LIST_PHOTOS}
+    return {("s3:GetObject", "derived")}
+
+
+LIST_PHOTOS = ("s3:ListBucket", "photo-bucket")
+
+
+def of_transaction(asked: dict[str, Any]) -> set[Permission]:
+    """There is no action for transactions: each part needs its own."""
+    parts = {"Put": "PutItem", "Delete": "DeleteItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
+    return {(f"dynamodb:{parts[kind]}", "table") for part in asked["TransactItems"] for kind in part}
+
+
+def of_collection(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
+    return lambda asked: {(f"rekognition:{action}", "collections")} | fetched(asked)
+
+
+def of_picture(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
+    """Of a picture alone: these actions have no resource."""
+    return lambda asked: {(f"rekognition:{action}", "any")} | fetched(asked)
+
+
+def fetched(asked: dict[str, Any]) -> set[Permission]:
+    """Rekognition fetches the picture with the caller's rights."""
+    return (
+        of_get_object({"Bucket": asked["Image"]["S3Object"]["Bucket"]})
+        if "S3Object" in asked.get("Image", {})
+        else set()
+    )
+
+
+def of(permission: str, on: str) -> Callable[[dict[str, Any]], set[Permission]]:
+    return lambda _: {(permission, on)}
+
+
+TABLE = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem")
+COLLECTION = (
+    "CreateCollection",
+    "DeleteCollection",
+    "IndexFaces",
+    "DeleteFaces",
+    "ListFaces",
+    "SearchFaces",
+    "SearchFacesByImage",
+)
+NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
+    "s3.GetObject": of_get_object,
+    "s3.HeadObject": of_get_object,
+    "s3.HeadBucket": of("s3:ListBucket", "photo-bucket"),
+    "s3.PutObject": of_object("PutObject"),
+    "s3.DeleteObject": of_object("DeleteObject"),
+    **{f"dynamodb.{name}": of(f"dynamodb:{name}", "table") for name in TABLE},
+    "dynamodb.TransactWriteItems": of_transaction,
+    "eventbridge.PutEvents": of("events:PutEvents", "bus"),
+    "sqs.SendMessage": of("sqs:SendMessage", "queue"),
+    "sqs.SendMessageBatch": of("sqs:SendMessage", "queue"),
+    **{f"rekognition.{name}": of_collection(name) for name in COLLECTION},
+    **{f"rekognition.{name}": of_picture(name) for name in ("DetectFaces", "DetectText")},
+}
+
+
+def tables_of(asked: Any) -> set[str]:
+    """The tables that a request to DynamoDB names."""
+    if isinstance(asked, list):
+        return set().union(*map(tables_of, asked))
+    if not isinstance(asked, dict):
+        return set()
+    named = {asked["TableName"]} if "TableName" in asked else set(asked.get("RequestItems", ()))
+    return named.union(
+        *(tables_of(value) for key, value in asked.items() if key == "TransactItems" or key in ("Put", "Delete"))
+    )
+
+
+# --- a race in which everything happens ---------------------------------------------------------------------
+
+
+FACE = Box(left=0.05, top=0.2, width=0.06, height=0.09)  # of the first person in a photo of the small race
+
+
+def tell(here: World, *happened: events.Happened) -> None:
+    here.tell(*happened)
+    here.run()
+
+
+def hear(here: World, *heard: Any) -> None:
+    here.hear(*(said(event, f"2026-10-25T03:00:{number:02}Z") for number, event in enumerate(heard)))
+    here.run()
+
+
+def uploads(here: World) -> None:
+    """A photo before its race, then of each kind one; files of the race, good and bad, and another zone."""
+    floating = pictures.jpeg(30, (96, 80), exif=pictures.exif(original="2026:10:25 09:00:00"))
+    tell(here, photo(here, "waits.jpg", PLAIN, 1))
+    tell(here, *small_race.race_files(here))
+    tell(here, *small_race.photos(here), here.upload(raw_key("floating.jpg"), floating))
+    tell(here, photo(here, "copy.jpg", PLAIN, 1))
+    tell(here, here.upload(raw_key("bad.jpg"), b"no picture"), here.upload(raw_key("day1/a.jpg"), b"misplaced"))
+    settings = {**small_race.SETTINGS, "timezone": "Europe/Paris"}
+    tell(here, here.upload(f"{RACE.prefix}race.json", json.dumps(settings).encode()))
+    tell(
+        here,
+        here.upload(f"{RACE.prefix}race.json", b"{"),
+        small_race.roster(here, "bib,name\n11,Kim\n22,Lee\n33,Park\n"),
+    )
+
+
+def changes(here: World) -> None:
+    """Keys are overwritten, deleted and restored; a bucket without versions is heard of; rosters change again."""
+    tell(here, photo(here, "over.jpg", FIRST, 11))
+    tell(here, photo(here, "over.jpg", GROUP, 12), here.delete(raw_key("hidden.jpg")))
+    tell(here, photo(here, "hidden.jpg", HIDDEN, 3))
+    for key in (raw_key("plain.jpg"), f"{RACE.prefix}roster.csv"):
+        unversioned = here.upload(key, b"bib\n11\n22\n")
+        del unversioned["detail"]["object"]["version-id"]
+        tell(here, unversioned)
+
+
+def organizers_words(here: World) -> None:
+    """Corrections and a cut; faces are switched off, and on again."""
+    one, other, *_ = ids(here)
+    hear(
+        here,
+        events.corrected(one, "22"),
+        events.corrected(one, "11", here=False),
+        events.match_cut((one, FACE), (other, FACE)),
+    )
+    for faces in (False, True):
+        tell(here, here.upload(f"{RACE.prefix}race.json", json.dumps({**small_race.SETTINGS, "faces": faces}).encode()))
+
+
+def ids(here: World) -> list[str]:
+    """The photos that can be found."""
+    return sorted(shown["photo_id"] for shown in here.state()["shown"][str(RACE)]["all"])
+
+
+def questions(here: World) -> None:
+    """Every route of every API, with what it must be asked and with all that it may."""
+    selfie = small_race.picture(1)
+    here.paint_selfie(selfie, "kim")
+    known = {**RACE._asdict(), "photo_id": ids(here)[0], "bib": "11", "file": "app.js", "limit": "2"}
+    known["image_b64"] = base64.b64encode(selfie).decode()
+    for name, function in FUNCTIONS.items():
+        for route in function.routes:
+            for required in (True, False):
+                answer = here.call(name, question(route, known, required))
+                assert answer["statusCode"] < 400, (
+                    f"{route.path}: say in `known` what else it is asked ({answer['body']})"
+                )
+
+
+def question(route: Route, known: dict[str, str], only_required: bool) -> dict[str, Any]:
+    wanted = [each for each in route.arguments if each.key in known and (each.required or not only_required)]
+    parts: dict[str, dict[str, str]] = defaultdict(dict)
+    for each in wanted:
+        parts[each.source][each.key] = known[each.key]
+    body = json.dumps(parts["body"]) if route.method in ("POST", "PUT") else None
+    return request(route.path, method=route.method, path=parts["path"] or None, query=parts["query"], body=body)
+
+
+@functools.cache
+def needed() -> dict[str, set[Permission]]:
+    """By function, what it needs for the calls it makes."""
+    found: dict[str, set[Permission]] = defaultdict(set)
+
+    def overhear(made: Made, asked: dict[str, Any]) -> None:
+        stage, _, function = made.function.partition(".")
+        if made.service == "dynamodb":
+            assert tables_of(asked) == {naming.table(ENV, stage)}, f"{made.function} is at another stage's table"
+        if made.service == "sqs":
+            assert asked["QueueUrl"].endswith(f"/{naming.queue(ENV, stage, function)}"), made
+        found[made.function] |= NEEDS[f"{made.service}.{made.operation}"](asked)
+
+    with world() as here:
+        here.wire.overhear = overhear
+        for happens in (uploads, changes, organizers_words, questions):
+            happens(here)
+            assert here.dead_letters == []
+        here.tick()
+        tell(here, *(here.delete(raw_key(name)) for name in ("twice.jpg", "group.jpg")))
+        assert here.dead_letters == []
+    return found
+
+
+def allowed(function: Function) -> set[Permission]:
+    return {(action, call.on) for call in function.calls for action in call.actions}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_card_allows_what_is_called_and_nothing_else(name: str) -> None:
+    assert needed()[name] == allowed(FUNCTIONS[name])
