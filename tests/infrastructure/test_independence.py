@@ -26,7 +26,7 @@ def _copy_of_the_checkout(to: Path) -> Path:
 
 def test_a_change_in_one_stage_changes_one_template(dev: dict[str, Template], tmp_path: Path) -> None:
     checkout = _copy_of_the_checkout(tmp_path / "checkout")
-    changed = checkout / "services" / "ocr" / "domain.py"
+    changed = checkout / "services" / "ocr" / "domain" / "bibs.py"
     changed.write_text(changed.read_text() + "\n# A change.\n")
     for elsewhere in ("tests/test_new.py", "docs/new.md", "services/notes.md", "web/new.js", "vision/new.py"):
         (checkout / elsewhere).parent.mkdir(exist_ok=True)
