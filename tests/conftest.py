@@ -38,7 +38,7 @@ def _parse_service_models_once() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that mostly wait, or at the end they would be waited for alone."""
-    items.sort(key=lambda item: item.path.parent.name not in ("integration", "e2e"))
+    items.sort(key=lambda item: item.path.parent.name not in ("runtime", "e2e"))
 
 
 @pytest.fixture(scope="session")

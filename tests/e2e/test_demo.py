@@ -24,7 +24,7 @@ import pytest
 from local.runtime import CHECKOUT, Ports
 from ops.demo.material import drawn_folder
 from ops.demo.score import Truth
-from tests.integration.conftest import until
+from tests.runtime.conftest import until
 
 MINUTES = 60
 RAW = "demo/marathon/raw_photos/"

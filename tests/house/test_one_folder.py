@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure import templates
-from tests.infrastructure.templates import Template
 from tests.kit.synthesis import ROOT, made_once, run, synthesize
+from tests.templates import templates
+from tests.templates.templates import Template
 
 HERE = Path(__file__).parent
 LEFT_OUT = (".git", ".venv", "build", "cdk.out", ".snaprace", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
@@ -65,7 +65,7 @@ def test_its_alarms_and_its_row_on_the_dashboard_are_there(synthesized: dict[str
 
 
 def test_the_checks_of_contracts_stacks_and_packages_know_it(copy: Path) -> None:
-    tests = ["tests/contracts", *(f"tests/infrastructure/test_{each}.py" for each in ("stages", "alarms", "packages"))]
+    tests = ["tests/contracts", *(f"tests/templates/test_{each}.py" for each in ("stages", "alarms", "packages"))]
     tests.append("tests/flows/test_permissions.py")
     about = "tally or pulse or alarms or contracts or no_two_functions"  # what other stages' tests say is known
     done = _python(copy, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-p", "no:xdist", *tests, "-k", about)

@@ -1,6 +1,6 @@
 """A DynamoDB table in memory, for what needs thousands of runs, and workers that take turns at every call.
 
-`MemoryTable` stands in for `shared.kit.table.Table`; tests/adapters/test_table.py runs the same story on it and on
+`MemoryTable` stands in for `shared.kit.table.Table`; tests/unit/test_table.py runs the same story on it and on
 moto. It evaluates the few forms of conditions that we write, and refuses all others.
 """
 

@@ -1,8 +1,8 @@
 import pytest
 
+from services import cards
 from shared.contracts import naming
-from tests.contracts.cards import all_cards
-from tests.infrastructure.templates import Template, tls_only
+from tests.templates.templates import Template, tls_only
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, reque
         for resource in template.resources.values()
         if resource["Type"] in KEPT_IN_PROD
     ]
-    assert len(kept) == 3 + sum(bool(card.keeps) for card in all_cards())  # buckets and tables
+    assert len(kept) == 3 + sum(bool(card.keeps) for card in cards())  # buckets and tables
     for resource in kept:
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
         for replica in resource["Properties"].get("Replicas", []):

@@ -14,8 +14,8 @@ from deploy.place import DeploymentFailed, Place
 from deploy.standing.examination import Findings, examine
 from local.aws import deployment, limits
 from local.runtime import CHECKOUT, Running
-from tests.integration import assemblies
-from tests.integration.conftest import Client, launched, until
+from tests.runtime import assemblies
+from tests.runtime.conftest import Client, launched, until
 
 PLACE = Place("000000000000", "us-east-1")
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure import templates
-from tests.infrastructure.templates import Template
 from tests.kit.synthesis import made_once, run
+from tests.templates import templates
+from tests.templates.templates import Template
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def dev(assembly: Path) -> dict[str, Template]:
 @pytest.fixture(scope="session")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The assembly of prod, and in nag.json what cdk-nag says about it."""
-    return made_once(tmp_path_factory, "assembly-prod", lambda out: run(["-m", "tests.infrastructure.nag", str(out)]))
+    return made_once(tmp_path_factory, "assembly-prod", lambda out: run(["-m", "tests.templates.nag", str(out)]))
 
 
 @pytest.fixture(scope="session")

@@ -43,11 +43,11 @@ from shared.contracts.events import Box
 from shared.contracts.keys import RaceRef, photo_id, processed_key
 from shared.contracts.race import RaceSettings
 from shared.kit.table import from_item
-from tests.integration.conftest import launched, until
-from tests.integration.rekognition import answering
 from tests.kit import pictures
 from tests.kit.compare import assert_same
 from tests.kit.fake_aws import FakeRekognition, Seen
+from tests.runtime.conftest import launched, until
+from tests.runtime.rekognition import answering
 
 RACE = RaceRef("hanriver", "seoul-2026")
 FACE = Box(left=0.4, top=0.2, width=0.1, height=0.15)

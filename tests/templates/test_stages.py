@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from services import cards
 from shared.contracts import naming
 from shared.contracts.card import PYTHON, Function, Queue, Schedule, Stage, Stream
-from tests.contracts.cards import all_cards
-from tests.infrastructure.templates import Template, as_list, tls_only
+from tests.templates.templates import Template, as_list, tls_only
 
-CARDS = all_cards()
+CARDS = cards()
 FUNCTIONS = [(card, function) for card in CARDS for function in card.functions]
 QUEUED = [(card, function) for card, function in FUNCTIONS if isinstance(function.fed_by, Queue)]
 PHOTOS = "snaprace-dev-photos-${AWS::AccountId}"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dashboards.alarms import ALARMS
+from services import cards
 from shared.contracts import naming
-from tests.contracts.cards import all_cards
-from tests.infrastructure.templates import Template
 from tests.kit.synthesis import ROOT
+from tests.templates.templates import Template
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
@@ -52,7 +52,7 @@ def test_every_dead_letter_queue_raises_an_alarm_at_its_first_message(
     dev: dict[str, Template], alarms: list[dict[str, Any]]
 ) -> None:
     queues = _dead_letter_queues(dev)
-    assert len(queues) == sum(1 + sum(function.has_rules for function in card.functions) for card in all_cards())
+    assert len(queues) == sum(1 + sum(function.has_rules for function in card.functions) for card in cards())
     for queue in queues:
         (alarm,) = (each for each in alarms if ("QueueName", queue) in _dimensions(each))
         assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"

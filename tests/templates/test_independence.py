@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.cards import all_cards
-from tests.infrastructure import templates
-from tests.infrastructure.templates import Template
+from services import cards
 from tests.kit.synthesis import ROOT, synthesize
+from tests.templates import templates
+from tests.templates.templates import Template
 
 SYNTHESIZED = ("app.py", "jsii_node.py", "cdk.json", "stacks", "dashboards", "services", "shared")
 
@@ -37,7 +37,7 @@ def test_a_change_in_one_stage_changes_one_template(dev: dict[str, Template], tm
     assert [name for name in dev if after[name].body != dev[name].body] == ["ocr"]
 
 
-@pytest.mark.parametrize("stack", [card.name for card in all_cards()])
+@pytest.mark.parametrize("stack", [card.name for card in cards()])
 def test_a_package_is_its_own_stage_and_what_all_share(dev: dict[str, Template], stack: str) -> None:
     for function in dev[stack].of_type("AWS::Lambda::Function").values():
         package = dev[stack].path.parent / f"asset.{function['Code']['S3Key'].removesuffix('.zip')}"

@@ -8,7 +8,7 @@ import pytest
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 
-from tests.infrastructure.templates import Template
+from tests.templates.templates import Template
 
 REGIONS = ["us-east-1", "ap-northeast-2"]
 IGNORED = {"W3005": "CDK names a function's role in DependsOn beside the reference to it: said twice, and right."}

@@ -12,8 +12,8 @@ import pytest
 from local.aws import deployment
 from local.runtime import Ports, Running
 from shared.contracts import naming
-from tests.integration import assemblies
-from tests.integration.conftest import launched, serving
+from tests.runtime import assemblies
+from tests.runtime.conftest import launched, serving
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pytest
 
 from local import runtime
 from local.runtime import Ports, Running, RuntimeProblem
-from tests.integration import assemblies
-from tests.integration.conftest import until
+from tests.runtime import assemblies
+from tests.runtime.conftest import until
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 from local.aws import deployment
 from local.runtime import Running
-from tests.integration import assemblies
-from tests.integration.conftest import launched, until
+from tests.runtime import assemblies
+from tests.runtime.conftest import launched, until
 
 Batches = Callable[[], list[list[str]]]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from services import cards
 from shared.contracts import naming
 from shared.contracts.card import Function, Stage
-from tests.contracts.cards import all_cards
-from tests.infrastructure.templates import Template
+from tests.templates.templates import Template
 
-FUNCTIONS = [(card, function) for card in all_cards() for function in card.functions]
+FUNCTIONS = [(card, function) for card in cards() for function in card.functions]
 # What Lambda's Python runtime brings: boto3 and what boto3 needs.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 SCRIPT = Path(__file__).with_name("imports.py")

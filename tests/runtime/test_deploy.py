@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from local.runtime import CHECKOUT, Running
-from tests.integration import assemblies
-from tests.integration.conftest import launched
+from tests.runtime import assemblies
+from tests.runtime.conftest import launched
 
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "waiting", "VisibilityTimeout": 120}}
 

@@ -22,12 +22,12 @@ from shared.contracts import keys, naming
 from shared.contracts.events import Box, DomainEvent, Envelope, Face, Reading
 from shared.contracts.keys import RaceRef
 from shared.kit.table import Table
-from tests.integration.conftest import launched, until
-from tests.integration.rekognition import answering
 from tests.kit.compare import assert_same
 from tests.kit.events import bibs_read, corrected, faces_indexed, said
 from tests.kit.fake_aws import FakeRekognition, Seen
 from tests.kit.world import world
+from tests.runtime.conftest import launched, until
+from tests.runtime.rekognition import answering
 
 RACE = RaceRef("org", "crowd")
 FACE = Box(left=0.4, top=0.2, width=0.1, height=0.15)

@@ -1,4 +1,4 @@
-"""Synthesizes prod with cdk-nag's AwsSolutions pack: `python -m tests.infrastructure.nag OUTDIR`.
+"""Synthesizes prod with cdk-nag's AwsSolutions pack: `python -m tests.templates.nag OUTDIR`.
 
 Findings are collected before anything is acknowledged, so that OUTDIR/nag.json can say which acknowledgements are
 needed; then again with the acknowledgements, and at last as the plugin of the synthesis that it is meant to be.

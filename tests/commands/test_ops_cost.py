@@ -15,7 +15,7 @@ from ops.cost.usage import FunctionUsage
 from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
-from tests.adapters.test_ops_usage import done, report, write
+from tests.commands.test_ops_usage import done, report, write
 from tests.kit.deployed import ENV, configure, deployed
 from tests.kit.events import RACE
 

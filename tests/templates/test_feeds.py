@@ -15,7 +15,7 @@ from shared.contracts.events import PhotoMatched, PhotoRejected
 from stacks.environment import Environment
 from stacks.monitoring import MonitoringStack
 from stacks.stage.stack import StageStack
-from tests.infrastructure.templates import Template
+from tests.templates.templates import Template
 
 CARD = Stage(
     name="live",
