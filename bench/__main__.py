@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ def bench() -> None:
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line, for programs.")
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def _sizes(option: str, least: int, default: str) -> Callable[[Any], Any]:
+    told = f"Size to measure; may be repeated (default: {default})."
+    return click.option(option, type=click.IntRange(min=least), multiple=True, metavar="N", help=told)
 
 
 @bench.command(short_help="How well bibs and faces are recognised in real pictures.")
@@ -56,13 +62,7 @@ def drawn_race(folder: Path | None, photos: int, as_json: bool) -> None:
 
 
 @bench.command(short_help="How fast collections of 10,000 to a million faces are searched, and whether exactly.")
-@click.option(
-    "--faces",
-    type=click.IntRange(min=200),
-    multiple=True,
-    metavar="N",
-    help="Size to measure; may be repeated (default: 10,000, 100,000 and 1,000,000).",
-)
+@_sizes("--faces", 200, "10,000, 100,000 and 1,000,000")
 @click.option("--queries", type=click.IntRange(min=10), default=200, metavar="N", help="Searches at each size.")
 @_json
 def search(faces: tuple[int, ...], queries: int, as_json: bool) -> None:
@@ -79,13 +79,7 @@ def search(faces: tuple[int, ...], queries: int, as_json: bool) -> None:
 
 
 @bench.command(short_help="Whether a photo of a large race costs more than one of a small race.")
-@click.option(
-    "--photos",
-    type=click.IntRange(min=1),
-    multiple=True,
-    metavar="N",
-    help="Size to measure; may be repeated (default: 500 and 5,000).",
-)
+@_sizes("--photos", 1, "500 and 5,000")
 @_json
 def cost(photos: tuple[int, ...], as_json: bool) -> None:
     """Take races of these sizes through the real pipeline, with recorded answers of Rekognition, and price them.

@@ -62,11 +62,7 @@ def run(runs: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _run(
-    home: Path,
-    material: Material,
-    chance: random.Random | None,
-    texts: dict[bytes, bytes],
-    tell: Callable[[str], None],
+    home: Path, material: Material, chance: random.Random | None, texts: dict[bytes, bytes], tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """One run on a fresh runtime; in peace without `chance`."""
     ports, doors_at = Ports.free(), Ports.free()

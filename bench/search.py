@@ -146,10 +146,7 @@ async def _fill(data: Path, vectors: Vectors, known: list[str]) -> dict[str, Any
     seconds = time.perf_counter() - started
     store.close()
     on_disk = sum(path.stat().st_size for path in data.iterdir())
-    return {
-        "filled_faces_per_second": round((len(known) - before) / seconds),
-        "disk_mb": round(on_disk / 1e6, 1),
-    }
+    return {"filled_faces_per_second": round((len(known) - before) / seconds), "disk_mb": round(on_disk / 1e6, 1)}
 
 
 def _face(vector: Vectors, place: int) -> Face:

@@ -200,12 +200,11 @@ def vision() -> None:
     """The Rekognition-compatible server that the local runtime uses, on its own."""
 
 
-@vision.command(
-    "serve",
-    short_help="Serve Rekognition's protocol on this machine.",
-    context_settings={"ignore_unknown_options": True},
-    add_help_option=False,
-)
+# Of a command whose options another program reads, --help among them.
+_PASSED_ON: dict[str, Any] = {"context_settings": {"ignore_unknown_options": True}, "add_help_option": False}
+
+
+@vision.command("serve", short_help="Serve Rekognition's protocol on this machine.", **_PASSED_ON)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def vision_serve(options: tuple[str, ...]) -> None:
     """Serve Rekognition's protocol: snaprace vision serve --data DIR --port N (see --help)."""
@@ -213,12 +212,7 @@ def vision_serve(options: tuple[str, ...]) -> None:
     os.execve(sys.executable, [sys.executable, "-m", "vision", *options], called)  # noqa: S606 - our own program
 
 
-@click.command(
-    "bench",
-    short_help="Measure accuracy and speed.",
-    context_settings={"ignore_unknown_options": True},
-    add_help_option=False,
-)
+@click.command("bench", short_help="Measure accuracy and speed.", **_PASSED_ON)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def bench(options: tuple[str, ...]) -> None:
     """Measure what SnapRace claims: snaprace bench NAME --json (see --help)."""

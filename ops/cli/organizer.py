@@ -25,12 +25,21 @@ def race() -> None:
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="For example Asia/Seoul.")
 @click.option("--faces/--no-faces", default=False, help="Recognise faces, and let runners search by selfie.")
 @click.option("--originals/--no-originals", default=False, help="Let runners download full-size pictures.")
-@click.option("--prefix", "prefixes", multiple=True, metavar="LETTERS", help='Letters before the number; "" for none.')
+@click.option(
+    "--prefix",
+    "prefixes",
+    multiple=True,
+    default=("",),
+    metavar="LETTERS",
+    help='Letters before the number; "" for none.',
+)
 @click.option("--min-digits", type=int, default=1, show_default=True, help="Fewest digits of a bib.")
 @click.option("--max-digits", type=int, default=5, show_default=True, help="Most digits of a bib.")
 @click.option("--lowest", type=int, metavar="N", help="The lowest number of a bib.")
 @click.option("--highest", type=int, metavar="N", help="The highest number of a bib.")
-@click.option("--exclude", multiple=True, metavar="WORD", help="A word that is never a bib here, such as the year.")
+@click.option(
+    "--exclude", "excluded", multiple=True, metavar="WORD", help="A word that is never a bib here, such as the year."
+)
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="A race.json, instead of options."
 )
@@ -59,28 +68,14 @@ def race_create(
 
 
 def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
+    """What the options say; those about bibs have the names of BibRules' fields, the others those of RaceSettings'."""
     import msgspec
 
     from shared.contracts.bibs import BibRules
     from shared.contracts.race import RaceSettings
 
-    rules = BibRules(
-        prefixes=given["prefixes"] or ("",),
-        min_digits=given["min_digits"],
-        max_digits=given["max_digits"],
-        lowest=given["lowest"],
-        highest=given["highest"],
-        excluded=given["exclude"],
-    )
-    settings = RaceSettings(
-        name=name,
-        date=date,
-        timezone=given["timezone"],
-        bib_rules=rules,
-        faces=given["faces"],
-        originals=given["originals"],
-    )
-    return msgspec.json.encode(settings)
+    rules = BibRules(**{field: given.pop(field) for field in BibRules.__struct_fields__})
+    return msgspec.json.encode(RaceSettings(name=name, date=date, bib_rules=rules, **given))
 
 
 @click.group(short_help="Import a race's runners.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 from rich.progress import TaskID
 
@@ -17,30 +16,17 @@ _REASONS_SHOWN = 20
 _EXAMPLES = 3
 
 
-class DemoScreen(Observer):
-    """Shows how the demo gets on."""
+class DemoScreen(Bars, Observer):
+    """Shows how the demo gets on, in a `with` block."""
 
     def __init__(self) -> None:
-        self._bars = Bars()
-        self._up = self._bars.add_task("Uploading", visible=False, total=None, start=False)
-        self._done = self._bars.add_task("Reading bibs and faces", visible=False, total=None, start=False)
-
-    def __enter__(self) -> DemoScreen:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Leave the bars as they are; a second call does nothing."""
-        self._bars.stop()
+        super().__init__()
+        self._up = self.add_task("Uploading", visible=False, total=None, start=False)
+        self._done = self.add_task("Reading bibs and faces", visible=False, total=None, start=False)
 
     def step(self, text: str) -> None:
         """Say what begins."""
-        self._bars.console.print(f"{text}…")
+        self.console.print(f"{text}…")
 
     def uploading(self, done: int, total: int) -> None:
         """Move the first bar."""
@@ -53,8 +39,8 @@ class DemoScreen(Observer):
         self._show(self._done, done, len(now.uploads))
 
     def _show(self, bar: TaskID, done: int, total: int) -> None:
-        self._bars.start_task(bar)  # counts the time from the first call
-        self._bars.update(bar, visible=True, completed=done, total=total)
+        self.start_task(bar)  # counts the time from the first call
+        self.update(bar, visible=True, completed=done, total=total)
 
 
 def show_left_out(roster: Path | None, material: Material) -> None:

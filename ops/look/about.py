@@ -40,10 +40,9 @@ def about(message: Message) -> About:
     """What a message is about."""
     story = message.meta.correlation_id.rpartition("@")[0] or None
     match message:
-        case ObjectCreated():
-            return _about_upload("Object Created", message.key)
-        case ObjectDeleted():
-            return _about_upload("Object Deleted", message.key)
+        case ObjectCreated(key=key) | ObjectDeleted(key=key):
+            what = "Object Created" if isinstance(message, ObjectCreated) else "Object Deleted"
+            return About(what=what, race=race_of(key), key=key, subjects=frozenset({key}))
         case Noted():
             return _about_note(message, story)
         case Envelope(data=data):
@@ -55,10 +54,6 @@ def about(message: Message) -> About:
                 photo_id=getattr(data, "photo_id", None),
                 subjects=frozenset(map(str, named or {f"{message.detail_type} {data.race}"})),
             )
-
-
-def _about_upload(what: str, key: str) -> About:
-    return About(what=what, race=race_of(key), key=key, subjects=frozenset({key}))
 
 
 def notes() -> tuple[type[Note], ...]:

@@ -8,7 +8,7 @@ letter itself, and so does Lambda where a stream or a schedule feeds the functio
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -93,30 +93,25 @@ def queues_of(env: str, stage: str | None = None, function: str | None = None) -
     return found
 
 
-def contents(target: Target, stage: str | None = None) -> Contents:
-    """The dead letters of a stage (or of all) with what their functions logged, at most 1,000 of each queue.
+def contents(target: Target, stage: str | None = None, *, explained: bool = True) -> Contents:
+    """The dead letters of a stage (or of all), at most 1,000 of each queue; `explained` by what their functions logged.
 
     Raises Failed for a stage there is not.
     """
-    found, not_shown = _letters_of(target, queues_of(target.env, stage))
-    return Contents(letters=tuple(with_reasons(target, found)), not_shown=not_shown)
-
-
-def letters(target: Target, stage: str | None = None) -> list[Letter]:
-    """The same letters without what functions logged about them."""
-    return _letters_of(target, queues_of(target.env, stage))[0]
-
-
-def _letters_of(target: Target, places: Iterable[DeadLetterQueue]) -> tuple[list[Letter], dict[str, int]]:
-    """The letters, and how many more a queue has, where it has more."""
     found: list[Letter] = []
     not_shown = {}
-    for queue in places:
+    for queue in queues_of(target.env, stage):
         theirs, depth = look_into(target, queue)
         if depth > len(theirs):
             not_shown[queue.name] = depth - len(theirs)
         found += theirs
-    return sorted(found, key=lambda letter: letter.sent_at), not_shown
+    found.sort(key=lambda letter: letter.sent_at)
+    return Contents(letters=tuple(with_reasons(target, found) if explained else found), not_shown=not_shown)
+
+
+def letters(target: Target, stage: str | None = None) -> list[Letter]:
+    """The same letters without what functions logged about them."""
+    return list(contents(target, stage, explained=False).letters)
 
 
 def look_into(target: Target, queue: DeadLetterQueue) -> tuple[list[Letter], int]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 
 from ops.look.backlog import backlog
-from ops.look.status import unmatched
+from ops.look.status import to_be_matched
 from ops.reach.target import Target
 from shared.contracts.keys import RaceRef
 
@@ -32,7 +32,7 @@ def until_quiet(
     pause_s = poll_s or (_LOCAL_POLL_S if target.local else _AWS_POLL_S)
     quiet = 0
     while True:
-        left = backlog(target) + sum(unmatched(target, race) for race in races)
+        left = backlog(target) + sum(len(to_be_matched(target, race)) for race in races)
         progress(left)
         quiet = 0 if left else quiet + 1
         if quiet == polls:

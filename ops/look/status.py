@@ -141,7 +141,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         uploads=upload_states(target, race, sorted(keys), known),
         dead_letters=letters,
-        unmatched=unmatched(target, race),
+        unmatched=len(to_be_matched(target, race)),
         state_hash=state_hash(target, race) if hashed else None,
     )
 
@@ -203,13 +203,8 @@ def searchable(target: Target, race: RaceRef) -> frozenset[str]:
     return frozenset(photo.photo_id for photo in gallery if photo.done)
 
 
-def unmatched(target: Target, race: RaceRef) -> int:
-    """How many photos have faces that will be compared with all others' when the race goes quiet."""
-    return len(to_be_matched(target, race))
-
-
 def to_be_matched(target: Target, race: RaceRef) -> frozenset[str]:
-    """These photos' ids."""
+    """The ids of photos with faces that will be compared with all others' when the race goes quiet."""
     kinds = (NewPhoto, EarlyPhoto)  # the second were compared once already because the race did not go quiet
     return frozenset(photo.photo_id for kind in kinds for photo in target.records("faces").query(kind, race))
 

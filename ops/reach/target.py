@@ -29,10 +29,7 @@ Choice = Literal["auto", "local", "aws"]
 _LOCAL_ACCOUNT = "000000000000"
 
 _CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=60,
-    retries={"mode": "standard", "total_max_attempts": 5},
-    max_pool_connections=32,
+    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=32
 )
 
 
