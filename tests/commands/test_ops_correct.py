@@ -16,8 +16,6 @@ from ops.look.photo import PhotoReport, identified, photo_report
 from ops.race import correct
 from ops.race.correct import bib_correction, match_cut, say
 from ops.reach.target import Target
-from services.faces.domain.evidence import concerns, learn
-from services.faces.domain.votes import conclude
 from services.faces.records import Correction
 from services.races.records import RosterHeld
 from shared.contracts import events, naming
@@ -77,19 +75,11 @@ def listening(race: tuple[Target, SearchStage], target: Target) -> Iterator[Hear
             assert entry["EventBusName"] == naming.bus(ENV)
             envelope = events.parse(entry["DetailType"], json.loads(entry["Detail"]))
             heard.append(envelope)
-            follow(race[1], target, envelope.data)
+            kept_photo.follow(race[1], target, envelope.data)
 
     client.meta.events.register("provide-client-params.events.PutEvents", hear)
     yield heard
     client.meta.events.unregister("provide-client-params.events.PutEvents", hear)
-
-
-def follow(world: SearchStage, target: Target, event: Any) -> None:
-    for photo_id in concerns(event):
-        held = identified(target, RACE, photo_id)
-        now = conclude(learn(event, photo_id, held), {})
-        keep(msgspec.structs.replace(now, photo_id=photo_id), race=RACE)
-        world.hear(search_stage.matched(int(photo_id, 16), *now.runners, revision=event.revision))
 
 
 def test_a_runner_is_added_at_her_face_and_the_answer_says_so(target: Target, listening: Heard) -> None:

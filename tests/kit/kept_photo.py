@@ -7,17 +7,32 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 
 from ops.look.dead_letters import queues_of
+from ops.look.photo import identified
 from ops.reach.target import Target, choose
+from services.faces.domain.evidence import concerns, learn
+from services.faces.domain.votes import conclude
 from services.faces.records import IdentifiedPhoto, IndexedPhoto
 from services.ingest.records import Copy, KeyRecord, State, UploadedPhoto
 from services.ocr.records import ReadPhoto, Word
 from shared.contracts import naming
-from shared.contracts.events import Bibs, Box, Evidence, Face, MatchedRunner, Reading, Suggestion
+from shared.contracts.events import (
+    BibCorrected,
+    Bibs,
+    Box,
+    Evidence,
+    Face,
+    MatchCut,
+    MatchedRunner,
+    Reading,
+    Suggestion,
+)
 from tests.kit import page_server, search_stage
 from tests.kit.deployed import ENV, configure, create_table, keep
+from tests.kit.search_stage import SearchStage
 
 RACE = search_stage.RACE
 PHOTO, OTHER, ALONE = (search_stage.photo_id(number) for number in (1, 2, 3))
@@ -113,3 +128,11 @@ def identity(photo_id: str = PHOTO, **changed: Any) -> None:
     faces = (face("f-right", 0.8), face("f-left", 0.1), face("f-middle", 0.45))
     known = {"faces": faces, "runners": RUNNERS, "bibs_revision": 1, "faces_revision": 1, "complete": True}
     keep(IdentifiedPhoto(photo_id=photo_id, **(known | changed)), race=RACE)
+
+
+def follow(stage: SearchStage, target: Target, said: BibCorrected | MatchCut) -> None:
+    """Let identity and the gallery keep what follows from an organizer's word, with the stages' own code."""
+    for photo_id in concerns(said):
+        now = conclude(learn(said, photo_id, identified(target, RACE, photo_id)), {})
+        keep(msgspec.structs.replace(now, photo_id=photo_id), race=RACE)
+        stage.hear(search_stage.matched(int(photo_id, 16), *now.runners, revision=said.revision))
