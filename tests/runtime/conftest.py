@@ -2,6 +2,8 @@
 
 import functools
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +57,20 @@ def launched(data: Path) -> Iterator[Running]:
     command = ["local.aws", "--port", str(running.ports.aws), "--data", str(data)]
     with serving(command, running.environment(), f"{running.aws_url}/_ministack/health"):
         yield running
+
+
+@pytest.fixture(scope="session")
+def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The product's stacks, but that they wait for nothing: notes are delayed by a second, batches need not be full."""
+    copy = tmp_path_factory.mktemp("hurried") / "cdk.out"
+    shutil.copytree(assembly, copy)
+    for code in copy.glob("asset.*/shared/kit/queue.py"):
+        patient = code.read_text()
+        code.write_text(patient.replace("DelaySeconds=delay_s", "DelaySeconds=min(delay_s, 1)"))
+        assert code.read_text() != patient
+    for template in copy.glob("*.template.json"):
+        template.write_text(re.sub(r'("MaximumBatchingWindowInSeconds": )\d+', r"\g<1>0", template.read_text()))
+    return copy
 
 
 Client = Callable[[str], Any]

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -134,20 +132,6 @@ def picture(seed: int) -> bytes:
 
 def id_of(seed: int) -> str:
     return photo_id(RACE, hashlib.sha256(picture(seed)).hexdigest())
-
-
-@pytest.fixture(scope="module")
-def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The product's stacks, but that they wait for nothing: notes are delayed by a second, batches need not be full."""
-    copy = tmp_path_factory.mktemp("hurried") / "cdk.out"
-    shutil.copytree(assembly, copy)
-    for code in copy.glob("asset.*/shared/kit/queue.py"):
-        patient = code.read_text()
-        code.write_text(patient.replace("DelaySeconds=delay_s", "DelaySeconds=min(delay_s, 1)"))
-        assert code.read_text() != patient
-    for template in copy.glob("*.template.json"):
-        template.write_text(re.sub(r'("MaximumBatchingWindowInSeconds": )\d+', r"\g<1>0", template.read_text()))
-    return copy
 
 
 @pytest.fixture(scope="module")

@@ -106,9 +106,9 @@ def expected() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def target(assembly: Path, tmp_path: Path) -> Iterator[Target]:
+def target(hurried: Path, tmp_path: Path) -> Iterator[Target]:
     with launched(tmp_path) as running, answering(running.ports.vision, seen()):
-        deployment.deploy(assembly, running.client, verify=False)
+        deployment.deploy(hurried, running.client, verify=False)
         yield of_runtime(running)
 
 
