@@ -253,11 +253,12 @@ def test_the_older_of_two_replays_gives_way(world: RaceRun, tmp_path: Path) -> N
     planned = replay.plan(world.target, "search", now=datetime.now(UTC))
     client = world.target.client("sqs")
     url = queues.url_of(client, naming.replay_queue("dev"))
-    newer = f'{{"replay-name": "{naming.replay_prefix("dev")}9999"}}'
+    name = f"{naming.replay_prefix('dev')}9999"
+    newer = json.dumps({"replay-name": name})
     client.send_message(QueueUrl=url, MessageBody=newer)
     with pytest.raises(Failed, match="Another snaprace replay has begun"):
         replay.collect(world.target, planned, CollectedEvents(tmp_path / "older.jsonl"))
-    (left,) = [message["Body"] for message in queues.peek(client, url) if "9999" in message["Body"]]
+    (left,) = [message["Body"] for message in queues.peek(client, url) if name in message["Body"]]
     assert left == newer, "what is another's stays"
     client.purge_queue(QueueUrl=url)
 
