@@ -50,11 +50,12 @@ def main(home: Path) -> dict[str, Any]:
             "refused": [before.status_code, before.json()],
             "answered": answered,
             "heard by the stream": heard,
-            "created": command(home, "race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25"),
-            "status": command(home, "status", *NAMED, "--json"),
             "dlq": command(home, "dlq", "--stage", "tally", "--json"),
             "replay": command(home, "replay", "--stage", "tally", "--yes", "--json"),
             "missing": command(home, "replay", "--stage", "tally", "--only", "missing", "--yes", "--json"),
+            # Last, because a new race leaves notes for two minutes later, for which a replay would wait.
+            "created": command(home, "race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25"),
+            "status": command(home, "status", *NAMED, "--json"),
             "stages": command(home, "dlq", "--stage", "nowhere"),
         }
 
