@@ -1,6 +1,6 @@
 """The functions as they stand: each with its real handler, its queue and its dead letters.
 
-What they hear and how many messages they take is read from the cards, as stacks/stage_stack.py does.
+What they hear and how many messages they take is read from the cards, as stacks/stage does.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def deployed() -> list[Deployed]:
 
 @contextmanager
 def configured(stage: str, function: str) -> Iterator[None]:
-    """The environment that stacks/stage_stack.py gives a function."""
+    """The environment that stacks/stage gives a function."""
     settings = {
         "SNAPRACE_ENV": ENV,
         "BUS_NAME": naming.bus(ENV),

@@ -39,7 +39,7 @@ from tests.kit.search_stage import request
 from tests.kit.wire import Mishap, Once, Refused, Wire, client
 
 MAX_RECEIVED = 10  # at once, as SQS has it
-MAX_RECEIVES = 5  # as stacks/stage_stack.py has it
+MAX_RECEIVES = 5  # as stacks/stage/feeds.py has it
 MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles
 EARLY = 0.02  # where chance rules, the share of deliveries before which delays run out while others still wait
 
