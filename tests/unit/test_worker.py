@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from catalogue.examples import EXAMPLES
 from shared.contracts import messages
-from shared.contracts.card import Function, Queue, Stage
+from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
 from shared.contracts.environment import Environment
 from shared.contracts.errors import EndlessLoop, InvalidMessage, PublishFailed
 from shared.contracts.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
@@ -245,3 +246,47 @@ def test_a_revision_grows_and_is_not_older_than_its_cause() -> None:
     assert next_revision(0, cause) == 7000
     assert next_revision(6999, cause) == 7000
     assert next_revision(7000, cause) == 7001
+
+
+# --- other feeds than a queue ---------------------------------------------------------------------------------
+
+
+def fed_by(feed: Any) -> Stage:
+    return replace(STAGE, functions=(replace(STAGE.function("function"), fed_by=feed),))
+
+
+def from_stream(number: int, body: str) -> dict[str, Any]:
+    """A record as Lambda's poller of Kinesis hands it over."""
+    data = base64.b64encode(body.encode()).decode()
+    return {
+        "eventSource": "aws:kinesis",
+        "eventID": f"shard:{number}",
+        "kinesis": {"data": data, "sequenceNumber": f"s{number}", "partitionKey": "p"},
+    }
+
+
+@pytest.mark.parametrize("entry", [worker.each, worker.together])
+def test_of_a_stream_just_the_bad_records_come_back_by_their_sequence_number(entry: Any) -> None:
+    # Mutation: failures named by the record's position. Lambda would then take the whole batch for failed.
+    seen: list[Message] = []
+
+    def handle(found: Any) -> None:
+        seen.extend(found if isinstance(found, list) else [found])
+
+    function = entry(fed_by(Stream(hears=(PhotoWithdrawn,))), "function", lambda _: handle)
+    answer = function({"Records": [from_stream(1, GOOD), from_stream(2, "{"), from_stream(3, GOOD)]}, CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "s2"}]}
+    assert len(seen) == 2
+
+
+def test_a_clock_hands_over_the_time_and_its_failure_is_lambdas_to_retry() -> None:
+    times: list[str] = []
+    due = worker.by_the_clock(fed_by(Schedule(minutes=5)), "function", lambda _: times.append)
+    due({"time": "2026-10-25T01:00:00Z", "detail-type": "Scheduled Event"}, CONTEXT)
+    assert times == ["2026-10-25T01:00:00Z"]
+
+    def fail(_: str) -> None:
+        raise OSError("the network is down")
+
+    with pytest.raises(OSError, match="network"):
+        worker.by_the_clock(fed_by(Schedule(minutes=5)), "function", lambda _: fail)({"time": "t"}, CONTEXT)
