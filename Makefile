@@ -35,8 +35,8 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@touch $(STAMP)
 
 .PHONY: test
-test: setup check browser ## Run every check and every test
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup check browser ## Run every check and every test (three at once on two cores: tests also wait)
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: soak
 soak: setup ## Run the long tests: kills under load, strange pictures, a failure at every single call
