@@ -1,8 +1,9 @@
 """Serves the embedded AWS.
 
-    python -m local.aws --port 4566 --data DIR [--keep]
+    python -m local.aws --port 4566 --data DIR [--keep] [--deploying]
 
-Serves on 127.0.0.1 until SIGTERM. With --keep, state is taken up from DIR and saved there at the end. The
+Serves on 127.0.0.1 until SIGTERM. With --keep, what was kept in DIR is there again, and all that changes is kept there.
+With --deploying it serves nobody but a deployment until it is opened (see local/aws/kept/requests.py). The
 environment it is started with is the environment of every Lambda handler, so AWS_ENDPOINT_URL and
 AWS_ENDPOINT_URL_REKOGNITION belong there. What remains different from AWS is listed in local/aws/limits.py.
 """
@@ -18,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.aws import cloudformation, events, workers
+from local.aws import cloudformation, events, kept, workers
+from local.aws.kept import requests
 
 HOST = "127.0.0.1"
 
@@ -28,9 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.aws", description="The embedded AWS.")
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--data", type=Path, required=True, help="folder of the state")
-    parser.add_argument("--keep", action="store_true", help="take up the state of the last run and save it at the end")
+    parser.add_argument("--keep", action="store_true", help="take up what was kept, and keep all that changes")
+    parser.add_argument("--deploying", action="store_true", help="serve a deployment alone until opened")
     arguments = parser.parse_args()
-    _configure(arguments.port, arguments.data.resolve(), keep=arguments.keep)
+    _configure(arguments.port, arguments.data.resolve())
+    file = arguments.data.resolve() / kept.FILE if arguments.keep else None
+    journal = kept.Journal(file, deploying=arguments.deploying)
+    kept.keep(journal)
     cloudformation.register_missing_types()
     events.deliver_as_aws_does()
     events.archive_uploads()
@@ -39,17 +45,17 @@ def main() -> None:
     workers.wait_for_late_logs()
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:
         workers.unpack_each_layer_once(Path(layers))
-        asyncio.run(_serve(arguments.port))
+        asyncio.run(_serve(arguments.port, journal))
 
 
-def _configure(port: int, data: Path, *, keep: bool) -> None:
+def _configure(port: int, data: Path) -> None:
     """Set the environment variables that configure ministack; it reads them when it is imported."""
     temporary = data / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     os.environ |= {
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": HOST,
-        "PERSIST_STATE": "1" if keep else "0",
+        "PERSIST_STATE": "0",  # it would save at an orderly end only
         "STATE_DIR": str(data / "state"),
         "S3_PERSIST": "1",  # objects on disk, not in memory
         "S3_DATA_DIR": str(data / "s3"),
@@ -65,7 +71,7 @@ def _configure(port: int, data: Path, *, keep: bool) -> None:
     tempfile.tempdir = str(temporary)
 
 
-async def _serve(port: int) -> None:
+async def _serve(port: int, journal: kept.Journal) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -76,18 +82,22 @@ async def _serve(port: int) -> None:
         async def receive_and_tidy() -> Any:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
+                journal.close()  # so that what the workers' end cuts off counts as never begun
                 await asyncio.to_thread(workers.end_workers)
             return message
 
         await app(scope, receive_and_tidy if scope["type"] == "lifespan" else receive, send)
 
+    committing = asyncio.create_task(requests.commit_now_and_then(journal))
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.loglevel = os.environ["LOG_LEVEL"]
     logging.getLogger("hypercorn.error").setLevel(os.environ["LOG_LEVEL"])
-    await serve(tidy_app, config)
+    application: Any = requests.served_when_kept(tidy_app, journal)
+    await serve(application, config)
+    committing.cancel()
 
 
 if __name__ == "__main__":

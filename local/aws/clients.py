@@ -9,7 +9,11 @@ from botocore.config import Config
 
 REGION = "us-east-1"
 
-_CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, proxies={})
+DEPLOYING = "X-SnapRace-Deploying"
+"""The header of requests that deploy; until all stacks stand, the embedded AWS serves no others."""
+
+# A part that ended is started again within seconds, so a command that runs meanwhile goes on after a few attempts.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, s3={"addressing_style": "path"}, proxies={})
 
 
 def client(aws_url: str, service: str) -> Any:
@@ -22,3 +26,14 @@ def client(aws_url: str, service: str) -> Any:
         aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
         config=_CONFIG,
     )
+
+
+def deploying_client(aws_url: str, service: str) -> Any:
+    """The client with which the stacks are deployed."""
+    made = client(aws_url, service)
+    made.meta.events.register("before-send", _mark)
+    return made
+
+
+def _mark(request: Any, **_: Any) -> None:
+    request.headers[DEPLOYING] = "1"

@@ -99,15 +99,9 @@ def wait_for_late_logs() -> None:
 
 
 def end_workers() -> None:
-    """End the Lambda workers. A batch that this cuts off was no delivery: the next run has it at once."""
+    """End the Lambda workers, and begin no more."""
     from ministack.core import lambda_runtime
-    from ministack.services import lambda_svc, sqs
+    from ministack.services import lambda_svc
 
     lambda_svc._poll_sqs = lambda: False
     lambda_runtime.reset()
-    now = time.time()
-    for queue in sqs._queues.all_values():
-        for message in queue["messages"]:
-            if message["receipt_handle"] and message["visible_at"] > now:
-                message["visible_at"] = now
-                message["receive_count"] = max(0, message["receive_count"] - 1)

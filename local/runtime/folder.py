@@ -1,15 +1,24 @@
-"""The folder of a runtime: who runs there, and where its logs and state are."""
+"""The folder of a runtime: who runs there, and where its logs and state are.
+
+runtime.json             what runs
+logs/                    a log of each part
+cdk.out, cdk.out.digest  what was deployed, and of what sources
+kept/, fresh/            the state that is kept, and that of a run that keeps none
+set-aside-…/             what could not be used
+"""
 
 from __future__ import annotations
 
 import fcntl
-import importlib.metadata
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from local.aws.kept import FILE
+from local.aws.kept.journal import NotKept, UnknownFormat, examine
 from local.runtime.description import Report, Running, RuntimeProblem
 from local.runtime.processes import STOP_SECONDS, group_lives, within
 
@@ -20,7 +29,8 @@ class Folder:
     def __init__(self, home: Path) -> None:
         self.logs = home / "logs"
         self.assembly = home / "cdk.out"
-        self._data = home / "data"
+        self.assembly_digest = home / "cdk.out.digest"
+        self._home = home
         self._running = home / "runtime.json"
         self._lock = home / "lock"
         self._held: int | None = None
@@ -76,24 +86,46 @@ class Folder:
 
     def data(self, running: Running) -> Path:
         """Where the state of such a run is."""
-        return self._data / ("kept" if running.keep else "fresh")
-
-    def mark_whole(self, running: Running) -> None:
-        """Note that the state was saved by a run that ended in order."""
-        (self.data(running) / "whole.json").write_bytes(_belongs_to(running))
+        return self._home / ("kept" if running.keep else "fresh")
 
     def prepare_data(self, running: Running, report: Report) -> None:
-        """State is saved at the end of a run; what a run that did not end in order left is not whole and not used."""
+        """Make the folder of the state: empty, or with what was kept. What cannot be used is set aside, and said so."""
         data = self.data(running)
-        mark = data / "whole.json"
-        whole = mark.exists() and mark.read_bytes() == _belongs_to(running)
-        if not (running.keep and whole):
-            if running.keep and data.exists():
-                report("What was kept is of a run that did not end in order, or ran elsewhere; starting empty")
+        if not running.keep:
             shutil.rmtree(data, ignore_errors=True)
-        mark.unlink(missing_ok=True)
+        elif data.exists():
+            self._set_aside_what_is_unreadable(data, report)
+        else:
+            self._take_over_from_before_the_journal(data, report)
         for part in ("aws", "vision"):
             (data / part).mkdir(parents=True, exist_ok=True)
+
+    def _set_aside_what_is_unreadable(self, data: Path, report: Report) -> None:
+        try:
+            examine(data / "aws" / FILE)
+        except UnknownFormat as unknown:
+            self._set_aside(data, f"was kept by a later version ({unknown})", report)
+        except NotKept as damaged:
+            self._set_aside(data, f"cannot be read ({damaged})", report)
+
+    def _take_over_from_before_the_journal(self, data: Path, report: Report) -> None:
+        """Versions without a journal kept state in data/kept, whole only after a run that ended in order.
+
+        The embedded AWS reads it (see local/aws/kept/earlier.py).
+        """
+        earlier = self._home / "data" / "kept"
+        if not earlier.exists():
+            return
+        if (earlier / "whole.json").exists():
+            report("Taking over what an earlier version kept")
+            earlier.rename(data)
+        else:
+            self._set_aside(earlier, "is of an earlier version's run that did not end in order, and not whole", report)
+
+    def _set_aside(self, data: Path, why: str, report: Report) -> None:
+        aside = self._home / f"set-aside-{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
+        data.rename(aside)
+        report(f"What {data} has {why}; it is now {aside}, and the runtime starts empty")
 
 
 def _try_lock(file: int, kind: int) -> bool:
@@ -102,8 +134,3 @@ def _try_lock(file: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _belongs_to(running: Running) -> bytes:
-    """State can be taken up again by the same emulator on the same port (queue URLs are part of the state)."""
-    return msgspec.json.encode({"ministack": importlib.metadata.version("ministack"), "port": running.ports.aws})

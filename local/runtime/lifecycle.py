@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -13,11 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.place import DeploymentFailed
-from local.aws import deployment
+from local.aws import clients, deployment
+from local.aws.kept.requests import HEALTH_PATH, OPEN_PATH
 from local.runtime.description import ENVIRONMENT, HOME, Ports, Report, Running, RuntimeProblem, require_free
 from local.runtime.folder import Folder
 from local.runtime.processes import (
@@ -31,9 +32,11 @@ from local.runtime.processes import (
     wait_for,
     within,
 )
+from local.runtime.supervision import Supervision
+from local.runtime.synthesis import synthesized
 from shared.contracts import naming
 
-_SYNTH_SECONDS = 180.0
+AWS, VISION, DOOR = "The embedded AWS", "The vision server", "The front door"
 
 
 class Runtime:
@@ -43,23 +46,29 @@ class Runtime:
         self.running = running
         self._folder = folder
         self._parts: list[Part] = []
+        self._supervision: Supervision | None = None
+        self._assembly: Path | None = None
 
     def check(self) -> None:
-        """Raise RuntimeProblem when a part has ended. Call it now and then while waiting for something else."""
-        check(self._parts)
+        """Raise RuntimeProblem when a part cannot be kept running. Call it while waiting for something else."""
+        if self._supervision:
+            self._supervision.check()
+        else:
+            check(self._parts)
 
     def wait(self) -> None:
-        """Never returns: raises KeyboardInterrupt on Ctrl-C or SIGTERM, RuntimeProblem when a part ends."""
+        """Never returns: raises KeyboardInterrupt on Ctrl-C or SIGTERM, RuntimeProblem when a part cannot be kept."""
         while True:
             self.check()
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """Stop everything and wait for it, a few seconds at most; a second call does nothing."""
+        """Stop everything and wait for it; a second call does nothing."""
         with signals_ignored():
-            in_order = stop_parts(self._parts)
-            if self._parts and self.running.keep and self.running.ready and in_order:
-                self._folder.mark_whole(self.running)
+            if self._supervision:
+                self._supervision.end()
+                self._supervision = None
+            stop_parts(self._parts)
             self._parts = []
             self._folder.release()
 
@@ -81,12 +90,12 @@ class Runtime:
         self._folder.prepare_data(self.running, report)
         self._start_parts(vision, seen_by_functions)
         self._write(parts={part.name: part.pid for part in self._parts})
-        assembly = assembly or self._synthesized()
-        wait_for(f"{self.running.aws_url}/_ministack/health", self._parts)
+        environment = self.running.environment_within(os.environ)
+        self._assembly = assembly or synthesized(self._folder, environment, self.check)
         report("Deploying the stacks")
-        self._deploy(assembly)
-        wait_for(f"{self.running.vision_url}/health", self._parts)
-        wait_for(f"{self.running.front_door}/health", self._parts)
+        for part in self._parts:
+            self._make_ready(part)
+        self._supervision = Supervision(self._parts, self._ready_again)
         self._write(ready=True)
 
     def _start_parts(self, vision: bool, seen_by_functions: Mapping[str, str]) -> None:
@@ -100,42 +109,47 @@ class Runtime:
 
         keep = ["--keep"] if self.running.keep else []
         # The functions' environment is that of the embedded AWS, which itself asks nobody.
-        aws = ("local.aws", "--port", str(ports.aws), "--data", str(data / "aws"), *keep)
-        start_part("The embedded AWS", *aws, **seen_by_functions)
+        aws = ("local.aws", "--port", str(ports.aws), "--data", str(data / "aws"), "--deploying", *keep)
+        start_part(AWS, *aws, **seen_by_functions)
         if vision:
-            start_part("The vision server", "vision", "--data", str(data / "vision"), "--port", str(ports.vision))
-        start_part("The front door", "local.door", "--port", str(ports.web), "--aws", self.running.aws_url)
+            start_part(VISION, "vision", "--data", str(data / "vision"), "--port", str(ports.vision))
+        start_part(DOOR, "local.door", "--port", str(ports.web), "--aws", self.running.aws_url)
+
+    def _make_ready(self, part: Part) -> None:
+        """Return when the part, just started, serves. Raises RuntimeProblem."""
+        if part.name == AWS:
+            wait_for(self.running.aws_url + HEALTH_PATH, part)
+            self._deploy(part)
+        else:
+            url = self.running.vision_url if part.name == VISION else self.running.front_door
+            wait_for(f"{url}/health", part)
+
+    def _ready_again(self, part: Part) -> None:
+        self._write(ready=False, parts={part.name: part.pid for part in self._parts})
+        self._make_ready(part)
+        self._write(ready=True)
 
     def _write(self, **news: Any) -> None:
         self.running = msgspec.structs.replace(self.running, **news)
         self._folder.write(self.running)
 
-    def _synthesized(self) -> Path:
-        """Run app.py as `cdk synth` would, without the CLI."""
-        assembly = self._folder.assembly
-        shutil.rmtree(assembly, ignore_errors=True)
-        environment = self.running.environment_within(os.environ) | {"CDK_OUTDIR": str(assembly)}
-        synthesis = Part("Synthesizing app.py", ["app.py"], environment, self._folder.logs / "synth.log")
-        try:
-            if synthesis.wait(_SYNTH_SECONDS) != 0:
-                raise RuntimeProblem(f"app.py could not be synthesized: {synthesis.last_line()}")
-        finally:
-            with signals_ignored():
-                stop_parts([synthesis])
-        self.check()
-        return assembly
+    def _deploy(self, part: Part) -> None:
+        """Deploy the stacks, note where the front door is, and let the embedded AWS serve everybody."""
+        assert self._assembly is not None  # noqa: S101 - it is made before the first deployment
 
-    def _deploy(self, assembly: Path) -> None:
-        """Deploy the stacks, and note where the front door is."""
+        def client(service: str) -> Any:
+            return clients.deploying_client(self.running.aws_url, service)
+
+        door = {"Name": naming.front_door_parameter(ENVIRONMENT), "Value": self.running.front_door}
         try:
-            deployment.deploy(assembly, self.running.client)
+            deployment.deploy(self._assembly, client)
+            client("ssm").put_parameter(**door, Type="String", Overwrite=True)
+            httpx.post(self.running.aws_url + OPEN_PATH, trust_env=False).raise_for_status()
         except DeploymentFailed as failure:
             raise RuntimeProblem(str(failure)) from failure
-        except (BotoCoreError, ClientError) as error:
-            self.check()
+        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+            check([part])
             raise RuntimeProblem(f"The embedded AWS could not take the stacks: {error}") from error
-        door = {"Name": naming.front_door_parameter(ENVIRONMENT), "Value": self.running.front_door}
-        self.running.client("ssm").put_parameter(**door, Type="String", Overwrite=True)
 
 
 def start(
@@ -150,10 +164,10 @@ def start(
 ) -> Runtime:
     """Start everything and return when photos can be uploaded. Raises RuntimeProblem.
 
-    With `keep`, buckets, tables and faces of the last such run that ended in order are there again; without, it
-    starts empty and leaves what was kept alone. `assembly` is a cdk.out to deploy; None synthesizes one. Without
-    `vision`, somebody else already serves Rekognition's protocol (and /health) at its port. `seen_by_functions` are
-    environment variables that are different for the functions.
+    With `keep`, what the last such run was given is there again, however that ended; without, it starts empty and
+    leaves what was kept alone. A part that ends is started again. `assembly` is a cdk.out to deploy; None synthesizes
+    one. Without `vision`, somebody else already serves Rekognition's protocol (and /health) at its port.
+    `seen_by_functions` are environment variables that are different for the functions.
     """
     signals_raise()
     folder = Folder(home)
@@ -174,15 +188,28 @@ def find(home: Path = HOME) -> Running | None:
     return None if folder.is_free() else folder.read()
 
 
-def stop(home: Path = HOME) -> Running | None:
-    """End what runs in this home and wait until all of it has ended; None when nothing was running."""
+def stop(home: Path = HOME, report: Report = lambda _: None) -> Running | None:
+    """End what runs in this home and wait until all of it has ended; None when nothing was running.
+
+    It waits as long as that takes, and tells what for.
+    """
     running = find(home)
     if running is None:
         return None
     with contextlib.suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)
-    if not within(STOP_SECONDS + 2, Folder(home).is_free):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGKILL)
-    within(STOP_SECONDS, lambda: not any(map(group_lives, running.parts.values())))
+    waited = 0.0
+    while lasting := _lasting(home, running):
+        if not within(STOP_SECONDS, lambda: not _lasting(home, running)):
+            waited += STOP_SECONDS
+            report(f"Waiting for {lasting} to end, for {waited:.0f} s now")
     return running
+
+
+def _lasting(home: Path, running: Running) -> str:
+    """What of a runtime that was told to end has not, in words; empty when all has."""
+    now = Folder(home).read() or running  # a part that was started again has another process
+    parts = [f"{name} (process {pid})" for name, pid in now.parts.items() if group_lives(pid)]
+    if not Folder(home).is_free():
+        parts = parts or [f"the runtime (process {running.pid})"]
+    return " and ".join(parts)

@@ -29,16 +29,33 @@ class Part:
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.log = log
-        with log.open("wb") as output:
+        self._command = command
+        self._environment = environment
+        log.write_bytes(b"")
+        self._start()
+
+    def _start(self) -> None:
+        with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.tether", *command],
+                [sys.executable, "-m", "local.tether", *self._command],
                 cwd=CHECKOUT,
-                env=environment,
+                env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
+        self._started = time.monotonic()
+
+    def start_again(self) -> float:
+        """After it has ended, end what it left, and start it anew. Returns how long it had run, in seconds."""
+        ran = time.monotonic() - self._started
+        self.signal(signal.SIGKILL)
+        within(STOP_SECONDS, lambda: not group_lives(self.pid))
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._start()
+        return ran
 
     @property
     def pid(self) -> int:
@@ -74,29 +91,28 @@ def check(parts: Sequence[Part]) -> None:
             raise RuntimeProblem(f"{part.name} ended unexpectedly: {part.last_line()} (all of it: {part.log})")
 
 
-def stop_parts(parts: Sequence[Part]) -> bool:
-    """End them with all they started; whether each ended by itself when asked to."""
+def stop_parts(parts: Sequence[Part]) -> None:
+    """End them with all they started, those that do not end by themselves in time by force: nothing is lost by that."""
     for part in reversed(parts):
         part.signal(signal.SIGTERM)
-    in_order = within(STOP_SECONDS, lambda: all(part.ended() for part in parts))
+    within(STOP_SECONDS, lambda: all(part.ended() for part in parts))
     for part in parts:
         part.signal(signal.SIGKILL)
     within(STOP_SECONDS, lambda: all(part.ended() and not group_lives(part.pid) for part in parts))
-    return in_order
 
 
-def wait_for(url: str, parts: Sequence[Part]) -> None:
-    """Return when the URL answers. Raises RuntimeProblem when it does not, or a part ends."""
+def wait_for(url: str, part: Part) -> None:
+    """Return when the URL answers. Raises RuntimeProblem when it does not, or when the part that serves it ends."""
 
     def answers() -> bool:
-        check(parts)
+        check([part])
         try:
             return httpx.get(url, timeout=5, trust_env=False).is_success
         except httpx.TransportError:
             return False
 
     if not within(_READY_SECONDS, answers):
-        raise RuntimeProblem(f"{url} did not answer in {_READY_SECONDS:.0f} seconds; the logs may say why.")
+        raise RuntimeProblem(f"{url} did not answer in {_READY_SECONDS:.0f} seconds; see {part.log}.")
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:

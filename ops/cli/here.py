@@ -73,7 +73,7 @@ def demo(photos: Path | None, roster: Path | None, leave: bool, as_json: bool, p
 def up(detach: bool, ports: Ports) -> None:
     """Start the local runtime: the embedded AWS with all stacks, the vision server and the page.
 
-    It keeps its races between runs. Without --detach it runs until Ctrl-C.
+    It keeps its races between runs, however one ends. Without --detach it runs until Ctrl-C.
 
     \b
     snaprace up --detach
@@ -106,7 +106,7 @@ def down() -> None:
     from ops.cli.screen import console
     from ops.reach.target import home
 
-    running = runtime.stop(home())
+    running = runtime.stop(home(), lambda text: console.print(f"{text}…"))
     console.print("Stopped." if running else "No local runtime was running.")
 
 
