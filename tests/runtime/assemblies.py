@@ -216,3 +216,88 @@ def with_an_echoing_api(url_parameter: str) -> Template:
         "Url": ("AWS::SSM::Parameter", {"Name": url_parameter, "Type": "String", "Value": url}),
     }
     return {"Resources": {name: {"Type": kind, "Properties": asked} for name, (kind, asked) in resources.items()}}
+
+
+READER = """
+import boto3, os
+
+def handler(event, context):
+    for record in event["Records"]:
+        print("read", record["kinesis"]["partitionKey"])
+        boto3.client("dynamodb").update_item(
+            TableName="things", Key={"PK": {"S": "read"}, "SK": {"S": record["kinesis"]["partitionKey"]}},
+            UpdateExpression="ADD times :one", ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+"""
+
+
+def with_all_that_is_kept() -> Template:
+    """A table, a queue with dead letters, a versioned bucket whose events a rule brings, an archive, a stream."""
+    return {
+        "Resources": {
+            "Things": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "TableName": "things",
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [
+                        {"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "color")
+                    ],
+                    "KeySchema": [
+                        {"AttributeName": "PK", "KeyType": "HASH"},
+                        {"AttributeName": "SK", "KeyType": "RANGE"},
+                    ],
+                    "GlobalSecondaryIndexes": [
+                        {
+                            "IndexName": "by-color",
+                            "KeySchema": [{"AttributeName": "color", "KeyType": "HASH"}],
+                            "Projection": {"ProjectionType": "ALL"},
+                        }
+                    ],
+                },
+            },
+            "Dead": _queue("dead"),
+            "Queue": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {
+                    "QueueName": "plain",
+                    "VisibilityTimeout": 120,
+                    "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}, "maxReceiveCount": 2},
+                },
+            },
+            "Uploads": _queue("uploads"),
+            "Bucket": {
+                "Type": "AWS::S3::Bucket",
+                "Properties": {
+                    "BucketName": "photos",
+                    "VersioningConfiguration": {"Status": "Enabled"},
+                    "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+                },
+            },
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {
+                    "EventPattern": {"source": ["aws.s3"]},
+                    "Targets": [{"Id": "uploads", "Arn": {"Fn::GetAtt": ["Uploads", "Arn"]}}],
+                },
+            },
+            "Archive": {
+                "Type": "AWS::Events::Archive",
+                "Properties": {
+                    "ArchiveName": "all",
+                    "SourceArn": "arn:aws:events:us-east-1:000000000000:event-bus/default",
+                },
+            },
+            "Stream": {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "stream", "ShardCount": 1}},
+            "Role": _ROLE,
+            "Function": _function("reader", READER),
+            "Mapping": {
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {
+                    "EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]},
+                    "FunctionName": {"Ref": "Function"},
+                    "StartingPosition": "TRIM_HORIZON",
+                },
+            },
+        }
+    }

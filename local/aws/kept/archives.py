@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +13,7 @@ from local.aws.kept.journal import Journal
 
 EVENTS, REPLAYS = "archived", "replays"
 _ENDED = ("COMPLETED", "CANCELLED", "FAILED")
+_LOOK_EVERY_SECONDS = 0.05
 
 
 class _Archived(list[Any]):
@@ -25,19 +28,6 @@ class _Archived(list[Any]):
         super().append(event)
 
 
-class _Replay(dict[str, Any]):
-    """A replay that notes its changes."""
-
-    def __init__(self, journal: Journal, record: dict[str, Any]) -> None:
-        super().__init__(record)
-        self._noted = functools.partial(journal.put, REPLAYS, "", self["ReplayArn"], self)
-        self._noted()
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name, value)
-        self._noted()
-
-
 def keep(journal: Journal) -> None:
     """Note each event that an archive takes, and how each replay stands."""
     from ministack.services import eventbridge
@@ -49,7 +39,21 @@ def keep(journal: Journal) -> None:
         return {**archive, "Events": events, "EventCount": len(events)}
 
     adopt_in(eventbridge._archives, adopt, lambda archive: journal.drop_all(EVENTS, archive["ArchiveArn"]))
-    adopt_in(eventbridge._replays, lambda _key, record: _Replay(journal, record), lambda _: None)
+    adopt_in(eventbridge._replays, functools.partial(_followed, journal), lambda _: None)
+
+
+def _followed(journal: Journal, _key: Any, replay: Any) -> Any:
+    """Note how a replay stands now and when it has ended; it goes on in a thread of ministack, in the same record."""
+    journal.put(REPLAYS, "", replay["ReplayArn"], replay)
+
+    def follow() -> None:
+        while replay["State"] not in _ENDED:
+            time.sleep(_LOOK_EVERY_SECONDS)
+        journal.put(REPLAYS, "", replay["ReplayArn"], replay)
+
+    if replay["State"] not in _ENDED:
+        threading.Thread(target=follow, name="replay", daemon=True).start()
+    return replay
 
 
 def take_up_replays(journal: Journal) -> None:

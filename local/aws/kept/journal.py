@@ -50,6 +50,8 @@ class Journal:
         self.deploying = deploying
         self._closed = False
         self._noted: dict[Row, Any] = {}
+        self.changes = 0
+        """How many changes were noted so far, by whomever."""
         self._next = 0
         self.keeps = file is not None
         try:
@@ -113,12 +115,13 @@ class Journal:
             for row in [row for row in self._noted if row[:2] == (store, resource)]:
                 del self._noted[row]
             for key, _ in list(self.rows(store, resource)):
-                self._noted[store, resource, key] = _GONE
+                self._note((store, resource, key), _GONE)
 
     def _note(self, row: Row, value: Any) -> None:
         if self.keeps:
             with self.lock:
                 self._noted[row] = value
+                self.changes += 1
 
     @property
     def behind(self) -> bool:

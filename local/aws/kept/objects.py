@@ -149,10 +149,10 @@ class _Writes:
         place = os.path.relpath(file, os.path.realpath(s3.DATA_DIR))
         row = json.dumps([bucket, key])
         write = {"account": get_account_id(), "bucket": bucket, "key": key, "file": place}
-        self._journal.put(_STORE, "", row, write)
-        self._journal.commit()
         if request := _request.get():
             request.rows.append(row)
+        self._journal.put(_STORE, "", row, write)
+        self._journal.commit()
         return file
 
     def object(self, bucket: str, key: str, record: Any) -> None:
@@ -250,6 +250,7 @@ def _announced_when_written(dispatch: Dispatch, journal: Journal) -> Dispatch:
             why = error.strerror if isinstance(error, OSError) else error
             # Source: S3's error responses; SDKs try again after it.
             answer = s3._error("ServiceUnavailable", _FULL.format(why), 503)
+            request.events.clear()
         finally:
             _request.reset(token)
         for event in request.events:

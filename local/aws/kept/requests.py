@@ -24,6 +24,8 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 OPEN_PATH = "/_snaprace/open"
 HEALTH_PATH = "/_ministack/health"
 
+_FULL = "This cannot be kept: {}. Make room on the disk that has the runtime's folder, and try again."
+
 # What functions change in the emulator's own threads is not answered to anybody, so it may be kept a little later.
 _COMMIT_EVERY_SECONDS = 0.05
 
@@ -74,22 +76,20 @@ def _is_of_the_deployment(scope: MutableMapping[str, Any]) -> bool:
 
 def _after_commit(journal: Journal, scope: MutableMapping[str, Any], send: Send) -> Send:
     """Let the answer wait until the journal has what the request changed, else refuse it; the client tries again."""
+    before = journal.changes
     refused = False
 
     async def send_when_kept(message: Message) -> None:
         nonlocal refused
-        if refused:
-            return
         if message["type"] == "http.response.start" and journal.behind:
             try:
                 journal.commit()
             except NotKept as error:
-                refused = True
-                await _refuse(
-                    scope, send, f"This could not be kept: {error}. Make room on the disk of the runtime's folder."
-                )
-                return
-        await send(message)
+                refused = journal.changes != before  # a request that only reads is answered
+                if refused:
+                    await _refuse(scope, send, _FULL.format(error))
+        if not refused:
+            await send(message)
 
     return send_when_kept
 
