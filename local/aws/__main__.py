@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 from local.aws import cloudformation, events, kept, workers
 from local.aws.kept import requests
+from local.aws.kept.journal import NotKept, UnknownFormat
 
 HOST = "127.0.0.1"
 
@@ -35,8 +37,11 @@ def main() -> None:
     arguments = parser.parse_args()
     _configure(arguments.port, arguments.data.resolve())
     file = arguments.data.resolve() / kept.FILE if arguments.keep else None
-    journal = kept.Journal(file, deploying=arguments.deploying)
-    kept.keep(journal)
+    try:
+        journal = kept.Journal(file, deploying=arguments.deploying)
+        kept.keep(journal)
+    except (NotKept, UnknownFormat) as problem:
+        sys.exit(f"What is kept cannot be used: {problem}")
     cloudformation.register_missing_types()
     events.deliver_as_aws_does()
     events.archive_uploads()

@@ -131,7 +131,12 @@ class Runtime:
 
     def _write(self, **news: Any) -> None:
         self.running = msgspec.structs.replace(self.running, **news)
-        self._folder.write(self.running)
+        try:
+            self._folder.write(self.running)
+        except OSError as error:
+            raise RuntimeProblem(
+                f"The runtime's folder cannot be written: {error.strerror}. Make room there."
+            ) from error
 
     def _deploy(self, part: Part) -> None:
         """Deploy the stacks, note where the front door is, and let the embedded AWS serve everybody."""

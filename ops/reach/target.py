@@ -6,6 +6,7 @@ A local runtime that runs here is used unless `--target aws` says otherwise; it 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Choice = Literal["auto", "local", "aws"]
 
 # The emulator's account; on AWS the credentials name theirs.
+_READY_SECONDS = 30.0
 _LOCAL_ACCOUNT = "000000000000"
 
 _CONFIG = Config(
@@ -102,9 +104,18 @@ def choose(choice: Choice, env: str) -> Target:
         raise Failed("No local runtime is running here. Start it with: snaprace up")
     if env != runtime.ENVIRONMENT:
         raise Failed(f"The local runtime holds the environment {runtime.ENVIRONMENT}, not {env}.")
-    if not running.ready:
-        raise Failed("The local runtime is still starting. Try again in a few seconds.")
-    return of_runtime(running)
+    return of_runtime(_ready(running))
+
+
+def _ready(running: Running) -> Running:
+    """The runtime when it is ready: it is being started, or a part of it again. Raises Failed if that takes long."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while not running.ready:
+        if time.monotonic() > deadline:
+            raise Failed("The local runtime is still starting. Try again in a few seconds.")
+        time.sleep(0.2)
+        running = runtime.find(home()) or running
+    return running
 
 
 def of_runtime(running: Running) -> Target:

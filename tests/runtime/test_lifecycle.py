@@ -1,14 +1,17 @@
 """The runtime as a whole: no process outlives it, one home has one runtime, and what it says when it cannot start."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -75,9 +78,10 @@ def test_nothing_is_left_when_it_is_told_to_end(number: signal.Signals, home: Pa
     assert not (home / "runtime.json").exists()
 
 
-def test_kill_9_leaves_no_process_and_the_next_start_leaves_its_state_behind(home: Path, small: Path) -> None:
+def test_kill_9_leaves_no_process_and_the_next_start_has_all_that_was_kept(home: Path, small: Path) -> None:
     supervisor, running = supervised(home, small, keep=True)
     running.client("s3").create_bucket(Bucket="mine")
+    running.client("s3").put_object(Bucket="mine", Key="mine.jpg", Body=b"mine")
     keep_a_worker_busy(running)
 
     supervisor.kill()
@@ -86,11 +90,90 @@ def test_kill_9_leaves_no_process_and_the_next_start_leaves_its_state_behind(hom
     assert runtime.find(home) is None
     assert (home / "runtime.json").exists()
 
+    again = runtime.start_detached(home, running.ports, keep=True, assembly=small)
+    assert again.client("s3").get_object(Bucket="mine", Key="mine.jpg")["Body"].read() == b"mine"
+    until(lambda: any("sleep 300" in command for command in processes(again)))  # the message is worked on again
+
+
+def test_a_part_that_is_killed_is_started_again_while_the_others_go_on(home: Path, small: Path) -> None:
+    supervisor, running = supervised(home, small, keep=True)
+    running.client("sqs").send_message(QueueUrl=queue_url(running, "patient"), MessageBody="for a full batch")
+    for name, group in running.parts.items():
+        os.killpg(group, signal.SIGKILL)
+        until(lambda name=name, group=group: runtime.find(home).parts[name] != group)  # type: ignore[misc, union-attr]
+        until(lambda: runtime.find(home).ready)  # type: ignore[union-attr]
+    now = runtime.find(home)
+    assert now is not None
+    assert set(now.parts) == set(running.parts)
+    assert not set(now.parts.values()) & set(running.parts.values())
+    assert supervisor.poll() is None
+    for url in (f"{now.vision_url}/health", f"{now.front_door}/health"):
+        assert httpx.get(url, trust_env=False).is_success
+    [waiting] = now.client("sqs").receive_message(QueueUrl=queue_url(now, "patient"))["Messages"]
+    assert waiting["Body"] == "for a full batch"
+
+
+def test_a_part_that_ends_again_and_again_ends_the_runtime_with_its_last_words(home: Path, small: Path) -> None:
+    supervisor, running = supervised(home, small)
+    while supervisor.poll() is None:
+        now = runtime.find(home) or running
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(now.parts["The front door"], signal.SIGKILL)
+        time.sleep(0.05)
+    assert supervisor.stdout is not None
+    said = json.loads(supervisor.stdout.read().splitlines()[-1])["problem"]
+    assert "The front door ends again and again" in said
+    assert "door.log" in said
+    assert processes(running) == []
+
+
+def test_what_was_kept_is_taken_up_at_other_ports_and_in_another_place(home: Path, small: Path) -> None:
+    first = runtime.start_detached(home, Ports.free(), keep=True, assembly=small)
+    first.client("sqs").send_message(QueueUrl=queue_url(first, "patient"), MessageBody="for a full batch")
+    runtime.stop(home)
+    moved = home.rename(home.with_name("moved"))
+    try:
+        second = runtime.start_detached(moved, Ports.free(), keep=True, assembly=small)
+        assert second.ports != first.ports
+        [waiting] = second.client("sqs").receive_message(QueueUrl=queue_url(second, "patient"))["Messages"]
+        assert waiting["Body"] == "for a full batch"
+    finally:
+        runtime.stop(moved)
+
+
+def test_what_cannot_be_used_is_set_aside_by_name(home: Path, small: Path) -> None:
+    journal = home / "kept" / "aws" / "journal.sqlite"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"what a later version wrote, perhaps" * 100)
     said: list[str] = []
-    again = runtime.start_detached(home, running.ports, said.append, keep=True, assembly=small)
-    buckets = {bucket["Name"] for bucket in again.client("s3").list_buckets()["Buckets"]}
-    assert "mine" not in buckets
-    assert any("starting empty" in text for text in said)
+    runtime.start_detached(home, Ports.free(), said.append, keep=True, assembly=small)
+    [aside] = home.glob("set-aside-*")
+    assert any(str(aside) in text for text in said)
+    assert (aside / "aws" / "journal.sqlite").read_bytes().startswith(b"what a later version")
+
+
+@pytest.mark.parametrize("in_order", [True, False], ids=["ended in order", "did not"])
+def test_what_a_version_without_a_journal_kept_is_taken_over_or_set_aside(
+    home: Path, small: Path, *, in_order: bool
+) -> None:
+    """Written as those versions did it: ministack's snapshots, and a mark after an orderly end."""
+    earlier = home / "data" / "kept"
+    snapshots = earlier / "aws" / "state"
+    snapshots.mkdir(parents=True)
+    url, arn = "http://127.0.0.1:4566/000000000000/patient", "arn:aws:sqs:us-east-1:000000000000:patient"
+    message = {"id": "m", "body": "from before", "md5_body": "x", "receipt_handle": None, "sent_at": time.time()}
+    message |= {"visible_at": time.time(), "receive_count": 0, "message_attributes": {}, "sys": {}}
+    queue = {"name": "patient", "url": url, "attributes": {"QueueArn": arn}, "messages": [message]}
+    scoped = {"__account_region_scoped__": True, "data": {f"000000000000\0us-east-1\0{url!r}": queue}}
+    (snapshots / "sqs.json").write_text(json.dumps({"__ministack_format__": 2, "payload": {"queues": scoped}}))
+    if in_order:
+        (earlier / "whole.json").write_text("{}")
+    said: list[str] = []
+    running = runtime.start_detached(home, Ports.free(), said.append, keep=True, assembly=small)
+    found = running.client("sqs").receive_message(QueueUrl=queue_url(running, "patient")).get("Messages", [])
+    assert [message["Body"] for message in found] == (["from before"] if in_order else [])
+    assert len(list(home.glob("set-aside-*/aws/state/sqs.json"))) == (0 if in_order else 1)
+    assert any(("earlier version" if in_order else "set-aside") in text for text in said)
 
 
 def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on_or_waiting(
@@ -118,12 +201,6 @@ def test_a_second_start_says_who_runs_and_how_to_stop_it(home: Path, small: Path
     with pytest.raises(RuntimeProblem, match=rf"process {supervisor.pid}, {running.front_door}.*snaprace down"):
         runtime.start_detached(home, Ports.free(), keep=False, assembly=small)
     assert supervisor.poll() is None
-
-    os.killpg(running.parts["The vision server"], signal.SIGKILL)
-    assert supervisor.wait(15) == 1
-    assert supervisor.stdout is not None
-    assert "The vision server ended unexpectedly" in json.loads(supervisor.stdout.read().splitlines()[-1])["problem"]
-    assert processes(running) == []
 
 
 @pytest.mark.parametrize(("part", "option"), [("aws", "--aws-port"), ("vision", "--vision-port"), ("web", "--port")])

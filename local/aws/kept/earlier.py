@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,22 +18,19 @@ def take_over(journal: Journal, snapshots: Path) -> None:
     """
     if not snapshots.is_dir() or not journal.is_empty():
         return
-    from ministack.core import persistence
-
-    persistence.PERSIST_STATE, persistence.STATE_DIR = True, str(snapshots)
-    for table in _records("dynamodb", "tables"):
+    for table in _records(snapshots, "dynamodb", "tables"):
         for partition, items in table["items"].items():
             for sort, item in items.items():
                 journal.put(tables.STORE, table["TableArn"], tables.key(partition, sort), item)
-    for queue in _records("sqs", "queues"):
+    for queue in _records(snapshots, "sqs", "queues"):
         for message in queue["messages"]:
             journal.put(queues.STORE, queue["attributes"]["QueueArn"], message["id"], message)
-    for archive in _records("eventbridge", "archives"):
+    for archive in _records(snapshots, "eventbridge", "archives"):
         for event in archive.get("Events", []):
             journal.append(archives.EVENTS, archive["ArchiveArn"], event)
-    for replay in _records("eventbridge", "replays"):
+    for replay in _records(snapshots, "eventbridge", "replays"):
         journal.put(archives.REPLAYS, "", replay["ReplayArn"], replay)
-    for group in _records("cloudwatch_logs", "log_groups"):
+    for group in _records(snapshots, "cloudwatch_logs", "log_groups"):
         for stream, record in group["streams"].items():
             for event in record["events"]:
                 journal.append(logs.STORE, group["arn"], [stream, event])
@@ -40,8 +38,12 @@ def take_over(journal: Journal, snapshots: Path) -> None:
     snapshots.rename(snapshots.with_name(f"{snapshots.name}-taken-over"))
 
 
-def _records(service: str, store: str) -> Iterator[Any]:
+def _records(snapshots: Path, service: str, store: str) -> Iterator[Any]:
+    """The records of one store of one service."""
     from ministack.core import persistence
 
-    state = persistence.load_state(service)
-    yield from state[store]._data.values() if state and store in state else ()
+    file = snapshots / f"{service}.json"
+    if file.exists():
+        state = json.loads(file.read_text(), object_hook=persistence._json_object_hook)
+        found = state.get("payload", state).get(store)
+        yield from found._data.values() if found is not None else ()
