@@ -2,25 +2,30 @@
 
 build/layers/<name>/python holds what requirements/lambda-<name>.lock names, hash-checked, for this machine and its
 Python: the local runtime runs functions with that. `--for-aws` fills build/layers-aws with the wheels for Lambda's
-Python and this machine's architecture, which `cdk deploy` ships.
+Python on arm64, which `cdk deploy` ships; they are the same wherever they are built. Bytecode must be of Lambda's own
+Python, so a Python of that version must be there.
 """
 
 from __future__ import annotations
 
 import argparse
-import compileall
 import hashlib
 import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
+from deploy.bytecode import PythonMissing, compile_all, lambdas_python
 from shared.contracts.card import PYTHON
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("base", "pictures")
+_AWS_MACHINE = "aarch64"  # Graviton: a fifth cheaper than x86_64 (source: AWS Lambda's price list)
+_LAYER = "/opt/python"
+_PIPS_NOTES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+"""RECORD hashes the path of the building interpreter, in scripts that are not shipped."""
+
 # Amazon Linux 2023 has glibc 2.34; these are the tags of wheels that need no more.
 _PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
 
@@ -35,8 +40,9 @@ def main() -> int:
     for name in NAMES:
         try:
             build(name, for_aws=for_aws)
-        except subprocess.CalledProcessError as error:
-            reason = (error.stderr.strip().splitlines() or ["pip did not say why"])[-1]
+        except (subprocess.CalledProcessError, PythonMissing) as error:
+            said = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
+            reason = (said.strip().splitlines() or ["pip did not say why"])[-1]
             print(f"The layer '{name}' could not be built: {reason}", file=sys.stderr)
             return 1
     return 0
@@ -50,10 +56,11 @@ def build(name: str, *, for_aws: bool) -> None:
     wanted = _fingerprint(lock, for_aws)
     if target.is_dir() and stamp.is_file() and stamp.read_text() == wanted:
         return
+    python = lambdas_python() if for_aws else sys.executable
     fresh = folder / f"{name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     _install(lock, fresh / "python", for_aws=for_aws)
-    _tidy(fresh / "python", compiles=not for_aws or sys.version.startswith(f"{PYTHON}."))
+    tidy(fresh / "python", python)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     stamp.write_text(wanted)
@@ -62,7 +69,7 @@ def build(name: str, *, for_aws: bool) -> None:
 def _fingerprint(lock: Path, for_aws: bool) -> str:
     """Of everything that a layer is made from: the lock, this builder, the Python, the machine."""
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (lock, Path(__file__))]
-    return "\n".join([*digests, sys.version, PYTHON if for_aws else "", platform.machine()])
+    return "\n".join([*digests, *((PYTHON, _AWS_MACHINE) if for_aws else (sys.version, platform.machine()))])
 
 
 def _install(lock: Path, folder: Path, *, for_aws: bool) -> None:
@@ -76,17 +83,17 @@ def _install(lock: Path, folder: Path, *, for_aws: bool) -> None:
 
 
 def _lambda_tags() -> list[str]:
-    machine = "aarch64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    tags = [argument for tag in _PLATFORMS for argument in ("--platform", f"{tag}_{machine}")]
+    tags = [argument for tag in _PLATFORMS for argument in ("--platform", f"{tag}_{_AWS_MACHINE}")]
     return [*tags, "--implementation", "cp", "--python-version", PYTHON]
 
 
-def _tidy(folder: Path, *, compiles: bool) -> None:
-    """Ship bytecode, which saves most of the import time (by hash: a zip's file times mean nothing), and no scripts."""
+def tidy(folder: Path, python: str) -> None:
+    """Leave out scripts and what pip notes about this machine; put in the bytecode of `python`."""
     shutil.rmtree(folder / "bin", ignore_errors=True)
-    if compiles:
-        mode = PycInvalidationMode.UNCHECKED_HASH
-        compileall.compile_dir(folder, quiet=2, stripdir=str(folder), invalidation_mode=mode)
+    for name in _PIPS_NOTES:
+        for note in folder.glob(f"*.dist-info/{name}"):
+            note.unlink()
+    compile_all(folder, python, shown_as=_LAYER)
 
 
 if __name__ == "__main__":

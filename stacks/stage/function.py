@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -11,6 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
+from deploy.bytecode import PythonMissing, lambdas_python
+from deploy.packages import packaged
 from shared.contracts import environment as surroundings
 from shared.contracts import naming
 from shared.contracts.card import PYTHON, Layer, Resource
@@ -49,9 +52,9 @@ def add_function(at: Setting, queue: sqs.Queue | None) -> lambda_.Function:
         function_name=name,
         description=at.card.purpose,
         runtime=lambda_.Runtime(f"python{PYTHON}"),
-        architecture=_architecture(),
+        architecture=_architecture(at.stack),
         handler=f"services.{at.stage.name}.functions.{at.card.name}.handler",
-        code=_code(at.stage.name),
+        code=_code(at),
         layers=[_layer(at.stack, layer) for layer in at.card.layers],
         memory_size=at.card.memory_mb,
         timeout=cdk.Duration.seconds(at.card.timeout_s),
@@ -122,10 +125,13 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, str]:
 # --- what it ships ------------------------------------------------------------------------------------------
 
 
-def _code(stage: str) -> lambda_.Code:
-    """The stage's folder and `shared`."""
-    exclude = _all_but(f"services/{stage}", "shared")
-    return lambda_.Code.from_asset(str(ROOT), exclude=exclude, ignore_mode=cdk.IgnoreMode.GIT)
+def _code(at: Setting) -> lambda_.Code:
+    """The stage's package. Raises SystemExit where it cannot be made."""
+    try:
+        python = lambdas_python() if _for_aws(at.stack) else sys.executable
+    except PythonMissing as missing:
+        raise SystemExit(str(missing)) from None
+    return lambda_.Code.from_asset(str(packaged(ROOT, at.stage, python)))
 
 
 def _layer(stack: cdk.Stack, name: Layer) -> lambda_.ILayerVersion:
@@ -133,7 +139,7 @@ def _layer(stack: cdk.Stack, name: Layer) -> lambda_.ILayerVersion:
     construct_id = f"{title(name)}Layer"
     if known := stack.node.try_find_child(construct_id):
         return known  # type: ignore[return-value]
-    built, command = LAYERS[stack.node.try_get_context("layers") or "local"]
+    built, command = LAYERS["aws" if _for_aws(stack) else "local"]
     folder = built / name
     if not folder.is_dir():
         raise SystemExit(f"The layer '{name}' is not built. Run: {command}")
@@ -141,20 +147,12 @@ def _layer(stack: cdk.Stack, name: Layer) -> lambda_.ILayerVersion:
     return lambda_.LayerVersion(stack, construct_id, code=code, description=f"SnapRace {name}")
 
 
-def _architecture() -> lambda_.Architecture:
-    """The machine's own: the layers are built for it, and Lambda has both."""
-    return lambda_.Architecture.ARM_64 if platform.machine() in ("arm64", "aarch64") else lambda_.Architecture.X86_64
+def _architecture(stack: cdk.Stack) -> lambda_.Architecture:
+    """On AWS always the same, whoever deploys; on one machine its own, for which the layers are built."""
+    if _for_aws(stack) or platform.machine() in ("arm64", "aarch64"):
+        return lambda_.Architecture.ARM_64
+    return lambda_.Architecture.X86_64
 
 
-def _all_but(*folders: str) -> list[str]:
-    """Git-style excludes that leave just these folders (with the packages above them) in an asset."""
-    patterns = ["*"]
-    for folder in folders:
-        parts = folder.split("/")
-        for depth in range(1, len(parts) + 1):
-            parent = "/".join(parts[:depth])
-            patterns.append(f"!/{parent}")
-            if depth < len(parts):
-                patterns += [f"/{parent}/*", f"!/{parent}/__init__.py"]
-        patterns.append(f"!/{folder}/**")
-    return [*patterns, "__pycache__", "*.pyc"]
+def _for_aws(stack: cdk.Stack) -> bool:
+    return bool(stack.node.try_get_context("layers") == "aws")

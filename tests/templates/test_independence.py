@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.packages import shipped
 from services import cards
 from tests.kit.synthesis import ROOT, synthesize
 from tests.templates import templates
@@ -38,14 +39,27 @@ def test_a_change_in_one_stage_changes_one_template(dev: dict[str, Template], tm
 
 
 @pytest.mark.parametrize("stack", [card.name for card in cards()])
-def test_a_package_is_its_own_stage_and_what_all_share(dev: dict[str, Template], stack: str) -> None:
+def test_a_package_is_of_its_own_stage_and_of_what_all_share(dev: dict[str, Template], stack: str) -> None:
     for function in dev[stack].of_type("AWS::Lambda::Function").values():
         package = dev[stack].path.parent / f"asset.{function['Code']['S3Key'].removesuffix('.zip')}"
-        files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
-        there = {
-            path.relative_to(ROOT).as_posix()
-            for folder in (f"services/{stack}", "shared")
-            for path in (ROOT / folder).rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts
-        }
-        assert files == there | {"services/__init__.py"}
+        files = [path.relative_to(package) for path in package.rglob("*") if path.is_file()]
+        modules = [file for file in files if file.suffix == ".py"]
+        assert all(file.parts[0] == "shared" or file.parts[1] in (stack, "__init__.py") for file in modules)
+        compiled = {(file.parent.parent, file.name.split(".")[0]) for file in files if file.suffix == ".pyc"}
+        assert compiled == {(file.parent, file.stem) for file in modules}
+        assert Path("services", stack, "stage.py") in files
+
+
+def test_a_module_that_some_stages_import_changes_these_and_a_stray_file_none(
+    dev: dict[str, Template], tmp_path: Path
+) -> None:
+    checkout = _copy_of_the_checkout(tmp_path / "checkout")
+    for stray in ("shared/stray.py", "shared/kit/notes.txt", "services/ocr/stray.py", "services/ocr/domain/.DS_Store"):
+        (checkout / stray).write_text("# Nobody imports this.")
+    changed = checkout / "shared" / "contracts" / "boxes.py"
+    changed.write_text(changed.read_text() + "\n# A change.\n")
+    synthesize(tmp_path / "cdk.out", checkout=checkout)
+    after = templates.read(tmp_path / "cdk.out", "dev")
+    users = {card.name for card in cards() if changed in shipped(checkout, card)}
+    assert users and users != {card.name for card in cards()}
+    assert {name for name in dev if after[name].body != dev[name].body} == users
