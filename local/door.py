@@ -6,6 +6,8 @@
 /page/{file}          what the page loads, from the same API
 /api/{stage}/{path}   that stage's own REST API
 /health               answers when the door is open
+
+Before it stands a gate (local/gate): other pages and other hosts are refused.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from local import gate
 from local.aws import clients
 from shared.contracts import naming
 
 HOST = "127.0.0.1"
 PAGE_STAGE = "search"
+MOST_BYTES = 10 * 1024 * 1024
+"""Of a request's body: API Gateway takes no more (its Developer Guide, "Quotas for REST APIs", payload size)."""
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 
 Find = Callable[[str], str]
@@ -71,6 +76,11 @@ def application(aws_url: str, find: Find) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
+def gated(app: gate.Application, port: int) -> gate.Gate:
+    """The application as it is served at this port."""
+    return gate.Gate(app, gate.front_door(port), gate.origins(port), MOST_BYTES)
+
+
 async def _forward(request: Request, stage: str, path: str, aws_url: str, find: Find) -> Response:
     """Send the request to the stage's API as its own host would get it, and hand back the answer."""
     try:
@@ -88,6 +98,8 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
         ("accept-encoding", "identity"),
     ]
     url = httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii"))
+    if not url.path.startswith(base.path.rstrip("/") + "/"):  # httpx has followed dot segments
+        return _refusal(400, "bad_path", "The path leads out of the stage's API; leave out its segments '..'.")
     client: httpx.AsyncClient = request.app.state.client
     try:
         answer = await client.request(request.method, url, headers=headers, content=await request.body())
@@ -133,8 +145,9 @@ def main() -> None:
     parser.add_argument("--aws", default=f"http://{HOST}:4566", help="URL of the embedded AWS")
     parser.add_argument("--env", default="dev", help="environment whose stacks stand there")
     arguments = parser.parse_args()
-    door = application(arguments.aws, api_finder(arguments.aws, arguments.env))
-    uvicorn.run(door, host=HOST, port=arguments.port, log_level="warning", timeout_graceful_shutdown=1)
+    door = gated(application(arguments.aws, api_finder(arguments.aws, arguments.env)), arguments.port)
+    # h11 refuses headers of more than 64 KB, and several Host headers.
+    uvicorn.run(door, host=HOST, port=arguments.port, http="h11", log_level="warning", timeout_graceful_shutdown=1)
 
 
 if __name__ == "__main__":

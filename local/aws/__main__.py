@@ -1,11 +1,12 @@
 """Serves the embedded AWS.
 
-    python -m local.aws --port 4566 --data DIR [--keep] [--deploying]
+    python -m local.aws --port 4566 --data DIR [--keep] [--deploying] [--door-port 8080]
 
-Serves on 127.0.0.1 until SIGTERM. With --keep, what was kept in DIR is there again, and all that changes is kept there.
-With --deploying it serves nobody but a deployment until it is opened (see local/aws/kept/requests.py). The
-environment it is started with is the environment of every Lambda handler, so AWS_ENDPOINT_URL and
-AWS_ENDPOINT_URL_REKOGNITION belong there. What remains different from AWS is listed in local/aws/limits.py.
+Serves programs on 127.0.0.1 until SIGTERM, and pages of the front door at --door-port (see local/gate). With --keep,
+what was kept in DIR is there again, and all that changes is kept there. With --deploying it serves nobody but a
+deployment until it is opened (see local/aws/kept/requests.py). The environment it is started with is the environment of
+every Lambda handler, so AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_REKOGNITION belong there. What remains different from AWS
+is listed in local/aws/limits.py.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from local import gate
 from local.aws import cloudformation, events, kept, workers
 from local.aws.kept import requests
 from local.aws.kept.journal import NotKept, UnknownFormat
 
 HOST = "127.0.0.1"
+MOST_BYTES = 256 * 1024 * 1024
+"""Of a request's body, which is held in memory. SDKs send large files to S3 in parts of a few megabytes."""
 
 
 def main() -> None:
@@ -34,6 +38,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the state")
     parser.add_argument("--keep", action="store_true", help="take up what was kept, and keep all that changes")
     parser.add_argument("--deploying", action="store_true", help="serve a deployment alone until opened")
+    parser.add_argument("--door-port", type=int, default=8080, help="port of the front door, whose pages may ask")
     arguments = parser.parse_args()
     _configure(arguments.port, arguments.data.resolve())
     file = arguments.data.resolve() / kept.FILE if arguments.keep else None
@@ -50,7 +55,7 @@ def main() -> None:
     workers.wait_for_late_logs()
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:
         workers.unpack_each_layer_once(Path(layers))
-        asyncio.run(_serve(arguments.port, journal))
+        asyncio.run(_serve(arguments.port, arguments.door_port, journal))
 
 
 def _configure(port: int, data: Path) -> None:
@@ -76,7 +81,7 @@ def _configure(port: int, data: Path) -> None:
     tempfile.tempdir = str(temporary)
 
 
-async def _serve(port: int, journal: kept.Journal) -> None:
+async def _serve(port: int, door_port: int, journal: kept.Journal) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -100,8 +105,9 @@ async def _serve(port: int, journal: kept.Journal) -> None:
     config.graceful_timeout = 1
     config.loglevel = os.environ["LOG_LEVEL"]
     logging.getLogger("hypercorn.error").setLevel(os.environ["LOG_LEVEL"])
-    application: Any = requests.served_when_kept(tidy_app, journal)
-    await serve(application, config)
+    rules = gate.embedded_aws(port, door_port, requests.OWN_ADDRESSES)
+    kept_app = requests.served_when_kept(tidy_app, journal)
+    await serve(gate.Gate(kept_app, rules, gate.origins(door_port), MOST_BYTES), config)
     committing.cancel()
 
 

@@ -109,7 +109,8 @@ class Runtime:
 
         keep = ["--keep"] if self.running.keep else []
         # The functions' environment is that of the embedded AWS, which itself asks nobody.
-        aws = ("local.aws", "--port", str(ports.aws), "--data", str(data / "aws"), "--deploying", *keep)
+        where = ("--port", str(ports.aws), "--door-port", str(ports.web), "--data", str(data / "aws"))
+        aws = ("local.aws", *where, "--deploying", *keep)
         start_part(AWS, *aws, **seen_by_functions)
         if vision:
             start_part(VISION, "vision", "--data", str(data / "vision"), "--port", str(ports.vision))

@@ -23,6 +23,8 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 OPEN_PATH = "/_snaprace/open"
 HEALTH_PATH = "/_ministack/health"
+OWN_ADDRESSES = frozenset({("GET", HEALTH_PATH), ("HEAD", HEALTH_PATH), ("POST", OPEN_PATH)})
+"""What the runtime asks of the embedded AWS that is no service of AWS: methods and paths."""
 
 _FULL = "This cannot be kept: {}. Make room on the disk that has the runtime's folder, and try again."
 
