@@ -46,6 +46,7 @@ def main() -> int:
                 rates=(REGIONS[given.quotas] if given.quotas else {}) | dict(given.rate),
                 keys=_keys(given.keys, given.unsigned),
                 unsigned=given.unsigned,
+                hosts=frozenset(given.allowed_host),
             )
         )
     except (CannotStart, CannotOpen) as reason:
@@ -81,6 +82,15 @@ def parser() -> argparse.ArgumentParser:
     )
     access.add_argument(
         "--unsigned", action="store_true", help="answer everyone, also when other machines can send requests"
+    )
+    parser.add_argument(
+        "--allowed-host",
+        type=_host,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which clients ask, for the header Host; may be given several times (default: those of this "
+        "machine, or any name with a --host that is open to others)",
     )
     parser.add_argument(
         "--rate",
@@ -147,6 +157,12 @@ def _rate(text: str) -> tuple[str, float]:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", number, re.ASCII) or float(number) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} has no rate; write it as {operation}=5")
     return operation, float(number)
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a host; write it without scheme, port and path")
+    return text.lower()
 
 
 def _port(text: str) -> int:

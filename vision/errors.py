@@ -79,6 +79,12 @@ class InternalServerError(ServiceError):
     status = 500
 
 
+class AccessDeniedException(ServiceError):
+    """Sent by a web page, or to a name that is not the server's."""
+
+    status = 403
+
+
 class MissingAuthenticationTokenException(ServiceError):
     """The request is not signed, and this server asks for signatures."""
 

@@ -32,6 +32,7 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "a rate that is no number": ([*HERE, "--rate", "DetectText=fast"], "write it as DetectText=5"),
     "a rate below zero": ([*HERE, "--rate", "DetectText=-5"], "write it as DetectText=5"),
     "quotas of a region that we do not know": ([*HERE, "--quotas", "eu-north-1"], "us-east-1"),
+    "a name with a scheme": ([*HERE, "--allowed-host", "http://vision.example"], "without scheme, port and path"),
     "keys and no keys": ([*HERE, "--keys", "keys", "--unsigned"], "not allowed with"),
 }
 
@@ -133,7 +134,7 @@ def test_the_page_names_exactly_the_options_that_there_are() -> None:
     page = (ROOT / "docs" / "vision.md").read_text()
     table = {
         (name, value or None)
-        for name, value in re.findall(r"^\| `(--[a-z]+)(?: ([A-Z][A-Z=]*))?` \|", page, re.MULTILINE)
+        for name, value in re.findall(r"^\| `(--[a-z-]+)(?: ([A-Z][A-Z=]*))?` \|", page, re.MULTILINE)
     }
     actions = [action for action in parser()._actions if action.dest != "help"]
     assert table == {(action.option_strings[0], action.metavar if action.nargs != 0 else None) for action in actions}

@@ -34,8 +34,8 @@ from vision.front.server import Settings, application
 
 LIST = "RekognitionService.ListCollections"
 DETECT = "RekognitionService.DetectText"
-HALF_A_HEADER = b"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-"
-HEALTH = b"GET /health HTTP/1.1\r\nHost: race\r\n\r\n"
+HALF_A_HEADER = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 Start = Callable[..., int]
 
@@ -69,6 +69,11 @@ def ask(port: int, target: str, body: bytes = b"{}", **headers: str) -> tuple[in
         return answer.status, json.load(answer).get("__type", "")
 
 
+def ask_as(port: int, page: dict[str, str]) -> tuple[int, str]:
+    """The answer to an unsigned request with these headers."""
+    return ask(port, LIST, b"{}", Authorization="other", **page)
+
+
 def rest(line: socket.socket) -> bytes:
     """What comes until the server closes the connection."""
     return b"".join(iter(lambda: line.recv(65536), b""))
@@ -97,7 +102,7 @@ def test_who_asks_again_in_time_is_answered_and_may_take_long_for_a_body(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.4)
-    begun = f"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-Target: {LIST}\r\nContent-Length: 2\r\n\r\n{{".encode()
+    begun = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Target: {LIST}\r\nContent-Length: 2\r\n\r\n{{".encode()
     with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
         line.sendall(HEALTH + begun)
         time.sleep(0.8)
@@ -109,7 +114,7 @@ def test_who_asks_again_in_time_is_answered_and_may_take_long_for_a_body(
 
 def test_a_body_that_does_not_come_is_given_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "BODY_SECONDS", 0.3)
-    begun = f"POST / HTTP/1.1\r\nHost: race\r\nX-Amz-Target: {DETECT}\r\nContent-Length: 1000\r\n\r\n{{".encode()
+    begun = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Target: {DETECT}\r\nContent-Length: 1000\r\n\r\n{{".encode()
     with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
         line.sendall(begun)
         answer = rest(line)
@@ -119,14 +124,82 @@ def test_a_body_that_does_not_come_is_given_up(start: Start, monkeypatch: pytest
 
 
 def test_a_web_page_is_answered_only_where_a_signature_or_somebody_else_checks_it(start: Start) -> None:
-    page = {"Origin": "http://rebound.example:4567"}
-    alone = start()
-    assert ask(alone, LIST) == (200, "")
-    assert ask(alone, LIST, **page) == (400, "MissingAuthenticationTokenException")
-    assert ask(start(unsigned=True), LIST, **page) == (200, "")
-    assert (
-        ask(start(keys={"AKRACE": "secret"}), LIST, Authorization="other", **page)[1] == "IncompleteSignatureException"
-    )
+    alone, unsigned, signed = start(), start(unsigned=True), start(keys={"AKRACE": "secret"})
+    assert ask(alone, LIST) == ask_as(alone, {"Sec-Fetch-Site": "none"}) == (200, "")
+    for page in (
+        {"Origin": "http://rebound.example:4567"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8080"},
+        {"Referer": "http://old.example/"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        assert ask_as(alone, page) == (403, "AccessDeniedException")
+        assert ask_as(unsigned, page) == (200, "")
+        assert ask_as(signed, page)[1] == "IncompleteSignatureException"
+
+
+NAMED_OTHERWISE = (
+    "rebound.example:{port}",
+    "127.0.0.1.example",
+    "127.0.0.1:1",
+    "127.0.0.2:{port}",
+    "localhost:{port}0",
+    "",
+)
+
+
+def test_only_names_of_this_machine_and_those_allowed_are_answered(start: Start) -> None:
+    alone, behind_a_proxy, open_to_all = start(), start(hosts=frozenset({"vision.example"})), start(hosts=None)
+    for port in (alone, behind_a_proxy, open_to_all):
+        for name in ("127.0.0.1:{port}", "LocalHost:{port}", "[::1]", "localhost"):
+            assert ask(port, LIST, Host=name.format(port=port)) == (200, "")
+    for name in NAMED_OTHERWISE:
+        for port in (alone, behind_a_proxy):
+            assert ask(port, LIST, Host=name.format(port=port)) == (403, "AccessDeniedException")
+        assert ask(open_to_all, LIST, Host=name) == (200, "")
+    for name in ("vision.example", "Vision.Example:8443"):
+        assert ask(alone, LIST, Host=name) == (403, "AccessDeniedException")
+        assert ask(behind_a_proxy, LIST, Host=name) == (200, "")
+
+
+def test_a_load_balancer_asks_for_health_by_the_address(start: Start) -> None:
+    by_address = b"GET /health HTTP/1.1\r\nHost: 10.0.3.7:4567\r\n\r\n"
+    for port, status in (start(), b"403"), (start(hosts=frozenset({"vision.example"})), b"503"):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            line.sendall(by_address)
+            assert line.recv(65536).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_request_without_a_name_is_refused(start: Start) -> None:
+    with socket.create_connection(("127.0.0.1", start()), timeout=5) as line:
+        line.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert rest(line).startswith(b"HTTP/1.1 403")
+
+
+PATHS = (
+    "/..",
+    "/./",
+    "/%2e%2e/health",
+    "/%252e%252e/",
+    "/x/../health",
+    "/\\..\\health",
+    "/%5c..",
+    "/;../health",
+    "/%c0%ae",
+    "//../",
+    "*",
+)
+
+
+def test_no_path_leads_elsewhere_than_it_seems(start: Start) -> None:
+    port = start(hosts=None, unsigned=True)
+    for path in PATHS:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            answer = rest(line)
+        assert answer.startswith(b"HTTP/1.1 400"), (path, answer)
+        assert b"ValidationException" in answer
 
 
 def test_a_body_is_as_long_as_its_operation_needs(start: Start) -> None:

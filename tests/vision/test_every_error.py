@@ -66,7 +66,10 @@ MISSING = {  # provoked by a collection that is not there
 } - {("CreateCollection", "ResourceNotFoundException")}
 
 NOT_POSSIBLE: dict[str, tuple[set[str], str]] = {
-    "AccessDeniedException": (set(ASKED), "there is no IAM here: a client is known or not, see test_signatures.py"),
+    "AccessDeniedException": (
+        set(ASKED),
+        "there is no IAM here; pages and strange names are told it before an operation, see test_connections.py",
+    ),
     "ServiceQuotaExceededException": (
         {"CreateCollection", "IndexFaces"},
         "a collection may have as many faces as fit on the disk",

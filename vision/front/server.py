@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 from botocore.model import Shape
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,13 +22,13 @@ from vision.collections.store import Store
 from vision.engine.interface import Engine
 from vision.errors import (
     InternalServerError,
-    MissingAuthenticationTokenException,
     RequestTimeoutException,
     ServiceError,
 )
 from vision.front import protocol
 from vision.front.bodies import MAX_BODY, MAX_WITHOUT_PICTURE, Bodies, Body
 from vision.front.connections import is_loopback
+from vision.front.gate import HEALTH, Gate
 from vision.front.objects import S3
 from vision.front.operations import Rekognition, check_offered
 from vision.front.quotas import Quotas
@@ -43,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`queue` is how many pictures may wait for a worker before further ones are answered with a throttling error.
 
     `rates`: calls a second, by operation. `keys`: secrets by access key id, if requests must be signed; `unsigned`
-    says that they need not be, also where other machines can send some.
+    says that they need not be, also where other machines can send some. `hosts`: see Gate.
     """
 
     data: Path
@@ -54,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rates: Mapping[str, float] = {}
     keys: Mapping[str, str] | None = None
     unsigned: bool = False
+    hosts: frozenset[str] | None = frozenset()
 
 
 def application(engine: Engine, store: Store, settings: Settings) -> Starlette:
@@ -68,12 +70,14 @@ def application(engine: Engine, store: Store, settings: Settings) -> Starlette:
         app.state.quotas = Quotas(settings.rates)
         app.state.signatures = Signatures(settings.keys) if settings.keys else None
         app.state.bodies = Bodies()
-        app.state.refuses_pages = not (settings.keys or settings.unsigned)
         yield
         engine.stop()
 
+    pages = bool(settings.keys or settings.unsigned)
     return Starlette(
-        routes=[Route("/", _operation, methods=["POST"]), Route("/health", _health, methods=["GET"])], lifespan=life
+        routes=[Route("/", _operation, methods=["POST"]), Route(HEALTH, _health, methods=["GET"])],
+        middleware=[Middleware(Gate, settings.hosts, pages=pages, refusal=_refusal)],
+        lifespan=life,
     )
 
 
@@ -100,8 +104,6 @@ async def _answer(request: Request, operation: str) -> bytes:
     claim = signatures.claim(headers) if signatures else None
     name = protocol.operation_named(operation)
     check_offered(name)
-    if state.refuses_pages:
-        _check_no_page(request)
     with state.bodies.receive(_most_bytes(name), _peer(request)) as body:
         await _receive(request, body)
         if signatures and claim:
@@ -109,17 +111,6 @@ async def _answer(request: Request, operation: str) -> bytes:
         state.quotas.admit(name)
         given = protocol.read(name, body.content)
     return protocol.answer(await _unless_gone(request, state.rekognition.perform(name, given)))
-
-
-def _check_no_page(request: Request) -> None:
-    """Refuse what a web page sends; the header Origin is a browser's, which puts it into every POST.
-
-    Any page could ask a server on the reader's machine once its own name leads to 127.0.0.1 (DNS rebinding).
-    """
-    if "origin" in request.headers:
-        raise MissingAuthenticationTokenException(
-            "A server without keys answers no web pages: start it with --keys FILE and sign requests."
-        )
 
 
 @cache

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from vision.collections.store import Store
 from vision.engine.interface import Engine
 from vision.engine.pool import Pool
 from vision.front.connections import SeldomSaid, http_server, is_loopback, raise_file_limit
+from vision.front.gate import hosts_answered
 from vision.front.server import Settings, application
 
 
@@ -26,6 +29,8 @@ def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT. Raises CannotStart, CannotOpen."""
     with _listener(settings.host, settings.port) as listener:
         _check_open_to_others(listener, settings)
+        names = hosts_answered(settings.hosts or frozenset(), loopback=is_loopback(listener.getsockname()[0]))
+        settings = msgspec.structs.replace(settings, hosts=names)
         with _sole_owner(settings.data), contextlib.closing(Store(settings.data)) as store:
             asyncio.run(_serve(settings, listener, store))
 
