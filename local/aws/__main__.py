@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local import gate
-from local.aws import cloudformation, events, kept, workers
+from local.aws import cloudformation, events, kept, turns, workers
 from local.aws.kept import requests
 from local.aws.kept.journal import NotKept, UnknownFormat
 
@@ -51,7 +51,9 @@ def main() -> None:
     events.deliver_as_aws_does()
     events.archive_uploads()
     workers.honour_batching_windows()
-    workers.bound_workers(max(2, os.cpu_count() or 1))
+    processors = max(2, os.cpu_count() or 1)
+    workers.bound_workers(processors)
+    turns.bound_requests(2 * processors)
     workers.wait_for_late_logs()
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:
         workers.unpack_each_layer_once(Path(layers))
