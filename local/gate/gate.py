@@ -83,11 +83,15 @@ class Gate:
         return Refused(413, "too_large", f"The request is too large; at most {self._most_bytes // 1024**2} MB.")
 
     def _for_pages(self, origin: str, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """The headers, with the page's own origin in place of "*"; without any of CORS for all others."""
+        """The headers, with the page's own origin in place of "*"; without any of CORS for all others.
+
+        An answer to <img>, which sends no Origin, must not be taken from a browser's cache for a script's fetch.
+        """
+        always = (b"vary", b"Origin")
         if origin not in self._pages:
-            return [header for header in headers if not header[0].lower().startswith(_CORS)]
+            return [always, *(header for header in headers if not header[0].lower().startswith(_CORS))]
         others = [header for header in headers if header[0].lower() != _ALLOW_ORIGIN]
-        return [*others, (_ALLOW_ORIGIN, origin.encode("latin-1")), (b"vary", b"Origin")]
+        return [always, (_ALLOW_ORIGIN, origin.encode("latin-1")), *others]
 
 
 async def _send_refusal(refused: Refused, send: Send) -> None:

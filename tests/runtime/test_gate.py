@@ -211,7 +211,7 @@ def test_the_doors_own_pages_are_let_in_and_may_read_the_answer(origin: str) -> 
 @pytest.mark.parametrize("port", [AWS, DOOR])
 def test_no_answer_allows_everybody_to_read_it(port: int) -> None:
     answered = asked(port, "GET /")
-    assert answered.headers == [("x-own", "1")]
+    assert answered.headers == [("vary", "Origin"), ("x-own", "1")]
 
 
 @pytest.mark.parametrize(

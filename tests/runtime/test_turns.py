@@ -133,9 +133,10 @@ def test_a_hundred_requests_at_once_take_few_processes_and_all_are_answered(
         before = workers()
         answers = list(threads.map(ask, range(AT_ONCE)))
         said = Counter((answer.status_code, answer.json()["error"]["code"]) for answer in answers)
-        assert set(said) == {(404, "unknown_race"), (503, "busy")}
+        assert (404, "unknown_race") in said
+        assert set(said) <= {(404, "unknown_race"), (503, "busy")}
         assert said[503, "busy"] <= AT_ONCE - MOST_WAITING
-        assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
+        assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 503} <= {"1"}
 
         warm = workers()
         assert len(warm) - len(before) <= 2 * max(2, os.cpu_count() or 1)
