@@ -1,15 +1,20 @@
 """The front door: what a browser sends to one port reaches the right API as it was sent, and the answer comes back."""
 
+import asyncio
+import contextlib
+import http.client
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from local.aws import deployment
+from local.door import application
 from local.runtime import Ports, Running
 from shared.contracts import naming
 from tests.runtime import assemblies
@@ -91,6 +96,73 @@ def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Run
     ).stdout.strip()
     assert link.startswith(f"{door.aws_url}/pictures/")
     assert httpx.get(link, trust_env=False).content == b"picture"
+
+
+OUT = (
+    "../../",
+    "../../../",
+    "%2e%2e/%2e%2e/",
+    ".%2E/../",
+    "%252e%252e/%252e%252e/",
+    "..%2f..%2f",
+    "..\\..\\",
+    "..;/..;/",
+    "%c0%ae./../",
+)
+
+
+def sent_as_it_is(url: str, method: str, path: str) -> tuple[int, bytes]:
+    """Status and body; httpx would follow dot segments itself."""
+    with contextlib.closing(http.client.HTTPConnection(httpx.URL(url).netloc.decode(), timeout=30)) as connection:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.mark.parametrize("out", OUT)
+def test_no_path_leads_to_the_emulators_own_addresses(door: Running, out: str) -> None:
+    door.client("s3").create_bucket(Bucket="there")
+    for within in ("/api/search/", "/page/", "/", "/api/", "/api/search/races/x/"):
+        for method, to in (
+            ("POST", "_ministack/reset"),
+            ("GET", "_ministack/health"),
+            ("GET", "restapis/x/api/_user_request_/"),
+        ):
+            status, said = sent_as_it_is(door.front_door, method, f"{within}{out}{to}")
+            assert (status, json.loads(said)["reason"]) == (400, "bad_path")
+    for path in ("/_ministack/reset", f"/live/{out}_ministack/reset", "/%5fministack/reset"):
+        assert sent_as_it_is(door.aws_url, "POST", path)[0] in (400, 403)
+    assert [bucket["Name"] for bucket in door.client("s3").list_buckets()["Buckets"] if bucket["Name"] == "there"]
+
+
+@pytest.mark.parametrize("out", ["../x", "../../_ministack/reset", "./../../x", "races/../../x"])
+def test_the_door_asks_nobody_outside_the_stages_api_even_without_its_gate(out: str) -> None:
+    asked: list[httpx.Request] = []
+
+    def upstream(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200)
+
+    app = application("http://127.0.0.1:1", lambda _: "https://abcd1234.execute-api.us-east-1.amazonaws.com/live/")
+    app.state.client = httpx.AsyncClient(transport=httpx.MockTransport(upstream))
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/api/search/{out}"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    asyncio.run(app({**scope, "headers": [], "server": ("127.0.0.1", 1), "scheme": "http"}, receive, send))
+    assert sent[0]["status"] == 400
+    assert asked == []
+
+
+def test_a_body_that_no_api_would_take_is_refused_at_the_door(browser: httpx.Client) -> None:
+    answer = browser.post("/api/search/selfie", content=(b"x" * 1024**2 for _ in range(11)))
+    assert (answer.status_code, answer.json()["reason"]) == (413, "too_large")
 
 
 def test_when_the_embedded_aws_is_not_there_the_door_says_so() -> None:
