@@ -38,7 +38,7 @@ MOST_BYTES = 10 * 1024 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 
 Find = Callable[[str], str]
-"""The base URL of a stage's REST API; raises LookupError."""
+"""The base URL of a stage's REST API; raises LookupError, and what boto3 raises when the embedded AWS is not there."""
 
 # Of one connection, not of the message (RFC 9110, 7.6.1), or written anew by httpx and uvicorn.
 _HOP_BY_HOP = frozenset(
@@ -87,7 +87,7 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
         base = urlsplit(await run_in_threadpool(find, stage))
     except LookupError:
         return _refusal(404, "unknown_stage", f"No stage {stage!r} has an API here.")
-    except BotoCoreError:
+    except (BotoCoreError, ClientError):
         return _refusal(*_NO_ANSWER)
     api_id = base.netloc.split(".", 1)[0]
     target = f"{base.path.rstrip('/')}{path}" + (f"?{request.url.query}" if request.url.query else "")
@@ -126,13 +126,17 @@ def _refusal(status: int, reason: str, message: str) -> Response:
 
 def api_finder(aws_url: str, env: str) -> Find:
     """Look APIs up where their stacks write them down; one that was found is remembered."""
-    ssm = clients.client(aws_url, "ssm")
+    ssm = clients.client(aws_url, "ssm", patient=False)  # somebody waits for the page
 
     @functools.cache
     def find(stage: str) -> str:
         try:
             return str(ssm.get_parameter(Name=naming.api_url_parameter(env, stage))["Parameter"]["Value"])
-        except (ClientError, ParamValidationError):
+        except ParamValidationError:
+            raise LookupError(stage) from None
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # it is being started
+                raise
             raise LookupError(stage) from None
 
     return find

@@ -16,15 +16,15 @@ DEPLOYING = "X-SnapRace-Deploying"
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, s3={"addressing_style": "path"}, proxies={})
 
 
-def client(aws_url: str, service: str) -> Any:
-    """The client of a service of the embedded AWS at `aws_url`."""
+def client(aws_url: str, service: str, *, patient: bool = True) -> Any:
+    """The client of a service of the embedded AWS at `aws_url`; one that is not `patient` tries once."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=aws_url,
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-        config=_CONFIG,
+        config=_CONFIG if patient else _CONFIG.merge(Config(retries={"total_max_attempts": 1})),
     )
 
 

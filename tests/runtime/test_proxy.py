@@ -8,13 +8,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.aws import deployment
-from local.door import application
+from local.door import api_finder, application
 from local.runtime import Ports, Running
 from shared.contracts import naming
 from tests.runtime import assemblies
@@ -96,6 +98,11 @@ def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Run
     ).stdout.strip()
     assert link.startswith(f"{door.aws_url}/pictures/")
     assert httpx.get(link, trust_env=False).content == b"picture"
+
+
+def test_while_the_embedded_aws_is_started_no_stage_is_said_to_be_missing(tmp_path: Path) -> None:
+    with launched(tmp_path, "--deploying") as running, pytest.raises(ClientError, match="being started"):
+        api_finder(running.aws_url, "dev")("search")
 
 
 OUT = (
