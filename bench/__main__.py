@@ -95,6 +95,24 @@ def cost(photos: tuple[int, ...], as_json: bool) -> None:
     _print(run(photos or SIZES), as_json)
 
 
+@bench.command(short_help="What many searches at the same time take, and whether each is answered.")
+@click.option(
+    "--at-once", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="Requests at once."
+)
+@_json
+def api(at_once: int, as_json: bool) -> None:
+    """Ask the search API through the front door, one request after another and many at once. Half a minute.
+
+    \b
+    snaprace bench api --json
+    """
+    from bench.api import run
+
+    report = run(at_once, lambda text: click.echo(text, err=True))
+    _print(report, as_json)
+    sys.exit(1 if report["at_once_cold"]["errors"] or report["at_once_warm"]["errors"] else 0)
+
+
 @bench.command(short_help="Whether the demo race ends the same in any order, repeated, and with calls that fail.")
 @click.option("--runs", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Runs in chaos.")
 @click.option(

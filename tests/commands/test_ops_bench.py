@@ -7,6 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+import bench.api
 import bench.chaos
 from bench.__main__ import bench as command
 
@@ -18,3 +19,13 @@ def test_runs_that_do_not_end_the_same_are_printed_and_fail(
     monkeypatch.setattr(bench.chaos, "run", lambda *_: {"identical": identical})  # two minutes a run otherwise
     ended = CliRunner().invoke(command, ["chaos", "--json"])
     assert (json.loads(ended.stdout), ended.exit_code) == ({"identical": identical}, code)
+
+
+@pytest.mark.parametrize(("cold", "warm", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1)])
+def test_requests_that_fail_are_printed_and_fail(
+    cold: int, warm: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = {"at_once_cold": {"errors": cold}, "at_once_warm": {"errors": warm}}
+    monkeypatch.setattr(bench.api, "run", lambda *_: report)  # a minute otherwise
+    ended = CliRunner().invoke(command, ["api", "--json"])
+    assert (json.loads(ended.stdout), ended.exit_code) == (report, code)
