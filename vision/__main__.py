@@ -66,32 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder that keeps the collections")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help="(default %(default)s)")
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        metavar="H",
-        help="address to listen on (default %(default)s: this machine only); any other needs --keys or --unsigned",
-    )
-    access = parser.add_mutually_exclusive_group()
-    access.add_argument(
-        "--keys",
-        type=Path,
-        metavar="FILE",
-        help="answer only requests that are signed (SigV4) with one of these keys: lines of ACCESS_KEY_ID SECRET; "
-        f"the variable {KEYS_VARIABLE} may hold such lines instead",
-    )
-    access.add_argument(
-        "--unsigned", action="store_true", help="answer everyone, also when other machines can send requests"
-    )
-    parser.add_argument(
-        "--allowed-host",
-        type=_host,
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="name by which clients ask, for the header Host; may be given several times (default: those of this "
-        "machine, or any name with a --host that is open to others)",
-    )
+    _add_who_may_ask(parser)
     parser.add_argument(
         "--rate",
         type=_rate,
@@ -122,6 +97,35 @@ def parser() -> argparse.ArgumentParser:
         f"(default: {WAITING_PER_WORKER} for each worker)",
     )
     return parser
+
+
+def _add_who_may_ask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="H",
+        help="address to listen on (default %(default)s: this machine only); any other needs --keys or --unsigned",
+    )
+    access = parser.add_mutually_exclusive_group()
+    access.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="answer only requests that are signed (SigV4) with one of these keys: lines of ACCESS_KEY_ID SECRET; "
+        f"the variable {KEYS_VARIABLE} may hold such lines instead",
+    )
+    access.add_argument(
+        "--unsigned", action="store_true", help="answer everyone, also when other machines can send requests"
+    )
+    parser.add_argument(
+        "--allowed-host",
+        type=_host,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which clients ask, for the header Host; may be given several times (default: those of this "
+        "machine, or any name with a --host that is open to others)",
+    )
 
 
 class _Parser(argparse.ArgumentParser):
