@@ -13,7 +13,7 @@ Before it stands a gate (local/gate): other pages and other hosts are refused.
 from __future__ import annotations
 
 import argparse
-import functools
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -48,6 +48,8 @@ _HOP_BY_HOP = frozenset(
 
 # Tells the stage under which path its API is reached: a page it serves must know where to ask.
 _PREFIX_HEADER = "x-forwarded-prefix"
+
+_REMEMBERED_SECONDS = 1.0
 
 _NO_ANSWER = (502, "no_answer", "The embedded AWS does not answer; is it still running?")
 
@@ -125,11 +127,21 @@ def _refusal(status: int, reason: str, message: str) -> Response:
 
 
 def api_finder(aws_url: str, env: str) -> Find:
-    """Look APIs up where their stacks write them down; one that was found is remembered."""
-    ssm = clients.client(aws_url, "ssm", patient=False)  # somebody waits for the page
+    """Look APIs up where their stacks write them down. One that was found is remembered for a moment.
 
-    @functools.cache
+    When the embedded AWS is started again, which takes longer than that, each API has another address.
+    """
+    ssm = clients.client(aws_url, "ssm", patient=False)  # somebody waits for the page
+    found: dict[str, tuple[str, float]] = {}
+
     def find(stage: str) -> str:
+        url, until = found.get(stage, ("", 0.0))
+        if time.monotonic() > until:
+            url = look_up(stage)
+            found[stage] = url, time.monotonic() + _REMEMBERED_SECONDS
+        return url
+
+    def look_up(stage: str) -> str:
         try:
             return str(ssm.get_parameter(Name=naming.api_url_parameter(env, stage))["Parameter"]["Value"])
         except ParamValidationError:

@@ -20,7 +20,7 @@ from local.door import api_finder, application
 from local.runtime import Ports, Running
 from shared.contracts import naming
 from tests.runtime import assemblies
-from tests.runtime.conftest import launched, serving
+from tests.runtime.conftest import launched, serving, until
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,19 @@ def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Run
     ).stdout.strip()
     assert link.startswith(f"{door.aws_url}/pictures/")
     assert httpx.get(link, trust_env=False).content == b"picture"
+
+
+def test_an_api_that_has_another_address_is_found_again(door: Running, browser: httpx.Client) -> None:
+    """So it is after the embedded AWS was started again."""
+    ssm, name = door.client("ssm"), naming.api_url_parameter("dev", "search")
+    address = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    assert browser.get("/api/search").is_success
+    try:
+        ssm.put_parameter(Name=name, Value="https://other.execute-api.us-east-1.amazonaws.com/api", Overwrite=True)
+        until(lambda: not browser.get("/api/search").is_success)
+    finally:
+        ssm.put_parameter(Name=name, Value=address, Overwrite=True)
+    until(lambda: browser.get("/api/search").is_success)
 
 
 def test_while_the_embedded_aws_is_started_no_stage_is_said_to_be_missing(tmp_path: Path) -> None:
