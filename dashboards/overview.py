@@ -9,7 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from dashboards.alarms import metric
 from shared.contracts import naming
 from shared.contracts.card import Function, Stage
-from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
+from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE, dimensions
 
 Row = list[cloudwatch.IWidget]
 FULL, HALF, THIRD = 24, 12, 8
@@ -84,9 +84,9 @@ def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
             right=[metric("api", "Latency", statistic, api) for statistic in ("p50", "p90", "p99")],
             width=THIRD,
         )
-    dimensions = {"Stage": card.name, "Function": function.name}
+    of_function = dimensions(env, card.name, function.name)
     counted = [
-        cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions, statistic="Sum")
+        cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=of_function, statistic="Sum")
         for name in (HANDLED, FAILED)
     ]
     return cloudwatch.GraphWidget(title=f"{function.name}: messages", left=counted, width=THIRD)

@@ -86,7 +86,7 @@ class Entry(Generic[H]):
     def telemetry(self) -> Telemetry:
         """The function's logs and metrics."""
         if self._telemetry is None:
-            self._telemetry = Telemetry(*self.name.split("."))
+            self._telemetry = Telemetry(Environment.of(os.environ).snaprace_env, *self.name.split("."))
         return self._telemetry
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any] | None:

@@ -13,16 +13,16 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.contracts.events import Meta
-from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
+from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE, dimensions
 from shared.kit import aws
 
 
 class Telemetry:
-    """The logs and metrics of one function. Make it once and keep it."""
+    """The logs and metrics of one function of an environment. Make it once and keep it."""
 
-    def __init__(self, stage: str, function: str) -> None:
+    def __init__(self, env: str, stage: str, function: str) -> None:
         self.logger = Logger(service=f"{stage}.{function}")
-        self._dimensions = {"Stage": stage, "Function": function}
+        self._dimensions = dimensions(env, stage, function)
         self._handled = 0
         self._failed = 0
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dashboards.alarms import ALARMS
 from services import cards
 from shared.contracts import naming
+from shared.contracts.metrics import NAMESPACE, dimensions
 from tests.kit.synthesis import ROOT
 from tests.templates.templates import Template
 
@@ -125,3 +127,24 @@ def test_alarms_and_dashboard_watch_only_what_there_is(dev: dict[str, Template],
     assert watched == there - only_while_a_command_replays, "what is not shown, or is shown and not there"
     (row,) = (widget for widget in body["widgets"] if widget["type"] == "alarm")
     assert len(row["properties"]["alarms"]) == len(alarms)
+
+
+def _of_ours(template: Template) -> Iterator[dict[str, str]]:
+    """The dimensions of each metric of our own that alarms and the dashboard read."""
+    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
+        for metric in _metrics(alarm):
+            if metric["Namespace"] == NAMESPACE:
+                yield {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    for widget in json.loads(template.text(dashboard["DashboardBody"]))["widgets"]:
+        for shown in widget["properties"].get("metrics", []):
+            if shown[0] == NAMESPACE:
+                yield dict(zip(shown[2:-1:2], shown[3:-1:2], strict=True))
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_what_functions_count_is_read_of_their_own_environment(env: str, request: pytest.FixtureRequest) -> None:
+    templates: dict[str, Template] = request.getfixturevalue(env)
+    read = {frozenset(each.items()) for each in _of_ours(templates["monitoring"])}
+    counting = [(card.name, function.name) for card in cards() for function in card.functions if not function.routes]
+    assert read == {frozenset(dimensions(env, stage, function).items()) for stage, function in counting}

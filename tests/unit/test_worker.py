@@ -20,6 +20,7 @@ from shared.contracts.environment import Environment
 from shared.contracts.errors import EndlessLoop, InvalidMessage, PublishFailed
 from shared.contracts.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
 from shared.contracts.messages import Message
+from shared.contracts.metrics import NAMESPACE, dimensions
 from shared.contracts.notes import MAX_HOPS, Note, Noted
 from shared.kit import aws, worker
 from shared.kit.bus import EventBus
@@ -91,7 +92,10 @@ def test_an_invocation_leaves_one_metrics_line_with_the_calls_it_made(capsys: py
     (metrics,) = [line for line in lines if "_aws" in line]
     assert metrics["api_calls"] == {"s3.GetObject": 2}
     assert (metrics["MessagesHandled"], metrics["MessagesFailed"]) == (1, 1)
-    assert (metrics["Stage"], metrics["Function"]) == ("stage", "function")
+    assert (metrics["Environment"], metrics["Stage"], metrics["Function"]) == ("dev", "stage", "function")
+    (written,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert written["Namespace"] == NAMESPACE
+    assert set(written["Dimensions"][0]) == set(dimensions("dev", "stage", "function"))
 
 
 def test_a_failure_is_logged_with_the_story_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
