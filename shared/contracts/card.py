@@ -179,6 +179,25 @@ class Function:
         return self.fed_by.uploads if isinstance(self.fed_by, Queue) else None
 
     @property
+    def visibility_timeout_s(self) -> int:
+        """How long a message that it received is not seen again, unless its worker says otherwise; 0 without a queue.
+
+        AWS asks for six times the timeout, and the batching window besides. Source: Lambda's guide,
+        services-sqs-configure.
+        """
+        return 6 * self.timeout_s + self.fed_by.window_s if isinstance(self.fed_by, Queue) else 0
+
+    @property
+    def writes_to_itself(self) -> bool:
+        """Whether it leaves notes in the queue that feeds it.
+
+        Lambda takes that for a loop and stops it after some 16 invocations, unless it is told that the loop is meant.
+        Notes have an end of their own (`hops`). EventBridge is not part of what Lambda looks at, and no function hears
+        what follows from what it says. Source: Lambda's guide, invocation-recursion.
+        """
+        return isinstance(self.fed_by, Queue) and bool(self.fed_by.notes)
+
+    @property
     def has_rules(self) -> bool:
         """Whether rules bring it its work; then what it cannot handle goes to a dead-letter queue."""
         return not isinstance(self.fed_by, Api)

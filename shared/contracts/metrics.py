@@ -5,6 +5,7 @@ from __future__ import annotations
 NAMESPACE = "SnapRace"
 HANDLED = "MessagesHandled"
 FAILED = "MessagesFailed"
+THROTTLED = "MessagesThrottled"
 
 
 def dimensions(env: str, stage: str, function: str) -> dict[str, str]:

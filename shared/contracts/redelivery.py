@@ -17,20 +17,14 @@ A message that is throttled each time waits 12 hours until then, even if every j
 MAX_FAILURES = 5
 """The worker's limit: a message that fails, not throttled, at this receive or a later one is given up."""
 
-REASON, ERROR, MESSAGE_ID = "Reason", "Error", "MessageId"
-"""Attributes of a message that a worker gave up: the error's type, its sentence, and the id that it had."""
+REASON, ERROR, MESSAGE_ID, SENT_AT, RECEIVES = "Reason", "Error", "MessageId", "SentTimestamp", "ReceiveCount"
+"""Attributes of a message that a worker gave up: the error's type and sentence; then the id, when it was first sent
+(ms) and how often it was received, all as SQS had them in the function's queue.
+"""
 
 _THROTTLED_S, _THROTTLED_AT_MOST_S = 60, 1800
 _RECEIVES_A_STEP = 4  # as often a throttled message waits equally long, before it waits twice as long
 _FAILED_S = 4
-
-
-def visibility_timeout_s(timeout_s: int, window_s: int) -> int:
-    """How long a received message is not seen again unless the worker says otherwise, for a function's timeout.
-
-    Source: AWS asks for six times the timeout, and the batching window besides (Lambda's guide, services-sqs-configure).
-    """
-    return 6 * timeout_s + window_s
 
 
 def after_throttling_s(message_id: str, receives: int) -> int:

@@ -16,12 +16,11 @@ from constructs import Construct
 
 from shared.contracts import naming
 from shared.contracts.card import Queue, Schedule, Stream
+from shared.contracts.redelivery import MAX_RECEIVES
 from shared.contracts.rules import Rule
 from stacks.nag import acknowledge
 from stacks.stage.setting import Setting
 
-# Five deliveries ride out a throttled minute; a sixth would only delay the alarm.
-MAX_RECEIVES = 5
 KEPT_IN_DLQ = cdk.Duration.days(14)
 
 
@@ -31,8 +30,7 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
         at.stack,
         at.id("Queue"),
         queue_name=at.named(naming.queue),
-        # AWS asks for six times the timeout, and the window besides.
-        visibility_timeout=cdk.Duration.seconds(6 * at.card.timeout_s + feed.window_s),
+        visibility_timeout=cdk.Duration.seconds(at.card.visibility_timeout_s),
         retention_period=KEPT_IN_DLQ,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,

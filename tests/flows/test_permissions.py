@@ -100,6 +100,8 @@ NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
     "eventbridge.PutEvents": of("events:PutEvents", "bus"),
     "sqs.SendMessage": of("sqs:SendMessage", "queue"),
     "sqs.SendMessageBatch": of("sqs:SendMessage", "queue"),
+    # What a worker does with messages that failed, the mapping lets it: tests/templates/test_stages.py.
+    "sqs.ChangeMessageVisibilityBatch": lambda _: set(),
     **{f"rekognition.{name}": of_collection(name) for name in COLLECTION},
     **{f"rekognition.{name}": of_picture(name) for name in ("DetectFaces", "DetectText")},
 }
