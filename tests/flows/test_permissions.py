@@ -233,6 +233,13 @@ def allowed(function: Function) -> set[Permission]:
     return {(action, call.on) for call in function.calls for action in call.actions}
 
 
+def test_just_those_write_to_themselves_whose_cards_say_so() -> None:
+    """Lambda is told by the card which loops are meant, and stops any other after some 16 rounds."""
+    # Mutation: a function that sends to its queue and lists no note, or one that lists notes and sends none.
+    sending = {name for name, permissions in needed().items() if ("sqs:SendMessage", "queue") in permissions}
+    assert sending == {name for name, function in FUNCTIONS.items() if function.writes_to_itself}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_card_allows_what_is_called_and_nothing_else(name: str) -> None:
     assert needed()[name] == allowed(FUNCTIONS[name])
