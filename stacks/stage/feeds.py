@@ -18,6 +18,7 @@ from shared.contracts import naming
 from shared.contracts.card import Queue, Schedule, Stream
 from shared.contracts.redelivery import MAX_RECEIVES
 from shared.contracts.rules import Rule
+from stacks import quotas
 from stacks.nag import acknowledge
 from stacks.stage.setting import Setting
 
@@ -42,14 +43,14 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
     return queue
 
 
-def feed_by_queue(function: lambda_.Function, feed: Queue, queue: sqs.Queue) -> None:
+def feed_by_queue(at: Setting, function: lambda_.Function, feed: Queue, queue: sqs.Queue) -> None:
     """The mapping from the queue to the function, which takes partial batch responses."""
     function.add_event_source(
         sources.SqsEventSource(
             queue,
             batch_size=feed.batch,
             max_batching_window=cdk.Duration.seconds(feed.window_s) if feed.window_s else None,
-            max_concurrency=feed.concurrency,
+            max_concurrency=quotas.concurrency(at.stack, at.environment.name, at.card),
             report_batch_item_failures=True,
         )
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services import cards
-from shared.contracts import naming
+from shared.contracts import naming, quotas
 from shared.contracts.card import PYTHON, Function, Queue, Schedule, Stage, Stream
 from shared.contracts.redelivery import MAX_RECEIVES
 from tests.templates.templates import Template, as_list, tls_only
@@ -131,7 +131,7 @@ def test_its_mapping_takes_partial_batches_and_is_bounded(
         if template.text(each["FunctionName"]) == name
     )
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": function.fed_by.concurrency}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": quotas.concurrency(function, None, {})}
     assert mapping["BatchSize"] == function.fed_by.batch
     assert mapping.get("MaximumBatchingWindowInSeconds", 0) == function.fed_by.window_s
 

@@ -11,6 +11,7 @@ import pytest
 
 import services
 from services import cards
+from shared.contracts import quotas
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream, Uploads
 from shared.contracts.events import BibsRead, PhotoIngested, PhotoMatched, RaceConfigured
 from shared.contracts.notes import MAX_HOPS
@@ -86,6 +87,17 @@ def test_functions_are_named() -> None:
     assert stage.function("f").name == "f"
     with pytest.raises(KeyError):
         stage.function("g")
+
+
+# --- quotas -------------------------------------------------------------------------------------------------
+
+
+def test_who_calls_an_operation_with_a_quota_for_each_message_says_so() -> None:
+    """Else as many would call as the queue's concurrency says, whatever the region."""
+    for card in cards():
+        for each in card.queued:
+            called = {action.removeprefix("rekognition:") for call in each.calls for action in call.actions}
+            assert called & quotas.OPERATIONS == ({each.metered.operation} if each.metered else set()), each.name
 
 
 # --- no loops but those through a function's own queue ------------------------------------------------------
