@@ -148,6 +148,8 @@ def test_each_feed_has_the_alarms_of_its_kind(made: dict[str, Template]) -> None
     for function in ("queued", "streamed", "timed"):
         assert f"snaprace-dev-P1-dead-letters-live-{function}" in names
         assert f"snaprace-dev-P1-function-errors-live-{function}" in names
-    assert "snaprace-dev-P1-queue-age-live-queued" in names
+    assert "snaprace-dev-P2-queue-age-live-queued" in names
     assert "snaprace-dev-P1-stream-age-live-streamed" in names
     assert len([name for name in names if "-age-" in name]) == 2
+    of_messages = {f"snaprace-dev-P1-message-failures-live-{function}" for function in ("queued", "streamed")}
+    assert {name for name in names if "-message-failures-" in name} == of_messages
