@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import aws_cdk as cdk
 import pytest
@@ -31,6 +33,13 @@ CARD = Stage(
         Function(name="timed", purpose="", fed_by=Schedule(minutes=5)),
     ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """These functions are cards alone: what a function ships is test_packages.py's."""
+    with mock.patch("stacks.stage.function.packaged", return_value=tmp_path_factory.mktemp("package")):
+        yield
 
 
 @pytest.fixture(scope="module")
