@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from dashboards.alarms import metric
+from dashboards.alarms import PROMISED_S, metric
 from shared.contracts import naming
 from shared.contracts.card import Function, Stage
-from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
+from shared.contracts.metrics import FAILED, HANDLED, THROTTLED, dimensions
 
 Row = list[cloudwatch.IWidget]
 FULL, HALF, THIRD = 24, 12, 8
@@ -31,7 +31,7 @@ def _ages(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
     return cloudwatch.GraphWidget(
         title="Oldest message in each queue, seconds",
         left=_of_queues("ApproximateAgeOfOldestMessage", queues),
-        left_annotations=[cloudwatch.HorizontalAnnotation(value=120, label="pages")],
+        left_annotations=[cloudwatch.HorizontalAnnotation(value=PROMISED_S, label="promised")],
         width=HALF,
     )
 
@@ -84,9 +84,6 @@ def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
             right=[metric("api", "Latency", statistic, api) for statistic in ("p50", "p90", "p99")],
             width=THIRD,
         )
-    dimensions = {"Stage": card.name, "Function": function.name}
-    counted = [
-        cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions, statistic="Sum")
-        for name in (HANDLED, FAILED)
-    ]
+    of_function = dimensions(env, card.name, function.name)
+    counted = [metric("messages", name, "Sum", of_function) for name in (HANDLED, FAILED, THROTTLED)]
     return cloudwatch.GraphWidget(title=f"{function.name}: messages", left=counted, width=THIRD)

@@ -1,8 +1,9 @@
 """Dead letters: what is in the dead-letter queues, what each is about, and why it was given up.
 
-A queue does not say why a message failed. The function that failed on it does, in its log, where the message's id
-stands beside the reason; a message keeps its id when it becomes a dead letter. EventBridge writes its reason on the
-letter itself, and so does Lambda where a stream or a schedule feeds the function.
+A queue does not say why a message failed. The worker that gave it up writes the reason on the letter. Where the queue
+gave it up, the function that failed on it says why in its log, where the message's id stands beside the reason; a
+message keeps its id then. EventBridge writes its reason on the letter, too, and so does Lambda where a stream or a
+schedule feeds the function.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ops.reach import logs, queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target
 from ops.reach.words import some_of, to_json
-from shared.contracts import naming
+from shared.contracts import naming, redelivery
 from shared.contracts.card import Queue
 from shared.contracts.keys import RAW_PHOTOS
 
@@ -123,7 +124,7 @@ def look_into(target: Target, queue: DeadLetterQueue) -> tuple[list[Letter], int
 
 
 def _letter_of(queue: DeadLetterQueue, message: queues.Message) -> Letter:
-    """A message of the queue. EventBridge's and Lambda's say their reason themselves."""
+    """A message of the queue. EventBridge's and Lambda's say their reason themselves, and so do a worker's."""
     attributes = message["Attributes"]
     told = {
         **asdict(about_of(message["Body"])),
@@ -135,12 +136,32 @@ def _letter_of(queue: DeadLetterQueue, message: queues.Message) -> Letter:
         told |= {name: value for name, value in asdict(given_up).items() if value is not None} if given_up else {}
     elif queue.holds == "events":
         told |= _undelivered(message)
-    return Letter(queue=queue, message_id=message["MessageId"], **told)
+    else:
+        told |= _given_up(message)
+    return Letter(queue=queue, **{"message_id": message["MessageId"], **told})
+
+
+def _given_up(message: queues.Message) -> dict[str, Any]:
+    """What a worker says of a message that it gave up; nothing of one that SQS moved, whose function logged why."""
+    said = _attributes(message)
+    if redelivery.REASON not in said:
+        return {}
+    return {
+        "message_id": said[redelivery.MESSAGE_ID],
+        "sent_at": datetime.fromtimestamp(int(said[redelivery.SENT_AT]) / 1000, UTC),
+        "received": int(said[redelivery.RECEIVES]),
+        "reason": said[redelivery.REASON],
+        "error": said[redelivery.ERROR],
+    }
+
+
+def _attributes(message: queues.Message) -> dict[str, str]:
+    return {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
 
 
 def _undelivered(message: queues.Message) -> dict[str, Any]:
     """What EventBridge says of an event that it could not deliver."""
-    said = {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
+    said = _attributes(message)
     goal = said.get("TARGET_ARN")
     error = said.get("ERROR_MESSAGE") or "EventBridge could not deliver it"
     return {

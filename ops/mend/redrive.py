@@ -19,7 +19,7 @@ from ops.look.dead_letters import DeadLetterQueue, queues_of
 from ops.reach import queues
 from ops.reach.cards import card_of
 from ops.reach.target import Target
-from shared.contracts import naming
+from shared.contracts import naming, redelivery
 
 _HIDDEN_SECONDS = 60  # from the others while a letter is on its way; a few seconds are enough
 _KEPT_SECONDS = 600  # so long a letter that stays does not come again; put back at the end
@@ -161,7 +161,7 @@ def _newer(letter: queues.Message, began_ms: float) -> bool:
 
 
 def _as_it_was(queue: DeadLetterQueue, letter: queues.Message) -> queues.Message:
-    """The message as it would have arrived: what EventBridge wrote on it is for the dead-letter queue alone."""
-    if queue.function:
+    """The message as it would have arrived: what worker or EventBridge wrote on it is for the dead letters alone."""
+    if queue.function and redelivery.REASON not in letter.get("MessageAttributes", {}):
         return letter
     return {name: value for name, value in letter.items() if name != "MessageAttributes"}

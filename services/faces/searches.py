@@ -10,6 +10,7 @@ from services.faces.domain.matches import matched
 from services.faces.edges import Collections, FoundMatch
 from services.faces.unit_of_work import UnitOfWork
 from shared.contracts.keys import PhotoRef
+from shared.kit.failures import Kind, kind_of
 
 MOST_SEARCHES = 100  # of one invocation, unless one photo alone has more: some 30 s
 
@@ -28,7 +29,7 @@ class Searches:
         """Those of `wanted` that are left for another invocation."""
 
     def run(self, photos: UnitOfWork) -> None:
-        """Search, and note what matches at both photos."""
+        """Search, and note what matches at both photos; when they are refused for their number, put off the rest."""
         searches = 0
         for ref, all_faces in self._wanted.items():
             photo = photos.get(ref)
@@ -37,7 +38,14 @@ class Searches:
             if searches > MOST_SEARCHES and self._found.keys() - {ref}:
                 self.put_off.setdefault(ref, all_faces)
                 continue
-            self._found[ref] = {face_id: self._find(*ref, face_id) for face_id in faces}
+            try:
+                self._found[ref] = {face_id: self._find(*ref, face_id) for face_id in faces}
+            except Exception as error:
+                if not self._found or kind_of(error) is not Kind.THROTTLED:
+                    raise
+                # What was found is kept, or a quota that is used up half-way would have all of it searched again.
+                self.put_off.setdefault(ref, all_faces)
+                searches = MOST_SEARCHES
         photos.load(PhotoRef(ref.race, match.photo_id) for ref, _, match in self._matches())
         for ref, face_id, match in self._matches():
             other = PhotoRef(ref.race, match.photo_id)

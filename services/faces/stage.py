@@ -2,7 +2,7 @@
 
 from services.faces import notes, records
 from shared.contracts import events
-from shared.contracts.card import Call, Function, Queue, Stage, Step
+from shared.contracts.card import Call, Function, Metered, Queue, Stage, Step
 
 STAGE = Stage(
     name="faces",
@@ -15,6 +15,7 @@ STAGE = Stage(
                 hears=(events.PhotoIngested, events.PhotoWithdrawn, events.RaceConfigured),
                 notes=(notes.ReviewRace, notes.ReviewPhoto),
                 batch=1,
+                concurrency=50,
             ),
             says=(events.FacesIndexed,),
             keeps=(records.FacesSwitch, records.IndexedPhoto),
@@ -34,6 +35,7 @@ STAGE = Stage(
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),
             ),
+            metered=Metered(operation="IndexFaces", a_message=1, message_s=0.8),
             timeout_s=120,
         ),
         Function(
@@ -67,6 +69,8 @@ STAGE = Stage(
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),
             ),
+            # In a round: a face or two of each photo are searched, one after the other.
+            metered=Metered(operation="SearchFaces", a_message=1.5, message_s=0.4),
             timeout_s=120,
         ),
     ),

@@ -2,7 +2,7 @@
 
 from services.ocr.notes import RereadPhoto, RereadRace
 from services.ocr.records import ReadingProgress, ReadPhoto, RosterHeard, RulesHeard
-from shared.contracts.card import Call, Function, Queue, Stage, Step
+from shared.contracts.card import Call, Function, Metered, Queue, Stage, Step
 from shared.contracts.events import BibsRead, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported
 
 STAGE = Stage(
@@ -16,6 +16,7 @@ STAGE = Stage(
                 hears=(PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported),
                 notes=(RereadRace, RereadPhoto),
                 batch=1,
+                concurrency=50,
             ),
             says=(BibsRead,),
             keeps=(RulesHeard, RosterHeard, ReadPhoto),
@@ -27,6 +28,7 @@ STAGE = Stage(
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),
             ),
+            metered=Metered(operation="DetectText", a_message=1, message_s=0.8),
             timeout_s=120,
         ),
     ),

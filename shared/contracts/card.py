@@ -28,6 +28,9 @@ MAX_BATCH = 10_000
 MAX_WINDOW_S = 300
 """Source: Lambda's CreateEventSourceMapping, MaximumBatchingWindowInSeconds."""
 
+MIN_CONCURRENCY = 2
+"""Batches of a queue that are worked on at once. Source: Lambda's CreateEventSourceMapping, ScalingConfig."""
+
 
 # --- feeds: what invokes a function -----------------------------------------------------------------------
 
@@ -62,7 +65,7 @@ class Queue:
         _require(1 <= self.batch <= MAX_BATCH and 0 <= self.window_s <= MAX_WINDOW_S, "batch or window out of bounds")
         # Source: SQS sends at most ten messages without a window; ScalingConfig.MaximumConcurrency is 2 to 1,000.
         _require(self.batch <= 10 or self.window_s > 0, "a batch of more than ten needs a window")
-        _require(2 <= self.concurrency <= 1000, "concurrency is 2 to 1,000")
+        _require(MIN_CONCURRENCY <= self.concurrency <= 1000, "concurrency is 2 to 1,000")
 
     @property
     def rules(self) -> Iterator[Rule]:
@@ -137,6 +140,22 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Metered:
+    """The operation of Rekognition whose quota a function uses up first, as "DetectText" (shared/contracts/quotas.py).
+
+    A message takes `message_s` seconds in all, and `a_message` calls. Both are typical of the busiest time; from
+    them and the quota follows how many batches are worked on at once, at most the queue's `concurrency`.
+    """
+
+    operation: str
+    a_message: float
+    message_s: float
+
+    def __post_init__(self) -> None:
+        _require(self.a_message > 0 and self.message_s > 0, "a message takes some calls and some time")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """What a function does with every upload or photo on its way to the gallery.
 
@@ -160,6 +179,7 @@ class Function:
     keeps: tuple[type[Record], ...] = ()
     step: Step | None = None
     calls: tuple[Call, ...] = ()
+    metered: Metered | None = None
     layers: tuple[Layer, ...] = ("base",)
     memory_mb: int = 512
     timeout_s: int = 60
@@ -177,6 +197,25 @@ class Function:
     def uploads(self) -> Uploads | None:
         """The S3 notifications that its rules bring."""
         return self.fed_by.uploads if isinstance(self.fed_by, Queue) else None
+
+    @property
+    def visibility_timeout_s(self) -> int:
+        """How long a message that it received is not seen again, unless its worker says otherwise; 0 without a queue.
+
+        AWS asks for six times the timeout, and the batching window besides. Source: Lambda's guide,
+        services-sqs-configure.
+        """
+        return 6 * self.timeout_s + self.fed_by.window_s if isinstance(self.fed_by, Queue) else 0
+
+    @property
+    def writes_to_itself(self) -> bool:
+        """Whether it leaves notes in the queue that feeds it.
+
+        Lambda takes that for a loop and stops it after some 16 invocations, unless it is told that the loop is meant.
+        Notes have an end of their own (`hops`). EventBridge is not part of what Lambda looks at, and no function hears
+        what follows from what it says. Source: Lambda's guide, invocation-recursion.
+        """
+        return isinstance(self.fed_by, Queue) and bool(self.fed_by.notes)
 
     @property
     def has_rules(self) -> bool:

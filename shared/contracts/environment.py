@@ -8,7 +8,7 @@ import msgspec
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
-    """A function's surroundings. `table` and `queue_url` are "" where it has none."""
+    """A function's surroundings. The table's name and the queues' URLs are "" where it has none."""
 
     snaprace_env: str
     bus_name: str
@@ -16,6 +16,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     derived_bucket: str
     table_name: str = ""
     queue_url: str = ""
+    dead_letter_queue_url: str = ""
 
     def variables(self) -> dict[str, str]:
         """As environment variables; those that are "" are left out."""

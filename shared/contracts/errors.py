@@ -10,7 +10,8 @@ SnapRaceError
 │   └── InvalidMessage    a queue message that is no event we know
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
-    ├── PublishFailed     EventBridge took some entries, not all
+    ├── PublishFailed     EventBridge or SQS took some entries, not all
+    ├── Throttled         a service took less than it was given, because there was too much
     └── Conflict          somebody else wrote the item first
 """
 
@@ -78,7 +79,11 @@ class TemporaryFailure(SnapRaceError):
 
 
 class PublishFailed(TemporaryFailure):
-    """EventBridge did not take every entry."""
+    """EventBridge or SQS did not take every entry."""
+
+
+class Throttled(TemporaryFailure):
+    """There were too many calls: the message waits for longer, and that is no failure of its own."""
 
 
 class Conflict(TemporaryFailure):

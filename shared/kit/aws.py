@@ -10,11 +10,13 @@ from botocore.config import Config
 
 Service = Literal["s3", "dynamodb", "events", "rekognition", "sqs"]
 
-# "standard" retries back off exponentially with full jitter, on throttling and on server errors.
+# "standard" retries back off exponentially with full jitter, on throttling and on server errors: three attempts take
+# 3 s of pauses at most. More would not help: a queue function's message comes back by itself, and a process has retries
+# for some hundred failed calls (botocore.retries.quota) before it has none until calls succeed again.
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
-    retries={"mode": "standard", "total_max_attempts": 5},
+    retries={"mode": "standard", "total_max_attempts": 3},
     signature_version="v4",
     s3={"addressing_style": "virtual"},
 )

@@ -19,12 +19,17 @@ from shared.contracts.card import Function, Stage
 from shared.contracts.environment import Environment
 from shared.kit import aws
 from shared.kit.bus import EventBus
+from shared.kit.pacing import Paces
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
+from shared.kit.redelivery import Redelivery
 from shared.kit.table import Table
 from shared.kit.telemetry import Telemetry
 
 H = TypeVar("H")
+
+_WITH_QUOTAS: frozenset[aws.Service] = frozenset({"rekognition"})
+"""Services with quotas so small that we meet them: whoever a queue feeds calls them by a pace."""
 
 # A person waits for the answer, and API Gateway gives up after 29 s: better to say soon that we are busy.
 IMPATIENT = Config(connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2})
@@ -33,9 +38,10 @@ IMPATIENT = Config(connect_timeout=2, read_timeout=12, retries={"mode": "standar
 class Here:
     """What a function works with: its surroundings, and clients of the services that its card lets it call."""
 
-    def __init__(self, card: Function, environment: Environment, telemetry: Telemetry) -> None:
+    def __init__(self, card: Function, environment: Environment, telemetry: Telemetry, paces: Paces) -> None:
         self.environment = environment
         self.telemetry = telemetry
+        self._paces = paces
         self._services = {action.partition(":")[0] for call in card.calls for action in call.actions}
         self._config = IMPATIENT if isinstance(card.fed_by, Api) else None
 
@@ -43,7 +49,10 @@ class Here:
         """The boto3 client of a service. Raises ValueError for one that the card does not name."""
         if service not in self._services:
             raise ValueError(f"The card names no action of {service}.")
-        return aws.client(service, self._config)
+        client = aws.client(service, self._config)
+        if service in _WITH_QUOTAS and self._config is not IMPATIENT:
+            self._paces.keep(client)
+        return client
 
     @cached_property
     def records(self) -> Records:
@@ -79,22 +88,35 @@ class Entry(Generic[H]):
         self.name = f"{stage.name}.{function}"
         self._build = build
         self._invoke = invoke
+        self.paces = Paces()
         self._telemetry: Telemetry | None = None
+        self._redelivery: Redelivery | None = None
         self._handle: H | None = None
 
     @property
     def telemetry(self) -> Telemetry:
         """The function's logs and metrics."""
         if self._telemetry is None:
-            self._telemetry = Telemetry(*self.name.split("."))
+            self._telemetry = Telemetry(Environment.of(os.environ).snaprace_env, *self.name.split("."))
         return self._telemetry
+
+    @property
+    def redelivery(self) -> Redelivery:
+        """What becomes of messages that failed, where a queue feeds the function."""
+        if self._redelivery is None:
+            here = Environment.of(os.environ)
+            self._redelivery = Redelivery(
+                aws.client("sqs"), here.queue_url, here.dead_letter_queue_url, self.card.visibility_timeout_s
+            )
+        return self._redelivery
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any] | None:
         """Handle an invocation."""
         if self._handle is None:
-            self._handle = self._build(Here(self.card, Environment.of(os.environ), self.telemetry))
+            self._handle = self._build(Here(self.card, Environment.of(os.environ), self.telemetry, self.paces))
         return self._invoke(self._handle, event, context, self)
 
     def restart(self) -> None:
         """Forget what was made, as a new process begins."""
-        self._handle = self._telemetry = None
+        self._handle = self._telemetry = self._redelivery = None
+        self.paces = Paces()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shared.contracts.errors import Conflict, TemporaryFailure
+from shared.contracts.errors import Conflict, TemporaryFailure, Throttled
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -36,12 +36,15 @@ def until_written(
 ) -> T:
     """The first result of `attempt` that is not None, which means that somebody else was first.
 
-    A temporary failure, such as a throttled transaction, is an attempt, too. Raises Conflict, or what the last did.
+    A temporary failure is an attempt, too, unless it is that there are too many calls: more would make it worse.
+    Raises Conflict, Throttled, or what the last attempt did.
     """
     for number in range(policy.attempts):
         sleep(number * policy.pause_s)
         try:
             result = attempt()
+        except Throttled:
+            raise
         except TemporaryFailure:
             if number == policy.attempts - 1:
                 raise

@@ -5,6 +5,7 @@ Reads are strongly consistent: a handler decides by what it reads, and a stale r
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from shared.contracts.errors import TemporaryFailure
+from shared.contracts.errors import TemporaryFailure, Throttled
+from shared.kit.failures import THROTTLED_CODES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +25,8 @@ Key = tuple[str, str]
 
 _MAX_BATCH_GET = 100
 _MAX_BATCH_WRITE = 25
+_ATTEMPTS = 6
+_PAUSE_S = 0.05  # the first; all five are 1.55 s
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -114,7 +118,7 @@ class Table:
         """The items that exist among `keys`, in no particular order; `only` as in `query`."""
         wanted = [_key(pk, sk) for pk, sk in dict.fromkeys(keys)]
         found: list[Item] = []
-        attempts_left = 10
+        attempts_left = _ATTEMPTS
         while wanted:
             chunk, wanted = wanted[:_MAX_BATCH_GET], wanted[_MAX_BATCH_GET:]
             request: Any = {"Keys": chunk, "ConsistentRead": True, **_projection(only)}
@@ -122,9 +126,7 @@ class Table:
             found.extend(map(from_item, response["Responses"].get(self.name, [])))
             unprocessed = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if unprocessed:
-                attempts_left -= 1
-                if not attempts_left:
-                    raise TemporaryFailure(f"DynamoDB left {len(unprocessed)} items of {self.name} unread.")
+                attempts_left = self._one_less(attempts_left, f"{len(unprocessed)} items of {self.name} unread")
                 wanted = [*unprocessed, *wanted]
         return found
 
@@ -137,16 +139,25 @@ class Table:
         self._batch_write([{"DeleteRequest": {"Key": _key(pk, sk)}} for pk, sk in dict.fromkeys(keys)])
 
     def _batch_write(self, requests: list[Any]) -> None:
-        attempts_left = 10
+        attempts_left = _ATTEMPTS
         while requests:
             chunk, requests = requests[:_MAX_BATCH_WRITE], requests[_MAX_BATCH_WRITE:]
             response: Any = self._client.batch_write_item(RequestItems={self.name: chunk})
             unprocessed = response.get("UnprocessedItems", {}).get(self.name, [])
             if unprocessed:
-                attempts_left -= 1
-                if not attempts_left:
-                    raise TemporaryFailure(f"DynamoDB left {len(unprocessed)} items of {self.name} unwritten.")
+                attempts_left = self._one_less(attempts_left, f"{len(unprocessed)} items of {self.name} unwritten")
                 requests = [*unprocessed, *requests]
+
+    def _one_less(self, attempts: int, left: str) -> int:
+        """Pause before what DynamoDB left undone is asked for once more; how many attempts there are then.
+
+        It asks for growing pauses, since it leaves things undone when there is too much: see its BatchGetItem. Raises
+        Throttled.
+        """
+        if attempts == 1:
+            raise Throttled(f"DynamoDB left {left}.")
+        time.sleep(_PAUSE_S * 2 ** (_ATTEMPTS - attempts))
+        return attempts - 1
 
     def write_guarded(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = ()) -> bool:
         """All in one transaction (at most 100 items), each put under its own condition.
@@ -165,7 +176,8 @@ class Table:
             if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
                 return False
             reason = ", ".join(sorted(reasons))
-            raise TemporaryFailure(f"DynamoDB cancelled a transaction: {reason}.") from None
+            kind = Throttled if reasons & THROTTLED_CODES else TemporaryFailure
+            raise kind(f"DynamoDB cancelled a transaction: {reason}.") from None
         return True
 
     def _conditional(self, call: Any, condition: Condition, **request: Any) -> bool:

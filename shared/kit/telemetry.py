@@ -13,18 +13,18 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared.contracts.events import Meta
-from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE
+from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE, THROTTLED, dimensions
 from shared.kit import aws
 
 
 class Telemetry:
-    """The logs and metrics of one function. Make it once and keep it."""
+    """The logs and metrics of one function of an environment. Make it once and keep it."""
 
-    def __init__(self, stage: str, function: str) -> None:
+    def __init__(self, env: str, stage: str, function: str) -> None:
         self.logger = Logger(service=f"{stage}.{function}")
-        self._dimensions = {"Stage": stage, "Function": function}
+        self._dimensions = dimensions(env, stage, function)
         self._handled = 0
-        self._failed = 0
+        self._failed = self._throttled = 0
 
     @contextmanager
     def message(self, message_id: str, receive_count: int) -> Iterator[None]:
@@ -44,13 +44,14 @@ class Telemetry:
         self.logger.append_keys(correlation_id=meta.correlation_id, causation_id=meta.causation_id)
 
     def take_apart(self, error: Exception) -> None:
-        """Say that the messages of this invocation are now handled one by one, and why; none counts as handled yet."""
+        """Say that the messages of this invocation were not handled together, and why; none counts as handled yet."""
         self._handled = 0
         self.logger.warning("batch taken apart", reason=type(error).__name__, error=str(error))
 
-    def count_failures(self, failed: int) -> None:
-        """Remember how many messages of this invocation go back to the queue."""
+    def count(self, *, failed: int, throttled: int) -> None:
+        """Remember how many messages of this invocation failed, and how many go back for too many calls."""
         self._failed += failed
+        self._throttled += throttled
 
     @contextmanager
     def invocation(self, context: Any, *, handled: int = 0) -> Iterator[None]:
@@ -64,7 +65,7 @@ class Telemetry:
 
         get_config().environment = "lambda"  # the library would otherwise ask the network where it runs
         aws.calls.clear()
-        self._handled, self._failed = handled, 0
+        self._handled, self._failed, self._throttled = handled, 0, 0
         try:
             yield
         finally:
@@ -75,6 +76,7 @@ class Telemetry:
             metrics.set_property("api_calls", dict(aws.calls))
             metrics.put_metric(HANDLED, self._handled, "Count")
             metrics.put_metric(FAILED, self._failed, "Count")
+            metrics.put_metric(THROTTLED, self._throttled, "Count")
             metrics.flush_sync()
 
     @contextmanager

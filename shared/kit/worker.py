@@ -1,13 +1,14 @@
 """From a batch of queue messages or stream records to a stage's own code, one at a time or all of them together.
 
-What cannot be handled goes back by itself (a partial batch response); after so many receives or retries it is in the
-dead-letter queue, and an alarm says so.
+What cannot be handled goes back by itself (a partial batch response), and is seen again soon or later, by what kind of
+failure it was; at last it is in the dead-letter queue, and an alarm says so. See docs/decisions/redelivery.md.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -18,10 +19,16 @@ from shared.contracts import messages
 from shared.contracts.card import Function, Queue, Stage, Stream
 from shared.contracts.messages import Message
 from shared.kit.entry import Build, Entry
+from shared.kit.failures import Kind, kind_of
+from shared.kit.redelivery import Failed
 
 Handle = Callable[[Message], None]
 HandleAll = Callable[[Sequence[Message]], None]
 HandleTime = Callable[[str], None]
+Record = SQSRecord | KinesisStreamRecord
+
+_TO_FINISH_S = 10.0
+"""What an invocation keeps of its time to write, say and acknowledge what is done when a call's turn comes too late."""
 
 
 def each(stage: Stage, function: str, build: Build[Handle]) -> Entry[Handle]:
@@ -32,7 +39,8 @@ def each(stage: Stage, function: str, build: Build[Handle]) -> Entry[Handle]:
 def together(stage: Stage, function: str, build: Build[HandleAll]) -> Entry[HandleAll]:
     """The entry of a function that handles all messages of a batch at once, which saves requests.
 
-    When that fails, each message is handled alone, so that just those come back that cannot be handled.
+    When that fails, each message is handled alone, so that just those come back that cannot be handled; unless it
+    was for too many calls: then all come back.
     """
     return Entry(stage, function, build, _all_at_once)
 
@@ -44,37 +52,100 @@ def by_the_clock(stage: Stage, function: str, build: Build[HandleTime]) -> Entry
 
 def _one_by_one(handle: Handle, event: dict[str, Any], context: Any, entry: Entry[Any]) -> dict[str, Any]:
     """Give each message to `handle`; answer which of them failed (`batchItemFailures`)."""
-    kinds = _notes(entry.card)
+    kinds, batch = _notes(entry.card), _Batch()
 
-    def one(record: SQSRecord | KinesisStreamRecord) -> None:
-        message_id, receives = _identity(record)
-        with entry.telemetry.message(message_id, receives):
+    def one(record: Record) -> None:
+        with batch.noting(record), entry.telemetry.message(*_identity(record)):
             message = messages.parse(_body(record.raw_event), kinds)
             entry.telemetry.correlate(message.meta)
             handle(message)
 
-    event_type = EventType.KinesisDataStreams if isinstance(entry.card.fed_by, Stream) else EventType.SQS
-    processor = BatchProcessor(event_type=event_type, raise_on_entire_batch_failure=False)
-    with entry.telemetry.invocation(context):
-        response = process_partial_response(event=event, record_handler=one, processor=processor, context=context)
-        entry.telemetry.count_failures(len(response["batchItemFailures"]))
-    return dict(response)
+    return _answered(one, batch, event, context, entry)
 
 
 def _all_at_once(handle: HandleAll, event: dict[str, Any], context: Any, entry: Entry[Any]) -> dict[str, Any]:
     records, kinds = event["Records"], _notes(entry.card)
     if len(records) > 1:
-        with entry.telemetry.invocation(context, handled=len(records)):
+        with _invocation(context, entry, handled=len(records)):
             try:
                 handle([messages.parse(_body(record), kinds) for record in records])
                 return {"batchItemFailures": []}
             except Exception as error:  # noqa: BLE001 - each message tells its own error below
                 entry.telemetry.take_apart(error)
+                throttled = error if kind_of(error) is Kind.THROTTLED else None
+        if throttled:
+            return _sent_back(throttled, event, context, entry)
     return _one_by_one(lambda message: handle([message]), event, context, entry)
 
 
+def _sent_back(throttled: Exception, event: dict[str, Any], context: Any, entry: Entry[Any]) -> dict[str, Any]:
+    """Let all messages fail: to handle them one by one would be to call even more."""
+    batch = _Batch()
+
+    def one(record: Record) -> None:
+        with batch.noting(record), entry.telemetry.message(*_identity(record)):
+            raise throttled
+
+    return _answered(one, batch, event, context, entry)
+
+
+def _answered(
+    one: Callable[[Record], None], batch: _Batch, event: dict[str, Any], context: Any, entry: Entry[Any]
+) -> dict[str, Any]:
+    """Have `one` handle each record; which failed, without those of a queue that are dead letters now."""
+    event_type = EventType.KinesisDataStreams if isinstance(entry.card.fed_by, Stream) else EventType.SQS
+    processor = BatchProcessor(event_type=event_type, raise_on_entire_batch_failure=False)
+    with _invocation(context, entry):
+        response = process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+        entry.telemetry.count(failed=len(batch.failed) - batch.throttled, throttled=batch.throttled)
+        given_up = batch.settle(entry)
+    back = [item for item in response["batchItemFailures"] if item["itemIdentifier"] not in given_up]
+    return {"batchItemFailures": back}
+
+
+@contextmanager
+def _invocation(context: Any, entry: Entry[Any], *, handled: int = 0) -> Iterator[None]:
+    """Around a batch: metrics, and no waiting for a turn beyond the invocation's end."""
+    entry.paces.within(context.get_remaining_time_in_millis() / 1000 - _TO_FINISH_S)
+    with entry.telemetry.invocation(context, handled=handled):
+        yield
+
+
+class _Batch:
+    """The records of a batch that failed, and why. After one that was throttled no other is tried."""
+
+    def __init__(self) -> None:
+        self.failed: list[tuple[Record, Exception, Kind]] = []
+        self._throttled_by: Exception | None = None
+
+    @property
+    def throttled(self) -> int:
+        """How many go back because there were too many calls, tried or not."""
+        return sum(kind is Kind.THROTTLED for _, _, kind in self.failed)
+
+    @contextmanager
+    def noting(self, record: Record) -> Iterator[None]:
+        """Around what is done with a record: note how it fails."""
+        if self._throttled_by:
+            self.failed.append((record, self._throttled_by, Kind.THROTTLED))
+            raise self._throttled_by
+        try:
+            yield
+        except Exception as error:
+            kind = kind_of(error)
+            self.failed.append((record, error, kind))
+            if kind is Kind.THROTTLED:
+                self._throttled_by = error
+            raise
+
+    def settle(self, entry: Entry[Any]) -> set[str]:
+        """Have a queue's failed messages seen again in time; which are given up. A stream's are Lambda's to retry."""
+        failed = [Failed(record, error, kind) for record, error, kind in self.failed if isinstance(record, SQSRecord)]
+        return entry.redelivery.settle(failed, entry.telemetry) if failed else set()
+
+
 def _due(handle: HandleTime, event: dict[str, Any], context: Any, entry: Entry[Any]) -> None:
-    with entry.telemetry.invocation(context, handled=1):
+    with _invocation(context, entry, handled=1):
         handle(str(event["time"]))
 
 
@@ -82,7 +153,7 @@ def _notes(card: Function) -> tuple[type[Any], ...]:
     return card.fed_by.notes if isinstance(card.fed_by, Queue) else ()
 
 
-def _identity(record: SQSRecord | KinesisStreamRecord) -> tuple[str, int]:
+def _identity(record: Record) -> tuple[str, int]:
     """By what a failure names the record, and how often it was received; a stream does not say how often."""
     if isinstance(record, KinesisStreamRecord):
         return record.kinesis.sequence_number, 1

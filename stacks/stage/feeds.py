@@ -16,12 +16,12 @@ from constructs import Construct
 
 from shared.contracts import naming
 from shared.contracts.card import Queue, Schedule, Stream
+from shared.contracts.redelivery import MAX_RECEIVES
 from shared.contracts.rules import Rule
+from stacks import quotas
 from stacks.nag import acknowledge
 from stacks.stage.setting import Setting
 
-# Five deliveries ride out a throttled minute; a sixth would only delay the alarm.
-MAX_RECEIVES = 5
 KEPT_IN_DLQ = cdk.Duration.days(14)
 
 
@@ -31,8 +31,7 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
         at.stack,
         at.id("Queue"),
         queue_name=at.named(naming.queue),
-        # AWS asks for six times the timeout, and the window besides.
-        visibility_timeout=cdk.Duration.seconds(6 * at.card.timeout_s + feed.window_s),
+        visibility_timeout=cdk.Duration.seconds(at.card.visibility_timeout_s),
         retention_period=KEPT_IN_DLQ,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
@@ -44,14 +43,14 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
     return queue
 
 
-def feed_by_queue(function: lambda_.Function, feed: Queue, queue: sqs.Queue) -> None:
+def feed_by_queue(at: Setting, function: lambda_.Function, feed: Queue, queue: sqs.Queue) -> None:
     """The mapping from the queue to the function, which takes partial batch responses."""
     function.add_event_source(
         sources.SqsEventSource(
             queue,
             batch_size=feed.batch,
             max_batching_window=cdk.Duration.seconds(feed.window_s) if feed.window_s else None,
-            max_concurrency=feed.concurrency,
+            max_concurrency=quotas.concurrency(at.stack, at.environment.name, at.card),
             report_batch_item_failures=True,
         )
     )

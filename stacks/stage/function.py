@@ -62,6 +62,7 @@ def add_function(at: Setting, queue: sqs.Queue | None) -> lambda_.Function:
         role=_role(at, log_group, queue),
         log_group=log_group,
         tracing=lambda_.Tracing.ACTIVE,
+        recursive_loop=lambda_.RecursiveLoop.ALLOW if at.card.writes_to_itself else lambda_.RecursiveLoop.TERMINATE,
     )
 
 
@@ -74,6 +75,7 @@ def _variables(at: Setting, queue: sqs.Queue | None) -> dict[str, str]:
         derived_bucket=naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID),
         table_name=at.table.table_name if at.table else "",
         queue_url=queue.queue_url if queue else "",
+        dead_letter_queue_url=queue.dead_letter_queue.queue.queue_url if queue and queue.dead_letter_queue else "",
     )
     return {
         **told.variables(),
@@ -87,9 +89,15 @@ def _variables(at: Setting, queue: sqs.Queue | None) -> dict[str, str]:
 
 
 def _role(at: Setting, log_group: logs.LogGroup, queue: sqs.Queue | None) -> iam.Role:
-    """What the card says, and to write its own log and traces. Nothing else."""
+    """What the card says, to write its own log and traces, and to give messages up. Nothing else.
+
+    The mapping lets it receive from its queue, which includes to say when a message is seen again.
+    """
     role = iam.Role(at.stack, at.id("Role"), assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
+    if queue and queue.dead_letter_queue:
+        dead_letters = queue.dead_letter_queue.queue.queue_arn
+        role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letters]))
     known = _resources(at, queue)
     for call in at.card.calls:
         if call.on not in known:

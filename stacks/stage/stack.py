@@ -68,7 +68,7 @@ class StageStack(cdk.Stack):
         function = add_function(at, queue)
         match card.fed_by:
             case Queue() as feed if queue:
-                feed_by_queue(function, feed, queue)
+                feed_by_queue(at, function, feed, queue)
             case Stream() as feed:
                 feed_by_stream(at, function, feed)
             case Schedule() as feed:

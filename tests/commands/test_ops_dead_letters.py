@@ -22,7 +22,7 @@ from ops.mend.redrive import Redriven, redrive, waiting
 from ops.reach import queues
 from ops.reach.errors import Failed
 from ops.reach.target import Target
-from shared.contracts import naming
+from shared.contracts import naming, redelivery
 from tests.kit import mending
 from tests.kit.deployed import ENV
 from tests.kit.events import RACE, as_body, ingested
@@ -92,6 +92,29 @@ def test_eventbridge_says_itself_why_it_could_not_deliver(target: Target) -> Non
     told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "Not allowed.", "TARGET_ARN": mending.arn_of(IDENTITY)}
     send(target, FACES_RULES, as_body(ingested("p1")), **told)
     assert all_letters(target) == [("PhotoIngested", "NO_PERMISSIONS", f"Not allowed, to {IDENTITY}")]
+
+
+GIVEN_UP = {
+    redelivery.REASON: "InvalidMessage",
+    redelivery.ERROR: "No such race.",
+    redelivery.MESSAGE_ID: "as it was",
+    redelivery.SENT_AT: "1761350400000",
+    redelivery.RECEIVES: "5",
+}
+
+
+def test_a_worker_says_itself_why_it_gave_a_message_up(target: Target) -> None:
+    send(target, READ_DLQ, as_body(ingested("p1")), **GIVEN_UP)
+    (letter,) = with_reasons(target, letters(target))
+    assert (letter.reason, letter.error, letter.message_id) == ("InvalidMessage", "No such race.", "as it was")
+    assert (letter.sent_at, letter.received) == (datetime(2025, 10, 25, tzinfo=UTC), 5)
+
+
+def test_what_a_worker_gave_up_goes_back_as_it_came(target: Target) -> None:
+    send(target, READ_DLQ, as_body(ingested("p1")), **GIVEN_UP)
+    assert back(target, "ocr").by_queue == {READ: 1}
+    (arrived,) = mending.take_all(target, READ)
+    assert "MessageAttributes" not in arrived
 
 
 def test_looking_takes_nothing_out(target: Target) -> None:

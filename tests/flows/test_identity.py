@@ -23,6 +23,7 @@ from services.faces.search_scheduler import PATIENCE_S
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import Word
 from shared.contracts import keys
+from shared.contracts.errors import Throttled
 from shared.contracts.events import Bibs, BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
@@ -612,6 +613,29 @@ def test_a_crowd_is_searched_in_parts(pipeline: Pipeline, monkeypatch: pytest.Mo
     assert searches(pipeline) - before == 2
     put_off = [msgspec.structs.replace(note, hops=2) for note in notes[1:]]
     assert [each.body for each in pipeline.pending] == [note.to_json() for note in put_off]
+
+
+def test_what_was_found_before_a_quota_was_used_up_is_kept(pipeline: Pipeline) -> None:
+    # Mutation: the refusal raised. All four would be searched again, and be refused again at the same place.
+    race = {f"photo{n}": [Person(name, "") for name in NAMES[:2]] for n in range(4)}
+    all_told(pipeline, race)
+    asked: list[str] = []
+
+    def step(operation: str) -> None:
+        asked.append(operation)
+        if asked.count("SearchFaces") > 5:
+            raise Throttled("Too many searches.")
+
+    pipeline.rekognition.step = step
+    notes = [
+        Noted(meta=pipeline.envelopes[0].meta, note=SearchPhoto(**RACE._asdict(), photo_id=photo)) for photo in race
+    ]
+    pipeline.handle("identity", list(notes))
+    assert asked == ["SearchFaces"] * 6, "two photos and half of the third; after the refusal no more"
+    put_off = [msgspec.structs.replace(note, hops=2) for note in notes[2:]]
+    assert [each.body for each in pipeline.pending] == [note.to_json() for note in put_off]
+    with pytest.raises(Throttled):
+        pipeline.handle("identity", list(notes[2:]))
 
 
 def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_the_table_was_lost(

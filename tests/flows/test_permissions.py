@@ -100,6 +100,8 @@ NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
     "eventbridge.PutEvents": of("events:PutEvents", "bus"),
     "sqs.SendMessage": of("sqs:SendMessage", "queue"),
     "sqs.SendMessageBatch": of("sqs:SendMessage", "queue"),
+    # What a worker does with messages that failed, the mapping lets it: tests/templates/test_stages.py.
+    "sqs.ChangeMessageVisibilityBatch": lambda _: set(),
     **{f"rekognition.{name}": of_collection(name) for name in COLLECTION},
     **{f"rekognition.{name}": of_picture(name) for name in ("DetectFaces", "DetectText")},
 }
@@ -229,6 +231,13 @@ def needed() -> dict[str, set[Permission]]:
 
 def allowed(function: Function) -> set[Permission]:
     return {(action, call.on) for call in function.calls for action in call.actions}
+
+
+def test_just_those_write_to_themselves_whose_cards_say_so() -> None:
+    """Lambda is told by the card which loops are meant, and stops any other after some 16 rounds."""
+    # Mutation: a function that sends to its queue and lists no note, or one that lists notes and sends none.
+    sending = {name for name, permissions in needed().items() if ("sqs:SendMessage", "queue") in permissions}
+    assert sending == {name for name, function in FUNCTIONS.items() if function.writes_to_itself}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -25,6 +25,7 @@ from shared.kit import aws
 from shared.kit.records import Records
 from shared.kit.table import Table
 from tests.kit.events import RACE, on_the_bus, rejected
+from tests.kit.lambdas import CONTEXT
 from tests.kit.search_stage import (
     BUCKET,
     JPEG,
@@ -162,17 +163,13 @@ def _deliver(*events: DomainEvent) -> dict[str, Any]:
     records = [
         {
             "messageId": str(number),
+            "receiptHandle": "h",
             "body": json.dumps(on_the_bus(event)),
             "attributes": {"ApproximateReceiveCount": "1"},
         }
         for number, event in enumerate(events)
     ]
-
-    class Context:
-        aws_request_id = "r"
-        function_name = "gallery"
-
-    return gallery.handler({"Records": records}, Context())
+    return gallery.handler({"Records": records}, CONTEXT)
 
 
 CROWD: list[PhotoEvent] = [

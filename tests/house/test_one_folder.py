@@ -55,7 +55,7 @@ def test_its_alarms_and_its_row_on_the_dashboard_are_there(synthesized: dict[str
     assert {
         "snaprace-dev-P1-undelivered-events-tally",
         "snaprace-dev-P1-dead-letters-tally-count",
-        "snaprace-dev-P1-queue-age-tally-count",
+        "snaprace-dev-P1-queue-backlog-tally-count",
         "snaprace-dev-P1-api-server-errors-tally",
         "snaprace-dev-P1-stream-age-pulse-listen",
         "snaprace-dev-P1-dead-letters-pulse-look",

@@ -11,7 +11,7 @@ import io
 import logging
 import os
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,14 +30,16 @@ CONTEXT = types.SimpleNamespace(
     function_name="function",
     memory_limit_in_mb=512,
     invoked_function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:function",
+    get_remaining_time_in_millis=lambda: 120_000,
 )
 
 
 @dataclass(eq=False)
 class Letter:
-    """A message in a queue, in its place by `number`. `later`: sent with a delay, it is not seen yet.
+    """A message in a queue, in its place by `number`. `later`: sent with a delay, or failed, it is not seen yet.
 
-    `receives` are those since it came or was handled, `handled` is how often that was.
+    `receives` are those since it came or was handled, `handled` is how often that was. `why` is what the worker wrote
+    on it when it gave it up.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Letter:
     later: bool = False
     receives: int = 0
     handled: int = 0
+    why: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -58,7 +61,8 @@ class Deployed:
 
     def __post_init__(self) -> None:
         self.name = f"{self.stage.name}.{self.card.name}"
-        self.queue_url = _queue_url(self.stage.name, self.card.name)
+        self.queue_url = _url(naming.queue, self.stage.name, self.card.name)
+        self.dead_letter_queue_url = _url(naming.dead_letter_queue, self.stage.name, self.card.name)
         self._entry = importlib.import_module(f"services.{self.stage.name}.functions.{self.card.name}").handler
 
     @property
@@ -109,8 +113,9 @@ class Deployed:
 def _sqs_record(letter: Letter) -> dict[str, Any]:
     return {
         "messageId": str(letter.number),
+        "receiptHandle": str(letter.number),
         "body": letter.body,
-        "attributes": {"ApproximateReceiveCount": str(letter.receives)},
+        "attributes": {"ApproximateReceiveCount": str(letter.receives), "SentTimestamp": "0"},
         "eventSource": "aws:sqs",
     }
 
@@ -134,7 +139,8 @@ def configured(stage: str, function: str) -> Iterator[None]:
         "PHOTO_BUCKET": PHOTOS,
         "DERIVED_BUCKET": DERIVED,
         "TABLE_NAME": naming.table(ENV, stage),
-        "QUEUE_URL": _queue_url(stage, function),
+        "QUEUE_URL": _url(naming.queue, stage, function),
+        "DEAD_LETTER_QUEUE_URL": _url(naming.dead_letter_queue, stage, function),
         "POWERTOOLS_SERVICE_NAME": f"{stage}.{function}",
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",
         "AWS_EMF_ENVIRONMENT": "Lambda",
@@ -143,5 +149,5 @@ def configured(stage: str, function: str) -> Iterator[None]:
         yield
 
 
-def _queue_url(stage: str, function: str) -> str:
-    return f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{naming.queue(ENV, stage, function)}"
+def _url(name: Callable[[str, str, str], str], stage: str, function: str) -> str:
+    return f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{name(ENV, stage, function)}"

@@ -2,8 +2,8 @@
 
 Handlers make their clients from boto3's default session, and every request of those passes a Wire. Services are
 answered by what the test puts in `doubles`, others are left to moto. Trouble is made below boto3's retries, where it
-comes from in life too, so that what is tested is our code with boto3, and nothing of either is patched. Only botocore's
-pauses before a retry are noted instead of waited for.
+comes from in life too, so that what is tested is our code with boto3, and nothing of either is patched. Only
+pauses, botocore's before a retry and ours for a call's turn, are noted instead of waited for.
 """
 
 from __future__ import annotations
@@ -142,14 +142,20 @@ _THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "s3": "SlowD
 
 @dataclass
 class Throttling:
-    """A share of all requests is refused, as a seeded coin decides, in the words of the service asked."""
+    """A share of all requests is refused, as a seeded coin decides, in the words of the service asked.
+
+    With `service` of its requests alone, and until `most` are refused.
+    """
 
     coin: random.Random
     share: float = 0.3
+    service: str = ""
+    most: int | None = None
     refused: int = 0
 
     def going_out(self, call: Call) -> None:
-        if self.coin.random() < self.share:
+        meant = self.service in ("", call.service) and self.refused != self.most
+        if meant and self.coin.random() < self.share:
             self.refused += 1
             code = _THROTTLED.get(call.service, "ThrottlingException")
             raise Refused(code, 503 if code == "SlowDown" else 400)
@@ -179,6 +185,7 @@ class Wire:
     """`calls` are all calls so far (one that is retried counts once), `caller` is who makes the next ones.
 
     `pauses` are the seconds that boto3 would have waited before it tried the n-th call again, one for each retry.
+    `waited_s` are the seconds that calls would have waited for their turn (shared/kit/pacing.py), and its clock.
     `overhear` is told of every request that is made up, also of one that is only signed, for a link.
     """
 
@@ -188,6 +195,7 @@ class Wire:
     caller: str = ""
     pauses: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     overhear: Overhear | None = None
+    waited_s: float = 0.0
     _number: int = 0
     _attempt: int = 0
 
@@ -209,9 +217,13 @@ class Wire:
         hooks.register_first("before-call.*.*", self._calling)
         hooks.register_first("before-send.*.*", self._going_out)
         hooks.register_last("before-send.*.*", self._coming_back)
-        clock = SimpleNamespace(sleep=self._pause)
+        botocores, paces = SimpleNamespace(sleep=self._pause), SimpleNamespace(sleep=self._wait, monotonic=self._now)
         try:
-            with mock.patch.object(boto3, "DEFAULT_SESSION", _session()), mock.patch("botocore.endpoint.time", clock):
+            with (
+                mock.patch.object(boto3, "DEFAULT_SESSION", _session()),
+                mock.patch("botocore.endpoint.time", botocores),
+                mock.patch("shared.kit.pacing.time", paces),
+            ):
                 yield
         finally:
             hooks.unregister("before-parameter-build.*.*", self._making_up)
@@ -254,6 +266,12 @@ class Wire:
 
     def _pause(self, seconds: float) -> None:
         self.pauses[self._number].append(seconds)
+
+    def _wait(self, seconds: float) -> None:
+        self.waited_s += seconds
+
+    def _now(self) -> float:
+        return self.waited_s
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """SnapRace in one process: the real handlers of all functions that a queue feeds, and deliveries in the test's hand.
 
 All that a handler touches is AWS, and that is answered below boto3 (see wire.py): S3 by moto, the rest here. A
-message that fails goes to the end of its queue, after five receives to the dead letters.
+message that fails is seen again when nothing else is left; it becomes a dead letter as its worker or the queue says.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from services.search.records import Race
-from shared.contracts import keys, naming
+from shared.contracts import keys, naming, redelivery
 from shared.contracts.card import Queue, Schedule, Stream
 from shared.contracts.events import SOURCE_PREFIX, Box, DomainEvent, Envelope, RosterImported, parse
 from shared.contracts.keys import RaceRef
+from shared.contracts.redelivery import MAX_RECEIVES
 from shared.kit.table import Item
 from tests.kit import events
 from tests.kit.compare import settled
@@ -39,7 +40,6 @@ from tests.kit.search_stage import request
 from tests.kit.wire import Mishap, Once, Refused, Wire, client
 
 MAX_RECEIVED = 10  # at once, as SQS has it
-MAX_RECEIVES = 5  # as stacks/stage/feeds.py has it
 MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles
 EARLY = 0.02  # where chance rules, the share of deliveries before which delays run out while others still wait
 
@@ -57,6 +57,7 @@ class World:
     uploads_archive: list[Happened] = field(default_factory=list)
     events_archive: list[Happened] = field(default_factory=list)
     said: list[Happened] = field(default_factory=list)
+    hidden_s: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         everything = deployed()
@@ -227,7 +228,7 @@ class World:
                 function = dice.choice(ready)
                 size = dice.randint(1, min(len(function.due), function.batch))
                 batch = dice.sample(function.due, size)
-                self._deliver(function, batch, times=dice.randint(1, repeats), unseen_if_failed=True)
+                self._deliver(function, batch, times=dice.randint(1, repeats))
         raise AssertionError("the deliveries do not end")
 
     def _let_delays_run_out(self) -> None:
@@ -235,20 +236,21 @@ class World:
             for letter in function.queue:
                 letter.later = False
 
-    def _deliver(
-        self, function: Deployed, batch: list[Letter], *, times: int = 1, unseen_if_failed: bool = False
-    ) -> None:
+    def _deliver(self, function: Deployed, batch: list[Letter], *, times: int = 1) -> None:
         """Hand over a batch; what failed, or was not handled so many times, stays in the queue.
 
-        What failed is not seen for a while where chance would else deliver it five times before what it waits for.
+        What failed is not seen for a while, whatever its worker asked for: a time there is not.
         """
         for letter in batch:
             letter.receives += 1
         failed = self._invoke(function, batch)
         for letter in batch:
+            if letter in function.dead:
+                function.queue.remove(letter)
+                continue
             if letter not in failed:
                 letter.handled, letter.receives = letter.handled + 1, 0
-            letter.number, letter.later = next(self._numbers), letter in failed and unseen_if_failed
+            letter.number, letter.later = next(self._numbers), letter in failed
             if letter.receives == MAX_RECEIVES:
                 function.dead.append(letter)
             if letter.receives == MAX_RECEIVES or (letter not in failed and letter.handled >= times):
@@ -290,7 +292,15 @@ class World:
                 self._send(function, json.dumps(event))
 
     def _queues(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
-        function = next(function for function in self.functions if function.queue_url == asked["QueueUrl"])
+        url = asked["QueueUrl"]
+        function = next(each for each in self.functions if url in (each.queue_url, each.dead_letter_queue_url))
+        if url == function.dead_letter_queue_url:
+            assert operation == "SendMessage"
+            self._give_up(function, asked)
+            return {"MessageId": "message"}
+        if operation == "ChangeMessageVisibilityBatch":
+            self.hidden_s += [entry["VisibilityTimeout"] for entry in asked["Entries"]]
+            return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]], "Failed": []}
         if operation == "SendMessage":
             self._send(function, asked["MessageBody"], later=asked.get("DelaySeconds", 0) > 0)
             return {"MessageId": "message"}
@@ -298,6 +308,14 @@ class World:
         for entry in asked["Entries"]:
             self._send(function, entry["MessageBody"], later=entry.get("DelaySeconds", 0) > 0)
         return {"Successful": [{"Id": entry["Id"], "MessageId": "message"} for entry in asked["Entries"]], "Failed": []}
+
+    def _give_up(self, function: Deployed, asked: dict[str, Any]) -> None:
+        """A worker's dead letter: the message that it is about, where that is in the queue and not just `deliver`ed."""
+        why = {name: value["StringValue"] for name, value in asked["MessageAttributes"].items()}
+        known = (letter for letter in function.queue if str(letter.number) == why[redelivery.MESSAGE_ID])
+        letter = next(known, Letter(number=next(self._numbers), body=asked["MessageBody"]))
+        letter.why = why
+        function.dead.append(letter)
 
     def _send(self, function: Deployed, body: str, *, later: bool = False) -> None:
         function.queue.append(Letter(number=next(self._numbers), body=body, later=later))

@@ -2,13 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
 
-from dashboards.alarms import ALARMS
+from dashboards.alarms import ALARMS, AlarmPlan
+from dashboards.alarms import plan as alarms_of
 from services import cards
 from shared.contracts import naming
+from shared.contracts.card import Queue, Stream
+from shared.contracts.metrics import NAMESPACE, dimensions
 from tests.kit.synthesis import ROOT
 from tests.templates.templates import Template
 
@@ -110,8 +116,11 @@ def _named(templates: dict[str, Template]) -> set[tuple[str, str]]:
 
 def test_alarms_and_dashboard_watch_only_what_there_is(dev: dict[str, Template], alarms: list[dict[str, Any]]) -> None:
     there = _named(dev)
+    ours = {
+        pair for card in cards() for each in card.functions for pair in dimensions("dev", card.name, each.name).items()
+    }
     for alarm in alarms:
-        assert _dimensions(alarm) and _dimensions(alarm) <= there, alarm["AlarmName"]
+        assert _dimensions(alarm) and _dimensions(alarm) <= there | ours, alarm["AlarmName"]
     (dashboard,) = dev["monitoring"].of_type("AWS::CloudWatch::Dashboard").values()
     body = json.loads(dev["monitoring"].text(dashboard["DashboardBody"]))
     shown = [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
@@ -125,3 +134,91 @@ def test_alarms_and_dashboard_watch_only_what_there_is(dev: dict[str, Template],
     assert watched == there - only_while_a_command_replays, "what is not shown, or is shown and not there"
     (row,) = (widget for widget in body["widgets"] if widget["type"] == "alarm")
     assert len(row["properties"]["alarms"]) == len(alarms)
+
+
+def _of_ours(template: Template) -> Iterator[dict[str, str]]:
+    """The dimensions of each metric of our own that alarms and the dashboard read."""
+    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
+        for metric in _metrics(alarm):
+            if metric["Namespace"] == NAMESPACE:
+                yield {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    for widget in json.loads(template.text(dashboard["DashboardBody"]))["widgets"]:
+        for shown in widget["properties"].get("metrics", []):
+            if shown[0] == NAMESPACE:
+                yield dict(zip(shown[2:-1:2], shown[3:-1:2], strict=True))
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_what_functions_count_is_read_of_their_own_environment(env: str, request: pytest.FixtureRequest) -> None:
+    templates: dict[str, Template] = request.getfixturevalue(env)
+    read = {frozenset(each.items()) for each in _of_ours(templates["monitoring"])}
+    counting = [(card.name, function.name) for card in cards() for function in card.functions if not function.routes]
+    assert read == {frozenset(dimensions(env, stage, function).items()) for stage, function in counting}
+
+
+# --- what rings when ----------------------------------------------------------------------------------------
+
+
+def _plan(kind: str) -> AlarmPlan:
+    return next(plan for plan in alarms_of("dev", cards()) if plan.alarm.kind == kind)
+
+
+def _value(kind: str, **metrics: float | None) -> float:
+    """What CloudWatch makes of an alarm's expression: None is a metric without a value for that minute."""
+    expression = _plan(kind).metric
+    assert isinstance(expression, cloudwatch.MathExpression)
+    functions = {
+        "IF": lambda holds, yes, no: yes if holds else no,
+        "FILL": lambda value, otherwise: otherwise if value is None else value,
+    }
+    assert set(metrics) == set(expression.using_metrics)
+    values = {name: value if value is None else np.float64(value) for name, value in metrics.items()}
+    with np.errstate(invalid="ignore"):  # as CloudWatch, which has no value for what is divided by nothing
+        return float(eval(expression.expression, functions, values))  # noqa: S307 - an expression of our own
+
+
+def _rings(kind: str, **metrics: float | None) -> bool:
+    plan = _plan(kind)
+    value = _value(kind, **metrics)
+    return value > plan.threshold if plan.alarm.above else value >= plan.threshold
+
+
+def test_a_backlog_is_what_is_late_and_stays_late() -> None:
+    # Mutation: the age alone, as it was. One message that failed once woke somebody.
+    hour = 3600.0
+    assert not _rings("queue-backlog", age=hour, visible=1, deleted=30), "one old message among many that pass it by"
+    assert not _rings("queue-backlog", age=hour, visible=3000, deleted=300), "nearly worked off: ten minutes"
+    assert not _rings("queue-backlog", age=600, visible=20_000, deleted=300), "an hour's work, but nobody waits yet"
+    assert _rings("queue-backlog", age=hour, visible=20_000, deleted=300)
+    assert _rings("queue-backlog", age=hour, visible=5, deleted=None), "nothing gets done at all"
+    assert not _rings("queue-backlog", age=hour, visible=0, deleted=None), "what is left is being worked on"
+
+
+def test_messages_that_fail_are_seen_where_no_invocation_does() -> None:
+    # Mutation: the share of the handled alone: when all failed it would be nothing.
+    assert _rings("message-failures", handled=0, failed=1)
+    assert _rings("message-failures", handled=90, failed=10)
+    assert not _rings("message-failures", handled=100, failed=3)
+    assert not _rings("message-failures", handled=0, failed=0)
+
+
+def test_each_queue_and_stream_has_its_alarms_of_messages_and_each_function_those_of_its_end(
+    alarms: list[dict[str, Any]],
+) -> None:
+    names = {alarm["AlarmName"] for alarm in alarms}
+    for card in cards():
+        for each in card.functions:
+            subject = f"{card.name}-{each.name}"
+            brought = isinstance(each.fed_by, Queue | Stream)
+            for kind in ("P1-message-failures", "P3-message-throttles"):
+                assert (f"snaprace-dev-{kind}-{subject}" in names) is brought
+            for kind in ("P2-function-crashes", "P1-function-loops"):
+                assert f"snaprace-dev-{kind}-{subject}" in names
+
+
+def test_a_dropped_loop_rings_at_once() -> None:
+    plan = _plan("function-loops")
+    assert isinstance(plan.metric, cloudwatch.Metric)
+    assert (plan.metric.namespace, plan.metric.metric_name) == ("AWS/Lambda", "RecursiveInvocationsDropped")
+    assert (plan.threshold, plan.alarm.periods, plan.alarm.of) == (1, 1, 1)

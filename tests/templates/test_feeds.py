@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import aws_cdk as cdk
 import pytest
 
 import app as product
 from shared.contracts import naming
-from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
+from shared.contracts.card import Call, Function, Metered, Queue, Schedule, Stage, Stream
 from shared.contracts.events import PhotoMatched, PhotoRejected
 from stacks.environment import Environment
 from stacks.monitoring import MonitoringStack
@@ -30,6 +33,13 @@ CARD = Stage(
         Function(name="timed", purpose="", fed_by=Schedule(minutes=5)),
     ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """These functions are cards alone: what a function ships is test_packages.py's."""
+    with mock.patch("stacks.stage.function.packaged", return_value=tmp_path_factory.mktemp("package")):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +103,51 @@ def test_a_clock_invokes_its_function_and_what_fails_is_kept(made: dict[str, Tem
     assert template.text(kept["DestinationConfig"]["OnFailure"]["Destination"]) == f"AWS::SQS::Queue {dlq}"
 
 
+# --- as many at once as the quota lets work -----------------------------------------------------------------
+
+ASKING = Function(
+    name="asking",
+    purpose="",
+    fed_by=Queue(hears=(PhotoMatched,), concurrency=30),
+    calls=(Call(("rekognition:DetectText",), on="any"),),
+    metered=Metered(operation="DetectText", a_message=1, message_s=0.8),
+)
+
+
+def _at_once(out: Path, region: str | None, raised: dict[str, float] | None = None) -> int:
+    app = cdk.App(outdir=str(out), context={"quotas": {"dev": raised or {}, "prod": {"DetectText": 15}}})
+    card = Stage(name="asks", purpose="", functions=(ASKING,))
+    somewhere = cdk.Stage(app, "somewhere", env=cdk.Environment(region=region))
+    stack = StageStack(somewhere, "asks", card=card, environment=Environment.of(app))
+    path = Path(somewhere.synth().get_stack_artifact(stack.artifact_id).template_full_path)
+    (mapping,) = _read(path).of_type("AWS::Lambda::EventSourceMapping").values()
+    return int(mapping["ScalingConfig"]["MaximumConcurrency"])
+
+
+@pytest.mark.parametrize(
+    ("region", "raised", "workers"),
+    [
+        ("ap-northeast-2", {}, 4),
+        (None, {}, 4),
+        ("us-east-1", {}, 30),
+        ("ap-northeast-2", {"DetectText": 25}, 20),
+        ("ap-northeast-2", {"IndexFaces": 25}, 4),
+        ("us-east-1", {"DetectText": 1}, 2),
+    ],
+)
+def test_as_many_batches_are_worked_on_as_use_the_regions_quota_up(
+    tmp_path: Path, region: str | None, raised: dict[str, float], workers: int
+) -> None:
+    # Mutation: always the card's concurrency. At five calls a second most calls of thirty workers are refused.
+    assert _at_once(tmp_path, region, raised) == workers
+
+
+def test_a_quota_there_is_not_is_refused(tmp_path: Path) -> None:
+    for nonsense in ({"DetectTexts": 5.0}, {"DetectText": 0.0}):
+        with pytest.raises(ValueError, match="It takes calls a second of DetectText, IndexFaces, SearchFaces"):
+            _at_once(tmp_path, None, nonsense)
+
+
 def test_a_stage_that_keeps_nothing_has_no_table(made: dict[str, Template]) -> None:
     assert made["live"].of_type("AWS::DynamoDB::GlobalTable") == {}
 
@@ -102,6 +157,8 @@ def test_each_feed_has_the_alarms_of_its_kind(made: dict[str, Template]) -> None
     for function in ("queued", "streamed", "timed"):
         assert f"snaprace-dev-P1-dead-letters-live-{function}" in names
         assert f"snaprace-dev-P1-function-errors-live-{function}" in names
-    assert "snaprace-dev-P1-queue-age-live-queued" in names
+    assert "snaprace-dev-P2-queue-age-live-queued" in names
     assert "snaprace-dev-P1-stream-age-live-streamed" in names
     assert len([name for name in names if "-age-" in name]) == 2
+    of_messages = {f"snaprace-dev-P1-message-failures-live-{function}" for function in ("queued", "streamed")}
+    assert {name for name in names if "-message-failures-" in name} == of_messages

@@ -42,6 +42,7 @@ def test_commands_of_the_aws_cli_exist(page: Path) -> None:
         (name,) = (each for each in model.operation_names if xform_name(each, "-") == operation)
         members = model.operation_model(name).input_shape.members
         known = {xform_name(member, "-") for member in members} | EVERYWHERE
+        known |= {f"no-{xform_name(name, '-')}" for name, shape in members.items() if shape.type_name == "boolean"}
         assert _options(words) <= known, (service, operation)
 
 

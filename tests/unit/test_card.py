@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+import services
 from services import cards
+from shared.contracts import quotas
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream, Uploads
 from shared.contracts.events import BibsRead, PhotoIngested, PhotoMatched, RaceConfigured
+from shared.contracts.notes import MAX_HOPS
 
 
 @pytest.mark.parametrize(
@@ -82,3 +87,67 @@ def test_functions_are_named() -> None:
     assert stage.function("f").name == "f"
     with pytest.raises(KeyError):
         stage.function("g")
+
+
+# --- quotas -------------------------------------------------------------------------------------------------
+
+
+def test_who_calls_an_operation_with_a_quota_for_each_message_says_so() -> None:
+    """Else as many would call as the queue's concurrency says, whatever the region."""
+    for card in cards():
+        for each in card.queued:
+            called = {action.removeprefix("rekognition:") for call in each.calls for action in call.actions}
+            assert called & quotas.OPERATIONS == ({each.metered.operation} if each.metered else set()), each.name
+
+
+# --- no loops but those through a function's own queue ------------------------------------------------------
+
+
+def follows() -> dict[str, set[str]]:
+    """By function, whom its events and uploads reach, and whom theirs reach in turn."""
+    functions = {f"{card.name}.{each.name}": each for card in cards() for each in card.functions}
+    uploading = ("photos", "s3:PutObject")
+    reached = {
+        name: {
+            other
+            for other, hearing in functions.items()
+            if set(each.says) & set(hearing.hears)
+            or (
+                hearing.uploads
+                and any((call.on, action) == uploading for call in each.calls for action in call.actions)
+            )
+        }
+        for name, each in functions.items()
+    }
+    for through in functions:
+        for name in functions:
+            if through in reached[name]:
+                reached[name] |= reached[through]
+    return reached
+
+
+def test_no_function_hears_what_follows_from_what_it_says() -> None:
+    """Lambda looks for loops through SQS, SNS and S3 but not through EventBridge: such a one would not be stopped.
+
+    Source: Lambda's guide, invocation-recursion, "Supported AWS services and SDKs".
+    """
+    assert not [name for name, reached in follows().items() if name in reached]
+    assert "search.gallery" in follows()["races.intake"], "and what follows is followed"
+
+
+def test_notes_in_a_row_for_the_largest_race_are_far_from_the_limit() -> None:
+    """Chains go page by page: of all pages in the stages' modules the smallest makes the longest."""
+    modules = [
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(services.__path__, "services.")
+        if not found.ispkg
+    ]
+    pages = {
+        f"{module.__name__}.{name}": size
+        for module in modules
+        for name, size in vars(module).items()
+        if name.endswith("PAGE") and isinstance(size, int)
+    }
+    assert len(pages) >= 5
+    for name, size in pages.items():
+        assert 200_000 / size <= MAX_HOPS / 4, f"{name}: {size} a note is {200_000 / size:,.0f} notes in a row"

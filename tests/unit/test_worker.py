@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -17,9 +18,10 @@ from catalogue.examples import EXAMPLES
 from shared.contracts import messages
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
 from shared.contracts.environment import Environment
-from shared.contracts.errors import EndlessLoop, InvalidMessage, PublishFailed
+from shared.contracts.errors import EndlessLoop, InvalidMessage, PublishFailed, Throttled
 from shared.contracts.events import Envelope, Meta, PhotoWithdrawn, caused, next_revision
 from shared.contracts.messages import Message
+from shared.contracts.metrics import NAMESPACE, dimensions
 from shared.contracts.notes import MAX_HOPS, Note, Noted
 from shared.kit import aws, worker
 from shared.kit.bus import EventBus
@@ -27,7 +29,12 @@ from shared.kit.queue import OwnQueue
 from tests.contracts.golden import on_the_bus
 
 CONTEXT = SimpleNamespace(
-    aws_request_id="r", function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", log_group_name="g"
+    aws_request_id="r",
+    function_name="f",
+    memory_limit_in_mb=1,
+    invoked_function_arn="arn",
+    log_group_name="g",
+    get_remaining_time_in_millis=lambda: 60_000,
 )
 STAGE = Stage(
     name="stage", purpose="", functions=(Function(name="function", purpose="", fed_by=Queue(hears=(PhotoWithdrawn,))),)
@@ -40,6 +47,8 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Environment(snaprace_env="dev", bus_name="bus", photo_bucket="photos", derived_bucket="derived")
     for name, value in told.variables().items():
         monkeypatch.setenv(name, value)
+    sqs = mock.Mock(**{"change_message_visibility_batch.return_value": {}})  # see tests/unit/test_redelivery.py
+    monkeypatch.setattr(aws, "client", lambda service, config=None: sqs)
 
 
 def record(number: int, body: str) -> dict[str, Any]:
@@ -47,7 +56,7 @@ def record(number: int, body: str) -> dict[str, Any]:
         "messageId": f"m{number}",
         "receiptHandle": "h",
         "body": body,
-        "attributes": {"ApproximateReceiveCount": "1"},
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1761350400000"},
         "messageAttributes": {},
         "md5OfBody": "",
         "eventSource": "aws:sqs",
@@ -91,7 +100,10 @@ def test_an_invocation_leaves_one_metrics_line_with_the_calls_it_made(capsys: py
     (metrics,) = [line for line in lines if "_aws" in line]
     assert metrics["api_calls"] == {"s3.GetObject": 2}
     assert (metrics["MessagesHandled"], metrics["MessagesFailed"]) == (1, 1)
-    assert (metrics["Stage"], metrics["Function"]) == ("stage", "function")
+    assert (metrics["Environment"], metrics["Stage"], metrics["Function"]) == ("dev", "stage", "function")
+    (written,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert written["Namespace"] == NAMESPACE
+    assert set(written["Dimensions"][0]) == set(dimensions("dev", "stage", "function"))
 
 
 def test_a_failure_is_logged_with_the_story_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,13 +124,14 @@ def test_a_failure_is_logged_with_the_story_it_belongs_to(capsys: pytest.Capture
 class Events:
     """EventBridge that refuses what the test says."""
 
-    def __init__(self, refuse: int = 0) -> None:
+    def __init__(self, refuse: int = 0, code: str = "InternalFailure") -> None:
         self.refuse = refuse
+        self.code = code
         self.chunks: list[list[Any]] = []
 
     def put_events(self, Entries: list[Any]) -> Any:
         self.chunks.append(Entries)
-        failed = [{"ErrorCode": "ThrottlingException"}] * self.refuse
+        failed = [{"ErrorCode": self.code}] * self.refuse
         return {"FailedEntryCount": self.refuse, "Entries": failed + [{"EventId": "x"}] * (len(Entries) - self.refuse)}
 
 
@@ -145,6 +158,8 @@ def test_large_events_are_said_in_smaller_chunks() -> None:
 def test_an_event_that_was_not_taken_fails_loudly() -> None:
     with pytest.raises(PublishFailed, match="2 of 3"):
         EventBus(Events(refuse=2), "bus").publish(envelopes(3))  # type: ignore[arg-type]
+    with pytest.raises(Throttled, match="2 of 3"):
+        EventBus(Events(refuse=2, code="ThrottlingException"), "bus").publish(envelopes(3))  # type: ignore[arg-type]
 
 
 class Again(Note, frozen=True, kw_only=True, tag="again"):
@@ -181,12 +196,16 @@ def test_a_function_reads_no_notes_but_its_own() -> None:
 
 
 def test_a_note_that_was_not_taken_fails_loudly() -> None:
+    @dataclass
     class Refusing:
-        def send_message_batch(self, QueueUrl: str, Entries: list[Any]) -> Any:
-            return {"Successful": Entries[1:], "Failed": Entries[:1]}
+        code: str
 
-    with pytest.raises(PublishFailed, match="1 of 2"):
-        OwnQueue(Refusing(), "url").send_all([(Again(organizer_id="o", event_id="e"), CAUSE)] * 2)  # type: ignore[arg-type]
+        def send_message_batch(self, QueueUrl: str, Entries: list[Any]) -> Any:
+            return {"Successful": Entries[1:], "Failed": [{**Entries[0], "Code": self.code}]}
+
+    for code, error in (("InternalError", PublishFailed), ("RequestThrottled", Throttled)):
+        with pytest.raises(error, match="1 of 2"):
+            OwnQueue(Refusing(code), "url").send_all([(Again(organizer_id="o", event_id="e"), CAUSE)] * 2)  # type: ignore[arg-type]
 
 
 class TestTogether:
