@@ -74,6 +74,8 @@ def _function(client: Client, name: str, asked: Properties) -> Properties:
     found = {"Description": "", **function, "Layers": [layer["Arn"] for layer in function.get("Layers", [])]}
     if "S3Key" in asked["Code"]:
         found["Code"] = _code_found(client, asked["Code"], function["CodeSha256"])
+    if "RecursiveLoop" in asked:
+        found |= client("lambda").get_function_recursion_config(FunctionName=name)
     return found
 
 

@@ -12,7 +12,7 @@ Created = tuple[str, dict[str, str]]
 
 
 def register_missing_types() -> None:
-    """Archives, composite alarms, alarms on expressions, and all settings of tables."""
+    """Archives, composite alarms, alarms on expressions, and all settings of tables and functions."""
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS
@@ -27,6 +27,7 @@ def register_missing_types() -> None:
         ("AWS::CloudWatch::Alarm", _with_metric_math),
         ("AWS::DynamoDB::Table", _with_table_settings),
         ("AWS::DynamoDB::GlobalTable", _with_table_settings),
+        ("AWS::Lambda::Function", _with_recursion_setting),
     ):
         own = handlers[kind]
         create, update = added(own["create"], properties_at=1), added(own["update"], properties_at=2)
@@ -122,6 +123,20 @@ def _with_table_settings(provision: Callable[..., Created], *, properties_at: in
             recovery = {"PointInTimeRecoveryEnabled": _is_true(recovery.get("PointInTimeRecoveryEnabled"))}
             request = {"TableName": table, "PointInTimeRecoverySpecification": recovery}
             _require_success(dynamodb._update_continuous_backups(request))
+        return created
+
+    return provision_and_set
+
+
+def _with_recursion_setting(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
+    """Let a function's provisioner also set RecursiveLoop, which it leaves out."""
+
+    def provision_and_set(*arguments: Any, **named: Any) -> Created:
+        from ministack.services import lambda_svc
+
+        created = provision(*arguments, **named)
+        setting = {"RecursiveLoop": arguments[properties_at].get("RecursiveLoop", "Terminate")}
+        _require_success(lambda_svc._put_function_recursion_config(created[0], setting))
         return created
 
     return provision_and_set

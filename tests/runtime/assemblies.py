@@ -46,20 +46,26 @@ _ROLE = {
 }
 
 
-def _queue(name: str) -> Template:
-    return {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name, "VisibilityTimeout": 120}}
+def _queue(name: str, *, visibility_s: int = 120, dead: str | None = None) -> Template:
+    """`dead` is the logical id of the queue that takes what was received twice in vain."""
+    properties: dict[str, Any] = {"QueueName": name, "VisibilityTimeout": visibility_s}
+    if dead:
+        redrive = {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": 2}
+        properties["RedrivePolicy"] = redrive
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
 
-def _function(name: str, code: str) -> Template:
+def _function(name: str, code: str, *, timeout_s: int = 120, **properties: Any) -> Template:
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
             "FunctionName": name,
             "Runtime": "python3.11",
             "Handler": "index.handler",
-            "Timeout": 120,
+            "Timeout": timeout_s,
             "Role": {"Fn::GetAtt": ["Role", "Arn"]},
             "Code": {"ZipFile": code},
+            **properties,
         },
     }
 
@@ -114,6 +120,53 @@ def with_batches_that_are_told(batch: int, window_s: int) -> Template:
             "Role": _ROLE,
             "Function": _function("teller", TELLER),
             "Mapping": _mapping("Queue", batch, window_s),
+        }
+    }
+
+
+LOOPER = """
+import json, os
+import boto3
+
+BASE, ITSELF, END, HOW = os.environ["AWS_ENDPOINT_URL"] + "/000000000000/", *map(os.environ.get, ("Q", "END", "HOW"))
+
+def handler(event, context):
+    sqs = boto3.client("sqs")
+    for record in event["Records"]:
+        n = json.loads(record["body"])["detail"]["n"] + 1
+        print(n)  # an invocation without a log line is waited for
+        body = json.dumps({"detail": {"n": n}})
+        if n > 20:
+            sqs.send_message(QueueUrl=BASE + END, MessageBody=body)
+        elif HOW == "events":
+            entry = {"Source": "loop", "DetailType": "Again", "Detail": json.dumps({"n": n})}
+            boto3.client("events").put_events(Entries=[entry])
+        elif HOW == "batches":
+            sqs.send_message_batch(QueueUrl=BASE + ITSELF, Entries=[{"Id": "0", "MessageBody": body}])
+        else:
+            sqs.send_message(QueueUrl=BASE + ITSELF, MessageBody=body)
+"""
+
+
+def with_a_loop(name: str, how: str, setting: str | None = None) -> Template:
+    """A function that sends each message, counted up, to its own queue: `how` one by one, in batches, or by events.
+
+    After 20 times it sends it to the queue `<name>-end`. `<name>-dead` is the dead-letter queue, `setting` what
+    RecursiveLoop is set to.
+    """
+    work, end, dead = name, f"{name}-end", f"{name}-dead"
+    environment = {"Variables": {"Q": work, "END": end, "HOW": how}}
+    allowed = {"RecursiveLoop": setting} if setting else {}
+    rule = {"EventPattern": {"source": ["loop"]}, "Targets": [{"Id": "q", "Arn": {"Fn::GetAtt": ["Queue", "Arn"]}}]}
+    return {
+        "Resources": {
+            "Dead": _queue(dead),
+            "End": _queue(end),
+            "Queue": _queue(work, visibility_s=2, dead="Dead"),
+            "Role": _ROLE,
+            "Function": _function(name, LOOPER, timeout_s=2, Environment=environment, **allowed),
+            "Mapping": _mapping("Queue", 1),
+            **({"Rule": {"Type": "AWS::Events::Rule", "Properties": rule}} if how == "events" else {}),
         }
     }
 
