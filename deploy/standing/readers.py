@@ -76,6 +76,8 @@ def _function(client: Client, name: str, asked: Properties) -> Properties:
         found["Code"] = _code_found(client, asked["Code"], function["CodeSha256"])
     if "RecursiveLoop" in asked:
         found |= client("lambda").get_function_recursion_config(FunctionName=name)
+    if "ReservedConcurrentExecutions" in asked:
+        found |= client("lambda").get_function_concurrency(FunctionName=name)
     return found
 
 

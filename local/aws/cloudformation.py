@@ -27,7 +27,7 @@ def register_missing_types() -> None:
         ("AWS::CloudWatch::Alarm", _with_metric_math),
         ("AWS::DynamoDB::Table", _with_table_settings),
         ("AWS::DynamoDB::GlobalTable", _with_table_settings),
-        ("AWS::Lambda::Function", _with_recursion_setting),
+        ("AWS::Lambda::Function", _with_function_settings),
     ):
         own = handlers[kind]
         create, update = added(own["create"], properties_at=1), added(own["update"], properties_at=2)
@@ -128,15 +128,21 @@ def _with_table_settings(provision: Callable[..., Created], *, properties_at: in
     return provision_and_set
 
 
-def _with_recursion_setting(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
-    """Let a function's provisioner also set RecursiveLoop, which it leaves out."""
+def _with_function_settings(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
+    """Let a function's provisioner also set RecursiveLoop and reserved concurrency, which it leaves out."""
 
     def provision_and_set(*arguments: Any, **named: Any) -> Created:
         from ministack.services import lambda_svc
 
         created = provision(*arguments, **named)
-        setting = {"RecursiveLoop": arguments[properties_at].get("RecursiveLoop", "Terminate")}
-        _require_success(lambda_svc._put_function_recursion_config(created[0], setting))
+        function, properties = created[0], arguments[properties_at]
+        loop = {"RecursiveLoop": properties.get("RecursiveLoop", "Terminate")}
+        _require_success(lambda_svc._put_function_recursion_config(function, loop))
+        if "ReservedConcurrentExecutions" in properties:
+            reserved = {"ReservedConcurrentExecutions": int(properties["ReservedConcurrentExecutions"])}
+            _require_success(lambda_svc._put_function_concurrency(function, reserved))
+        else:
+            _require_success(lambda_svc._delete_function_concurrency(function))
         return created
 
     return provision_and_set

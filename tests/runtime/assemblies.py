@@ -70,15 +70,16 @@ def _function(name: str, code: str, *, timeout_s: int = 120, **properties: Any) 
     }
 
 
-def _mapping(queue: str, batch: int, window_s: int = 0) -> Template:
-    """The queue with this logical id feeds Function."""
+def _mapping(queue: str, batch: int, window_s: int = 0, function: str = "Function") -> Template:
+    """The queue with this logical id feeds the function, which says what failed."""
     return {
         "Type": "AWS::Lambda::EventSourceMapping",
         "Properties": {
             "EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]},
-            "FunctionName": {"Ref": "Function"},
+            "FunctionName": {"Ref": function},
             "BatchSize": batch,
             "MaximumBatchingWindowInSeconds": window_s,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
         },
     }
 
@@ -120,6 +121,61 @@ def with_batches_that_are_told(batch: int, window_s: int) -> Template:
             "Role": _ROLE,
             "Function": _function("teller", TELLER),
             "Mapping": _mapping("Queue", batch, window_s),
+        }
+    }
+
+
+FAILING = """
+import json, os, time
+import boto3
+
+BASE, FIRST = os.environ["AWS_ENDPOINT_URL"] + "/000000000000/", "ApproximateFirstReceiveTimestamp"
+
+def handler(event, context):
+    sqs = boto3.client("sqs")
+    [record] = event["Records"]
+    print(record["body"])  # an invocation without a log line is waited for
+    how, _, seconds = record["body"].partition(" ")
+    received = {name: int(record["attributes"][name]) for name in ("ApproximateReceiveCount", FIRST)}
+    told = {"body": record["body"], "received": received, "at_ms": time.time() * 1000}
+    sqs.send_message(QueueUrl=BASE + "told", MessageBody=json.dumps(told))
+    if how == "die":
+        os._exit(1)
+    if how == "work":
+        time.sleep(float(seconds))
+        return {"batchItemFailures": []}
+    if how == "hide":
+        queue = BASE + record["eventSourceARN"].split(":")[-1]
+        sqs.change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=int(seconds)
+        )
+    failed = "another" if how == "misname" else record["messageId"]
+    return {"batchItemFailures": [{"itemIdentifier": failed}]}
+"""
+
+
+def with_failing_functions() -> Template:
+    """Queues `hidden-<seconds>`, of that visibility timeout, of which a function does not finish what it is told.
+
+    A function that works on one batch at a time is fed by the queues `one` and `other`. Each delivery is told to the
+    queue `told`.
+    """
+    single = {"ReservedConcurrentExecutions": 1}
+    return {
+        "Resources": {
+            "Told": _queue("told"),
+            "Dead": _queue("dead"),
+            "Hidden2": _queue("hidden-2", visibility_s=2, dead="Dead"),
+            "Hidden120": _queue("hidden-120"),
+            "One": _queue("one"),
+            "Other": _queue("other"),
+            "Role": _ROLE,
+            "Function": _function("failing", FAILING, timeout_s=2),
+            "Single": _function("single", FAILING, **single),
+            "Mapping2": _mapping("Hidden2", 1),
+            "Mapping120": _mapping("Hidden120", 1),
+            "MappingOne": _mapping("One", 1, function="Single"),
+            "MappingOther": _mapping("Other", 1, function="Single"),
         }
     }
 

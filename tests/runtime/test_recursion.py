@@ -99,9 +99,16 @@ def test_a_loop_that_is_allowed_or_that_lambda_does_not_see_goes_on(aws: Running
     assert _dropped(aws, loop) == 0
 
 
-def test_what_was_allowed_can_be_forbidden_again(aws: Running, tmp_path: Path) -> None:
-    for setting in ("Allow", None):
-        aws.client("s3").delete_object(Bucket="cdk-handmade-assets-000000000000-us-east-1", Key="changed.json")
-        _deploy(aws, tmp_path, "changed", assemblies.with_a_loop("changed", "one by one", setting))
-        now = aws.client("lambda").get_function_recursion_config(FunctionName="changed")["RecursiveLoop"]
-        assert now == (setting or "Terminate")
+@pytest.mark.parametrize("setting", ["Allow", None])  # in this order: it can be forbidden again
+def test_a_function_is_as_its_template_has_it(aws: Running, tmp_path: Path, setting: str | None) -> None:
+    aws.client("s3").delete_object(Bucket="cdk-handmade-assets-000000000000-us-east-1", Key="changed.json")
+    template = assemblies.with_a_loop("changed", "one by one", setting)
+    if setting:
+        template["Resources"]["Function"]["Properties"]["ReservedConcurrentExecutions"] = 3
+    _deploy(aws, tmp_path, "changed", template)
+    assert examined("changed", template, aws.client).differences == []
+    functions = aws.client("lambda")
+    found = functions.get_function_recursion_config(FunctionName="changed")["RecursiveLoop"]
+    assert found == (setting or "Terminate")
+    reserved = functions.get_function_concurrency(FunctionName="changed").get("ReservedConcurrentExecutions")
+    assert reserved == (3 if setting else None)
