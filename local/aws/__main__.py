@@ -1,6 +1,6 @@
 """Serves the embedded AWS.
 
-    python -m local.aws --port 4566 --data DIR [--keep] [--deploying] [--door-port 8080]
+    python -m local.aws --port 4566 --data DIR [--keep] [--deploying] [--door-port 8080] [--all-batches]
 
 Serves programs on 127.0.0.1 until SIGTERM, and pages of the front door at --door-port (see local/gate). With --keep,
 what was kept in DIR is there again, and all that changes is kept there. With --deploying it serves nobody but a
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the state")
     parser.add_argument("--keep", action="store_true", help="take up what was kept, and keep all that changes")
     parser.add_argument("--deploying", action="store_true", help="serve a deployment alone until opened")
+    parser.add_argument("--all-batches", action="store_true", help="work on as many batches at once as a mapping says")
     parser.add_argument("--door-port", type=int, default=8080, help="port of the front door, whose pages may ask")
     arguments = parser.parse_args()
     _configure(arguments.port, arguments.data.resolve())
@@ -54,7 +55,8 @@ def main() -> None:
     events.archive_uploads()
     workers.honour_batching_windows()
     processors = max(2, os.cpu_count() or 1)
-    workers.bound_workers(processors)
+    if not arguments.all_batches:
+        workers.bound_workers(processors)
     turns.bound_requests(2 * processors)
     workers.wait_for_late_logs()
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:

@@ -23,8 +23,6 @@ LIMITS: tuple[Limit, ...] = (
     Limit("Each Lambda function has its own operating system, memory limit and Python packages",
           "Handlers are processes of one machine and one interpreter, in which all packages of the project can be "
           "imported; memory is not limited. (That a package ships what it imports is a test of its own.)"),
-    Limit("A mapping works on up to MaximumConcurrency batches at once",
-          "On as many as the machine has processors (at least two), if that is fewer."),
     Limit("CloudWatch collects the metrics of the services and evaluates alarms on them",
           "Alarms and dashboards stand as asked for. Metrics of SQS, EventBridge and API Gateway do not exist, alarms "
           "do not tell dimensions apart, and alarms on expressions stay without data."),

@@ -48,13 +48,15 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime as other processes see it: what runtime.json says. `started` is ISO 8601.
 
-    `parts` are the process groups of its children; `ready` is false until photos can be uploaded.
+    `parts` are the process groups of its children; `ready` is false until photos can be uploaded. `like_aws` is the
+    region whose quotas it keeps, "" for none.
     """
 
     pid: int
     ports: Ports
     started: str
     keep: bool
+    like_aws: str = ""
     ready: bool = False
     parts: dict[str, int] = {}
 

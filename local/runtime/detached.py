@@ -21,6 +21,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     ports: Ports
     keep: bool
+    like_aws: str = ""
     assembly: str | None
 
 
@@ -38,11 +39,16 @@ def start_detached(
     report: Report = lambda _: None,
     *,
     keep: bool,
+    like_aws: str = "",
     assembly: Path | None = None,
 ) -> Running:
     """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
     order = Order(
-        home=str(home.resolve()), ports=ports or Ports(), keep=keep, assembly=str(assembly) if assembly else None
+        home=str(home.resolve()),
+        ports=ports or Ports(),
+        keep=keep,
+        like_aws=like_aws,
+        assembly=str(assembly) if assembly else None,
     )
     logs = Folder(home).logs
     logs.mkdir(parents=True, exist_ok=True)
@@ -85,6 +91,7 @@ def supervise(order: Order) -> int:
             order.ports,
             lambda text: say(_Said(text=text)),
             keep=order.keep,
+            like_aws=order.like_aws,
             assembly=Path(order.assembly) if order.assembly else None,
         ) as runtime:
             say(_Said(running=runtime.running))

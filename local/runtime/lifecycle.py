@@ -108,12 +108,14 @@ class Runtime:
             self._parts.append(Part(name, command, environment | others, log))
 
         keep = ["--keep"] if self.running.keep else []
+        batches, quotas = (["--all-batches"], ["--quotas", region]) if (region := self.running.like_aws) else ([], [])
         # The functions' environment is that of the embedded AWS, which itself asks nobody.
         where = ("--port", str(ports.aws), "--door-port", str(ports.web), "--data", str(data / "aws"))
-        aws = ("local.aws", *where, "--deploying", *keep)
+        aws = ("local.aws", *where, "--deploying", *keep, *batches)
         start_part(AWS, *aws, **seen_by_functions)
         if vision:
-            start_part(VISION, "vision", "--data", str(data / "vision"), "--port", str(ports.vision))
+            looks = ("vision", "--data", str(data / "vision"), "--port", str(ports.vision), *quotas)
+            start_part(VISION, *looks)
         start_part(DOOR, "local.door", "--port", str(ports.web), "--aws", self.running.aws_url)
 
     def _make_ready(self, part: Part) -> None:
@@ -164,6 +166,7 @@ def start(
     report: Report = lambda _: None,
     *,
     keep: bool,
+    like_aws: str = "",
     assembly: Path | None = None,
     vision: bool = True,
     seen_by_functions: Mapping[str, str] | None = None,
@@ -171,15 +174,18 @@ def start(
     """Start everything and return when photos can be uploaded. Raises RuntimeProblem.
 
     With `keep`, what the last such run was given is there again, however that ended; without, it starts empty and
-    leaves what was kept alone. A part that ends is started again. `assembly` is a cdk.out to deploy; None synthesizes
-    one. Without `vision`, somebody else already serves Rekognition's protocol (and /health) at its port.
-    `seen_by_functions` are environment variables that are different for the functions.
+    leaves what was kept alone. A part that ends is started again. `like_aws` is a region: then as many batches are
+    worked on at once as the mappings say, and the vision server keeps Rekognition's default quotas of that region.
+    `assembly` is a cdk.out to deploy; None synthesizes one. Without `vision`, somebody else already serves
+    Rekognition's protocol (and /health) at its port. `seen_by_functions` are environment variables that are different
+    for the functions.
     """
     signals_raise()
     folder = Folder(home)
     folder.acquire()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    runtime = Runtime(folder, Running(pid=os.getpid(), ports=ports or Ports(), started=started, keep=keep))
+    running = Running(pid=os.getpid(), ports=ports or Ports(), started=started, keep=keep, like_aws=like_aws)
+    runtime = Runtime(folder, running)
     try:
         runtime._start(report, assembly, vision=vision, seen_by_functions=seen_by_functions or {})
     except BaseException:

@@ -69,14 +69,24 @@ def demo(photos: Path | None, roster: Path | None, leave: bool, as_json: bool, p
 
 @click.command(short_help="Start the local runtime.")
 @click.option("--detach", is_flag=True, help="Return when it is ready and leave it running; end it with: snaprace down")
+@click.option(
+    "--like-aws",
+    default="",
+    is_flag=False,
+    flag_value="us-east-1",
+    metavar="[REGION]",
+    help="Work on as many batches at once as on AWS, with the quotas that Rekognition has by default in a region "
+    "(us-east-1 if none is named; ap-northeast-2 has a tenth of them).",
+)
 @_ports
-def up(detach: bool, ports: Ports) -> None:
+def up(detach: bool, like_aws: str, ports: Ports) -> None:
     """Start the local runtime: the embedded AWS with all stacks, the vision server and the page.
 
     It keeps its races between runs, however one ends. Without --detach it runs until Ctrl-C.
 
     \b
     snaprace up --detach
+    snaprace up --like-aws ap-northeast-2
     snaprace race create --help
     """
     from local import runtime
@@ -87,10 +97,10 @@ def up(detach: bool, ports: Ports) -> None:
         console.print(f"{text}…")
 
     if detach:
-        running = runtime.start_detached(home(), ports, report, keep=True)
+        running = runtime.start_detached(home(), ports, report, keep=True, like_aws=like_aws)
         console.print(f"Running at [bold]{running.front_door}[/]. End it with: snaprace down")
         return
-    with runtime.start(home(), ports, report, keep=True) as started:
+    with runtime.start(home(), ports, report, keep=True, like_aws=like_aws) as started:
         console.print(f"Running at [bold]{started.running.front_door}[/]. Ctrl-C ends it.")
         started.wait()
 

@@ -70,7 +70,7 @@ def _function(name: str, code: str, *, timeout_s: int = 120, **properties: Any) 
     }
 
 
-def _mapping(queue: str, batch: int, window_s: int = 0, function: str = "Function") -> Template:
+def _mapping(queue: str, batch: int, window_s: int = 0, function: str = "Function", at_once: int = 10) -> Template:
     """The queue with this logical id feeds the function, which says what failed."""
     return {
         "Type": "AWS::Lambda::EventSourceMapping",
@@ -80,12 +80,13 @@ def _mapping(queue: str, batch: int, window_s: int = 0, function: str = "Functio
             "BatchSize": batch,
             "MaximumBatchingWindowInSeconds": window_s,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": at_once},
         },
     }
 
 
 def with_a_busy_worker() -> Template:
-    """A queue that feeds a function which is busy for a minute and has started a program of its own.
+    """A queue that feeds a function which is busy for a minute and has started a program of its own, six at once.
 
     A second queue feeds it too, but waits five minutes for a full batch.
     """
@@ -95,7 +96,7 @@ def with_a_busy_worker() -> Template:
             "Patient": _queue("patient"),
             "Role": _ROLE,
             "Function": _function("sleeper", SLEEPER),
-            "Mapping": _mapping("Queue", 1),
+            "Mapping": _mapping("Queue", 1, at_once=6),
             "PatientMapping": _mapping("Patient", 10, window_s=300),
         }
     }

@@ -14,8 +14,10 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
 from local import runtime
+from local.aws import clients
 from local.runtime import Ports, Running, RuntimeProblem
 from tests.runtime import assemblies
 from tests.runtime.conftest import until
@@ -52,6 +54,10 @@ def processes(running: Running) -> list[str]:
     rows = [line.split(None, 2) for line in table.splitlines()]
     groups = set(map(str, running.parts.values()))
     return [row[2] for row in rows if len(row) == 3 and row[0] in groups and not row[1].startswith("Z")]
+
+
+def busy_workers(running: Running) -> int:
+    return sum("sleep 300" in command for command in processes(running))
 
 
 def queue_url(running: Running, queue: str) -> str:
@@ -194,6 +200,27 @@ def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on
     until(lambda: any("sleep 300" in command for command in processes(second)), seconds=5)
     [waiting] = second.client("sqs").receive_message(QueueUrl=queue_url(second, "patient"))["Messages"]
     assert waiting["Body"] == "for a full batch"
+
+
+def test_it_is_like_aws_when_asked_to(home: Path, small: Path) -> None:
+    running = runtime.start_detached(home, Ports.free(), keep=False, like_aws="ap-northeast-2", assembly=small)
+    for _ in range(7):
+        running.client("sqs").send_message(QueueUrl=queue_url(running, "work"), MessageBody="{}")
+    until(lambda: busy_workers(running) == 6)  # as the mapping says, however few processors there are
+
+    rekognition, codes = clients.client(running.vision_url, "rekognition"), []
+    for _ in range(8):  # more than a second's worth at once
+        with pytest.raises(ClientError) as refused:
+            rekognition.search_faces(CollectionId="none", FaceId="00000000-0000-4000-8000-000000000000")
+        codes.append(refused.value.response["Error"]["Code"])
+    assert codes[:5] == ["ResourceNotFoundException"] * 5
+    assert "ProvisionedThroughputExceededException" in codes
+    assert busy_workers(running) == 6
+
+
+def test_a_region_whose_quotas_nobody_knows_is_refused(home: Path, small: Path) -> None:
+    with pytest.raises(RuntimeProblem, match=r"'atlantis'.*us-east-1"):
+        runtime.start_detached(home, Ports.free(), keep=False, like_aws="atlantis", assembly=small)
 
 
 def test_a_second_start_says_who_runs_and_how_to_stop_it(home: Path, small: Path) -> None:
