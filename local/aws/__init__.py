@@ -3,7 +3,7 @@
 `python -m local.aws` serves it. Each of these adds to ministack, which must be configured before it is imported:
 cloudformation  types and properties
 events          dead letters of rules, streams, archives, replays
-queues          what becomes of messages that were received but not finished
+deliveries      what becomes of messages that were received but not finished
 recursion       detection of loops from a function to itself
 workers         of functions: their batches, how many there are, their last log lines, their end
 

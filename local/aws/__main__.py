@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local import gate
-from local.aws import cloudformation, events, kept, queues, recursion, turns, workers
+from local.aws import cloudformation, deliveries, events, kept, recursion, turns, workers
 from local.aws.kept import requests
 from local.aws.kept.journal import NotKept, UnknownFormat
 
@@ -43,7 +43,7 @@ def main() -> None:
     arguments = parser.parse_args()
     _configure(arguments.port, arguments.data.resolve())
     file = arguments.data.resolve() / kept.FILE if arguments.keep else None
-    queues.receive_as_aws_does()
+    deliveries.receive_as_aws_does()
     recursion.detect_loops()
     try:
         journal = kept.Journal(file, deploying=arguments.deploying)

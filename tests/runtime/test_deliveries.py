@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws import deployment
-from local.aws.queues import is_partial_response
+from local.aws.deliveries import is_partial_response
 from local.runtime import Running
 from tests.runtime import assemblies
 from tests.runtime.conftest import launched, until
