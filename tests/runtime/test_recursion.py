@@ -70,7 +70,8 @@ def _received(aws: Running, queue: str) -> Any:
     return answer.get("Messages")
 
 
-def _dropped(aws: Running, function: str) -> float:
+def dropped(aws: Running, function: str) -> float:
+    """How many invocations of a function were refused, all chains together."""
     found = aws.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
         MetricName="RecursiveInvocationsDropped",
@@ -88,7 +89,7 @@ def test_a_function_is_not_invoked_for_the_seventeenth_time_in_a_chain(aws: Runn
     [message] = until(lambda: _received(aws, f"{loop}-dead"))
     assert json.loads(message["Body"]) == {"detail": {"n": 17}}
     assert list(lineage_of(message["Attributes"]["AWSTraceHeader"]).values()) == [16]
-    assert _dropped(aws, loop) == 2  # as often as the message was received
+    assert dropped(aws, loop) == 2  # as often as the message was received
     assert not _received(aws, f"{loop}-end")
 
 
@@ -96,7 +97,7 @@ def test_a_function_is_not_invoked_for_the_seventeenth_time_in_a_chain(aws: Runn
 def test_a_loop_that_is_allowed_or_that_lambda_does_not_see_goes_on(aws: Running, loop: str) -> None:
     [message] = until(lambda: _received(aws, f"{loop}-end"))
     assert json.loads(message["Body"]) == {"detail": {"n": 21}}
-    assert _dropped(aws, loop) == 0
+    assert dropped(aws, loop) == 0
 
 
 @pytest.mark.parametrize("setting", ["Allow", None])  # in this order: it can be forbidden again

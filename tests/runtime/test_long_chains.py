@@ -1,0 +1,61 @@
+"""A roster for a race of many photos is read again to the end, on the embedded AWS, which stops chains as Lambda does.
+
+The ocr stage looks through a race's photos a page after the other, each by a note to its own queue: a chain of
+invocations that is longer than the 16 that Lambda allows a function that is not meant to call itself. The photos are
+written to the stage's table as it would have written them, and none of them reads differently by the roster but the
+last.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from local.runtime import Running
+from services.ocr.records import ReadPhoto, RulesHeard, Word
+from shared.contracts import naming
+from shared.contracts.events import Bibs, Box, Reading
+from shared.contracts.keys import RaceRef
+from shared.contracts.race import RaceSettings
+from shared.kit.records import Records
+from shared.kit.table import Table
+from tests.kit import events
+from tests.runtime.conftest import Client, until
+from tests.runtime.test_recursion import dropped
+
+RACE = RaceRef("org", "large")
+BOX = Box(left=0.4, top=0.5, width=0.1, height=0.05)
+SEEN = Word(text="42", confidence=99.0, box=BOX)
+PAGE, CHAIN = 500, 16
+"""Photos that one note goes through (services/ocr/functions/read.py), and invocations in a chain that is not allowed."""
+
+
+def photo_of(number: int, *words: Word) -> ReadPhoto:
+    """A photo that was read without a roster."""
+    readings = tuple(Reading(bib=word.text, text=word.text, confidence=99.0, box=BOX, verified=False) for word in words)
+    bibs = Bibs(readings=readings)
+    return ReadPhoto(photo_id=f"{number:032x}", photo_revision=1, revision=1, words=words, bibs=bibs)
+
+
+@pytest.mark.parametrize("photos", [PAGE * CHAIN + 1, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_a_roster_is_read_in_all_photos_however_many_there_are(embedded: Running, client: Client, photos: int) -> None:
+    records = Records(Table(client("dynamodb"), naming.table("dev", "ocr")))
+    race = RaceRef(RACE.organizer_id, f"large-{photos}")
+    settings = RaceSettings(name="Large", date="2026-10-25")
+    records.put(race, RulesHeard(settings=settings, revision="01"))
+    records.put_all(race, (photo_of(number) for number in range(photos - 1)))
+    last = photo_of(photos - 1, SEEN)
+    records.put(race, last)
+    imported = events.roster_imported(["42"], "02", race=race, bucket=naming.derived_bucket("dev", "000000000000"))
+    client("s3").put_object(Bucket=imported.roster.bucket, Key=imported.roster.key, Body=events.roster_of(["42"]))
+
+    said = events.said(imported)
+    entry = {"Source": said.source, "DetailType": said.detail_type, "Detail": said.detail()}
+    client("events").put_events(Entries=[{"EventBusName": naming.bus("dev"), **entry}])
+
+    def is_verified() -> bool:
+        assert dropped(embedded, naming.function("dev", "ocr", "read")) == 0
+        found = records.get(last.place(race))
+        assert found is not None and found.bibs is not None
+        return found.bibs.readings[0].verified
+
+    until(is_verified, seconds=600)  # the emulator looks at all items of a race for each page
