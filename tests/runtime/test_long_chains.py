@@ -26,7 +26,7 @@ RACE = RaceRef("org", "large")
 BOX = Box(left=0.4, top=0.5, width=0.1, height=0.05)
 SEEN = Word(text="42", confidence=99.0, box=BOX)
 PAGE, CHAIN = 500, 16
-"""Photos that one note goes through (services/ocr/functions/read.py), and invocations in a chain that is not allowed."""
+"""Photos that one note goes through (services/ocr/functions/read.py), and invocations of a chain without leave."""
 
 
 def photo_of(number: int, *words: Word) -> ReadPhoto:
