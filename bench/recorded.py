@@ -98,6 +98,11 @@ class Recording:
         self._faces: dict[str, dict[str, Json]] = {}  # bib → face id → face
         self._lock = threading.Lock()
 
+    @property
+    def photo_ids(self) -> list[str]:
+        """The race's photos."""
+        return list(self._people)
+
     def answer(self, operation: str, request: Json) -> Json:
         """The answer to a request, in Rekognition's JSON. Raises KeyError for what was not recorded."""
         with self._lock:

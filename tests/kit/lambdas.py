@@ -63,7 +63,7 @@ class Deployed:
         self.name = f"{self.stage.name}.{self.card.name}"
         self.queue_url = _url(naming.queue, self.stage.name, self.card.name)
         self.dead_letter_queue_url = _url(naming.dead_letter_queue, self.stage.name, self.card.name)
-        self._entry = importlib.import_module(f"services.{self.stage.name}.functions.{self.card.name}").handler
+        self.entry = importlib.import_module(f"services.{self.stage.name}.functions.{self.card.name}").handler
 
     @property
     def batch(self) -> int:
@@ -76,8 +76,8 @@ class Deployed:
 
         Its logger goes too: Powertools would keep it for as long as tests run, with the output of the first.
         """
-        self._entry.restart()
-        logging.root.manager.loggerDict.pop(self._entry.name, None)
+        self.entry.restart()
+        logging.root.manager.loggerDict.pop(self.entry.name, None)
 
     @property
     def due(self) -> list[Letter]:
@@ -107,7 +107,7 @@ class Deployed:
     def call(self, event: dict[str, Any]) -> Any:
         """Have the handler handle what Lambda hands it."""
         with configured(self.stage.name, self.card.name), redirect_stdout(io.StringIO()):
-            return self._entry(event, CONTEXT)
+            return self.entry(event, CONTEXT)
 
 
 def _sqs_record(letter: Letter) -> dict[str, Any]:
