@@ -46,11 +46,11 @@ _ROLE = {
 }
 
 
-def _queue(name: str, *, visibility_s: int = 120, dead: str | None = None) -> Template:
-    """`dead` is the logical id of the queue that takes what was received twice in vain."""
+def _queue(name: str, *, visibility_s: int = 120, dead: str | None = None, receives: int = 2) -> Template:
+    """`dead` is the logical id of the queue that takes what was received so often in vain."""
     properties: dict[str, Any] = {"QueueName": name, "VisibilityTimeout": visibility_s}
     if dead:
-        redrive = {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": 2}
+        redrive = {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": receives}
         properties["RedrivePolicy"] = redrive
     return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
@@ -166,14 +166,14 @@ def with_failing_functions() -> Template:
         "Resources": {
             "Told": _queue("told"),
             "Dead": _queue("dead"),
-            "Hidden2": _queue("hidden-2", visibility_s=2, dead="Dead"),
+            "Hidden4": _queue("hidden-4", visibility_s=4, dead="Dead"),
             "Hidden120": _queue("hidden-120"),
             "One": _queue("one"),
             "Other": _queue("other"),
             "Role": _ROLE,
-            "Function": _function("failing", FAILING, timeout_s=2),
+            "Function": _function("failing", FAILING, timeout_s=4),
             "Single": _function("single", FAILING, **single),
-            "Mapping2": _mapping("Hidden2", 1),
+            "Mapping4": _mapping("Hidden4", 1),
             "Mapping120": _mapping("Hidden120", 1),
             "MappingOne": _mapping("One", 1, function="Single"),
             "MappingOther": _mapping("Other", 1, function="Single"),
@@ -219,9 +219,9 @@ def with_a_loop(name: str, how: str, setting: str | None = None) -> Template:
         "Resources": {
             "Dead": _queue(dead),
             "End": _queue(end),
-            "Queue": _queue(work, visibility_s=2, dead="Dead"),
+            "Queue": _queue(work, visibility_s=6, dead="Dead", receives=1),
             "Role": _ROLE,
-            "Function": _function(name, LOOPER, timeout_s=2, Environment=environment, **allowed),
+            "Function": _function(name, LOOPER, timeout_s=6, Environment=environment, **allowed),
             "Mapping": _mapping("Queue", 1),
             **({"Rule": {"Type": "AWS::Events::Rule", "Properties": rule}} if how == "events" else {}),
         }

@@ -50,15 +50,19 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         template = assemblies.with_failing_functions()
         deployment.deploy(assemblies.write(tmp_path_factory.mktemp("cdk.out"), template), running.client, verify=False)
         here = Aws(running)
-        for body in ("fail", "die", "misname", "hide 3"):
-            here.send("hidden-2", body)
+        for body in ("work 0.7", "work 0.8"):
+            here.send("hidden-120", body)  # so that two workers have started
+        for body in ("work 0.7", "work 0.8"):
+            here.deliveries(body, 1)
+        for body in ("fail", "die", "misname", "hide 6"):
+            here.send("hidden-4", body)
         here.send("hidden-120", "hide 0")
         here.send("one", "work 0.5")
         here.send("other", "work 0.6")
         yield here
 
 
-@pytest.mark.parametrize(("body", "hidden_s"), [("fail", 2), ("die", 2), ("misname", 2), ("hide 3", 3)])
+@pytest.mark.parametrize(("body", "hidden_s"), [("fail", 4), ("die", 4), ("misname", 4), ("hide 6", 6)])
 def test_what_failed_comes_back_when_its_visibility_timeout_has_passed(aws: Aws, body: str, hidden_s: int) -> None:
     (first, _), (second, since) = aws.deliveries(body, 2)
     assert (first, second) == (1, 2)
@@ -73,7 +77,7 @@ def test_what_was_received_in_vain_as_often_as_is_allowed_is_dead(aws: Aws) -> N
         return len(dead) == 4
 
     until(all_dead)
-    assert sorted(dead) == ["die", "fail", "hide 3", "misname"]
+    assert sorted(dead) == ["die", "fail", "hide 6", "misname"]
     assert len(aws.told("fail")) == 2
 
 
