@@ -52,7 +52,7 @@ def serving(command: list[str], environment: dict[str, str], url: str) -> Iterat
 
 @contextmanager
 def launched(data: Path, *options: str) -> Iterator[Running]:
-    """The embedded AWS alone, empty."""
+    """The embedded AWS alone, empty; `options` are further ones of `python -m local.aws`."""
     running = Running(pid=os.getpid(), ports=Ports.free(), started="now", keep=False)
     command = ["local.aws", "--port", str(running.ports.aws), "--data", str(data), *options]
     with serving(command, running.environment(), f"{running.aws_url}/_ministack/health"):
