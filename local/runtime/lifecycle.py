@@ -33,7 +33,7 @@ from local.runtime.processes import (
     within,
 )
 from local.runtime.supervision import Supervision
-from local.runtime.synthesis import synthesized
+from local.runtime.synthesis import synthesized, with_quotas_of
 from shared.contracts import naming
 
 AWS, VISION, DOOR = "The embedded AWS", "The vision server", "The front door"
@@ -90,7 +90,7 @@ class Runtime:
         self._folder.prepare_data(self.running, report)
         self._start_parts(vision, seen_by_functions)
         self._write(parts={part.name: part.pid for part in self._parts})
-        environment = self.running.environment_within(os.environ)
+        environment = self.running.environment_within(os.environ) | with_quotas_of(self.running.like_aws)
         self._assembly = assembly or synthesized(self._folder, environment, self.check)
         report("Deploying the stacks")
         for part in self._parts:

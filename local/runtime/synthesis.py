@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from local.runtime.description import CHECKOUT, RuntimeProblem
+from local.runtime.description import CHECKOUT, ENVIRONMENT, RuntimeProblem
 from local.runtime.folder import Folder
 from local.runtime.processes import Part, signals_ignored, stop_parts
+from shared.contracts import quotas
 
 _SECONDS = 180.0
+
+_CONTEXT = "CDK_CONTEXT_JSON"
+"""The variable in which the CDK's command line hands its context to an app."""
 
 _NOT_SOURCES = frozenset({"tests", "docs", "bench", "vision", "local", "ops", "catalogue", "cdk.out", "__pycache__"})
 """Folders that no template or package is made of. Hidden ones and build/ are left out, too, but for the layers."""
@@ -21,7 +26,7 @@ _NOT_SOURCES = frozenset({"tests", "docs", "bench", "vision", "local", "ops", "c
 
 def synthesized(folder: Folder, environment: Mapping[str, str], check: Callable[[], None]) -> Path:
     """The assembly, made anew as `cdk synth` would, without the CLI, or as it was. Raises RuntimeProblem."""
-    digest = _digest()
+    digest = _digest(environment.get(_CONTEXT, ""))
     if folder.assembly_digest.exists() and folder.assembly_digest.read_text() == digest:
         return folder.assembly
     folder.assembly_digest.unlink(missing_ok=True)
@@ -39,9 +44,15 @@ def synthesized(folder: Folder, environment: Mapping[str, str], check: Callable[
     return folder.assembly
 
 
-def _digest() -> str:
-    """Of the sources' paths and contents, and of the Python that reads them."""
-    digest = hashlib.sha256(sys.version.encode())
+def with_quotas_of(region: str) -> dict[str, str]:
+    """The variable by which templates are made for Rekognition's default quotas in a region; none for ""."""
+    rates = {operation: quotas.calls_a_second(operation, region, {}) for operation in sorted(quotas.OPERATIONS)}
+    return {_CONTEXT: json.dumps({"quotas": {ENVIRONMENT: rates}})} if region else {}
+
+
+def _digest(context: str) -> str:
+    """Of the sources' paths and contents, of the Python that reads them, and of the context."""
+    digest = hashlib.sha256(f"{sys.version}\0{context}\0".encode())
     for file in sorted(_sources()):
         digest.update(f"{file.relative_to(CHECKOUT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
