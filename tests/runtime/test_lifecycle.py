@@ -7,19 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import Counter
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
-from botocore.exceptions import ClientError
 
 from local import runtime
-from local.aws import clients
 from local.runtime import Ports, Running, RuntimeProblem
 from tests.runtime import assemblies
 from tests.runtime.conftest import until
@@ -52,7 +48,9 @@ def supervised(home: Path, assembly: Path, *, keep: bool = False) -> tuple["subp
 
 def processes(running: Running) -> list[str]:
     """The command lines of all that runs in the process groups of the runtime's parts."""
-    table = subprocess.run(["ps", "-A", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    table = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     groups = set(map(str, running.parts.values()))
     return [row[2] for row in rows if len(row) == 3 and row[0] in groups and not row[1].startswith("Z")]
@@ -210,18 +208,9 @@ def test_it_is_like_aws_when_asked_to(home: Path, small: Path) -> None:
         running.client("sqs").send_message(QueueUrl=queue_url(running, "work"), MessageBody="{}")
     until(lambda: busy_workers(running) == 6)  # as the mapping says, however few processors there are
 
-    rekognition = clients.client(running.vision_url, "rekognition")
-
-    def ask(_: int) -> str:
-        with pytest.raises(ClientError) as refused:
-            rekognition.search_faces(CollectionId="none", FaceId="00000000-0000-4000-8000-000000000000")
-        return str(refused.value.response["Error"]["Code"])
-
-    with ThreadPoolExecutor(40) as at_once:
-        codes = Counter(at_once.map(ask, range(40)))
-    assert set(codes) == {"ResourceNotFoundException", "ProvisionedThroughputExceededException"}
-    assert codes["ResourceNotFoundException"] >= 5  # a second's worth
-    assert busy_workers(running) == 6
+    # That these are kept is tried in tests/vision/test_quotas.py: how many calls a busy machine makes is not sure.
+    [vision] = [command for command in processes(running) if f"vision --data {home}" in command]
+    assert vision.endswith("--quotas ap-northeast-2")
 
 
 def test_a_region_whose_quotas_nobody_knows_is_refused(home: Path, small: Path) -> None:
