@@ -17,6 +17,7 @@ from constructs import Construct
 
 from shared.contracts import naming
 from shared.contracts.events import SOURCE_PREFIX
+from shared.contracts.rules import UPLOADS
 from stacks.environment import Environment
 from stacks.nag import acknowledge
 
@@ -116,14 +117,13 @@ class PlatformStack(cdk.Stack):
             event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only, **no_repetition},
             retention_days=self._environment.archive_days,
         )
-        of_photos = {"bucket": {"name": [photos.bucket_name]}}
         default_bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         events.CfnArchive(
             self,
             "UploadsArchive",
             archive_name=naming.uploads_archive(name),
             source_arn=default_bus,
-            event_pattern={"source": ["aws.s3"], "detail": of_photos, **first_time_only},
+            event_pattern={**UPLOADS.pattern(photos.bucket_name), **first_time_only},
             retention_days=self._environment.archive_days,
         )
         return bus
@@ -147,7 +147,8 @@ class PlatformStack(cdk.Stack):
         )
         again = "The command that asked for a replay collects it, and can ask for it again."
         acknowledge(queue, {"AwsSolutions-SQS3": again})
-        uploads = events.EventPattern(source=["aws.s3"], detail={"bucket": {"name": [photos.bucket_name]}})
+        told = UPLOADS.pattern(photos.bucket_name)
+        uploads = events.EventPattern(source=told["source"], detail_type=told["detail-type"], detail=told["detail"])
         said = events.EventPattern(source=events.Match.prefix(SOURCE_PREFIX))
         for what, on, pattern in (("Uploads", None, uploads), ("Events", bus, said)):
             rule = events.Rule(

@@ -63,6 +63,26 @@ def test_archives_never_take_in_a_replay(platform: Template) -> None:
     assert events["EventPattern"]["detail"]["meta"]["replay"] == [{"exists": False}], "nor what is only repeated"
 
 
+def test_of_the_bucket_just_what_functions_hear_is_archived_and_replayed(platform: Template) -> None:
+    heard = {
+        kind
+        for card in cards()
+        for function in card.functions
+        for rule in function.fed_by.rules
+        if rule.kind == "Uploads"
+        for kind in rule.detail_types
+    }
+    patterns = [
+        each["EventPattern"]
+        for kind in ("AWS::Events::Archive", "AWS::Events::Rule")
+        for each in platform.of_type(kind).values()
+        if each["EventPattern"]["source"] == ["aws.s3"]
+    ]
+    assert len(patterns) == 2
+    for pattern in patterns:
+        assert set(pattern["detail-type"]) == heard == {"Object Created", "Object Deleted"}
+
+
 def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platform: Template) -> None:
     ((queue_id, queue),) = platform.of_type("AWS::SQS::Queue").items()
     assert queue["QueueName"] == naming.replay_queue("dev")
