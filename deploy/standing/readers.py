@@ -123,6 +123,13 @@ def _topic(client: Client, arn: str, _asked: Properties) -> Properties:
     return {"TopicName": arn.rsplit(":", 1)[-1], **client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]}
 
 
+def _subscription(client: Client, arn: str, _asked: Properties) -> Properties:
+    """A subscription that waits for its confirmation hears nothing: it stands as another than was asked for."""
+    found = client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    waits = found.get("PendingConfirmation") == "true"
+    return {**found, "Endpoint": f"{found['Endpoint']}, which has not confirmed it," if waits else found["Endpoint"]}
+
+
 def _policy_of(owners: str, read: Reader) -> Reader:
     """The policy of several queues or topics, which are asked for as the property `owners`."""
 
@@ -290,6 +297,7 @@ READERS: dict[str, Reader] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,
+    "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::Topic": _topic,
     "AWS::SNS::TopicPolicy": _policy_of("Topics", _topic),
     "AWS::SQS::Queue": _queue,

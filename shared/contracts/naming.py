@@ -8,6 +8,10 @@ from __future__ import annotations
 PREFIX = "snaprace"
 
 
+ACCOUNT_STACK = f"{PREFIX}-account"
+"""CloudFormation stack of what an account has once in a region, for all environments there."""
+
+
 def stack(env: str, name: str) -> str:
     """CloudFormation stack of a stage, or `platform`, `monitoring`."""
     return f"{PREFIX}-{env}-{name}"
@@ -58,9 +62,9 @@ def rule_dead_letter_queue(env: str, stage: str) -> str:
     return f"{PREFIX}-{env}-{stage}-rules-dlq"
 
 
-def alarm_topic(env: str) -> str:
-    """Where alarms speak up."""
-    return f"{PREFIX}-{env}-alarms"
+def alarm_topic(env: str, severity: str) -> str:
+    """Where alarms of a severity (P1, P2, P3) speak up."""
+    return f"{PREFIX}-{env}-alarms-{severity.lower()}"
 
 
 def uploads_archive(env: str) -> str:

@@ -121,28 +121,34 @@ def test_archived_events_go_no_later_than_a_deleted_photo_itself(env: str, reque
         assert 0 < archive["RetentionDays"] <= min(kept)
 
 
-def test_the_alarm_topic_is_encrypted_speaks_tls_only_and_hears_alarms(platform: Template) -> None:
-    ((logical_id, topic),) = platform.of_type("AWS::SNS::Topic").items()
-    policy = list(platform.statements("AWS::SNS::TopicPolicy", logical_id, "Topics"))
-    assert tls_only(iter(policy))
+def test_alarm_topics_are_encrypted_speak_tls_only_and_hear_alarms(platform: Template) -> None:
     ((key_id, key),) = platform.of_type("AWS::KMS::Key").items()
-    assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
     assert key["EnableKeyRotation"] is True
-    ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
-    allowed = [
-        (each["Action"], each.get("Condition"))
-        for each in [*policy, *key["KeyPolicy"]["Statement"]]
-        if each["Effect"] == "Allow" and each["Principal"] == cloudwatch
-    ]
-    assert allowed == [("sns:Publish", ours), (["kms:Decrypt", "kms:GenerateDataKey*"], ours)]
+    topics = platform.of_type("AWS::SNS::Topic")
+    assert len(topics) == 3
+    for logical_id, topic in topics.items():
+        policy = list(platform.statements("AWS::SNS::TopicPolicy", logical_id, "Topics"))
+        assert tls_only(iter(policy))
+        assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
+        ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+        cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
+        allowed = [
+            (each["Action"], each.get("Condition"))
+            for each in [*policy, *key["KeyPolicy"]["Statement"]]
+            if each["Effect"] == "Allow" and each["Principal"] == cloudwatch
+        ]
+        assert allowed == [("sns:Publish", ours), (["kms:Decrypt", "kms:GenerateDataKey*"], ours)]
 
 
 def test_api_gateway_may_write_the_access_logs_that_stages_ask_for(dev: dict[str, Template]) -> None:
-    (account,) = dev["platform"].of_type("AWS::ApiGateway::Account").values()
+    owners = [name for name, template in dev.items() if template.of_type("AWS::ApiGateway::Account")]
+    assert owners == ["account"], "one of the account and region: an environment must not take it from another"
+    (account,) = dev["account"].of_type("AWS::ApiGateway::Account").values()
     role, _ = account["CloudWatchRoleArn"]["Fn::GetAtt"]
-    (trust,) = dev["platform"].of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    (trust,) = dev["account"].of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "apigateway.amazonaws.com"}
+    for resource in ("ApiGatewayAccount", role):
+        assert dev["account"].resources[resource]["DeletionPolicy"] == "RetainExceptOnCreate"
     for template in dev.values():
         for stage in template.of_type("AWS::ApiGateway::Stage").values():
             assert stage["TracingEnabled"] is True
@@ -152,8 +158,12 @@ def test_api_gateway_may_write_the_access_logs_that_stages_ask_for(dev: dict[str
 KEPT_IN_PROD = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable")
 
 
-@pytest.mark.parametrize(("env", "policy"), [("prod", "Retain"), ("dev", "Delete")])
-def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("env", "policies"), [("prod", ("RetainExceptOnCreate", "Retain")), ("dev", ("Delete", "Delete"))]
+)
+def test_only_prod_keeps_its_data_when_a_stack_goes_and_not_when_its_first_deployment_fails(
+    env: str, policies: tuple[str, str], request: pytest.FixtureRequest
+) -> None:
     templates: dict[str, Template] = request.getfixturevalue(env)
     kept = [
         resource
@@ -163,6 +173,13 @@ def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, reque
     ]
     assert len(kept) == 3 + sum(bool(card.keeps) for card in cards())  # buckets and tables
     for resource in kept:
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
-        for replica in resource["Properties"].get("Replicas", []):
-            assert replica["DeletionProtectionEnabled"] is (env == "prod")
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == policies
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_nothing_is_retained_of_a_first_deployment_that_fails(env: str, request: pytest.FixtureRequest) -> None:
+    """Names are fixed: what stayed behind would refuse the next attempt."""
+    templates: dict[str, Template] = request.getfixturevalue(env)
+    for template in templates.values():
+        for logical_id, resource in template.resources.items():
+            assert resource.get("DeletionPolicy", "Delete") in ("Delete", "RetainExceptOnCreate"), logical_id
