@@ -12,17 +12,15 @@ from deploy.standing.differences import difference
 from deploy.standing.readers import READERS
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:snaprace-prod-alarms-p1"
-ASKED = {"TopicArn": TOPIC, "Protocol": "email", "Endpoint": "oncall@example.org"}
+HEARS = "oncall@example.org"
+ASKED = {"TopicArn": TOPIC, "Protocol": "email", "Endpoint": HEARS}
 
 
 @pytest.mark.parametrize(
     ("pending", "told"),
     [
         ("false", []),
-        (
-            "true",
-            ['Endpoint is "oncall@example.org, which has not confirmed it," where "oncall@example.org" was asked'],
-        ),
+        ("true", [f'Endpoint is "{HEARS}, which has not confirmed it," where "{HEARS}" was asked.']),
     ],
 )
 def test_a_subscription_that_nobody_confirmed_does_not_stand(pending: str, told: list[str]) -> None:
