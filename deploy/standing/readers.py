@@ -66,6 +66,18 @@ def _api_stage(client: Client, name: str, asked: Properties) -> Properties:
     return {**stage, "MethodSettings": settings}
 
 
+def _firewall(client: Client, physical_id: str, _asked: Properties) -> Properties:
+    name, uid, scope = physical_id.split("|")
+    firewall = client("wafv2").get_web_acl(Name=name, Id=uid, Scope=scope)["WebACL"]
+    return {"Description": "", "CustomResponseBodies": {}, **firewall, "Scope": scope}
+
+
+def _firewall_before(client: Client, physical_id: str, _asked: Properties) -> Properties:
+    resource, _firewall_arn = physical_id.split("|")
+    found = client("wafv2").get_web_acl_for_resource(ResourceArn=resource).get("WebACL", {})
+    return {"ResourceArn": resource, "WebACLArn": found.get("ARN")}
+
+
 # --- functions ----------------------------------------------------------------------------------------------
 
 
@@ -303,4 +315,6 @@ READERS: dict[str, Reader] = {
     "AWS::SQS::Queue": _queue,
     "AWS::SQS::QueuePolicy": _policy_of("Queues", _queue),
     "AWS::SSM::Parameter": _parameter,
+    "AWS::WAFv2::WebACL": _firewall,
+    "AWS::WAFv2::WebACLAssociation": _firewall_before,
 }

@@ -12,7 +12,7 @@ Created = tuple[str, dict[str, str]]
 
 
 def register_missing_types() -> None:
-    """Archives, composite alarms, alarms on expressions, and all settings of tables and functions."""
+    """Archives, composite alarms, alarms on expressions, all settings of tables and functions, firewalls of APIs."""
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS
@@ -23,6 +23,7 @@ def register_missing_types() -> None:
     }
     # Putting is also updating.
     handlers["AWS::CloudWatch::CompositeAlarm"] = {"create": _put_composite_alarm, "delete": _delete_composite_alarm}
+    handlers["AWS::WAFv2::WebACLAssociation"] = {"create": _put_firewall, "delete": _remove_firewall}
     for kind, added in (
         ("AWS::CloudWatch::Alarm", _with_metric_math),
         ("AWS::DynamoDB::Table", _with_table_settings),
@@ -81,6 +82,20 @@ def _delete_composite_alarm(name: str, _properties: Properties) -> None:
     from ministack.services import cloudwatch
 
     cloudwatch._delete_alarms({}, {"AlarmNames": [name]}, False, is_json=True)
+
+
+def _put_firewall(_logical_id: str, properties: Properties, _stack: str) -> Created:
+    """Both properties say which association it is, so that another is a new one."""
+    from ministack.services import waf
+
+    _require_success(waf._associate_web_acl(properties))
+    return f"{properties['ResourceArn']}|{properties['WebACLArn']}", {}
+
+
+def _remove_firewall(_id: str, properties: Properties) -> None:
+    from ministack.services import waf
+
+    waf._disassociate_web_acl(properties)
 
 
 def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:

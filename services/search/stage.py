@@ -36,8 +36,9 @@ STAGE = Stage(
                 Call(("s3:GetObject",), on="derived"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
             ),
-            timeout_s=29,
+            timeout_s=25,
             memory_mb=1024,
+            reserved_concurrency=100,
         ),
     ),
 )

@@ -31,6 +31,12 @@ MAX_WINDOW_S = 300
 MIN_CONCURRENCY = 2
 """Batches of a queue that are worked on at once. Source: Lambda's CreateEventSourceMapping, ScalingConfig."""
 
+GATEWAY_TIMEOUT_S = 29
+"""So long API Gateway waits for an answer. Source: its quotas, integration timeout of a regional REST API."""
+
+COLD_START_S = 4
+"""What of that a new process of a function may take before its own timeout begins; ours take one to two."""
+
 
 # --- feeds: what invokes a function -----------------------------------------------------------------------
 
@@ -170,7 +176,11 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """One Lambda function of a stage: `services/<stage>/functions/<name>.py` has its `handler`."""
+    """One Lambda function of a stage: `services/<stage>/functions/<name>.py` has its `handler`.
+
+    `reserved_concurrency` is how many requests at once it has for itself in prod, and cannot go beyond: what a crowd
+    can cost is bounded, and neither does the pipeline starve runners nor they the pipeline.
+    """
 
     name: str
     purpose: str
@@ -183,6 +193,12 @@ class Function:
     layers: tuple[Layer, ...] = ("base",)
     memory_mb: int = 512
     timeout_s: int = 60
+    reserved_concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fed_by, Api):
+            in_time = self.timeout_s + COLD_START_S <= GATEWAY_TIMEOUT_S
+            _require(in_time, f"a function behind an API has at most {GATEWAY_TIMEOUT_S - COLD_START_S} s")
 
     @property
     def hears(self) -> tuple[type[DomainEvent], ...]:

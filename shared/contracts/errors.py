@@ -10,6 +10,7 @@ SnapRaceError
 │   └── InvalidMessage    a queue message that is no event we know
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
+    ├── OutOfTime         a request has no time left for another call (shared/kit/deadline.py)
     ├── PublishFailed     EventBridge or SQS took some entries, not all
     ├── Throttled         a service took less than it was given, because there was too much
     └── Conflict          somebody else wrote the item first

@@ -58,6 +58,8 @@ def add_function(at: Setting, queue: sqs.Queue | None) -> lambda_.Function:
         layers=[_layer(at.stack, layer) for layer in at.card.layers],
         memory_size=at.card.memory_mb,
         timeout=cdk.Duration.seconds(at.card.timeout_s),
+        # A new account has 10 in all, of which none can be reserved: dev must not ask for more.
+        reserved_concurrent_executions=at.card.reserved_concurrency if at.environment.retains_data else None,
         environment=_variables(at, queue),
         role=_role(at, log_group, queue),
         log_group=log_group,
