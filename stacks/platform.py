@@ -55,6 +55,13 @@ class PlatformStack(EnvironmentStack):
             **settings,
         )
 
+    def _named(self, what: str) -> dict[str, Any]:
+        """A name in the namespace of the account and region: elsewhere the same environment has another."""
+        return {
+            "bucket_name_prefix": naming.bucket_prefix(self._environment.name, what),
+            "bucket_namespace": s3.BucketNamespace.ACCOUNT_REGIONAL,
+        }
+
     def _photo_bucket(self, logs: s3.IBucket) -> s3.Bucket:
         """Uploads. Every object made or deleted is an event on the default bus."""
         archiving = s3.IntelligentTieringConfiguration(
@@ -81,7 +88,7 @@ class PlatformStack(EnvironmentStack):
         )
         bucket = self._bucket(
             "Photos",
-            bucket_name=naming.photo_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
+            **self._named(naming.PHOTOS),
             versioned=True,
             intelligent_tiering_configurations=[archiving],
             lifecycle_rules=[tiering],
@@ -97,7 +104,7 @@ class PlatformStack(EnvironmentStack):
         """What we make of uploads; can be made again, so neither versioned nor tiered. Makes no events."""
         self._bucket(
             "Derived",
-            bucket_name=naming.derived_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
+            **self._named(naming.DERIVED),
             lifecycle_rules=[
                 s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
             ],

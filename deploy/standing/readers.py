@@ -256,8 +256,11 @@ def _global_table(client: Client, name: str, asked: Properties) -> Properties:
 def _bucket(client: Client, name: str, asked: Properties) -> Properties:
     s3 = client("s3")
     notifications = s3.get_bucket_notification_configuration(Bucket=name)
+    prefix = name.removesuffix(f"-{_account(client)}-{s3.meta.region_name}-an")
     found = {
         "BucketName": name,
+        "BucketNamePrefix": prefix,
+        "BucketNamespace": "global" if prefix == name else "account-regional",
         "VersioningConfiguration": s3.get_bucket_versioning(Bucket=name),
         "NotificationConfiguration": {
             "EventBridgeConfiguration": {"EventBridgeEnabled": "EventBridgeConfiguration" in notifications}
@@ -273,6 +276,10 @@ def _bucket(client: Client, name: str, asked: Properties) -> Properties:
             "CorsRules": [{renamed.get(key, key): value for key, value in rule.items()} for rule in rules]
         }
     return found
+
+
+def _account(client: Client) -> str:
+    return str(client("sts").get_caller_identity()["Account"])
 
 
 def _bucket_policy(client: Client, _id: str, asked: Properties) -> Properties:

@@ -66,7 +66,17 @@ class Target:
     @property
     def photo_bucket(self) -> str:
         """Where photos, race.json and roster.csv are uploaded."""
-        return naming.photo_bucket(self.env, self.account)
+        return naming.photo_bucket(self.env, self.account, self.region)
+
+    @property
+    def derived_bucket(self) -> str:
+        """What is made of them."""
+        return naming.derived_bucket(self.env, self.account, self.region)
+
+    @property
+    def region(self) -> str:
+        """Where it stands."""
+        return str(self.session.region_name)
 
     def api_url(self, stage: str) -> str:
         """Base URL of a stage's REST API: through the front door where there is one. Raises Failed."""

@@ -22,14 +22,27 @@ def bus(env: str) -> str:
     return f"{PREFIX}-{env}"
 
 
-def photo_bucket(env: str, account: str) -> str:
+def bucket_prefix(env: str, what: str) -> str:
+    """How a bucket's name begins; the rest is its account's and region's own namespace, where nobody else's can be."""
+    return f"{PREFIX}-{env}-{what}"
+
+
+def _bucket(env: str, what: str, account: str, region: str) -> str:
+    """Source: Amazon S3 User Guide, "Namespaces for general purpose buckets": prefix-account-region-an."""
+    return f"{bucket_prefix(env, what)}-{account}-{region}-an"
+
+
+PHOTOS, DERIVED = "photos", "derived"
+
+
+def photo_bucket(env: str, account: str, region: str) -> str:
     """Where photographers and organizers upload."""
-    return f"{PREFIX}-{env}-photos-{account}"
+    return _bucket(env, PHOTOS, account, region)
 
 
-def derived_bucket(env: str, account: str) -> str:
+def derived_bucket(env: str, account: str, region: str) -> str:
     """What we made of it: copies for the vision API, previews, thumbnails, cleaned rosters."""
-    return f"{PREFIX}-{env}-derived-{account}"
+    return _bucket(env, DERIVED, account, region)
 
 
 def table(env: str, stage: str) -> str:

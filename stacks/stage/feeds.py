@@ -135,7 +135,7 @@ def _retried(at: Setting) -> dict[str, Any]:
 def _add_rule(at: Setting, rule: Rule, target: events.IRuleTarget) -> None:
     """A rule of the card on its bus, with its target."""
     domain = rule.kind == "Events"
-    pattern: dict[str, Any] = rule.pattern(naming.photo_bucket(at.environment.name, cdk.Aws.ACCOUNT_ID))
+    pattern: dict[str, Any] = rule.pattern(naming.photo_bucket(at.environment.name, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION))
     events.Rule(
         at.stack,
         at.id(rule.kind),

@@ -73,8 +73,8 @@ def _variables(at: Setting, queue: sqs.Queue | None) -> dict[str, str]:
     told = surroundings.Environment(
         snaprace_env=env,
         bus_name=naming.bus(env),
-        photo_bucket=naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID),
-        derived_bucket=naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID),
+        photo_bucket=naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION),
+        derived_bucket=naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION),
         table_name=at.table.table_name if at.table else "",
         queue_url=queue.queue_url if queue else "",
         dead_letter_queue_url=queue.dead_letter_queue.queue.queue_url if queue and queue.dead_letter_queue else "",
@@ -115,7 +115,8 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, str]:
     """The ARNs of what a function may be allowed to use."""
     env = at.environment.name
     s3 = f"arn:{cdk.Aws.PARTITION}:s3:::"
-    photos, derived = naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID), naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID)
+    here = cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION
+    photos, derived = naming.photo_bucket(env, *here), naming.derived_bucket(env, *here)
     collections = naming.stack(env, "*")
     known: dict[Resource, str] = {
         "bus": at.stack.format_arn(service="events", resource="event-bus", resource_name=naming.bus(env)),

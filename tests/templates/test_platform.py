@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from services import cards
@@ -25,17 +27,24 @@ def test_all_buckets_are_encrypted_private_and_speak_tls_only(platform: Template
         assert tls_only(platform.statements("AWS::S3::BucketPolicy", name, "Bucket")), name
 
 
-def _bucket(template: Template, name: str) -> dict:
-    (found,) = (
-        bucket
-        for bucket in template.of_type("AWS::S3::Bucket").values()
-        if "BucketName" in bucket and template.text(bucket["BucketName"]) == name
-    )
+def _bucket(template: Template, prefix: str) -> dict[str, Any]:
+    (found,) = (each for each in template.of_type("AWS::S3::Bucket").values() if each.get("BucketNamePrefix") == prefix)
     return found
 
 
+@pytest.mark.parametrize("what", ["photos", "derived"])
+def test_buckets_are_named_in_the_namespace_of_their_account_and_region(platform: Template, what: str) -> None:
+    """Another account cannot have them, and another region has its own."""
+    bucket = _bucket(platform, f"snaprace-dev-{what}")
+    assert bucket["BucketNamespace"] == "account-regional"
+    assert "BucketName" not in bucket
+    named = {"photos": naming.photo_bucket, "derived": naming.derived_bucket}[what]
+    assert named("dev", "1" * 12, "eu-west-1") == f"{bucket['BucketNamePrefix']}-{'1' * 12}-eu-west-1-an"
+    assert len(named("prod", "1" * 12, "ap-northeast-2")) <= 63
+
+
 def test_uploads_are_versioned_announced_and_move_to_cheaper_tiers(platform: Template) -> None:
-    photos = _bucket(platform, "snaprace-dev-photos-${AWS::AccountId}")
+    photos = _bucket(platform, "snaprace-dev-photos")
     assert photos["VersioningConfiguration"] == {"Status": "Enabled"}
     assert photos["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     (tiering,) = photos["IntelligentTieringConfigurations"]
@@ -50,7 +59,7 @@ def test_uploads_are_versioned_announced_and_move_to_cheaper_tiers(platform: Tem
 
 
 def test_what_we_derive_makes_no_events(platform: Template) -> None:
-    assert "NotificationConfiguration" not in _bucket(platform, "snaprace-dev-derived-${AWS::AccountId}")
+    assert "NotificationConfiguration" not in _bucket(platform, "snaprace-dev-derived")
 
 
 def test_archives_never_take_in_a_replay(platform: Template) -> None:
@@ -101,9 +110,7 @@ def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platfor
     uploads, said = rules[True]["EventPattern"], rules[False]["EventPattern"]
     assert uploads["source"] == ["aws.s3"]
     (bucket,) = uploads["detail"]["bucket"]["name"]
-    assert platform.of_type("AWS::S3::Bucket")[bucket["Ref"]] == _bucket(
-        platform, "snaprace-dev-photos-${AWS::AccountId}"
-    )
+    assert platform.of_type("AWS::S3::Bucket")[bucket["Ref"]] == _bucket(platform, "snaprace-dev-photos")
     assert said["source"] == [{"prefix": "snaprace."}]
 
 
@@ -111,7 +118,7 @@ def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platfor
 def test_archived_events_go_no_later_than_a_deleted_photo_itself(env: str, request: pytest.FixtureRequest) -> None:
     """As docs/privacy.md promises."""
     platform: Template = request.getfixturevalue(env)["platform"]
-    photos = _bucket(platform, f"snaprace-{env}-photos-${{AWS::AccountId}}")
+    photos = _bucket(platform, f"snaprace-{env}-photos")
     kept = [
         rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
         for rule in photos["LifecycleConfiguration"]["Rules"]

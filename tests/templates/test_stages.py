@@ -15,7 +15,7 @@ from tests.templates.templates import Template, as_list, tls_only
 CARDS = cards()
 FUNCTIONS = [(card, function) for card in CARDS for function in card.functions]
 QUEUED = [(card, function) for card, function in FUNCTIONS if isinstance(function.fed_by, Queue)]
-PHOTOS = "snaprace-dev-photos-${AWS::AccountId}"
+PHOTOS = "snaprace-dev-photos-${AWS::AccountId}-${AWS::Region}-an"
 HERE = "${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}"
 
 
@@ -202,7 +202,7 @@ def _resource(card: Stage, function: Function, on: str) -> str:
         "stream": f"AWS::Kinesis::Stream {naming.stream('dev', card.name, function.name)}",
         "photo-bucket": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}",
         "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
-        "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}/*",
+        "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}-${AWS::Region}-an/*",
         "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-dev-*",
         "any": "*",
     }[on]
