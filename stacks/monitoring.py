@@ -60,7 +60,11 @@ class MonitoringStack(EnvironmentStack):
             ),
             datapoints_to_alarm=plan.alarm.periods,
             evaluation_periods=plan.alarm.of,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=(
+                cloudwatch.TreatMissingData.IGNORE
+                if plan.alarm.stays_without_data
+                else cloudwatch.TreatMissingData.NOT_BREACHING
+            ),
         )
         alarm.add_alarm_action(speak)
         alarm.add_ok_action(speak)

@@ -33,7 +33,7 @@ STAGE = Stage(
             calls=(
                 Call(("rekognition:DetectFaces",), on="any"),
                 Call(("rekognition:SearchFacesByImage",), on="collections"),
-                Call(("s3:GetObject",), on="derived"),
+                Call(("s3:GetObject",), on="previews"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
             ),
             timeout_s=25,

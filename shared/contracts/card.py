@@ -17,7 +17,9 @@ from shared.contracts.records import Progress, Record
 from shared.contracts.rules import Rule, domain_rule, upload_rule
 
 Layer = Literal["base", "pictures"]
-Resource = Literal["table", "bus", "queue", "photos", "photo-bucket", "derived", "collections", "any"]
+Resource = Literal[
+    "table", "bus", "queue", "photos", "photo-bucket", "processed", "previews", "rosters", "collections", "any"
+]
 
 PYTHON = "3.13"
 """The Python version of the functions on AWS: its runtime has Amazon Linux 2023, whose glibc today's wheels need."""
@@ -136,9 +138,10 @@ Feed = Queue | Stream | Schedule | Api
 class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
-    `on` is a resource the stacks know: "table", "bus", "queue" (the function's own), "photos" / "derived" (objects in
-    that bucket), "photo-bucket" (the bucket itself), "collections" (the races' face collections), or "any" for actions
-    that have no resource.
+    `on` is a resource the stacks know: "table", "bus" (there just what the function says), "queue" (the function's
+    own), "photos" (objects in that bucket), "photo-bucket" (the bucket itself), "processed", "previews" and "rosters"
+    (those objects of the derived bucket), "collections" (the races' face collections), or "any" for actions that have
+    no resource.
     """
 
     actions: tuple[str, ...]

@@ -28,7 +28,6 @@ REGION = "us-east-1"
 PHOTOS, DERIVED = naming.photo_bucket(ENV, ACCOUNT, REGION), naming.derived_bucket(ENV, ACCOUNT, REGION)
 CONTEXT = types.SimpleNamespace(
     aws_request_id="request",
-    get_remaining_time_in_millis=lambda: 25_000,
     function_name="function",
     memory_limit_in_mb=512,
     invoked_function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:function",
