@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
 
 from local import runtime
+from ops.reach.cards import card_of
 from ops.reach.errors import Failed, explain
 from shared.contracts import naming
 from shared.kit.records import Records
@@ -61,7 +62,7 @@ class Target:
 
     def records(self, stage: str) -> Records:
         """What a stage keeps, to read."""
-        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage)))
+        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation)))
 
     @property
     def photo_bucket(self) -> str:

@@ -249,11 +249,18 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage of the pipeline: one folder in services/, one stack, and one table where a function keeps something."""
+    """A stage of the pipeline: one folder in services/, one stack, and one table where a function keeps something.
+
+    DynamoDB restores a table's past into a new table: `generation` counts these (docs/runbooks/restore.md).
+    """
 
     name: str
     purpose: str
     functions: tuple[Function, ...]
+    generation: int = 1
+
+    def __post_init__(self) -> None:
+        _require(self.generation >= 1, "the first generation of a table is 1")
 
     def function(self, name: str) -> Function:
         """The function of that name. Raises KeyError."""

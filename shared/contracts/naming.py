@@ -45,9 +45,9 @@ def derived_bucket(env: str, account: str, region: str) -> str:
     return _bucket(env, DERIVED, account, region)
 
 
-def table(env: str, stage: str) -> str:
-    """The stage's table."""
-    return f"{PREFIX}-{env}-{stage}"
+def table(env: str, stage: str, generation: int = 1) -> str:
+    """The stage's table; what is restored to a point in time is a new table, and so another generation."""
+    return f"{PREFIX}-{env}-{stage}" if generation == 1 else f"{PREFIX}-{env}-{stage}-{generation}"
 
 
 def function(env: str, stage: str, function: str) -> str:

@@ -45,10 +45,15 @@ class StageStack(EnvironmentStack):
         )
 
     def _kept(self) -> dynamodb.TableV2:
+        """The table of the card's generation.
+
+        Another generation is another resource: it is imported into the stack while the table before it still stands.
+        """
+        generation = self._card.generation
         return dynamodb.TableV2(
             self,
-            "Table",
-            table_name=naming.table(self._environment.name, self._card.name),
+            "Table" if generation == 1 else f"Table{generation}",
+            table_name=naming.table(self._environment.name, self._card.name, generation),
             partition_key=dynamodb.Attribute(name="PK", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="SK", type=dynamodb.AttributeType.STRING),
             billing=dynamodb.Billing.on_demand(),

@@ -1,5 +1,6 @@
 """What cdk.json says of an environment: where it may be deployed, who hears its alarms, how it is protected."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 import app as product
 from services import cards
+from shared.contracts import naming
 from stacks.environment import Environment
 from stacks.platform import PlatformStack
 from stacks.stage.stack import StageStack
@@ -115,3 +117,26 @@ def test_whoever_deploys_an_unprotected_prod_is_reminded(reviewed: Path) -> None
         if entry["type"] == "aws:cdk:warning"
     ]
     assert any("set `protected` to true in cdk.json" in warning for warning in warnings)
+
+
+def test_a_restored_table_is_another_resource_beside_the_old_one_and_all_of_the_stage_uses_it(tmp_path: Path) -> None:
+    """As docs/runbooks/restore.md has it: imported, for which its logical id must be new; then everything moves to it."""
+    keeping = next(card for card in cards() if card.keeps)
+    resources = {}
+    for generation in (1, 2):
+        app = product.make(str(tmp_path / str(generation)))
+        card = dataclasses.replace(keeping, generation=generation)
+        StageStack(app, "stage", card=card, environment=Environment.of(app))
+        app.synth()
+        template = json.loads((tmp_path / str(generation) / "stage.template.json").read_text())
+        resources[generation] = template["Resources"]
+    ((first, old),), ((second, new),) = (
+        [(key, each) for key, each in made.items() if each["Type"] == "AWS::DynamoDB::GlobalTable"]
+        for made in resources.values()
+    )
+    assert first != second
+    assert old["Properties"]["TableName"] == naming.table("dev", keeping.name)
+    assert new["Properties"]["TableName"] == naming.table("dev", keeping.name, 2) == f"snaprace-dev-{keeping.name}-2"
+    assert json.dumps(resources[1]).replace(first, second) == json.dumps(
+        {**resources[2], second: {**new, "Properties": old["Properties"]}}
+    ), "nothing else differs"

@@ -32,6 +32,7 @@ from shared.contracts.notes import MAX_HOPS
         lambda: Stream(hears=(BibsRead,), max_age_s=-1),
         lambda: Stream(hears=(BibsRead,), parallelization=11),
         lambda: Schedule(minutes=0),
+        lambda: Stage(name="s", purpose="", functions=(), generation=0),
         lambda: Function(name="f", purpose="", fed_by=Api(Questions), timeout_s=26),  # API Gateway waits for 29 s
     ],
 )
