@@ -17,6 +17,7 @@ from shared.contracts import naming  # noqa: E402
 from stacks.account import AccountStack  # noqa: E402
 from stacks.environment import Environment  # noqa: E402
 from stacks.monitoring import MonitoringStack  # noqa: E402
+from stacks.people import PeopleStack  # noqa: E402
 from stacks.platform import PlatformStack  # noqa: E402
 from stacks.stage.stack import StageStack  # noqa: E402
 
@@ -39,6 +40,7 @@ def build(app: cdk.App) -> None:
         stack.add_stack_dependency(platform, "names are shared, but the bus and the buckets must exist")
         if card.serving:
             stack.add_stack_dependency(account, "API Gateway takes no access log without the account's role")
+    PeopleStack(app, naming.stack(environment.name, "people"), environment=environment, cards=stages)
     monitoring = MonitoringStack(
         app,
         naming.stack(environment.name, "monitoring"),

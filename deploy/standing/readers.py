@@ -212,6 +212,18 @@ def _policy(client: Client, _id: str, asked: Properties) -> Properties:
     return {**asked, "PolicyDocument": least_alike(documents, asked["PolicyDocument"])}
 
 
+def _managed_policy(client: Client, arn: str, _asked: Properties) -> Properties:
+    iam = client("iam")
+    policy = iam.get_policy(PolicyArn=arn)["Policy"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+    return {
+        "Description": "",
+        **policy,
+        "ManagedPolicyName": policy["PolicyName"],
+        "PolicyDocument": version["Document"],
+    }
+
+
 def _inline_policy(client: Client, role: str, policy: str) -> Any:
     return client("iam").get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
 
@@ -307,6 +319,7 @@ READERS: dict[str, Reader] = {
     "AWS::Events::Archive": _archive,
     "AWS::Events::EventBus": _event_bus,
     "AWS::Events::Rule": _rule,
+    "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
     "AWS::KMS::Key": _key,

@@ -105,6 +105,11 @@ def replay_rule(env: str) -> str:
     return f"{PREFIX}-{env}-replay"
 
 
+def policy(env: str, who: str, region: str) -> str:
+    """The managed policy of an audience of the `snaprace` command; IAM has one namespace for all regions."""
+    return f"{PREFIX}-{env}-{who}-{region}"
+
+
 def api_url_parameter(env: str, stage: str) -> str:
     """SSM parameter with the base URL of a stage's REST API."""
     return f"/{PREFIX}/{env}/{stage}/api-url"

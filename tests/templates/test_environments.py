@@ -81,7 +81,7 @@ def test_every_stack_is_tagged_with_what_it_is_part_of(assembly: Path) -> None:
         for name, artifact in artifacts.items()
         if artifact["type"] == "aws:cloudformation:stack"
     }
-    parts = {*(card.name for card in cards()), "platform", "monitoring"}
+    parts = {*(card.name for card in cards()), "platform", "people", "monitoring"}
     assert tags == {
         "snaprace-account": {"project": "snaprace"},
         **{f"snaprace-dev-{part}": {"project": "snaprace", "environment": "dev", "stage": part} for part in parts},
@@ -120,7 +120,7 @@ def test_whoever_deploys_an_unprotected_prod_is_reminded(reviewed: Path) -> None
 
 
 def test_a_restored_table_is_another_resource_beside_the_old_one_and_all_of_the_stage_uses_it(tmp_path: Path) -> None:
-    """As docs/runbooks/restore.md has it: imported, for which its logical id must be new; then everything moves to it."""
+    """As docs/runbooks/restore.md has it: imported, so its logical id must be new; then everything moves to it."""
     keeping = next(card for card in cards() if card.keeps)
     resources = {}
     for generation in (1, 2):

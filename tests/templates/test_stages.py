@@ -33,7 +33,7 @@ def _function(template: Template, card: Stage, function: Function) -> dict[str, 
 
 
 def test_every_stage_has_a_stack_and_every_stack_is_known(dev: dict[str, Template]) -> None:
-    assert set(dev) == {card.name for card in CARDS} | {"account", "platform", "monitoring"}
+    assert set(dev) == {card.name for card in CARDS} | {"account", "platform", "people", "monitoring"}
 
 
 # --- queues and rules ---------------------------------------------------------------------------------------
