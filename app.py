@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsii_node
 
@@ -52,7 +53,7 @@ def build(app: cdk.App) -> None:
         cdk.Annotations.of(platform).add_warning_v2("snaprace:unprotected", _UNPROTECTED.format(name=environment.name))
 
 
-def make(outdir: str, **context: str) -> cdk.App:
+def make(outdir: str, **context: Any) -> cdk.App:
     """An app with the context of cdk.json, so that templates are the same with and without the CDK's command line.
 
     What the command line passes (`-c env=prod`) is stronger than that, and than `context`.
