@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsii_node
 
@@ -14,32 +15,45 @@ import aws_cdk as cdk  # noqa: E402
 
 from services import cards  # noqa: E402
 from shared.contracts import naming  # noqa: E402
+from stacks.account import AccountStack  # noqa: E402
 from stacks.environment import Environment  # noqa: E402
 from stacks.monitoring import MonitoringStack  # noqa: E402
+from stacks.people import PeopleStack  # noqa: E402
 from stacks.platform import PlatformStack  # noqa: E402
 from stacks.stage.stack import StageStack  # noqa: E402
 
 ROOT = Path(__file__).parent
 
+_UNPROTECTED = (
+    "{name} can be deleted. Once its first deployment has succeeded, set `protected` to true in cdk.json "
+    "(context.environments.{name}) and deploy again."
+)
+
 
 def build(app: cdk.App) -> None:
     """Add all stacks of the environment that the context `env` names."""
     environment = Environment.of(app)
+    account = AccountStack(app, environment=environment)
     platform = PlatformStack(app, naming.stack(environment.name, "platform"), environment=environment)
     stages = cards()
     for card in stages:
         stack = StageStack(app, naming.stack(environment.name, card.name), card=card, environment=environment)
         stack.add_stack_dependency(platform, "names are shared, but the bus and the buckets must exist")
+        if card.serving:
+            stack.add_stack_dependency(account, "API Gateway takes no access log without the account's role")
+    PeopleStack(app, naming.stack(environment.name, "people"), environment=environment, cards=stages)
     monitoring = MonitoringStack(
         app,
         naming.stack(environment.name, "monitoring"),
         environment=environment,
         cards=stages,
     )
-    monitoring.add_stack_dependency(platform, "alarms speak through the platform's topic")
+    monitoring.add_stack_dependency(platform, "alarms speak through the platform's topics")
+    if environment.retains_data and not environment.protected:
+        cdk.Annotations.of(platform).add_warning_v2("snaprace:unprotected", _UNPROTECTED.format(name=environment.name))
 
 
-def make(outdir: str, **context: str) -> cdk.App:
+def make(outdir: str, **context: Any) -> cdk.App:
     """An app with the context of cdk.json, so that templates are the same with and without the CDK's command line.
 
     What the command line passes (`-c env=prod`) is stronger than that, and than `context`.
@@ -54,6 +68,6 @@ if __name__ == "__main__":
     app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")), layers=layers)
     try:
         build(app)
-    except ValueError as error:  # of a context that there is not
+    except ValueError as error:  # of a context that does not do
         sys.exit(str(error))
     app.synth()

@@ -24,7 +24,7 @@ import httpx
 
 from local import runtime
 from local.runtime import Ports, Running, lifecycle
-from shared.contracts import naming
+from ops.reach.target import of_runtime
 
 ONE_AFTER_ANOTHER = 50
 _ASKED = "/api/search/races/seoul/bench"
@@ -64,7 +64,7 @@ def run(at_once: int, report: Callable[[str], None]) -> dict[str, Any]:
 
 def _configure(running: Running, door: httpx.Client) -> None:
     """Upload the race and wait until search has heard of it."""
-    bucket = naming.photo_bucket(runtime.ENVIRONMENT, "000000000000")
+    bucket = of_runtime(running).photo_bucket
     running.client("s3").put_object(Bucket=bucket, Key="seoul/bench/race.json", Body=_RACE)
     deadline = time.monotonic() + _CONFIGURED_SECONDS
     while (answer := door.get(_ASKED)).status_code != 200:

@@ -122,6 +122,7 @@ class Alarm(NamedTuple):
 
     `kind` names its runbook. It rings when the measure is at the limit (`above`: only above it) in `periods` of the
     last `of` minutes. `limit` may be for each second of the timeout; `meaning` may name the {subject} and {timeout_s}.
+    Without data it is as it was where it `stays_without_data`, else quiet.
     """
 
     kind: str
@@ -134,20 +135,24 @@ class Alarm(NamedTuple):
     above: bool
     meaning: str
     times_timeout: bool = False
+    stays_without_data: bool = False
 
 
 _WAITING = Measure("queue", "ApproximateNumberOfMessagesVisible", "Maximum")
 _AGE = Measure("queue", "ApproximateAgeOfOldestMessage", "Maximum")
 _ERRORS = Measure("function", "Errors", "Sum", percent_of="Invocations")
 
+# SQS measures a queue only for some hours after something happened in it (SQS Developer Guide, "Available CloudWatch
+# metrics"): an unattended dead letter would be forgotten over night if no data meant that all is well.
+#
 # What rings, for what and how urgently; what is measured, in how many minutes of how many; from which limit on or
 # above which; and what it means.
 # fmt: off
 ALARMS: tuple[Alarm, ...] = (
     Alarm("undelivered-events", "rules' dead-letter queue", "P1", _WAITING, 1, 1, limit=1, above=False,
-          meaning="EventBridge could not deliver events to {subject}."),
+          meaning="EventBridge could not deliver events to {subject}.", stays_without_data=True),
     Alarm("dead-letters", "dead-letter queue", "P1", _WAITING, 1, 1, limit=1, above=False,
-          meaning="{subject} gave up on messages: photos are missing from the gallery."),
+          meaning="{subject} gave up on messages: photos are missing from the gallery.", stays_without_data=True),
     # Not at two minutes: a throttled message waits so long by itself, and a large upload for the quota.
     Alarm("queue-backlog", "queue", "P1", AgeOfBacklog(), 5, 5, limit=PROMISED_S, above=False,
           meaning="{subject} is a quarter of an hour behind and does not catch up: runners wait for their photos."),

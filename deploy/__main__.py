@@ -1,4 +1,4 @@
-"""The command: `python -m deploy --assembly cdk.out [--verify-only]`."""
+"""The command: `python -m deploy --assembly cdk.out [--verify-only | --empty]`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def main() -> int:
     parser.add_argument("--assembly", type=Path, required=True, metavar="DIR", help="a synthesized cdk.out")
     parser.add_argument("--verify-only", action="store_true", help="deploy nothing, only compare")
     parser.add_argument(
+        "--empty",
+        action="store_true",
+        help="deploy nothing, but delete all objects and face collections of an environment that keeps no data, "
+        "so that its stacks can be destroyed",
+    )
+    parser.add_argument(
         "--bootstrap", action="store_true", help="make the assets' bucket first, where `cdk bootstrap` never ran"
     )
     parser.add_argument(
@@ -38,6 +44,9 @@ def main() -> int:
     try:
         if given.verify_only:
             return _verify(given.assembly, not_expected)
+        if given.empty:
+            print(*assembly.empty(given.assembly, _client), sep="\n")
+            return 0
         for name in assembly.deploy(given.assembly, _client, bootstraps=given.bootstrap, not_expected=not_expected):
             print(f"{name} is deployed and stands as asked.")
     except (DeploymentFailed, BotoCoreError, ClientError) as error:

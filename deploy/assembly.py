@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deploy import assets
+from deploy import assets, emptying
 from deploy.cloudformation import deploy_stack
 from deploy.place import Client, DeploymentFailed, Place
 from deploy.standing import examination
@@ -75,6 +75,13 @@ def examine(
     place = Place.of(client)
     for stack in _stacks(assembly):
         yield stack.name, examination.examine(stack.name, stack.template, client, place, not_expected)
+
+
+def empty(assembly: Path, client: Client) -> Iterator[str]:
+    """Empty the buckets and face collections of the assembly's environment, as deploy.emptying does."""
+    stacks = list(_stacks(assembly))
+    (env,) = {stack.tags["environment"] for stack in stacks if "environment" in stack.tags}
+    return emptying.empty(((stack.name, stack.template) for stack in stacks), env, functools.cache(client))
 
 
 def _require_no_difference(stack: str, differences: list[str]) -> None:

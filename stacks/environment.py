@@ -1,39 +1,130 @@
-"""The environment (dev, prod) that stacks are made for, and what differs between them."""
+"""The environment (dev, prod) that stacks are made for, and what differs between them.
+
+What an organization decides (accounts, who hears alarms, who owns it) stands in cdk.json, context `environments`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+from msgspec import Meta
+
+from dashboards.alarms import Severity
+from shared.contracts import naming
+
+Address = Annotated[str, Meta(pattern=r"^(https://\S+|[^@\s:/]+@[^@\s]+)$")]
+"""Who hears alarms: an e-mail address, or an https:// address that takes Amazon SNS's messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """`name` comes from the CDK context `env`. prod retains its data when a stack is destroyed."""
+    """`name` comes from the CDK context `env`. Where data is retained it outlives its stack.
+
+    `place` is the one account and region that the stacks may be deployed to, None for whichever the credentials name.
+    `protected` stacks and tables refuse to be deleted. `owner` is whom the tag of that name tells.
+    `alarms` are the addresses that hear the alarms of each severity.
+    """
 
     name: str
     retains_data: bool
     log_retention: logs.RetentionDays
     archive_days: int
+    place: cdk.Environment | None
+    protected: bool
+    owner: str | None
+    alarms: dict[Severity, tuple[Address, ...]]
 
     @classmethod
     def of(cls, scope: Construct) -> Environment:
-        """Read the context. Raises ValueError for an environment there is not."""
+        """Read the context. Raises ValueError for an environment there is not, or whose settings do not do."""
         name = scope.node.try_get_context("env") or "dev"
-        if name not in _ENVIRONMENTS:
-            raise ValueError(f"There is no environment '{name}'. Use -c env={' or -c env='.join(_ENVIRONMENTS)}.")
-        return _ENVIRONMENTS[name]
+        if name not in _KINDS:
+            raise ValueError(f"There is no environment '{name}'. Use -c env={' or -c env='.join(_KINDS)}.")
+        settings = _settings(name, (scope.node.try_get_context("environments") or {}).get(name, {}))
+        # What is made for this machine goes to the embedded AWS, which has an account and a region of its own.
+        for_aws = scope.node.try_get_context("layers") == "aws"
+        return cls(
+            name=name,
+            place=settings.place if for_aws else None,
+            protected=settings.protected,
+            owner=settings.owner,
+            alarms=settings.alarms,
+            **_KINDS[name],
+        )
 
     @property
     def removal_policy(self) -> cdk.RemovalPolicy:
-        """What becomes of data when its stack is destroyed."""
-        return cdk.RemovalPolicy.RETAIN if self.retains_data else cdk.RemovalPolicy.DESTROY
+        """What becomes of data when its stack is destroyed.
+
+        Retained is what once stood: what a first deployment made before it failed goes again, or its fixed names would
+        be taken and the deployment could not be repeated (CloudFormation's DeletionPolicy RetainExceptOnCreate).
+        """
+        return cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if self.retains_data else cdk.RemovalPolicy.DESTROY
 
 
-_ENVIRONMENTS = {
+class EnvironmentStack(cdk.Stack):
+    """A stack of an environment: where it belongs, protected as the environment is, and tagged with what it is part of.
+
+    CloudFormation passes a stack's tags on to every resource that takes tags.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, part: str, description: str
+    ) -> None:
+        tags = {"project": naming.PREFIX, "environment": environment.name, "stage": part}
+        super().__init__(
+            scope,
+            construct_id,
+            description=description,
+            env=environment.place,
+            termination_protection=environment.protected,
+            tags=tags | ({"owner": environment.owner} if environment.owner else {}),
+        )
+
+
+# --- what cdk.json says -------------------------------------------------------------------------------------
+
+
+class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one environment. An account is pinned together with a region."""
+
+    account: Annotated[str, Meta(pattern=r"^\d{12}$")] | None = None
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    protected: bool = False
+    owner: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    alarms: dict[Severity, tuple[Address, ...]] = {}
+
+    @property
+    def place(self) -> cdk.Environment | None:
+        """The account and region."""
+        return cdk.Environment(account=self.account, region=self.region) if self.account and self.region else None
+
+
+def _settings(name: str, told: Any) -> _Settings:
+    """Read them. Raises ValueError with a sentence that says what to write into cdk.json."""
+    where = f"cdk.json, context.environments.{name}"
+    try:
+        settings = msgspec.convert(told, _Settings)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{where} cannot be used: {error}.") from None
+    if (settings.account is None) != (settings.region is None):
+        raise ValueError(f"{where} names an account or a region alone. Name both, or neither.")
+    deaf = [severity for severity in get_args(Severity) if not settings.alarms.get(severity)]
+    if _KINDS[name]["retains_data"] and deaf:
+        raise ValueError(
+            f"Nobody hears {name}'s alarms of severity {', '.join(deaf)}. Name an e-mail or https:// address for each "
+            f"of them in {where}.alarms."
+        )
+    return settings
+
+
+_KINDS: dict[str, dict[str, Any]] = {
     # The archives hold keys and bibs, no pictures and no faces; they go well before a race's own data does.
-    "dev": Environment(name="dev", retains_data=False, log_retention=logs.RetentionDays.ONE_WEEK, archive_days=7),
-    "prod": Environment(name="prod", retains_data=True, log_retention=logs.RetentionDays.THREE_MONTHS, archive_days=30),
+    "dev": {"retains_data": False, "log_retention": logs.RetentionDays.ONE_WEEK, "archive_days": 7},
+    "prod": {"retains_data": True, "log_retention": logs.RetentionDays.THREE_MONTHS, "archive_days": 30},
 }

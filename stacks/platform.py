@@ -1,31 +1,39 @@
-"""What all stages stand on: the bus and its archives, the buckets, the alarm topic. Deployed first."""
+"""What all stages stand on: the bus and its archives, the buckets, the alarm topics. Deployed first."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import aws_cdk as cdk
-from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from dashboards.alarms import Severity
 from shared.contracts import naming
 from shared.contracts.events import SOURCE_PREFIX
-from stacks.environment import Environment
+from shared.contracts.rules import UPLOADS
+from stacks.environment import Address, Environment, EnvironmentStack
 from stacks.nag import acknowledge
 
 
-class PlatformStack(cdk.Stack):
-    """Bus, archives, buckets, topic."""
+class PlatformStack(EnvironmentStack):
+    """Bus, archives, buckets, topics."""
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
-        super().__init__(scope, construct_id, description="SnapRace: what all stages stand on")
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            part="platform",
+            description="SnapRace: what all stages stand on",
+        )
         self._environment = environment
         kept_for_a_quarter = s3.LifecycleRule(expiration=cdk.Duration.days(90))
         logs = self._bucket("AccessLogs", lifecycle_rules=[kept_for_a_quarter])
@@ -33,8 +41,7 @@ class PlatformStack(cdk.Stack):
         self._derived_bucket(logs)
         bus = self._bus_and_archives(photos)
         self._replay_collector(bus, photos)
-        self._alarm_topic()
-        self._api_gateway_logs()
+        self._alarm_topics()
 
     def _bucket(self, construct_id: str, **settings: Any) -> s3.Bucket:
         """A bucket that nobody outside the account sees."""
@@ -47,6 +54,13 @@ class PlatformStack(cdk.Stack):
             removal_policy=self._environment.removal_policy,
             **settings,
         )
+
+    def _named(self, what: str) -> dict[str, Any]:
+        """A name in the namespace of the account and region: elsewhere the same environment has another."""
+        return {
+            "bucket_name_prefix": naming.bucket_prefix(self._environment.name, what),
+            "bucket_namespace": s3.BucketNamespace.ACCOUNT_REGIONAL,
+        }
 
     def _photo_bucket(self, logs: s3.IBucket) -> s3.Bucket:
         """Uploads. Every object made or deleted is an event on the default bus."""
@@ -74,7 +88,7 @@ class PlatformStack(cdk.Stack):
         )
         bucket = self._bucket(
             "Photos",
-            bucket_name=naming.photo_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
+            **self._named(naming.PHOTOS),
             versioned=True,
             intelligent_tiering_configurations=[archiving],
             lifecycle_rules=[tiering],
@@ -90,7 +104,7 @@ class PlatformStack(cdk.Stack):
         """What we make of uploads; can be made again, so neither versioned nor tiered. Makes no events."""
         self._bucket(
             "Derived",
-            bucket_name=naming.derived_bucket(self._environment.name, cdk.Aws.ACCOUNT_ID),
+            **self._named(naming.DERIVED),
             lifecycle_rules=[
                 s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
             ],
@@ -116,14 +130,13 @@ class PlatformStack(cdk.Stack):
             event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only, **no_repetition},
             retention_days=self._environment.archive_days,
         )
-        of_photos = {"bucket": {"name": [photos.bucket_name]}}
         default_bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         events.CfnArchive(
             self,
             "UploadsArchive",
             archive_name=naming.uploads_archive(name),
             source_arn=default_bus,
-            event_pattern={"source": ["aws.s3"], "detail": of_photos, **first_time_only},
+            event_pattern={**UPLOADS.pattern(photos.bucket_name), **first_time_only},
             retention_days=self._environment.archive_days,
         )
         return bus
@@ -147,7 +160,8 @@ class PlatformStack(cdk.Stack):
         )
         again = "The command that asked for a replay collects it, and can ask for it again."
         acknowledge(queue, {"AwsSolutions-SQS3": again})
-        uploads = events.EventPattern(source=["aws.s3"], detail={"bucket": {"name": [photos.bucket_name]}})
+        told = UPLOADS.pattern(photos.bucket_name)
+        uploads = events.EventPattern(source=told["source"], detail_type=told["detail-type"], detail=told["detail"])
         said = events.EventPattern(source=events.Match.prefix(SOURCE_PREFIX))
         for what, on, pattern in (("Uploads", None, uploads), ("Events", bus, said)):
             rule = events.Rule(
@@ -162,42 +176,37 @@ class PlatformStack(cdk.Stack):
             # As a property, because EventPattern does not know the field that only replays have.
             _override(rule, "EventPattern.replay-name", [{"prefix": naming.replay_prefix(name)}])
 
-    def _alarm_topic(self) -> None:
+    def _alarm_topics(self) -> None:
+        """A topic for each severity, so that who is woken by P1 hears nothing of P3; and who hears them."""
         key = kms.Key(
             self,
             "AlarmKey",
-            description="Encrypts the alarm topic; CloudWatch may use it",
+            description="Encrypts the alarm topics; CloudWatch may use it",
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         alarms_of_ours = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
         cloudwatch = iam.ServicePrincipal("cloudwatch.amazonaws.com", conditions=alarms_of_ours)
         key.grant(cloudwatch, "kms:Decrypt", "kms:GenerateDataKey*")
-        topic = sns.Topic(
-            self,
-            "Alarms",
-            topic_name=naming.alarm_topic(self._environment.name),
-            display_name="SnapRace alarms",
-            enforce_ssl=True,
-            master_key=key,
-        )
-        topic.grant_publish(cloudwatch)  # any policy of a topic's own replaces the one that lets alarms speak
+        for severity in get_args(Severity):
+            topic = sns.Topic(
+                self,
+                f"Alarms{severity}",
+                topic_name=naming.alarm_topic(self._environment.name, severity),
+                display_name=f"SnapRace {severity}",
+                enforce_ssl=True,
+                master_key=key,
+            )
+            topic.grant_publish(cloudwatch)  # any policy of a topic's own replaces the one that lets alarms speak
+            for address in self._environment.alarms.get(severity, ()):
+                topic.add_subscription(_subscription(address))
 
-    def _api_gateway_logs(self) -> None:
-        """Let API Gateway write logs: a setting of the account and region, without which no stage may have a log."""
-        policy = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-        role = iam.Role(
-            self,
-            "ApiGatewayLogs",
-            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
-        )
-        account = apigateway.CfnAccount(self, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
-        for shared_by_the_account in (role, account):
-            shared_by_the_account.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        managed = f"Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}"
-        all_of_it = "API Gateway takes only a role that has all of this policy's rights."
-        acknowledge(role, {f"AwsSolutions-IAM4[{managed}]": all_of_it})
+
+def _subscription(address: Address) -> sns.ITopicSubscription:
+    """Whoever is subscribed confirms it once: by the link in a mail, or by visiting the SubscribeURL that is posted."""
+    if address.startswith("https://"):
+        return subscriptions.UrlSubscription(address)
+    return subscriptions.EmailSubscription(address)
 
 
 def _override(construct: Construct, path: str, value: Any) -> None:

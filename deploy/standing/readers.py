@@ -66,6 +66,18 @@ def _api_stage(client: Client, name: str, asked: Properties) -> Properties:
     return {**stage, "MethodSettings": settings}
 
 
+def _firewall(client: Client, physical_id: str, _asked: Properties) -> Properties:
+    name, uid, scope = physical_id.split("|")
+    firewall = client("wafv2").get_web_acl(Name=name, Id=uid, Scope=scope)["WebACL"]
+    return {"Description": "", "CustomResponseBodies": {}, **firewall, "Scope": scope}
+
+
+def _firewall_before(client: Client, physical_id: str, _asked: Properties) -> Properties:
+    resource, _firewall_arn = physical_id.split("|")
+    found = client("wafv2").get_web_acl_for_resource(ResourceArn=resource).get("WebACL", {})
+    return {"ResourceArn": resource, "WebACLArn": found.get("ARN")}
+
+
 # --- functions ----------------------------------------------------------------------------------------------
 
 
@@ -121,6 +133,13 @@ def _queue(client: Client, url: str, _asked: Properties) -> Properties:
 
 def _topic(client: Client, arn: str, _asked: Properties) -> Properties:
     return {"TopicName": arn.rsplit(":", 1)[-1], **client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]}
+
+
+def _subscription(client: Client, arn: str, _asked: Properties) -> Properties:
+    """A subscription that waits for its confirmation hears nothing: it stands as another than was asked for."""
+    found = client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    waits = found.get("PendingConfirmation") == "true"
+    return {**found, "Endpoint": f"{found['Endpoint']}, which has not confirmed it," if waits else found["Endpoint"]}
 
 
 def _policy_of(owners: str, read: Reader) -> Reader:
@@ -193,6 +212,18 @@ def _policy(client: Client, _id: str, asked: Properties) -> Properties:
     return {**asked, "PolicyDocument": least_alike(documents, asked["PolicyDocument"])}
 
 
+def _managed_policy(client: Client, arn: str, _asked: Properties) -> Properties:
+    iam = client("iam")
+    policy = iam.get_policy(PolicyArn=arn)["Policy"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+    return {
+        "Description": "",
+        **policy,
+        "ManagedPolicyName": policy["PolicyName"],
+        "PolicyDocument": version["Document"],
+    }
+
+
 def _inline_policy(client: Client, role: str, policy: str) -> Any:
     return client("iam").get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
 
@@ -237,8 +268,11 @@ def _global_table(client: Client, name: str, asked: Properties) -> Properties:
 def _bucket(client: Client, name: str, asked: Properties) -> Properties:
     s3 = client("s3")
     notifications = s3.get_bucket_notification_configuration(Bucket=name)
+    prefix = name.removesuffix(f"-{_account(client)}-{s3.meta.region_name}-an")
     found = {
         "BucketName": name,
+        "BucketNamePrefix": prefix,
+        "BucketNamespace": "global" if prefix == name else "account-regional",
         "VersioningConfiguration": s3.get_bucket_versioning(Bucket=name),
         "NotificationConfiguration": {
             "EventBridgeConfiguration": {"EventBridgeEnabled": "EventBridgeConfiguration" in notifications}
@@ -254,6 +288,10 @@ def _bucket(client: Client, name: str, asked: Properties) -> Properties:
             "CorsRules": [{renamed.get(key, key): value for key, value in rule.items()} for rule in rules]
         }
     return found
+
+
+def _account(client: Client) -> str:
+    return str(client("sts").get_caller_identity()["Account"])
 
 
 def _bucket_policy(client: Client, _id: str, asked: Properties) -> Properties:
@@ -281,6 +319,7 @@ READERS: dict[str, Reader] = {
     "AWS::Events::Archive": _archive,
     "AWS::Events::EventBus": _event_bus,
     "AWS::Events::Rule": _rule,
+    "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
     "AWS::KMS::Key": _key,
@@ -290,9 +329,12 @@ READERS: dict[str, Reader] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,
+    "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::Topic": _topic,
     "AWS::SNS::TopicPolicy": _policy_of("Topics", _topic),
     "AWS::SQS::Queue": _queue,
     "AWS::SQS::QueuePolicy": _policy_of("Queues", _queue),
     "AWS::SSM::Parameter": _parameter,
+    "AWS::WAFv2::WebACL": _firewall,
+    "AWS::WAFv2::WebACLAssociation": _firewall_before,
 }

@@ -120,6 +120,9 @@ class Resolver:
                 bus = self.resolve(self._resources[name]["Properties"].get("EventBusName"))
                 rule = f"{f'{bus}/' if bus else ''}{physical_id.rsplit('|', 1)[-1]}"
                 return self._arn("events:{region}:{account}:rule/{id}", rule)
+            case "AWS::WAFv2::WebACL", "Arn":
+                firewall, uid, scope = physical_id.split("|")
+                return self._arn(f"wafv2:{{region}}:{{account}}:{scope.lower()}/webacl/{firewall}/{{id}}", uid)
             case _, "Arn" if kind in _ARNS:
                 return self._arn(_ARNS[kind], physical_id)
         return _UNKNOWN

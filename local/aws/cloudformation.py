@@ -12,7 +12,7 @@ Created = tuple[str, dict[str, str]]
 
 
 def register_missing_types() -> None:
-    """Archives, composite alarms, alarms on expressions, and all settings of tables and functions."""
+    """Archives, composite alarms, alarms on expressions, all settings of tables and functions, firewalls of APIs."""
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS
@@ -23,6 +23,10 @@ def register_missing_types() -> None:
     }
     # Putting is also updating.
     handlers["AWS::CloudWatch::CompositeAlarm"] = {"create": _put_composite_alarm, "delete": _delete_composite_alarm}
+    handlers["AWS::WAFv2::WebACLAssociation"] = {"create": _put_firewall, "delete": _remove_firewall}
+    buckets = handlers["AWS::S3::Bucket"]
+    named = {operation: _with_bucket_namespace(buckets[operation]) for operation in ("create", "update")}
+    handlers["AWS::S3::Bucket"] = {**buckets, **named}
     for kind, added in (
         ("AWS::CloudWatch::Alarm", _with_metric_math),
         ("AWS::DynamoDB::Table", _with_table_settings),
@@ -83,6 +87,20 @@ def _delete_composite_alarm(name: str, _properties: Properties) -> None:
     cloudwatch._delete_alarms({}, {"AlarmNames": [name]}, False, is_json=True)
 
 
+def _put_firewall(_logical_id: str, properties: Properties, _stack: str) -> Created:
+    """Both properties say which association it is, so that another is a new one."""
+    from ministack.services import waf
+
+    _require_success(waf._associate_web_acl(properties))
+    return f"{properties['ResourceArn']}|{properties['WebACLArn']}", {}
+
+
+def _remove_firewall(_id: str, properties: Properties) -> None:
+    from ministack.services import waf
+
+    waf._disassociate_web_acl(properties)
+
+
 def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
     """Let an alarm on an expression stand (its provisioner refuses those); it is not evaluated."""
 
@@ -102,6 +120,23 @@ def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) 
         return created
 
     return provision_and_set
+
+
+def _with_bucket_namespace(provision: Callable[..., Created]) -> Callable[..., Created]:
+    """Let a bucket be named by a prefix in the namespace of its account and region."""
+
+    def provision_named(*arguments: Any) -> Created:
+        return provision(*(_named_bucket(each) if isinstance(each, dict) else each for each in arguments))
+
+    return provision_named
+
+
+def _named_bucket(properties: Properties) -> Properties:
+    from ministack.core.responses import get_account_id, get_region
+
+    if prefix := properties.get("BucketNamePrefix"):
+        return {**properties, "BucketName": f"{prefix}-{get_account_id()}-{get_region()}-an"}
+    return properties
 
 
 def _with_table_settings(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:

@@ -171,7 +171,7 @@ def _archive(target: Target, name: str) -> dict[str, Any]:
 
 
 def _derived_bytes(target: Target) -> int:
-    bucket = naming.derived_bucket(target.env, target.account)
+    bucket = target.derived_bucket
     pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return sum(item["Size"] for page in pages for item in page.get("Contents", ()))
 

@@ -12,6 +12,7 @@ from shared.contracts.events import Envelope, RaceConfigured, RosterImported
 from shared.contracts.keys import RaceRef, near_race, parse_key
 from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
 from shared.contracts.notes import Note, Noted, tag_of
+from shared.contracts.rules import OBJECT_CREATED, OBJECT_DELETED
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ def about(message: Message) -> About:
     story = message.meta.correlation_id.rpartition("@")[0] or None
     match message:
         case ObjectCreated(key=key) | ObjectDeleted(key=key):
-            what = "Object Created" if isinstance(message, ObjectCreated) else "Object Deleted"
+            what = OBJECT_CREATED if isinstance(message, ObjectCreated) else OBJECT_DELETED
             return About(what=what, race=race_of(key), key=key, subjects=frozenset({key}))
         case Noted():
             return _about_note(message, story)

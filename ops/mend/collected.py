@@ -21,6 +21,7 @@ from shared.contracts.errors import InvalidKey, InvalidMessage
 from shared.contracts.events import BibCorrected, Envelope, MatchCut, PhotoWithdrawn, RaceConfigured, RosterImported
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, KeyKind, RaceRef, parse_key
 from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
+from shared.contracts.rules import S3, UPLOADS
 
 
 class Window(NamedTuple):
@@ -90,13 +91,19 @@ class CollectedEvents:
         self.path.touch()
 
     def add(self, plan: Plan, body: str) -> None:
-        """Keep the event if a function of the plan hears it, and it is of the plan's race and time, or may go along."""
+        """Keep the event if a function of the plan hears it, and it is of the plan's race and time, or may go along.
+
+        Older archives hold all that S3 told of the bucket. What no function can hear of it is passed over; it is not
+        `unreadable`.
+        """
         try:
+            event = json.loads(body)
+            if event["source"] == S3 and event["detail-type"] not in UPLOADS.detail_types:
+                return
             message = messages.parse(body)
-        except InvalidMessage:
+        except (ValueError, KeyError, TypeError, InvalidMessage):
             self.unreadable += 1
             return
-        event = json.loads(body)
         functions = tuple(function.name for function in plan.functions if function.brought(event))
         identity = _identity(message)
         if not functions or identity in self._known:

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
 
 from local import runtime
+from ops.reach.cards import card_of
 from ops.reach.errors import Failed, explain
 from shared.contracts import naming
 from shared.kit.records import Records
@@ -61,12 +62,22 @@ class Target:
 
     def records(self, stage: str) -> Records:
         """What a stage keeps, to read."""
-        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage)))
+        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation)))
 
     @property
     def photo_bucket(self) -> str:
         """Where photos, race.json and roster.csv are uploaded."""
-        return naming.photo_bucket(self.env, self.account)
+        return naming.photo_bucket(self.env, self.account, self.region)
+
+    @property
+    def derived_bucket(self) -> str:
+        """What is made of them."""
+        return naming.derived_bucket(self.env, self.account, self.region)
+
+    @property
+    def region(self) -> str:
+        """Where it stands."""
+        return str(self.session.region_name)
 
     def api_url(self, stage: str) -> str:
         """Base URL of a stage's REST API: through the front door where there is one. Raises Failed."""

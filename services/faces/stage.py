@@ -30,7 +30,7 @@ STAGE = Stage(
                     ),
                     on="collections",
                 ),
-                Call(("s3:GetObject",), on="derived"),
+                Call(("s3:GetObject",), on="processed"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"),
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),

@@ -14,7 +14,7 @@ from services.ingest.domain.photos import Change, DerivedKeys, Gone, KeyContent,
 from services.ingest.domain.texts import photographer
 from services.ingest.pictures import Rendition, render
 from services.ingest.records import UNPLACED, KeyRecord, RaceRecord, UploadedPhoto, Waiting
-from shared.contracts.errors import InvalidPicture
+from shared.contracts.errors import Archived, InvalidPicture
 from shared.contracts.keys import RaceRef, photo_id
 from shared.contracts.messages import ObjectCreated
 from shared.contracts.records import At, Record
@@ -113,7 +113,11 @@ class UploadedFile:
     @cached_property
     def _fetched(self) -> objects.Upload | None:
         check_size(self._upload.size)
-        return objects.fetch(self._client, self._upload, check_size)
+        try:
+            return objects.fetch(self._client, self._upload, check_size)
+        except Archived:
+            sentence = "The photo lies in an archive, since its race was not created for months. Upload it again."
+            raise InvalidPicture("archived", sentence) from None
 
 
 class Renditions:

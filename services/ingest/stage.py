@@ -23,9 +23,10 @@ STAGE = Stage(
             step=Step(name="ingest", waits="not taken in yet", progress=KeyState),
             calls=(
                 Call(("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
-                # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
-                Call(("s3:ListBucket",), on="photo-bucket"),
-                Call(("s3:PutObject", "s3:DeleteObject"), on="derived"),
+                # Without these S3 answers 403 for an object or a version that is gone, where 404 tells that it is.
+                Call(("s3:ListBucket", "s3:ListBucketVersions"), on="photo-bucket"),
+                Call(("s3:PutObject", "s3:DeleteObject"), on="processed"),
+                Call(("s3:PutObject", "s3:DeleteObject"), on="previews"),
                 Call(
                     ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"
                 ),

@@ -23,7 +23,8 @@ STAGE = Stage(
             step=Step(name="ocr", waits="bibs not read yet", progress=ReadingProgress),
             calls=(
                 Call(("rekognition:DetectText",), on="any"),
-                Call(("s3:GetObject",), on="derived"),
+                Call(("s3:GetObject",), on="processed"),
+                Call(("s3:GetObject",), on="rosters"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"),
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.races.domain.files import Checked, Known, check_size
 from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
+from shared.contracts.errors import Archived, InvalidRoster
 from shared.contracts.keys import RACE_FILE, RaceRef
 from shared.contracts.messages import ObjectCreated
 from shared.kit import objects
@@ -52,9 +53,13 @@ class Files:
     def read(self, upload: ObjectCreated, filename: str) -> bytes | None:
         """The upload's bytes; None when it is gone or overwritten meanwhile, which S3 tells in its own message.
 
-        Raises InvalidRace or InvalidRoster when it is too large to be read.
+        Raises InvalidRace or InvalidRoster when it is too large to be read, or lies in an archive tier; S3 moves no
+        file there that is as small as a race.json must be (128 KB).
         """
-        fetched = objects.fetch(self._client, upload, partial(check_size, filename))
+        try:
+            fetched = objects.fetch(self._client, upload, partial(check_size, filename))
+        except Archived:
+            raise InvalidRoster("roster_archived", "roster.csv lies in an archive. Upload it again.") from None
         return fetched.body if fetched else None
 
     def write_roster(self, key: str, body: bytes) -> None:

@@ -17,9 +17,9 @@ STAGE = Stage(
             keeps=(RaceHeld, RosterHeld, RaceOutcome, RosterOutcome),
             calls=(
                 Call(("s3:GetObject", "s3:GetObjectVersion"), on="photos"),
-                # Without it S3 answers 403 for an object that is gone, where 404 tells that it is.
-                Call(("s3:ListBucket",), on="photo-bucket"),
-                Call(("s3:PutObject",), on="derived"),
+                # Without these S3 answers 403 for an object or a version that is gone, where 404 tells that it is.
+                Call(("s3:ListBucket", "s3:ListBucketVersions"), on="photo-bucket"),
+                Call(("s3:PutObject",), on="rosters"),
                 Call(("dynamodb:GetItem", "dynamodb:PutItem"), on="table"),
                 Call(("events:PutEvents",), on="bus"),
             ),

@@ -15,7 +15,7 @@ from services.search.questions import NoFace, NotAnImage, PictureTooLarge, Unusa
 from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
-from shared.contracts.keys import PhotoRef, RaceRef, collection_id
+from shared.contracts.keys import PhotoRef, RaceRef, collection_id, preview_key
 from shared.kit.optimistic import CROWDED, until_written
 from shared.kit.records import Put, Records, unchanged
 from shared.kit.table import ALWAYS
@@ -158,5 +158,6 @@ class Links:
 
     def origin(self) -> str:
         """Scheme and host of the links, for the page's content security policy."""
-        parts = urlsplit(self._client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "x"}))
+        any_picture = {"Bucket": self._bucket, "Key": preview_key(RaceRef("any", "race"), "photo")}
+        parts = urlsplit(self._client.generate_presigned_url("get_object", Params=any_picture))
         return f"{parts.scheme}://{parts.netloc}"

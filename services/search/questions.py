@@ -11,7 +11,19 @@ from msgspec import Meta
 
 from services.search.records import ExplainedRunner, Runner, wall_clock
 from shared.contracts import bibs
-from shared.contracts.api import BadField, Busy, Content, Header, Otherwise, Questions, Reads, Refusal, TooLarge, route
+from shared.contracts.api import (
+    BadField,
+    Busy,
+    Content,
+    Header,
+    Otherwise,
+    Questions,
+    Reads,
+    Refusal,
+    Throttle,
+    TooLarge,
+    route,
+)
 from shared.contracts.keys import ID, RaceRef
 
 Order = Literal["newest", "oldest", "best"]
@@ -312,7 +324,8 @@ class SearchApi(Questions):
     def photo(self, asked: PhotoAsked) -> OnePhotoAnswer | UnknownPhoto | UnknownRace:
         """One photo, with a link to save it by."""
 
-    @route("POST", "/selfie", who="anybody")
+    # Two calls of Rekognition each: at this rate a whole hour of selfies costs some $150.
+    @route("POST", "/selfie", who="anybody", throttle=Throttle(rate=20, burst=40, each_client=60))
     @abstractmethod
     def selfie(self, asked: SelfieAsked) -> SelfieAnswer | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
         """The photos of a face.

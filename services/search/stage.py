@@ -33,11 +33,12 @@ STAGE = Stage(
             calls=(
                 Call(("rekognition:DetectFaces",), on="any"),
                 Call(("rekognition:SearchFacesByImage",), on="collections"),
-                Call(("s3:GetObject",), on="derived"),
+                Call(("s3:GetObject",), on="previews"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
             ),
-            timeout_s=29,
+            timeout_s=25,
             memory_mb=1024,
+            reserved_concurrency=100,
         ),
     ),
 )

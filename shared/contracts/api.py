@@ -38,12 +38,25 @@ Who = Literal["anybody", "operator"]
 """Who may ask: anybody, or who signs requests with an identity of the AWS account that is allowed to."""
 
 
+MAX_BODY = 5_700_000
+"""Characters of a request's body. Lambda takes 6 MB of request (InvokeFunction), API Gateway's part of it included."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Throttle:
-    """Requests a second that API Gateway lets through to a route, and how many may come at once."""
+    """Requests a second that API Gateway lets through to a route of everybody, and how many may come at once.
+
+    `each_client` is how many a minute the firewall lets one client send (source of its limits: AWS WAF,
+    RateBasedStatement).
+    """
 
     rate: int
     burst: int
+    each_client: int
+
+    def __post_init__(self) -> None:
+        if not 10 <= self.each_client <= 2_000_000_000:
+            raise ValueError("The firewall bounds a client to between 10 and 2,000,000,000 requests a minute.")
 
 
 # --- answers and refusals ---------------------------------------------------------------------------------
@@ -95,6 +108,20 @@ class TooLarge(Refusal, status=413):
     """The request is too large; at most 5 MB."""
 
 
+class TooManyRequests(Refusal, status=429):
+    """Too many requests. Wait a minute and try again."""
+
+    HEADERS: ClassVar[Mapping[str, str]] = {"Retry-After": "60"}
+
+
+class Refused(Refusal, status=403):
+    """The request cannot be taken as it is. See the API's description."""
+
+
+class NotLetThrough(Refusal, status=403):
+    """The request was not let through: it looks like an attack, or does not say which program sends it."""
+
+
 class MissingField(Refusal, status=400):
     """The body lacks a field."""
 
@@ -107,6 +134,11 @@ class Busy(Refusal, status=503):
     """There is too much to do just now. Try again in a few seconds."""
 
     HEADERS: ClassVar[Mapping[str, str]] = {"Retry-After": "3"}
+
+
+def as_error(refusal: Refusal) -> bytes:
+    """The JSON of an answer that refuses, whoever gives it."""
+    return msgspec.json.encode({"error": {"code": refusal.CODE, "message": refusal.message}})
 
 
 # --- what a route takes -----------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from shared.contracts.records import Progress, Record
 from shared.contracts.rules import Rule, domain_rule, upload_rule
 
 Layer = Literal["base", "pictures"]
-Resource = Literal["table", "bus", "queue", "photos", "photo-bucket", "derived", "collections", "any"]
+Resource = Literal[
+    "table", "bus", "queue", "photos", "photo-bucket", "processed", "previews", "rosters", "collections", "any"
+]
 
 PYTHON = "3.13"
 """The Python version of the functions on AWS: its runtime has Amazon Linux 2023, whose glibc today's wheels need."""
@@ -30,6 +32,12 @@ MAX_WINDOW_S = 300
 
 MIN_CONCURRENCY = 2
 """Batches of a queue that are worked on at once. Source: Lambda's CreateEventSourceMapping, ScalingConfig."""
+
+GATEWAY_TIMEOUT_S = 29
+"""So long API Gateway waits for an answer. Source: its quotas, integration timeout of a regional REST API."""
+
+COLD_START_S = 4
+"""What of that a new process of a function may take before its own timeout begins; ours take one to two."""
 
 
 # --- feeds: what invokes a function -----------------------------------------------------------------------
@@ -130,9 +138,10 @@ Feed = Queue | Stream | Schedule | Api
 class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
-    `on` is a resource the stacks know: "table", "bus", "queue" (the function's own), "photos" / "derived" (objects in
-    that bucket), "photo-bucket" (the bucket itself), "collections" (the races' face collections), or "any" for actions
-    that have no resource.
+    `on` is a resource the stacks know: "table", "bus" (there just what the function says), "queue" (the function's
+    own), "photos" (objects in that bucket), "photo-bucket" (the bucket itself), "processed", "previews" and "rosters"
+    (those objects of the derived bucket), "collections" (the races' face collections), or "any" for actions that have
+    no resource.
     """
 
     actions: tuple[str, ...]
@@ -170,7 +179,11 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """One Lambda function of a stage: `services/<stage>/functions/<name>.py` has its `handler`."""
+    """One Lambda function of a stage: `services/<stage>/functions/<name>.py` has its `handler`.
+
+    `reserved_concurrency` is how many requests at once it has for itself in prod, and cannot go beyond: what a crowd
+    can cost is bounded, and neither does the pipeline starve runners nor they the pipeline.
+    """
 
     name: str
     purpose: str
@@ -183,6 +196,12 @@ class Function:
     layers: tuple[Layer, ...] = ("base",)
     memory_mb: int = 512
     timeout_s: int = 60
+    reserved_concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fed_by, Api):
+            in_time = self.timeout_s + COLD_START_S <= GATEWAY_TIMEOUT_S
+            _require(in_time, f"a function behind an API has at most {GATEWAY_TIMEOUT_S - COLD_START_S} s")
 
     @property
     def hears(self) -> tuple[type[DomainEvent], ...]:
@@ -230,11 +249,18 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage of the pipeline: one folder in services/, one stack, and one table where a function keeps something."""
+    """A stage of the pipeline: one folder in services/, one stack, and one table where a function keeps something.
+
+    DynamoDB restores a table's past into a new table: `generation` counts these (docs/runbooks/restore.md).
+    """
 
     name: str
     purpose: str
     functions: tuple[Function, ...]
+    generation: int = 1
+
+    def __post_init__(self) -> None:
+        _require(self.generation >= 1, "the first generation of a table is 1")
 
     def function(self, name: str) -> Function:
         """The function of that name. Raises KeyError."""

@@ -8,8 +8,10 @@ SnapRaceError
 │   │   ├── InvalidRace       it is a race.json that cannot be used
 │   │   └── InvalidRoster     it is a roster.csv that cannot be used at all
 │   └── InvalidMessage    a queue message that is no event we know
+├── Archived              an upload's bytes lie in an archive tier: no try of ours gets them
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
 └── TemporaryFailure      trying again may help: let the queue redeliver
+    ├── OutOfTime         a request has no time left for another call (shared/kit/deadline.py)
     ├── PublishFailed     EventBridge or SQS took some entries, not all
     ├── Throttled         a service took less than it was given, because there was too much
     └── Conflict          somebody else wrote the item first
@@ -72,6 +74,10 @@ class InvalidMessage(InvalidInput):
 
 class EndlessLoop(SnapRaceError):
     """More notes in a row than any race needs: the message goes to the dead letters."""
+
+
+class Archived(SnapRaceError):
+    """An upload has not been read for so long that S3 keeps it in an archive tier, from which it would take hours."""
 
 
 class TemporaryFailure(SnapRaceError):

@@ -155,24 +155,28 @@ def is_newer(sequencer: str, than: str) -> bool:
     return sequencer.ljust(width, "0").upper() > than.ljust(width, "0").upper()
 
 
+PROCESSED, PREVIEW, THUMBNAIL, ROSTERS = "processed", "preview", "thumbnail", "roster"
+"""The folders of a race in the derived bucket."""
+
+
 def processed_key(race: RaceRef, photo: str) -> str:
     """Where the copy for the vision API lives in the derived bucket."""
-    return f"{race.prefix}processed/{photo}.jpg"
+    return f"{race.prefix}{PROCESSED}/{photo}.jpg"
 
 
 def preview_key(race: RaceRef, photo: str) -> str:
     """Where the watermarked preview lives in the derived bucket."""
-    return f"{race.prefix}preview/{photo}.jpg"
+    return f"{race.prefix}{PREVIEW}/{photo}.jpg"
 
 
 def thumbnail_key(race: RaceRef, photo: str) -> str:
     """Where the thumbnail lives in the derived bucket."""
-    return f"{race.prefix}thumbnail/{photo}.jpg"
+    return f"{race.prefix}{THUMBNAIL}/{photo}.jpg"
 
 
 def roster_key(race: RaceRef, digest: str) -> str:
     """Where a cleaned roster lives in the derived bucket: content-addressed, so never overwritten."""
-    return f"{race.prefix}roster/{digest}.json"
+    return f"{race.prefix}{ROSTERS}/{digest}.json"
 
 
 def collection_id(env: str, race: RaceRef) -> str:

@@ -11,6 +11,7 @@ from shared.contracts import events, notes
 from shared.contracts.errors import InvalidMessage
 from shared.contracts.events import Envelope, Meta
 from shared.contracts.notes import Note, Noted
+from shared.contracts.rules import OBJECT_CREATED, OBJECT_DELETED, S3
 
 
 class ObjectEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ def parse(body: str, kinds: tuple[type[Note], ...] = ()) -> Message:
         if notes.MARK in raw:
             return notes.parse(raw, kinds)
         source, detail_type, detail = str(raw["source"]), str(raw["detail-type"]), raw["detail"]
-        if source == "aws.s3":
+        if source == S3:
             return _s3_notification(raw, detail_type, detail)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidMessage("malformed_message", f"The message lacks what it must have: {error}.") from None
@@ -84,10 +85,10 @@ def _s3_notification(raw: dict[str, Any], detail_type: str, detail: dict[str, An
         "meta": meta, "bucket": str(detail["bucket"]["name"]), "key": key, "sequencer": sequencer, "at": at,
     }  # fmt: skip
     version_id = target.get("version-id")
-    if detail_type == "Object Created":
+    if detail_type == OBJECT_CREATED:
         size, etag = int(target.get("size", 0)), str(target.get("etag", ""))
         return ObjectCreated(**said, size=size, etag=etag, version_id=version_id)
-    if detail_type == "Object Deleted":
+    if detail_type == OBJECT_DELETED:
         permanently = detail.get("deletion-type") == "Permanently Deleted"
         return ObjectDeleted(**said, erased_version=version_id if permanently else None)
     raise InvalidMessage("unknown_notification", f"S3's '{detail_type}' is not one we asked for.")

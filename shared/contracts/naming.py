@@ -8,6 +8,10 @@ from __future__ import annotations
 PREFIX = "snaprace"
 
 
+ACCOUNT_STACK = f"{PREFIX}-account"
+"""CloudFormation stack of what an account has once in a region, for all environments there."""
+
+
 def stack(env: str, name: str) -> str:
     """CloudFormation stack of a stage, or `platform`, `monitoring`."""
     return f"{PREFIX}-{env}-{name}"
@@ -18,19 +22,32 @@ def bus(env: str) -> str:
     return f"{PREFIX}-{env}"
 
 
-def photo_bucket(env: str, account: str) -> str:
+def bucket_prefix(env: str, what: str) -> str:
+    """How a bucket's name begins; the rest is its account's and region's own namespace, where nobody else's can be."""
+    return f"{PREFIX}-{env}-{what}"
+
+
+def _bucket(env: str, what: str, account: str, region: str) -> str:
+    """Source: Amazon S3 User Guide, "Namespaces for general purpose buckets": prefix-account-region-an."""
+    return f"{bucket_prefix(env, what)}-{account}-{region}-an"
+
+
+PHOTOS, DERIVED = "photos", "derived"
+
+
+def photo_bucket(env: str, account: str, region: str) -> str:
     """Where photographers and organizers upload."""
-    return f"{PREFIX}-{env}-photos-{account}"
+    return _bucket(env, PHOTOS, account, region)
 
 
-def derived_bucket(env: str, account: str) -> str:
+def derived_bucket(env: str, account: str, region: str) -> str:
     """What we made of it: copies for the vision API, previews, thumbnails, cleaned rosters."""
-    return f"{PREFIX}-{env}-derived-{account}"
+    return _bucket(env, DERIVED, account, region)
 
 
-def table(env: str, stage: str) -> str:
-    """The stage's table."""
-    return f"{PREFIX}-{env}-{stage}"
+def table(env: str, stage: str, generation: int = 1) -> str:
+    """The stage's table; what is restored to a point in time is a new table, and so another generation."""
+    return f"{PREFIX}-{env}-{stage}" if generation == 1 else f"{PREFIX}-{env}-{stage}-{generation}"
 
 
 def function(env: str, stage: str, function: str) -> str:
@@ -58,9 +75,9 @@ def rule_dead_letter_queue(env: str, stage: str) -> str:
     return f"{PREFIX}-{env}-{stage}-rules-dlq"
 
 
-def alarm_topic(env: str) -> str:
-    """Where alarms speak up."""
-    return f"{PREFIX}-{env}-alarms"
+def alarm_topic(env: str, severity: str) -> str:
+    """Where alarms of a severity (P1, P2, P3) speak up."""
+    return f"{PREFIX}-{env}-alarms-{severity.lower()}"
 
 
 def uploads_archive(env: str) -> str:
@@ -86,6 +103,11 @@ def replay_queue(env: str) -> str:
 def replay_rule(env: str) -> str:
     """The rule, one on each bus, that collects a replay's events."""
     return f"{PREFIX}-{env}-replay"
+
+
+def policy(env: str, who: str, region: str) -> str:
+    """The managed policy of an audience of the `snaprace` command; IAM has one namespace for all regions."""
+    return f"{PREFIX}-{env}-{who}-{region}"
 
 
 def api_url_parameter(env: str, stage: str) -> str:

@@ -13,7 +13,7 @@ KeyReason = Literal["key_wrong_depth", "key_bad_id", "key_wrong_folder", "key_ne
 
 PictureReason = Literal[
     "empty", "too_large", "not_an_image", "unsupported_format", "too_many_pixels", "too_small", "truncated", "corrupt",
-    "too_many_copies",
+    "too_many_copies", "archived",
 ]  # fmt: skip
 
 RaceReason = Literal["race_too_large", "race_not_json", "race_invalid"]
@@ -21,6 +21,7 @@ RaceReason = Literal["race_too_large", "race_not_json", "race_invalid"]
 RosterReason = Literal[
     "roster_too_large", "roster_not_text", "roster_encoding", "roster_not_csv", "roster_no_bib_column",
     "roster_too_wide", "roster_too_long", "roster_too_many_problems", "roster_empty",
+    "roster_archived",
 ]  # fmt: skip
 
 Reason = KeyReason | PictureReason | RaceReason | RosterReason
@@ -56,6 +57,10 @@ _INGEST: Mapping[KeyReason | PictureReason, tuple[str, str]] = {
     "too_small": ("The picture is too small for faces and bibs.", "Upload a larger one."),
     "truncated": ("The file ends in the middle of the picture.", "Upload it again."),
     "corrupt": ("The picture is damaged.", "Export it anew and upload that."),
+    "archived": (
+        "Nobody read the file for 90 days, for its race was not there; S3 has moved it to an archive.",
+        "Upload it again.",
+    ),
     "too_many_copies": ("The same picture is already there under many names.", "Delete copies you do not need."),
 }
 
@@ -83,6 +88,7 @@ _RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
         "Too many rows of roster.csv cannot be used.",
         "Mend the rows, beginning with the one that is named.",
     ),
+    "roster_archived": ("Nobody read roster.csv for 90 days; S3 has moved it to an archive.", "Upload it again."),
     "roster_empty": ("roster.csv has no usable runner.", "Write one runner a line, with her bib."),
 }
 

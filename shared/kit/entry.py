@@ -12,13 +12,12 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from botocore.config import Config
-
 from shared.contracts.api import Api
 from shared.contracts.card import Function, Stage
 from shared.contracts.environment import Environment
 from shared.kit import aws
 from shared.kit.bus import EventBus
+from shared.kit.deadline import IMPATIENT, Deadline
 from shared.kit.pacing import Paces
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
@@ -31,26 +30,27 @@ H = TypeVar("H")
 _WITH_QUOTAS: frozenset[aws.Service] = frozenset({"rekognition"})
 """Services with quotas so small that we meet them: whoever a queue feeds calls them by a pace."""
 
-# A person waits for the answer, and API Gateway gives up after 29 s: better to say soon that we are busy.
-IMPATIENT = Config(connect_timeout=2, read_timeout=12, retries={"mode": "standard", "total_max_attempts": 2})
-
 
 class Here:
     """What a function works with: its surroundings, and clients of the services that its card lets it call."""
 
-    def __init__(self, card: Function, environment: Environment, telemetry: Telemetry, paces: Paces) -> None:
+    def __init__(
+        self, card: Function, environment: Environment, telemetry: Telemetry, paces: Paces, deadline: Deadline
+    ) -> None:
         self.environment = environment
         self.telemetry = telemetry
         self._paces = paces
         self._services = {action.partition(":")[0] for call in card.calls for action in call.actions}
-        self._config = IMPATIENT if isinstance(card.fed_by, Api) else None
+        self._deadline = deadline if isinstance(card.fed_by, Api) else None
 
     def client(self, service: aws.Service) -> Any:
         """The boto3 client of a service. Raises ValueError for one that the card does not name."""
         if service not in self._services:
             raise ValueError(f"The card names no action of {service}.")
-        client = aws.client(service, self._config)
-        if service in _WITH_QUOTAS and self._config is not IMPATIENT:
+        if self._deadline:
+            return self._deadline.watch(aws.client(service, IMPATIENT))
+        client = aws.client(service)
+        if service in _WITH_QUOTAS:
             self._paces.keep(client)
         return client
 
@@ -86,6 +86,7 @@ class Entry(Generic[H]):
     ) -> None:
         self.card = stage.function(function)
         self.name = f"{stage.name}.{function}"
+        self.deadline = Deadline()
         self._build = build
         self._invoke = invoke
         self.paces = Paces()
@@ -113,7 +114,8 @@ class Entry(Generic[H]):
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any] | None:
         """Handle an invocation."""
         if self._handle is None:
-            self._handle = self._build(Here(self.card, Environment.of(os.environ), self.telemetry, self.paces))
+            here = Here(self.card, Environment.of(os.environ), self.telemetry, self.paces, self.deadline)
+            self._handle = self._build(here)
         return self._invoke(self._handle, event, context, self)
 
     def restart(self) -> None:

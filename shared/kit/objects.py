@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from shared.contracts.errors import Archived
 from shared.contracts.messages import ObjectCreated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
+# Source: Amazon S3 API Reference, GetObject: 403 for an object in an archive tier that is not restored.
+_ARCHIVED = "InvalidObjectState"
 
 
 class Upload(NamedTuple):
@@ -25,7 +28,7 @@ class Upload(NamedTuple):
 def fetch(client: S3Client, upload: ObjectCreated, check_size: Callable[[int], None]) -> Upload | None:
     """Get what the upload made; None when it was deleted or overwritten meanwhile, of which S3 tells by itself.
 
-    `check_size` is given the size in bytes before anything is read; what it raises is raised.
+    `check_size` is given the size in bytes before anything is read; what it raises is raised. Raises Archived.
     """
     version: Any = {"VersionId": upload.version_id} if upload.version_id else {}
     try:
@@ -33,6 +36,8 @@ def fetch(client: S3Client, upload: ObjectCreated, check_size: Callable[[int], N
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             return None
+        if error.response["Error"]["Code"] == _ARCHIVED:
+            raise Archived(f"{upload.key} lies in an archive tier.") from None
         raise
     with response["Body"] as body:
         if upload.etag and response["ETag"].strip('"') != upload.etag:

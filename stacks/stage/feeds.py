@@ -23,6 +23,9 @@ from stacks.nag import acknowledge
 from stacks.stage.setting import Setting
 
 KEPT_IN_DLQ = cdk.Duration.days(14)
+# A dead letter is as old as when it first came into the queue: this leaves at least a week to look at one.
+# Source: SQS Developer Guide, "Understanding message retention periods for dead-letter queues".
+KEPT_IN_QUEUE = cdk.Duration.days(7)
 
 
 def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
@@ -32,10 +35,10 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
         at.id("Queue"),
         queue_name=at.named(naming.queue),
         visibility_timeout=cdk.Duration.seconds(at.card.visibility_timeout_s),
-        retention_period=KEPT_IN_DLQ,
+        retention_period=KEPT_IN_QUEUE,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        dead_letter_queue=sqs.DeadLetterQueue(queue=_dead_letter_queue(at), max_receive_count=MAX_RECEIVES),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=_dead_letter_queue_of_queue(at), max_receive_count=MAX_RECEIVES),
     )
     target = targets.SqsQueue(queue, **_retried(at))
     for rule in feed.rules:
@@ -105,11 +108,18 @@ def feed_by_schedule(at: Setting, function: lambda_.Function, feed: Schedule) ->
     )
 
 
-def dead_letter_queue(scope: Construct, construct_id: str, name: str, of: str | None = None) -> sqs.Queue:
+def dead_letter_queue(
+    scope: Construct, construct_id: str, name: str, of: str | None = None, source: str | None = None
+) -> sqs.Queue:
     """A queue that keeps what failed for as long as SQS keeps anything.
 
-    `of` is whose it is, if not a queue's: cdk-nag sees only the dead-letter queues of queues.
+    `of` is whose it is, if not a queue's: cdk-nag sees only the dead-letter queues of queues. `source` is the ARN of
+    the one queue that may give up messages into it; without it none may.
     """
+    allowed = sqs.RedriveAllowPolicy(redrive_permission=sqs.RedrivePermission.DENY_ALL)
+    if source:
+        from_source = [sqs.Queue.from_queue_arn(scope, f"{construct_id}Source", source)]
+        allowed = sqs.RedriveAllowPolicy(redrive_permission=sqs.RedrivePermission.BY_QUEUE, source_queues=from_source)
     dlq = sqs.Queue(
         scope,
         construct_id,
@@ -117,14 +127,21 @@ def dead_letter_queue(scope: Construct, construct_id: str, name: str, of: str | 
         retention_period=KEPT_IN_DLQ,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
+        redrive_allow_policy=allowed,
     )
     if of:
         acknowledge(dlq, {"AwsSolutions-SQS3": f"This is the dead-letter queue of {of}."})
     return dlq
 
 
-def _dead_letter_queue(at: Setting, of: str | None = None) -> sqs.Queue:
+def _dead_letter_queue(at: Setting, of: str) -> sqs.Queue:
     return dead_letter_queue(at.stack, at.id("Dlq"), at.named(naming.dead_letter_queue), of)
+
+
+def _dead_letter_queue_of_queue(at: Setting) -> sqs.Queue:
+    """Its queue is named, not referred to, since that refers to it."""
+    source = at.stack.format_arn(service="sqs", resource=at.named(naming.queue))
+    return dead_letter_queue(at.stack, at.id("Dlq"), at.named(naming.dead_letter_queue), source=source)
 
 
 def _retried(at: Setting) -> dict[str, Any]:
@@ -135,7 +152,7 @@ def _retried(at: Setting) -> dict[str, Any]:
 def _add_rule(at: Setting, rule: Rule, target: events.IRuleTarget) -> None:
     """A rule of the card on its bus, with its target."""
     domain = rule.kind == "Events"
-    pattern: dict[str, Any] = rule.pattern(naming.photo_bucket(at.environment.name, cdk.Aws.ACCOUNT_ID))
+    pattern: dict[str, Any] = rule.pattern(naming.photo_bucket(at.environment.name, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION))
     events.Rule(
         at.stack,
         at.id(rule.kind),

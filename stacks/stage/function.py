@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -16,7 +17,9 @@ from deploy.bytecode import PythonMissing, lambdas_python
 from deploy.packages import packaged
 from shared.contracts import environment as surroundings
 from shared.contracts import naming
-from shared.contracts.card import PYTHON, Layer, Resource
+from shared.contracts.card import PYTHON, Call, Layer, Resource
+from shared.contracts.events import SOURCE_PREFIX
+from shared.contracts.keys import PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
 from stacks.nag import acknowledge, wildcard
 from stacks.stage.setting import Setting, title
 
@@ -31,7 +34,9 @@ LAYERS = {
 # Why a role names some things with a wildcard.
 _NAMED_BY_RACE: dict[Resource, str] = {
     "photos": "Photographers and organizers name the uploads, so the role can only name the bucket.",
-    "derived": "Derived pictures and rosters are named by race and photo, so the role can only name the bucket.",
+    "processed": "Copies are named by race and photo, so the role can only name their folder.",
+    "previews": "Previews are named by race and photo, so the role can only name their folders.",
+    "rosters": "Rosters are named by race and content, so the role can only name their folder.",
     "collections": "A race's collection is made when its first photo comes, so the role can only name the prefix.",
 }
 
@@ -58,6 +63,8 @@ def add_function(at: Setting, queue: sqs.Queue | None) -> lambda_.Function:
         layers=[_layer(at.stack, layer) for layer in at.card.layers],
         memory_size=at.card.memory_mb,
         timeout=cdk.Duration.seconds(at.card.timeout_s),
+        # A new account has 10 in all, of which none can be reserved: dev must not ask for more.
+        reserved_concurrent_executions=at.card.reserved_concurrency if at.environment.retains_data else None,
         environment=_variables(at, queue),
         role=_role(at, log_group, queue),
         log_group=log_group,
@@ -71,8 +78,8 @@ def _variables(at: Setting, queue: sqs.Queue | None) -> dict[str, str]:
     told = surroundings.Environment(
         snaprace_env=env,
         bus_name=naming.bus(env),
-        photo_bucket=naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID),
-        derived_bucket=naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID),
+        photo_bucket=naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION),
+        derived_bucket=naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION),
         table_name=at.table.table_name if at.table else "",
         queue_url=queue.queue_url if queue else "",
         dead_letter_queue_url=queue.dead_letter_queue.queue.queue_url if queue and queue.dead_letter_queue else "",
@@ -102,31 +109,50 @@ def _role(at: Setting, log_group: logs.LogGroup, queue: sqs.Queue | None) -> iam
     for call in at.card.calls:
         if call.on not in known:
             raise ValueError(f"{at.card.name} calls {', '.join(call.actions)} on a {call.on} that it does not have.")
-        role.add_to_policy(iam.PolicyStatement(actions=list(call.actions), resources=[known[call.on]]))
+        role.add_to_policy(
+            iam.PolicyStatement(actions=list(call.actions), resources=known[call.on], conditions=_conditions(at, call))
+        )
         if call.on in _NAMED_BY_RACE:
-            acknowledge(role, {wildcard(at.stack, known[call.on]): _NAMED_BY_RACE[call.on]})
+            acknowledge(role, {wildcard(at.stack, each): _NAMED_BY_RACE[call.on] for each in known[call.on]})
     acknowledge(role, {wildcard(at.stack, "*"): "X-Ray, DetectText and DetectFaces know no resources."})
     return role
 
 
-def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, str]:
+def _conditions(at: Setting, call: Call) -> dict[str, Any] | None:
+    """Of the bus: only what the card says. Source: EventBridge User Guide, "Using IAM policy conditions"."""
+    if call.on != "bus":
+        return None
+    sources = sorted({SOURCE_PREFIX + event.STAGE for event in at.card.says})
+    kinds = sorted(event.__name__ for event in at.card.says)
+    return {"StringEquals": {"events:source": sources, "events:detail-type": kinds}}
+
+
+def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]]:
     """The ARNs of what a function may be allowed to use."""
     env = at.environment.name
     s3 = f"arn:{cdk.Aws.PARTITION}:s3:::"
-    photos, derived = naming.photo_bucket(env, cdk.Aws.ACCOUNT_ID), naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID)
+    here = cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION
+    photos, derived = naming.photo_bucket(env, *here), naming.derived_bucket(env, *here)
     collections = naming.stack(env, "*")
-    known: dict[Resource, str] = {
-        "bus": at.stack.format_arn(service="events", resource="event-bus", resource_name=naming.bus(env)),
-        "photos": f"{s3}{photos}/*",
-        "photo-bucket": f"{s3}{photos}",
-        "derived": f"{s3}{derived}/*",
-        "collections": at.stack.format_arn(service="rekognition", resource="collection", resource_name=collections),
-        "any": "*",
+
+    def made(folder: str) -> str:
+        """A folder of the derived bucket: {organizer_id}/{event_id}/ comes first in every key."""
+        return f"{s3}{derived}/*/*/{folder}/*"
+
+    known: dict[Resource, list[str]] = {
+        "bus": [at.stack.format_arn(service="events", resource="event-bus", resource_name=naming.bus(env))],
+        "photos": [f"{s3}{photos}/*"],
+        "photo-bucket": [f"{s3}{photos}"],
+        "processed": [made(PROCESSED)],
+        "previews": [made(PREVIEW), made(THUMBNAIL)],
+        "rosters": [made(ROSTERS)],
+        "collections": [at.stack.format_arn(service="rekognition", resource="collection", resource_name=collections)],
+        "any": ["*"],
     }
     if at.table:
-        known["table"] = at.table.table_arn
+        known["table"] = [at.table.table_arn]
     if queue:
-        known["queue"] = queue.queue_arn
+        known["queue"] = [queue.queue_arn]
     return known
 
 

@@ -6,14 +6,13 @@ rolls back and is destroyed by itself.
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
-from stacks.environment import Environment
+from stacks.environment import Environment, EnvironmentStack
 from stacks.nag import acknowledge
 from stacks.stage.api import add_api
 from stacks.stage.feeds import add_queue, dead_letter_queue, feed_by_queue, feed_by_schedule, feed_by_stream
@@ -21,11 +20,17 @@ from stacks.stage.function import add_function
 from stacks.stage.setting import Setting
 
 
-class StageStack(cdk.Stack):
+class StageStack(EnvironmentStack):
     """The stack of one stage."""
 
     def __init__(self, scope: Construct, construct_id: str, *, card: Stage, environment: Environment) -> None:
-        super().__init__(scope, construct_id, description=f"SnapRace {card.name}: {card.purpose}")
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            part=card.name,
+            description=f"SnapRace {card.name}: {card.purpose}",
+        )
         self._card = card
         self._environment = environment
         self._table = self._kept() if card.keeps else None
@@ -40,17 +45,22 @@ class StageStack(cdk.Stack):
         )
 
     def _kept(self) -> dynamodb.TableV2:
+        """The table of the card's generation.
+
+        Another generation is another resource: it is imported into the stack while the table before it still stands.
+        """
+        generation = self._card.generation
         return dynamodb.TableV2(
             self,
-            "Table",
-            table_name=naming.table(self._environment.name, self._card.name),
+            "Table" if generation == 1 else f"Table{generation}",
+            table_name=naming.table(self._environment.name, self._card.name, generation),
             partition_key=dynamodb.Attribute(name="PK", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="SK", type=dynamodb.AttributeType.STRING),
             billing=dynamodb.Billing.on_demand(),
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=self._environment.retains_data,
+            deletion_protection=self._environment.protected,
             removal_policy=self._environment.removal_policy,
         )
 

@@ -188,7 +188,7 @@ class TestBadInput:
 
 
 def uploads() -> list[str]:
-    found = boto3.client("s3").list_objects_v2(Bucket=naming.photo_bucket(ENV, "123456789012"))
+    found = boto3.client("s3").list_objects_v2(Bucket=naming.photo_bucket(ENV, "123456789012", "us-east-1"))
     return [item["Key"] for item in found.get("Contents", ())]
 
 

@@ -25,7 +25,7 @@ REGION = "us-east-1"
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
     with deployed(monkeypatch, tmp_path / "home") as target:
-        target.client("s3").create_bucket(Bucket=naming.derived_bucket(ENV, target.account))
+        target.client("s3").create_bucket(Bucket=target.derived_bucket)
         for bus, name in (("default", naming.uploads_archive(ENV)), (naming.bus(ENV), naming.events_archive(ENV))):
             arn = target.client("events").describe_event_bus(Name=bus)["Arn"]
             target.client("events").create_archive(ArchiveName=name, EventSourceArn=arn)
@@ -102,7 +102,7 @@ def test_what_was_used_is_counted_where_it_was_used(target: Target) -> None:
             Bucket=target.photo_bucket, Key=f"{RACE.prefix}raw_photos/{name}", Body=b"x" * size
         )
     target.client("s3").put_object(Bucket=target.photo_bucket, Key=f"{RACE.prefix}race.json", Body=b"{}")
-    derived = naming.derived_bucket(ENV, target.account)
+    derived = target.derived_bucket
     target.client("s3").put_object(Bucket=derived, Key=f"{RACE.prefix}preview/p.jpg", Body=b"x" * 50)
     write(target, "ocr-read", done(2, rekognition_DetectText=2), report(1000, 1024))
     write(

@@ -128,6 +128,13 @@ def test_each_event_is_kept_once_of_the_race_and_the_time(tmp_path: Path) -> Non
     assert [json.loads(body)["time"] for body in found.bodies(found.events)] == [at(0), at(60)]
 
 
+@pytest.mark.parametrize("kind", ["Access Tier Changed", "Storage Class Changed", "Restore Completed", "Tags Added"])
+def test_what_older_archives_hold_of_the_bucket_and_nobody_hears_is_passed_over(tmp_path: Path, kind: str) -> None:
+    found = kept(tmp_path, planned("ingest"), notified(KEY, kind, at=at(3)), notified(KEY, at=at(3)))
+    assert [event.about.what for event in found.events] == ["Object Created"]
+    assert found.unreadable == 0
+
+
 def test_what_people_decided_later_goes_along(tmp_path: Path) -> None:
     found = kept(
         tmp_path,

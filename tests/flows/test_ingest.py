@@ -18,7 +18,7 @@ from tests.kit import events, pictures
 from tests.kit.compare import assert_same, settled
 from tests.kit.events import RACE, Happened, raw_key, replayed
 from tests.kit.lambdas import DERIVED
-from tests.kit.wire import Call, Killed, Meanwhile, Mishap, client
+from tests.kit.wire import Call, InArchive, Killed, Meanwhile, Mishap, client
 from tests.kit.world import World, latest, world
 
 INTAKE = "ingest.intake"
@@ -155,6 +155,21 @@ def test_too_large_is_told_without_reading(at_race: World) -> None:
     at_race.deliver(INTAKE, uploaded)
     assert only(at_race.heard()).reason == "too_large"
     assert "s3.GetObject" not in aws.calls
+
+
+def test_a_photo_in_an_archive_is_rejected_in_words_and_not_tried_again(at_race: World) -> None:
+    """A race that is created months after its photos came: S3 gives archived bytes back in hours, if asked to."""
+    uploaded = at_race.upload(raw_key("a.jpg"), pictures.jpeg())
+    at_race.wire.trouble = InArchive()
+    assert at_race.deliver(INTAKE, uploaded) == []
+    at_race.wire.trouble = None
+    rejected = only(at_race.heard())
+    assert (rejected.reason, rejected.message) == (
+        "archived",
+        "The photo lies in an archive, since its race was not created for months. Upload it again.",
+    )
+    assert at_race.deliver(INTAKE, at_race.upload(raw_key("a.jpg"), pictures.jpeg())) == []
+    assert [type(event) for event in at_race.heard()[-1:]] == [PhotoIngested], "uploaded again it is taken"
 
 
 def test_the_same_content_is_one_photo(at_race: World) -> None:

@@ -19,10 +19,11 @@ from services import cards
 from shared.contracts import naming
 from shared.contracts.api import Route
 from shared.contracts.card import Function
-from shared.contracts.events import Box
+from shared.contracts.events import SOURCE_PREFIX, Box
+from shared.contracts.keys import PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
 from tests.kit import events, pictures, small_race
 from tests.kit.events import RACE, raw_key, said
-from tests.kit.lambdas import DERIVED, ENV, PHOTOS
+from tests.kit.lambdas import ENV, PHOTOS
 from tests.kit.search_stage import request
 from tests.kit.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
 from tests.kit.wire import Made
@@ -37,18 +38,26 @@ FUNCTIONS = {f"{card.name}.{function.name}": function for card in cards() for fu
 # --- from calls to permissions ----------------------------------------------------------------------------
 
 
+IN_DERIVED = {PROCESSED: "processed", PREVIEW: "previews", THUMBNAIL: "previews", ROSTERS: "rosters"}
+
+
+def place(bucket: str, key: str) -> str:
+    """What the cards call an object's place."""
+    return "photos" if bucket == PHOTOS else IN_DERIVED[key.split("/")[2]]
+
+
 def of_object(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
-    return lambda asked: {(f"s3:{action}", {PHOTOS: "photos", DERIVED: "derived"}[asked["Bucket"]])}
+    return lambda asked: {(f"s3:{action}", place(asked["Bucket"], asked["Key"]))}
 
 
 def of_get_object(asked: dict[str, Any]) -> set[Permission]:
-    """A version needs an action of its own. Without s3:ListBucket S3 answers 403, not 404, for what is gone."""
-    if asked["Bucket"] == PHOTOS:
-        return {("s3:GetObjectVersion" if "VersionId" in asked else "s3:GetObject", "photos"), LIST_PHOTOS}
-    return {("s3:GetObject", "derived")}
-
-
-LIST_PHOTOS = ("s3:ListBucket", "photo-bucket")
+    """A version needs actions of its own. Without those on the bucket S3 answers 403, not 404, for what is gone."""
+    on = place(asked["Bucket"], asked["Key"])
+    if on != "photos":
+        return {("s3:GetObject", on)}
+    if "VersionId" in asked:
+        return {("s3:GetObjectVersion", on), ("s3:ListBucketVersions", "photo-bucket")}
+    return {("s3:GetObject", on), ("s3:ListBucket", "photo-bucket")}
 
 
 def of_transaction(asked: dict[str, Any]) -> set[Permission]:
@@ -69,7 +78,7 @@ def of_picture(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
 def fetched(asked: dict[str, Any]) -> set[Permission]:
     """Rekognition fetches the picture with the caller's rights."""
     return (
-        of_get_object({"Bucket": asked["Image"]["S3Object"]["Bucket"]})
+        of_get_object({"Bucket": asked["Image"]["S3Object"]["Bucket"], "Key": asked["Image"]["S3Object"]["Name"]})
         if "S3Object" in asked.get("Image", {})
         else set()
     )
@@ -214,6 +223,9 @@ def needed() -> dict[str, set[Permission]]:
         stage, _, function = made.function.partition(".")
         if made.service == "dynamodb":
             assert tables_of(asked) == {naming.table(ENV, stage)}, f"{made.function} is at another stage's table"
+        if made.service == "eventbridge":
+            may_say = {(f"{SOURCE_PREFIX}{each.STAGE}", each.__name__) for each in FUNCTIONS[made.function].says}
+            assert {(entry["Source"], entry["DetailType"]) for entry in asked["Entries"]} <= may_say, made.function
         if made.service == "sqs":
             assert asked["QueueUrl"].endswith(f"/{naming.queue(ENV, stage, function)}"), made
         found[made.function] |= NEEDS[f"{made.service}.{made.operation}"](asked)

@@ -17,7 +17,7 @@ from shared.contracts.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
 from shared.kit import aws
 from tests.kit.compare import assert_same
 from tests.kit.events import RACE, configured, on_the_bus, replayed
-from tests.kit.wire import Mishap, client
+from tests.kit.wire import InArchive, Mishap, client
 from tests.kit.world import World, latest, world
 
 INTAKE = "races.intake"
@@ -105,6 +105,14 @@ def test_a_roster_too_large_is_rejected_unread(here: World, monkeypatch: pytest.
     monkeypatch.setattr("services.races.domain.files.MAX_ROSTER_BYTES", 10)
     here.deliver(INTAKE, here.upload(ROSTER_KEY, b"bib,name\n1,a\n"))
     assert only(here.heard()).reason == "roster_too_large"
+
+
+def test_a_roster_in_an_archive_is_rejected_in_words_and_not_tried_again(here: World) -> None:
+    uploaded = here.upload(ROSTER_KEY, b"bib,name\n1,a\n")
+    here.wire.trouble = InArchive()
+    assert here.deliver(INTAKE, uploaded) == []
+    rejected = only(here.heard())
+    assert (rejected.reason, rejected.message) == ("roster_archived", "roster.csv lies in an archive. Upload it again.")
 
 
 def test_a_cell_however_long_fits_the_event(here: World) -> None:

@@ -415,7 +415,7 @@ def test_the_selfie_is_neither_stored_nor_logged(
         monkeypatch.setattr(api.handler, "_handle", made.api)
         image = base64.b64encode(JPEG).decode()
         body = json.dumps({"image_b64": image, **RACE._asdict()})
-        response = api.handler(request("/selfie", method="POST", body=body), None)
+        response = api.handler(request("/selfie", method="POST", body=body), CONTEXT)
         assert response["statusCode"] == 200
         assert made.items() == before
         output = capsys.readouterr()

@@ -24,7 +24,8 @@ from tests.kit.events import Happened
 from tests.kit.wire import Killed
 
 ENV, ACCOUNT = "dev", "123456789012"
-PHOTOS, DERIVED = naming.photo_bucket(ENV, ACCOUNT), naming.derived_bucket(ENV, ACCOUNT)
+REGION = "us-east-1"
+PHOTOS, DERIVED = naming.photo_bucket(ENV, ACCOUNT, REGION), naming.derived_bucket(ENV, ACCOUNT, REGION)
 CONTEXT = types.SimpleNamespace(
     aws_request_id="request",
     function_name="function",

@@ -34,7 +34,7 @@ from shared.contracts.keys import RaceRef
 from shared.kit import aws
 from shared.kit.api.routes import Router
 from shared.kit.aws import Service
-from shared.kit.entry import IMPATIENT
+from shared.kit.deadline import IMPATIENT
 from shared.kit.records import Records
 from shared.kit.table import Item, Table, from_item
 from tests.kit import events

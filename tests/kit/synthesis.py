@@ -12,6 +12,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+HEARD = {
+    "P1": ["https://events.example.org/snaprace", "oncall@example.org"],
+    "P2": ["team@example.org"],
+    "P3": ["team@example.org"],
+}
+"""Who hears prod's alarms in tests: the product's cdk.json leaves that to whoever deploys it."""
+
 
 def synthesize(out: Path, *, checkout: Path = ROOT, env: str = "dev") -> None:
     """What `cdk synth -c env=…` does: run app.py of a checkout, which writes the assembly to `out`."""

@@ -176,6 +176,17 @@ class Outage:
     def coming_back(self, call: Call) -> None: ...
 
 
+@dataclass
+class InArchive:
+    """S3 has the objects in an archive tier and gives none of their bytes."""
+
+    def going_out(self, call: Call) -> None:
+        if call.name == "s3.GetObject":
+            raise Refused("InvalidObjectState", 403)
+
+    def coming_back(self, call: Call) -> None: ...
+
+
 Overhear = Callable[[Made, dict[str, Any]], None]
 """Is told of a request and its parameters."""
 

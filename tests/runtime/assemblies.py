@@ -229,7 +229,7 @@ def with_a_loop(name: str, how: str, setting: str | None = None) -> Template:
 
 
 def with_what_ministack_lacks(retention_days: int, ttl: str, threshold: int) -> Template:
-    """What local/aws/cloudformation.py puts in: archives, composite alarms, alarms on expressions, table settings."""
+    """What local/aws/cloudformation.py puts in: archives, composite alarms, alarms on expressions, and so on."""
     metric = {"MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}}
     alarm = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": threshold}
     return {
@@ -250,6 +250,26 @@ def with_what_ministack_lacks(retention_days: int, ttl: str, threshold: int) -> 
                     "AlarmName": "ratio",
                     "Metrics": [{"Id": "e", "Expression": "m * 100"}, {"Id": "m", "ReturnData": False, **metric}],
                     **alarm,
+                },
+            },
+            "Firewall": {
+                "Type": "AWS::WAFv2::WebACL",
+                "Properties": {
+                    "Name": "firewall",
+                    "Scope": "REGIONAL",
+                    "DefaultAction": {"Allow": {}},
+                    "VisibilityConfig": {
+                        "CloudWatchMetricsEnabled": True,
+                        "SampledRequestsEnabled": False,
+                        "MetricName": "firewall",
+                    },
+                },
+            },
+            "FirewallBefore": {
+                "Type": "AWS::WAFv2::WebACLAssociation",
+                "Properties": {
+                    "WebACLArn": {"Fn::GetAtt": ["Firewall", "Arn"]},
+                    "ResourceArn": f"arn:aws:apigateway:us-east-1::/restapis/api/stages/stage{threshold}",
                 },
             },
             "Page": {

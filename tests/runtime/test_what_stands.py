@@ -135,12 +135,16 @@ def test_what_ministack_lacks_is_created_updated_and_deleted(empty: Running, tmp
     assert deploy(7, "expires", 5) == []
     empty.client("s3").delete_object(Bucket="cdk-handmade-assets-000000000000-us-east-1", Key="lacking.json")
     assert deploy(30, "gone_at", 6) == []
+    (firewall,) = empty.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
+    before = empty.client("wafv2").list_resources_for_web_acl(WebACLArn=firewall["ARN"])["ResourceArns"]
+    assert before == ["arn:aws:apigateway:us-east-1::/restapis/api/stages/stage6"]
 
     empty.client("cloudformation").delete_stack(StackName="lacking")
     until(lambda: not empty.client("cloudwatch").describe_alarms()["MetricAlarms"])
     assert empty.client("events").list_archives()["Archives"] == []
     assert empty.client("cloudwatch").describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
     assert empty.client("dynamodb").list_tables()["TableNames"] == []
+    assert empty.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"] == []
 
 
 def test_a_template_that_cannot_be_deployed_is_refused_with_its_reason(empty: Running, tmp_path: Path) -> None:

@@ -65,14 +65,15 @@ class Template:
 
 
 def read(assembly: Path, env: str) -> dict[str, Template]:
-    """The templates of an assembly by the stack's name without its prefix ("platform", "ocr")."""
-    paths = sorted(assembly.glob("*.template.json"))
+    """The templates of an assembly by the stack's name without its prefix ("platform", "ocr", "account")."""
     return {
-        path.name.removesuffix(".template.json").removeprefix(f"snaprace-{env}-"): Template(
-            path, json.loads(path.read_text())
-        )
-        for path in paths
+        _short(path, env): Template(path, json.loads(path.read_text())) for path in assembly.glob("*.template.json")
     }
+
+
+def _short(path: Path, env: str) -> str:
+    name = path.name.removesuffix(".template.json")
+    return name.removeprefix(f"snaprace-{env}-").removeprefix("snaprace-")
 
 
 def as_list(value: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from services import cards
 from shared.contracts import naming
 from shared.contracts.card import Queue, Stream
 from shared.contracts.metrics import NAMESPACE, dimensions
-from tests.kit.synthesis import ROOT
+from tests.kit.synthesis import HEARD, ROOT
 from tests.templates.templates import Template
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -68,18 +68,34 @@ def test_every_dead_letter_queue_raises_an_alarm_at_its_first_message(
         assert "-P1-" in alarm["AlarmName"]
 
 
-def test_every_alarm_speaks_through_the_topic_and_says_what_missing_data_means(
+def test_every_alarm_speaks_through_the_topic_of_its_severity_and_says_what_missing_data_means(
     dev: dict[str, Template], alarms: list[dict[str, Any]]
 ) -> None:
-    (topic,) = dev["platform"].of_type("AWS::SNS::Topic").values()
+    topics = {topic["TopicName"] for topic in dev["platform"].of_type("AWS::SNS::Topic").values()}
+    spoken_through = set()
     for alarm in alarms:
         (action,) = alarm["AlarmActions"]
-        assert dev["monitoring"].text(action) == (
-            f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{topic['TopicName']}"
-        )
+        here = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:"
+        topic = dev["monitoring"].text(action).removeprefix(here)
+        (severity,) = re.findall(r"^snaprace-dev-(P\d)-", alarm["AlarmName"])
+        assert topic == naming.alarm_topic("dev", severity)
+        spoken_through.add(topic)
         assert alarm["OKActions"] == [action]
-        assert alarm["TreatMissingData"] == "notBreaching"
+        waits_in_a_quiet_queue = alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+        assert alarm["TreatMissingData"] == ("ignore" if waits_in_a_quiet_queue else "notBreaching")
         assert alarm.get("ActionsEnabled", True)
+    assert spoken_through == topics
+
+
+@pytest.mark.parametrize("severity", ["P1", "P2", "P3"])
+def test_whoever_is_named_hears_the_alarms_of_that_severity(prod: dict[str, Template], severity: str) -> None:
+    platform = prod["platform"]
+    subscribed = [
+        (each["Protocol"], each["Endpoint"])
+        for each in platform.of_type("AWS::SNS::Subscription").values()
+        if platform.text(each["TopicArn"]) == f"AWS::SNS::Topic {naming.alarm_topic('prod', severity)}"
+    ]
+    assert subscribed == [("https" if "://" in address else "email", address) for address in HEARD[severity]]
 
 
 def _kind(alarm: dict[str, Any]) -> str:
@@ -88,7 +104,7 @@ def _kind(alarm: dict[str, Any]) -> str:
 
 
 def test_every_alarm_names_its_runbook_and_no_runbook_is_for_nothing(alarms: list[dict[str, Any]]) -> None:
-    led_to_by_others = {"README", "replay"}
+    led_to_by_others = {"README", "replay", "restore"}
     assert {row.kind for row in ALARMS} == {path.stem for path in RUNBOOKS.glob("*.md")} - led_to_by_others
     for alarm in alarms:
         assert re.fullmatch(rf"snaprace-dev-P[123]-{_kind(alarm)}-[a-z-]+", alarm["AlarmName"])

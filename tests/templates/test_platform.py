@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from services import cards
@@ -25,17 +27,24 @@ def test_all_buckets_are_encrypted_private_and_speak_tls_only(platform: Template
         assert tls_only(platform.statements("AWS::S3::BucketPolicy", name, "Bucket")), name
 
 
-def _bucket(template: Template, name: str) -> dict:
-    (found,) = (
-        bucket
-        for bucket in template.of_type("AWS::S3::Bucket").values()
-        if "BucketName" in bucket and template.text(bucket["BucketName"]) == name
-    )
+def _bucket(template: Template, prefix: str) -> dict[str, Any]:
+    (found,) = (each for each in template.of_type("AWS::S3::Bucket").values() if each.get("BucketNamePrefix") == prefix)
     return found
 
 
+@pytest.mark.parametrize("what", ["photos", "derived"])
+def test_buckets_are_named_in_the_namespace_of_their_account_and_region(platform: Template, what: str) -> None:
+    """Another account cannot have them, and another region has its own."""
+    bucket = _bucket(platform, f"snaprace-dev-{what}")
+    assert bucket["BucketNamespace"] == "account-regional"
+    assert "BucketName" not in bucket
+    named = {"photos": naming.photo_bucket, "derived": naming.derived_bucket}[what]
+    assert named("dev", "1" * 12, "eu-west-1") == f"{bucket['BucketNamePrefix']}-{'1' * 12}-eu-west-1-an"
+    assert len(named("prod", "1" * 12, "ap-northeast-2")) <= 63
+
+
 def test_uploads_are_versioned_announced_and_move_to_cheaper_tiers(platform: Template) -> None:
-    photos = _bucket(platform, "snaprace-dev-photos-${AWS::AccountId}")
+    photos = _bucket(platform, "snaprace-dev-photos")
     assert photos["VersioningConfiguration"] == {"Status": "Enabled"}
     assert photos["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     (tiering,) = photos["IntelligentTieringConfigurations"]
@@ -50,7 +59,7 @@ def test_uploads_are_versioned_announced_and_move_to_cheaper_tiers(platform: Tem
 
 
 def test_what_we_derive_makes_no_events(platform: Template) -> None:
-    assert "NotificationConfiguration" not in _bucket(platform, "snaprace-dev-derived-${AWS::AccountId}")
+    assert "NotificationConfiguration" not in _bucket(platform, "snaprace-dev-derived")
 
 
 def test_archives_never_take_in_a_replay(platform: Template) -> None:
@@ -61,6 +70,26 @@ def test_archives_never_take_in_a_replay(platform: Template) -> None:
         assert archive["RetentionDays"] > 0
     (events,) = (each for each in archives.values() if each["ArchiveName"] == "snaprace-dev-events")
     assert events["EventPattern"]["detail"]["meta"]["replay"] == [{"exists": False}], "nor what is only repeated"
+
+
+def test_of_the_bucket_just_what_functions_hear_is_archived_and_replayed(platform: Template) -> None:
+    heard = {
+        kind
+        for card in cards()
+        for function in card.functions
+        for rule in function.fed_by.rules
+        if rule.kind == "Uploads"
+        for kind in rule.detail_types
+    }
+    patterns = [
+        each["EventPattern"]
+        for kind in ("AWS::Events::Archive", "AWS::Events::Rule")
+        for each in platform.of_type(kind).values()
+        if each["EventPattern"]["source"] == ["aws.s3"]
+    ]
+    assert len(patterns) == 2
+    for pattern in patterns:
+        assert set(pattern["detail-type"]) == heard == {"Object Created", "Object Deleted"}
 
 
 def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platform: Template) -> None:
@@ -81,9 +110,7 @@ def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platfor
     uploads, said = rules[True]["EventPattern"], rules[False]["EventPattern"]
     assert uploads["source"] == ["aws.s3"]
     (bucket,) = uploads["detail"]["bucket"]["name"]
-    assert platform.of_type("AWS::S3::Bucket")[bucket["Ref"]] == _bucket(
-        platform, "snaprace-dev-photos-${AWS::AccountId}"
-    )
+    assert platform.of_type("AWS::S3::Bucket")[bucket["Ref"]] == _bucket(platform, "snaprace-dev-photos")
     assert said["source"] == [{"prefix": "snaprace."}]
 
 
@@ -91,7 +118,7 @@ def test_a_replay_is_collected_in_a_queue_of_its_own_and_nothing_else_is(platfor
 def test_archived_events_go_no_later_than_a_deleted_photo_itself(env: str, request: pytest.FixtureRequest) -> None:
     """As docs/privacy.md promises."""
     platform: Template = request.getfixturevalue(env)["platform"]
-    photos = _bucket(platform, f"snaprace-{env}-photos-${{AWS::AccountId}}")
+    photos = _bucket(platform, f"snaprace-{env}-photos")
     kept = [
         rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
         for rule in photos["LifecycleConfiguration"]["Rules"]
@@ -101,28 +128,34 @@ def test_archived_events_go_no_later_than_a_deleted_photo_itself(env: str, reque
         assert 0 < archive["RetentionDays"] <= min(kept)
 
 
-def test_the_alarm_topic_is_encrypted_speaks_tls_only_and_hears_alarms(platform: Template) -> None:
-    ((logical_id, topic),) = platform.of_type("AWS::SNS::Topic").items()
-    policy = list(platform.statements("AWS::SNS::TopicPolicy", logical_id, "Topics"))
-    assert tls_only(iter(policy))
+def test_alarm_topics_are_encrypted_speak_tls_only_and_hear_alarms(platform: Template) -> None:
     ((key_id, key),) = platform.of_type("AWS::KMS::Key").items()
-    assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
     assert key["EnableKeyRotation"] is True
-    ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
-    allowed = [
-        (each["Action"], each.get("Condition"))
-        for each in [*policy, *key["KeyPolicy"]["Statement"]]
-        if each["Effect"] == "Allow" and each["Principal"] == cloudwatch
-    ]
-    assert allowed == [("sns:Publish", ours), (["kms:Decrypt", "kms:GenerateDataKey*"], ours)]
+    topics = platform.of_type("AWS::SNS::Topic")
+    assert len(topics) == 3
+    for logical_id, topic in topics.items():
+        policy = list(platform.statements("AWS::SNS::TopicPolicy", logical_id, "Topics"))
+        assert tls_only(iter(policy))
+        assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
+        ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+        cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
+        allowed = [
+            (each["Action"], each.get("Condition"))
+            for each in [*policy, *key["KeyPolicy"]["Statement"]]
+            if each["Effect"] == "Allow" and each["Principal"] == cloudwatch
+        ]
+        assert allowed == [("sns:Publish", ours), (["kms:Decrypt", "kms:GenerateDataKey*"], ours)]
 
 
 def test_api_gateway_may_write_the_access_logs_that_stages_ask_for(dev: dict[str, Template]) -> None:
-    (account,) = dev["platform"].of_type("AWS::ApiGateway::Account").values()
+    owners = [name for name, template in dev.items() if template.of_type("AWS::ApiGateway::Account")]
+    assert owners == ["account"], "one of the account and region: an environment must not take it from another"
+    (account,) = dev["account"].of_type("AWS::ApiGateway::Account").values()
     role, _ = account["CloudWatchRoleArn"]["Fn::GetAtt"]
-    (trust,) = dev["platform"].of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    (trust,) = dev["account"].of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "apigateway.amazonaws.com"}
+    for resource in ("ApiGatewayAccount", role):
+        assert dev["account"].resources[resource]["DeletionPolicy"] == "RetainExceptOnCreate"
     for template in dev.values():
         for stage in template.of_type("AWS::ApiGateway::Stage").values():
             assert stage["TracingEnabled"] is True
@@ -132,8 +165,12 @@ def test_api_gateway_may_write_the_access_logs_that_stages_ask_for(dev: dict[str
 KEPT_IN_PROD = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable")
 
 
-@pytest.mark.parametrize(("env", "policy"), [("prod", "Retain"), ("dev", "Delete")])
-def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("env", "policies"), [("prod", ("RetainExceptOnCreate", "Retain")), ("dev", ("Delete", "Delete"))]
+)
+def test_only_prod_keeps_its_data_when_a_stack_goes_and_not_when_its_first_deployment_fails(
+    env: str, policies: tuple[str, str], request: pytest.FixtureRequest
+) -> None:
     templates: dict[str, Template] = request.getfixturevalue(env)
     kept = [
         resource
@@ -143,6 +180,13 @@ def test_only_prod_keeps_its_data_when_a_stack_goes(env: str, policy: str, reque
     ]
     assert len(kept) == 3 + sum(bool(card.keeps) for card in cards())  # buckets and tables
     for resource in kept:
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
-        for replica in resource["Properties"].get("Replicas", []):
-            assert replica["DeletionProtectionEnabled"] is (env == "prod")
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == policies
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_nothing_is_retained_of_a_first_deployment_that_fails(env: str, request: pytest.FixtureRequest) -> None:
+    """Names are fixed: what stayed behind would refuse the next attempt."""
+    templates: dict[str, Template] = request.getfixturevalue(env)
+    for template in templates.values():
+        for logical_id, resource in template.resources.items():
+            assert resource.get("DeletionPolicy", "Delete") in ("Delete", "RetainExceptOnCreate"), logical_id

@@ -15,7 +15,7 @@ from tests.templates.templates import Template, as_list, tls_only
 CARDS = cards()
 FUNCTIONS = [(card, function) for card in CARDS for function in card.functions]
 QUEUED = [(card, function) for card, function in FUNCTIONS if isinstance(function.fed_by, Queue)]
-PHOTOS = "snaprace-dev-photos-${AWS::AccountId}"
+PHOTOS = "snaprace-dev-photos-${AWS::AccountId}-${AWS::Region}-an"
 HERE = "${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}"
 
 
@@ -33,7 +33,7 @@ def _function(template: Template, card: Stage, function: Function) -> dict[str, 
 
 
 def test_every_stage_has_a_stack_and_every_stack_is_known(dev: dict[str, Template]) -> None:
-    assert set(dev) == {card.name for card in CARDS} | {"platform", "monitoring"}
+    assert set(dev) == {card.name for card in CARDS} | {"account", "platform", "people", "monitoring"}
 
 
 # --- queues and rules ---------------------------------------------------------------------------------------
@@ -47,8 +47,23 @@ def test_its_queue_gives_up_into_a_dead_letter_queue(dev: dict[str, Template], c
     assert template.text(queue["RedrivePolicy"]["deadLetterTargetArn"]) == f"AWS::SQS::Queue {dlq}"
     assert queue["RedrivePolicy"]["maxReceiveCount"] == MAX_RECEIVES
     assert queue["VisibilityTimeout"] == function.visibility_timeout_s >= 6 * function.timeout_s
-    # A dead letter keeps the age it had, so a dead-letter queue must not forget sooner than the queue.
-    assert template.named("AWS::SQS::Queue", dlq)["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"]
+    letters = template.named("AWS::SQS::Queue", dlq)
+    # A dead letter keeps the age it had in the queue: time must be left to look at one.
+    assert letters["MessageRetentionPeriod"] - queue["MessageRetentionPeriod"] >= 7 * 24 * 3600
+    (allowed,) = letters["RedriveAllowPolicy"]["sourceQueueArns"]
+    assert letters["RedriveAllowPolicy"]["redrivePermission"] == "byQueue"
+    assert template.text(allowed) == f"arn:{HERE % 'sqs'}:{queue['QueueName']}"
+
+
+@each_stage
+def test_a_queue_gives_up_into_no_others_dead_letters(dev: dict[str, Template], card: Stage) -> None:
+    queues = dev[card.name].of_type("AWS::SQS::Queue").values()
+    dead = [each for each in queues if each["QueueName"].endswith("-dlq")]
+    of_queues = {naming.dead_letter_queue("dev", card.name, function.name) for function in card.queued}
+    by_queue = {each["QueueName"] for each in dead if each["RedriveAllowPolicy"]["redrivePermission"] == "byQueue"}
+    assert by_queue == of_queues
+    for each in dead:
+        assert each["QueueName"] in of_queues or each["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}
 
 
 @each_queued
@@ -193,6 +208,15 @@ _READING = tuple(
 _GIVING_UP = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 
 
+def _resources(card: Stage, function: Function, on: str) -> list[str]:
+    derived = "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}-${AWS::Region}-an/*/*"
+    return {
+        "processed": [f"{derived}/processed/*"],
+        "previews": [f"{derived}/preview/*", f"{derived}/thumbnail/*"],
+        "rosters": [f"{derived}/roster/*"],
+    }.get(on) or [_resource(card, function, on)]
+
+
 def _resource(card: Stage, function: Function, on: str) -> str:
     return {
         "table": f"AWS::DynamoDB::GlobalTable {naming.table('dev', card.name)}",
@@ -202,7 +226,6 @@ def _resource(card: Stage, function: Function, on: str) -> str:
         "stream": f"AWS::Kinesis::Stream {naming.stream('dev', card.name, function.name)}",
         "photo-bucket": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}",
         "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
-        "derived": "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}/*",
         "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-dev-*",
         "any": "*",
     }[on]
@@ -233,13 +256,24 @@ def test_its_role_allows_what_the_card_says_and_nothing_else(
 
     allowed = set()
     for statement in template.statements("AWS::IAM::Policy", logical_id, "Roles"):
-        assert set(statement) == {"Action", "Effect", "Resource"}
         assert statement["Effect"] == "Allow"
+        assert set(statement) - {"Condition"} == {"Action", "Effect", "Resource"}
+        said = {
+            "events:source": sorted({f"snaprace.{event.STAGE}" for event in function.says}),
+            "events:detail-type": sorted(event.__name__ for event in function.says),
+        }
+        on_bus = statement["Action"] == "events:PutEvents"
+        assert statement.get("Condition") == ({"StringEquals": said} if on_bus else None)
         for resource in as_list(statement["Resource"]):
             allowed |= {(action, template.text(resource)) for action in as_list(statement["Action"])}
 
     own_log = f"AWS::Logs::LogGroup /aws/lambda/{naming.function('dev', card.name, function.name)}"
-    expected = {(action, _resource(card, function, call.on)) for call in function.calls for action in call.actions}
+    expected = {
+        (action, resource)
+        for call in function.calls
+        for action in call.actions
+        for resource in _resources(card, function, call.on)
+    }
     expected |= _TRACES | {("logs:CreateLogStream", own_log), ("logs:PutLogEvents", own_log)}
     expected |= {
         (action, _resource(card, function, on)) for on, actions in _of_its_feed(function) for action in actions

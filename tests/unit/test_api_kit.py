@@ -13,11 +13,22 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from msgspec import Meta
 
-from shared.contracts.api import Api, Busy, Content, Header, Otherwise, Questions, Reads, Refusal, Throttle, route
+from shared.contracts.api import (
+    MAX_BODY,
+    Api,
+    Busy,
+    Content,
+    Header,
+    Otherwise,
+    Questions,
+    Reads,
+    Refusal,
+    Throttle,
+    route,
+)
 from shared.contracts.card import Function, Stage
 from shared.contracts.errors import Conflict
 from shared.kit.api.openapi import document
-from shared.kit.api.request import MAX_BODY
 from shared.kit.api.routes import Router
 from tests.kit.search_stage import request
 
@@ -70,7 +81,7 @@ class Books(Questions):
     def look(self, asked: BookAsked) -> Told | NoSuchBook:
         """A book."""
 
-    @route("PUT", "/books/{book}", who="operator", throttle=Throttle(rate=5, burst=10))
+    @route("PUT", "/books/{book}", who="operator", throttle=Throttle(rate=5, burst=10, each_client=30))
     @abstractmethod
     def tell(self, asked: BookTold) -> Text:
         """Tell of a book.
@@ -96,7 +107,7 @@ class Library(Books):
 CARD = Stage(
     name="books",
     purpose="Knows books.",
-    functions=(Function(name="api", purpose="Answers.", fed_by=Api(Books)),),
+    functions=(Function(name="api", purpose="Answers.", fed_by=Api(Books), timeout_s=25),),
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 import services
 from services import cards
 from shared.contracts import quotas
+from shared.contracts.api import Api, Questions
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream, Uploads
 from shared.contracts.events import BibsRead, PhotoIngested, PhotoMatched, RaceConfigured
 from shared.contracts.notes import MAX_HOPS
@@ -31,6 +32,8 @@ from shared.contracts.notes import MAX_HOPS
         lambda: Stream(hears=(BibsRead,), max_age_s=-1),
         lambda: Stream(hears=(BibsRead,), parallelization=11),
         lambda: Schedule(minutes=0),
+        lambda: Stage(name="s", purpose="", functions=(), generation=0),
+        lambda: Function(name="f", purpose="", fed_by=Api(Questions), timeout_s=26),  # API Gateway waits for 29 s
     ],
 )
 def test_nonsense_is_refused(nonsense: Callable[[], Any]) -> None:

@@ -8,10 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts.api import BadJson, Content, Refusal, TooLarge
-
-# Lambda takes 6 MB of request, API Gateway's own part of it included.
-MAX_BODY = 5_700_000
+from shared.contracts.api import MAX_BODY, BadJson, Content, Refusal, TooLarge, as_error
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +59,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """What a route came to: a refusal, a text, or an answer in JSON."""
         match outcome:
             case Refusal():
-                body = msgspec.json.encode({"error": {"code": outcome.CODE, "message": outcome.message}})
-                return cls(body=body.decode(), status=outcome.STATUS, headers=outcome.HEADERS)
+                return cls(body=as_error(outcome).decode(), status=outcome.STATUS, headers=outcome.HEADERS)
             case Content():
                 return cls(body=outcome.body, content_type=outcome.content_type, headers=outcome.headers)
         return cls(body=msgspec.json.encode(outcome).decode())

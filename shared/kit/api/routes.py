@@ -77,6 +77,7 @@ def serves(stage: Stage, function: str, build: Build[Questions]) -> Entry[Router
     return Entry(stage, function, lambda here: Router(routes, build(here)), _respond)
 
 
-def _respond(router: Router, event: dict[str, Any], _context: Any, entry: Entry[Router]) -> dict[str, Any]:
+def _respond(router: Router, event: dict[str, Any], context: Any, entry: Entry[Router]) -> dict[str, Any]:
+    entry.deadline.begin(context)
     with entry.telemetry.request(f"{event['httpMethod']} {event['resource']}"):
         return router.respond(event)

@@ -22,7 +22,7 @@ STAGE = Stage(
             purpose="Answers how many there are.",
             fed_by=Api(TallyApi),
             calls=(Call(actions=("dynamodb:Query",), on="table"),),
-            timeout_s=29,
+            timeout_s=25,
         ),
     ),
 )

@@ -1,0 +1,157 @@
+"""What people may do who use the `snaprace` command on AWS: a managed policy for each audience of it.
+
+The policies stand ready to be attached to the roles that an organization's people have; nobody has one by itself.
+Runners need none: the search API is open to everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from shared.contracts import naming
+from shared.contracts.card import Stage
+from shared.contracts.events import SOURCE_PREFIX, BibCorrected, DomainEvent, MatchCut
+from shared.contracts.keys import RACE_FILE, RAW_PHOTOS, ROSTER_FILE, ROSTERS
+from stacks.environment import Environment, EnvironmentStack
+from stacks.nag import acknowledge, wildcard
+
+Audience = Literal["photographer", "organizer", "operator"]
+
+_WORDS: tuple[type[DomainEvent], ...] = (BibCorrected, MatchCut)
+"""What an organizer says by `snaprace correct`."""
+
+READING = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")
+
+
+class Right(NamedTuple):
+    """Actions on resources; `said` are the only events that PutEvents may publish."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    said: tuple[type[DomainEvent], ...] = ()
+
+
+class PeopleStack(EnvironmentStack):
+    """The policies of an environment."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, cards: Sequence[Stage]
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            part="people",
+            description="SnapRace: what people may do with the snaprace command",
+        )
+        self._env = environment.name
+        self._cards = cards
+        uploading = [*self._find_races(), *self._upload(f"{RAW_PHOTOS}/*"), *self._see_uploads()]
+        looking = [*self._look(), *self._see_uploads()]
+        organizing = [*looking, *self._upload(RACE_FILE, ROSTER_FILE), *self._correct()]
+        self._policy("photographer", "Uploads photos.", uploading)
+        self._policy("organizer", "Sets up races, looks into them and corrects them.", organizing)
+        self._policy(
+            "operator", "Looks into races, mends what failed, and counts what it costs.", [*looking, *self._mend()]
+        )
+
+    def _policy(self, who: Audience, description: str, rights: Sequence[Right]) -> None:
+        policy = iam.ManagedPolicy(
+            self,
+            who.capitalize(),
+            managed_policy_name=naming.policy(self._env, who, cdk.Aws.REGION),
+            description=description,
+            statements=[_statement(right) for right in rights],
+        )
+        named = "Keys and queues are named by races and stages, so the policy names how they begin."
+        for resource in {resource for right in rights for resource in right.resources}:
+            if "*" in resource:
+                acknowledge(policy, {wildcard(self, resource): named})
+
+    # --- rights ---------------------------------------------------------------------------------------------
+
+    def _find_races(self) -> Iterator[Right]:
+        """`--organizer` and `--event` may be left out where there is one race."""
+        yield Right(READING, (self._table("races"),))
+
+    def _see_uploads(self) -> Iterator[Right]:
+        """Which photos are there."""
+        yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._photos}",))
+
+    def _upload(self, *files: str) -> Iterator[Right]:
+        """Files of any race: {organizer_id}/{event_id}/ comes first in every key."""
+        objects = f"arn:{cdk.Aws.PARTITION}:s3:::{self._photos}/*/*/"
+        yield Right(("s3:PutObject",), tuple(f"{objects}{file}" for file in files))
+
+    def _look(self) -> Iterator[Right]:
+        """Where uploads stand, who is in a photo and why, and what was given up."""
+        yield Right(READING, tuple(self._table(card.name) for card in self._cards if card.keeps))
+        parameters = (naming.api_url_parameter(self._env, card.name) for card in self._cards if card.serving)
+        named = [*parameters, naming.front_door_parameter(self._env)]
+        yield Right(("ssm:GetParameter",), tuple(self._arn("ssm", "parameter", name.lstrip("/")) for name in named))
+        # A look at dead letters receives them, and lets them be seen again at once.
+        looking = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
+        yield Right(looking, (self._queues,))
+        yield Right(("sqs:ListQueues",), ("*",))  # has no resource
+        yield Right(("logs:FilterLogEvents",), (self._logs,))
+
+    def _correct(self) -> Iterator[Right]:
+        """An organizer's word; a bib is looked for in the race's roster."""
+        derived = naming.derived_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
+        yield Right(("s3:GetObject",), (f"arn:{cdk.Aws.PARTITION}:s3:::{derived}/*/*/{ROSTERS}/*",))
+        yield Right(("events:PutEvents",), (self._arn("events", "event-bus", naming.bus(self._env)),), said=_WORDS)
+
+    def _mend(self) -> Iterator[Right]:
+        """Redrive and replay; and what was used, of which archives, logs and derived pictures tell."""
+        yield Right(("sqs:DeleteMessage", "sqs:SendMessage"), (self._queues,))
+        names = (naming.uploads_archive(self._env), naming.events_archive(self._env))
+        archives = tuple(self._arn("events", "archive", name) for name in names)
+        replays = self._arn("events", "replay", f"{naming.replay_prefix(self._env)}*")
+        rule = naming.replay_rule(self._env)
+        yield Right(("events:DescribeArchive",), archives)
+        yield Right(("events:StartReplay",), (*archives, replays))
+        yield Right(("events:DescribeReplay", "events:CancelReplay"), (replays,))
+        yield Right(("events:ListReplays", "logs:DescribeLogGroups"), ("*",))  # have no resource that is known before
+        rules = (self._arn("events", "rule", each) for each in (rule, f"{naming.bus(self._env)}/{rule}"))
+        yield Right(("events:DescribeRule",), tuple(rules))
+        derived = naming.derived_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
+        yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{derived}",))
+
+    # --- resources ------------------------------------------------------------------------------------------
+
+    def _arn(self, service: str, resource: str, name: str) -> str:
+        return self.format_arn(service=service, resource=resource, resource_name=name)
+
+    def _table(self, stage: str) -> str:
+        (generation,) = (card.generation for card in self._cards if card.name == stage)
+        return self._arn("dynamodb", "table", naming.table(self._env, stage, generation))
+
+    @property
+    def _photos(self) -> str:
+        return naming.photo_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
+
+    @property
+    def _queues(self) -> str:
+        return self.format_arn(service="sqs", resource=naming.stack(self._env, "*"))
+
+    @property
+    def _logs(self) -> str:
+        group = f"log-group:/aws/lambda/{naming.stack(self._env, '*')}"
+        return self.format_arn(service="logs", resource=group, arn_format=cdk.ArnFormat.NO_RESOURCE_NAME)
+
+
+def _statement(right: Right) -> iam.PolicyStatement:
+    if not right.said:
+        return iam.PolicyStatement(actions=list(right.actions), resources=list(right.resources))
+    conditions = {
+        "events:source": sorted({SOURCE_PREFIX + event.STAGE for event in right.said}),
+        "events:detail-type": sorted(event.__name__ for event in right.said),
+    }
+    return iam.PolicyStatement(
+        actions=list(right.actions), resources=list(right.resources), conditions={"StringEquals": conditions}
+    )
