@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ports: Ports
     keep: bool
     assembly: str | None
+    seen_by_functions: dict[str, str] = {}
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,10 +41,15 @@ def start_detached(
     *,
     keep: bool,
     assembly: Path | None = None,
+    seen_by_functions: Mapping[str, str] | None = None,
 ) -> Running:
     """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
     order = Order(
-        home=str(home.resolve()), ports=ports or Ports(), keep=keep, assembly=str(assembly) if assembly else None
+        home=str(home.resolve()),
+        ports=ports or Ports(),
+        keep=keep,
+        assembly=str(assembly) if assembly else None,
+        seen_by_functions=dict(seen_by_functions or {}),
     )
     logs = Folder(home).logs
     logs.mkdir(parents=True, exist_ok=True)
@@ -86,6 +93,7 @@ def supervise(order: Order) -> int:
             lambda text: say(_Said(text=text)),
             keep=order.keep,
             assembly=Path(order.assembly) if order.assembly else None,
+            seen_by_functions=order.seen_by_functions,
         ) as runtime:
             say(_Said(running=runtime.running))
             runtime.wait()
