@@ -161,7 +161,7 @@ def crash(runs: int, seed: int, parts: tuple[str, ...], as_json: bool) -> None:
 
     report = run(runs, seed, parts, lambda text: click.echo(text, err=True))
     _print(report, as_json)
-    sys.exit(0 if report["lost"] == 0 and report["answers_equal"] else 1)
+    sys.exit(0 if report["lost"] == 0 and report["answers_equal"] and not report["dead_letters"] else 1)
 
 
 def _print(report: dict[str, Any], as_json: bool) -> None:

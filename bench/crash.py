@@ -31,6 +31,7 @@ from bench.faults import Faults
 from bench.killing import ENDS_THE_RUNTIME, PARTS, kill
 from local import runtime
 from local.runtime import Ports, Running
+from local.runtime.processes import signals_raise
 from ops.demo.material import Material, preparing
 from ops.demo.run import Observer
 from ops.demo.run import run as run_demo
@@ -42,6 +43,7 @@ from ops.reach.target import of_runtime
 from shared.contracts.keys import RaceRef
 
 PHOTOS = 40
+KILLS_A_RACE = len(PARTS)
 ROUNDS = 2  # of a race with its state kept and one without
 LATEST_MOMENT_S = 12.0  # of a kill, after the runtime is ready again
 WHILE_STARTING = 0.25  # of the kills come before that, within
@@ -55,6 +57,7 @@ _PHOTO_ID = re.compile(rb"[0-9a-f]{32}")
 
 def run(kills: int, seed: int, parts: Sequence[str], tell: Tell) -> dict[str, Any]:
     """Kill parts so many times; whether anything was lost, and what kills and keeping the state cost in time."""
+    signals_raise()  # so that a runtime that runs by itself is stopped whatever ends this
     chance = random.Random(seed)  # noqa: S311 - no secrets
     with tempfile.TemporaryDirectory(prefix="snaprace-crash-") as folder, preparing() as drawn:
         home, whole = Path(folder), drawn()
@@ -85,6 +88,14 @@ def to_correct(truth: Truth, names: AbstractSet[str]) -> tuple[str, str]:
     hidden = {each.bib for name in names for each in truth.photos[name].runners if each.visibility == "hidden"}
     alone = [(name, truth.photos[name].runners[0]) for name in sorted(names) if len(truth.photos[name].runners) == 1]
     return next((name, one.bib) for name, one in alone if one.visibility == "full" and one.bib in hidden)
+
+
+def in_turn(parts: Sequence[str], kills: int, chance: random.Random) -> list[str]:
+    """What is killed in one race: every part once before any is killed again."""
+    order: list[str] = []
+    while len(order) < kills:
+        order += chance.sample(parts, len(parts))
+    return order[:kills]
 
 
 @dataclass
@@ -142,8 +153,7 @@ class _Kept:
         while (done := sum(self.kills.values())) < kills:
             race = self._begin()
             race.uploads_began.wait()
-            order = chance.sample(parts, len(parts))
-            self._kill_each(order[: kills - done], chance)
+            self._kill_each(in_turn(parts, min(KILLS_A_RACE, kills - done), chance), chance)
         for race in self.races:
             race.wait()
         self._until_quiet()

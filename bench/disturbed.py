@@ -11,7 +11,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -163,9 +162,8 @@ class DisturbedRace:
             missing.add(f"{self.ref}: its settings")
         if self._material.roster_file is not None and races.get(RosterHeld.locate(self.ref)) is None:
             missing.add(f"{self.ref}: its roster")
-        missing |= {
-            f"{self.ref}: the upload {path.name}" for path in self._material.photos if self._key(path) not in there
-        }
+        photos = self._material.photos
+        missing |= {f"{self.ref}: the upload {path.name}" for path in photos if key_of(self.ref, path) not in there}
         ended = came_to(self._target, self).ended
         missing |= {f"{self.ref}: {name}, {end}" for name, end in expected.ended.items() if ended.get(name) != end}
         if (word := self._corrected) is not None:
@@ -177,35 +175,36 @@ class DisturbedRace:
 
 def came_to(target: Target, race: DisturbedRace) -> Came:
     """What the race came to."""
-    by_key = {key_of(race.ref, Path(name)): name for name in race.names.values()}
-    shown = [_renamed(photo, race.names, by_key) for photo in target.records("search").query(ShownPhoto, race.ref)]
-    rejected = [record for record in target.records("ingest").query(KeyState, race.ref) if record.state == "rejected"]
+    shown = [renamed(photo, race.names) for photo in target.records("search").query(ShownPhoto, race.ref)]
+    keys = [record for record in target.records("ingest").query(KeyState, race.ref) if record.state == "rejected"]
+    rejected = [msgspec.structs.replace(record, key=_filename(record.key)) for record in keys]
     state = StateHash()
     for photo in sorted(shown, key=lambda photo: photo.photo_id):
         state.photo(photo)
     for record in sorted(rejected, key=lambda record: record.key):
-        state.rejection(msgspec.structs.replace(record, key=by_key[record.key]))
+        state.rejection(record)
     api = SearchApi(target.api_url("search"))
     return Came(
         state_hash=state.hexdigest(),
-        ended={race.names[photo]: "searchable" for photo in searchable(target, race.ref)}
-        | {by_key[record.key]: str(record.reason) for record in rejected},
+        ended=dict.fromkeys((race.names[photo] for photo in searchable(target, race.ref)), "searchable")
+        | {record.key: str(record.reason) for record in rejected},
         shown={bib: sorted(race.names[photo.photo_id] for photo in api.by_bib(race.ref, bib)) for bib in race.bibs},
         inferred=sum(runner.status == "inferred" for photo in shown for runner in photo.runners),
     )
 
 
-def _renamed(photo: ShownPhoto, names: Mapping[str, str], by_key: Mapping[str, str]) -> ShownPhoto:
-    """The photo as it would be if photos were known by their file names."""
+def renamed(photo: ShownPhoto, names: Mapping[str, str]) -> ShownPhoto:
+    """The photo with file names in place of photo ids (`names`, by id) and keys."""
+    replace = msgspec.structs.replace
     runners = tuple(
-        msgspec.structs.replace(
+        replace(
             runner,
-            evidence=tuple(
-                msgspec.structs.replace(each, photo_id=names.get(each.photo_id or "")) for each in runner.evidence
-            ),
+            evidence=tuple(replace(each, photo_id=names.get(each.photo_id or "")) for each in runner.evidence),
         )
         for runner in photo.runners
     )
-    return msgspec.structs.replace(
-        photo, photo_id=names[photo.photo_id], keys=tuple(by_key[key] for key in photo.keys), runners=runners
-    )
+    return replace(photo, photo_id=names[photo.photo_id], keys=tuple(map(_filename, photo.keys)), runners=runners)
+
+
+def _filename(key: str) -> str:
+    return key.rsplit("/", 1)[-1]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -65,6 +66,8 @@ class Faults:
 
     def __enter__(self) -> Faults:
         self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.01)
         return self
 
     def __exit__(
