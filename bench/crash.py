@@ -49,6 +49,7 @@ LATEST_MOMENT_S = 12.0  # of a kill, after the runtime is ready again
 WHILE_STARTING = 0.25  # of the kills come before that, within
 STARTING_S = 5.0
 READY_PATIENCE_S = 180.0
+LOOK_EVERY_S = 0.1
 QUIET_PATIENCE_S = 3600.0  # a message that is killed with its worker four times comes back after 48 minutes
 
 Tell = Callable[[str], None]
@@ -174,7 +175,7 @@ class _Kept:
             before = runtime.find(self.home)
             at = time.monotonic()
             while before is None or not kill(before, part, chance):
-                time.sleep(0.1)
+                time.sleep(LOOK_EVERY_S)
                 before, at = runtime.find(self.home), time.monotonic()
             self.kills[part] += 1
             if part not in ENDS_THE_RUNTIME and number < len(order) and chance.random() < WHILE_STARTING:
@@ -193,10 +194,11 @@ class _Kept:
     def _until_ready(self, part: str, before: Running) -> None:
         """Wait until photos can be uploaded and looked at. Raises Failed when that takes too long."""
         deadline = time.monotonic() + READY_PATIENCE_S
+        time.sleep(LOOK_EVERY_S)  # a server needs a moment to notice that its worker is gone
         while not self._is_ready(part, before):
             if time.monotonic() > deadline:
                 raise Failed(f"{part} was killed, and the runtime is not ready after {READY_PATIENCE_S:.0f} s.")
-            time.sleep(0.1)
+            time.sleep(LOOK_EVERY_S)
 
     def _is_ready(self, part: str, before: Running) -> bool:
         now = runtime.find(self.home)
