@@ -67,6 +67,7 @@ def run(kills: int, seed: int, parts: Sequence[str], tell: Tell) -> dict[str, An
         material = replace(whole, photos=[path for path in whole.photos if path.name in names], truth=None)
         with _Kept(home, material, to_correct(whole.truth, names), tell) as kept:
             report = kept.crash(kills, parts or PARTS, chance)
+        tell(f"lost: {report['missing'] or 'nothing'}; answers equal: {report['answers_equal']}")
         keeping = _keeping(home, material, tell)
     return {**report, "keeping": keeping}
 
