@@ -96,14 +96,14 @@ def test_a_sample_of_calls_may_fail() -> None:
 
 def die_often(seed: int) -> int:
     """Take a race through while processes die, its messages in any order, batches and number; how many died."""
-    dice = random.Random(seed)
+    dice, expected = random.Random(seed), clean().state
     with world() as here:
         here.tell(*small_race.race_files(here), *small_race.photos(here))
         here.wire.trouble = deaths = Deaths(dice)
         here.run(dice, repeats=2)
         here.wire.trouble = None
         assert here.dead_letters == []
-        assert_same(here.state(), clean().state, f"seed {seed}, {deaths.died} deaths")
+        assert_same(here.state(), expected, f"seed {seed}, {deaths.died} deaths")
     return deaths.died
 
 

@@ -35,8 +35,8 @@ CONTEXT = types.SimpleNamespace(
 
 
 AFTER_A_WHILE, AFTER_A_DEATH = 1, 2
-"""When a letter is seen that is not seen now: what failed, or was sent with a delay, when nothing else is left; what was
-with a process that died when that is through, too, since nobody shortens its visibility timeout.
+"""When a letter is seen that is not seen now: what failed, or was sent with a delay, when nothing else is left; what a
+process had that died when that is through, too, since nobody shortens its visibility timeout.
 """
 
 
