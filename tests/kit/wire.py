@@ -168,7 +168,7 @@ class Deaths:
     """A share of all calls kills the process, before or after it happens, as a seeded coin decides."""
 
     coin: random.Random
-    share: float = 0.01
+    share: float = 0.04
     died: int = 0
 
     def going_out(self, call: Call) -> None:
