@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from bench.killing import PARTS
+
 
 @click.group(name="snaprace bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def bench() -> None:
@@ -132,6 +134,34 @@ def chaos(runs: int, seed: int, as_json: bool) -> None:
     report = run(runs, seed, lambda text: click.echo(text, err=True))
     _print(report, as_json)
     sys.exit(0 if report["identical"] else 1)
+
+
+@bench.command(short_help="Whether anything is lost when parts of the runtime are killed with -9.")
+@click.option("--runs", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="Kills.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, metavar="N", help="What chance decides follows from it."
+)
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Kill this part only; may be repeated (default: all of them).",
+)
+@_json
+def crash(runs: int, seed: int, parts: tuple[str, ...], as_json: bool) -> None:
+    """Kill every part of a runtime at random moments while races of 40 photos go through it, and look what is lost.
+
+    50 kills take about an hour: what a killed Lambda worker had comes back after twelve minutes, as on AWS.
+
+    \b
+    snaprace bench crash --runs 50 --json
+    """
+    from bench.crash import run
+
+    report = run(runs, seed, parts, lambda text: click.echo(text, err=True))
+    _print(report, as_json)
+    sys.exit(0 if report["lost"] == 0 and report["answers_equal"] and not report["dead_letters"] else 1)
 
 
 def _print(report: dict[str, Any], as_json: bool) -> None:

@@ -5,8 +5,8 @@
         print(faults.put_in)
 
 What is asked of it is handed on unchanged; the answer to a call that "failed after" is thrown away, and the caller told
-that something went wrong. Without `chance` nothing fails. Answers about texts in pictures, which take long and are
-always the same, can be remembered from one door to the next.
+that something went wrong. Without `chance` nothing fails, but while nobody listens behind the door. Answers about texts
+in pictures, which take long and are always the same, can be remembered from one door to the next.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 
@@ -39,14 +40,22 @@ class Faults:
     """The door, open within its `with` block. `put_in` counts the faults by kind, `calls` all calls."""
 
     def __init__(
-        self, *, behind: str, port: int, chance: random.Random | None, texts: dict[bytes, bytes] | None = None
+        self,
+        *,
+        behind: str,
+        port: int,
+        chance: random.Random | None,
+        texts: dict[bytes, bytes] | None = None,
+        known_by: Callable[[bytes], bytes] = lambda request: request,
     ) -> None:
+        """Answers are remembered in `texts` by what `known_by` makes of their request."""
         self.put_in: Counter[str] = Counter()
         self.calls = 0
         self.url = f"http://{HOST}:{port}"
         self._behind = behind
         self._chance = chance
         self._texts = texts
+        self._known_by = known_by
         config = uvicorn.Config(self._application(), host=HOST, port=port, log_level="error", lifespan="on")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
@@ -57,6 +66,8 @@ class Faults:
 
     def __enter__(self) -> Faults:
         self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.01)
         return self
 
     def __exit__(
@@ -95,7 +106,7 @@ class Faults:
     async def _remembered(self, request: Request) -> Response:
         if self._texts is None or not request.headers.get("x-amz-target", "").endswith(".DetectText"):
             return await self._hand_on(request)
-        picture = await request.body()
+        picture = self._known_by(await request.body())
         if picture not in self._texts:
             answer = await self._hand_on(request)
             if answer.status_code != 200:
@@ -107,12 +118,15 @@ class Faults:
         raw_path = request.scope["raw_path"].decode("ascii")
         query = f"?{request.url.query}" if request.url.query else ""
         headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_HANDED_ON]
-        answer = await request.app.state.client.request(
-            request.method,
-            f"{self._behind}{raw_path}{query}",
-            headers=[*headers, ("host", self._behind.removeprefix("http://"))],
-            content=await request.body(),
-        )
+        try:
+            answer = await request.app.state.client.request(
+                request.method,
+                f"{self._behind}{raw_path}{query}",
+                headers=[*headers, ("host", self._behind.removeprefix("http://"))],
+                content=await request.body(),
+            )
+        except httpx.TransportError:
+            return _refusal(request, throttled=False)
         kept = {name: value for name, value in answer.headers.items() if name not in _NOT_HANDED_BACK}
         return Response(answer.content, answer.status_code, kept)
 

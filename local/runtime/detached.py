@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool
     like_aws: str = ""
     assembly: str | None
+    seen_by_functions: dict[str, str] = {}
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,6 +43,7 @@ def start_detached(
     keep: bool,
     like_aws: str = "",
     assembly: Path | None = None,
+    seen_by_functions: Mapping[str, str] | None = None,
 ) -> Running:
     """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
     order = Order(
@@ -49,6 +52,7 @@ def start_detached(
         keep=keep,
         like_aws=like_aws,
         assembly=str(assembly) if assembly else None,
+        seen_by_functions=dict(seen_by_functions or {}),
     )
     logs = Folder(home).logs
     logs.mkdir(parents=True, exist_ok=True)
@@ -93,6 +97,7 @@ def supervise(order: Order) -> int:
             keep=order.keep,
             like_aws=order.like_aws,
             assembly=Path(order.assembly) if order.assembly else None,
+            seen_by_functions=order.seen_by_functions,
         ) as runtime:
             say(_Said(running=runtime.running))
             runtime.wait()

@@ -62,9 +62,10 @@ def show_report(report: Report, material: Material) -> None:
     scored = (("bibs read", report.bibs), ("runners found, hidden bibs included", report.people))
     scores = [(f"{score.f1:.3f}", f"{what}, f1 ({_parts(score)})") for what, score in scored if score]
     worked = f"vision worked {report.vision_seconds:.0f} s of it"
+    until = "until the race was quiet and all faces were compared" if report.quiet else "and not all faces are compared"
     times = [
         (f"{report.seconds:.0f} s", f"from the first upload to the last result; {worked}"),
-        (f"{report.settling_seconds:.0f} s", "more, until the race was quiet and all faces were compared"),
+        (f"{report.settling_seconds:.0f} s", f"more, {until}"),
     ]
     calls = [(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")]
     calls += [(f"{number:.2f}", call) for call, number in report.calls_per_photo.items()]

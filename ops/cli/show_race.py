@@ -25,6 +25,7 @@ _STATES: dict[State, str] = {
     "dead-lettered": "given up on: see snaprace dlq",
 }
 _SHOWN_ALWAYS = ("uploads", _STATES["searchable"], _STATES["rejected"])
+_IN_WORK = "messages in work, of all races: until they are done, more runners may be found"
 _UNMATCHED = "will have their faces compared with all others when the race goes quiet"
 
 
@@ -34,7 +35,7 @@ def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None
         print(status.as_json(found, every_upload=every_upload))
         return
     rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
-    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED)]
+    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED), (found.in_work, _IN_WORK)]
     shown = [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
     answers.print(facts(f"{found.organizer_id}/{found.event_id}", shown))
     _show_stuck(found)

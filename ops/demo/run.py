@@ -26,6 +26,7 @@ from ops.look.state_hash import state_hash
 from ops.look.status import REJECTED, RaceStatus, status
 from ops.race.races import create_race, import_roster
 from ops.race.upload import key_of, upload
+from ops.reach.cards import in_order
 from ops.reach.errors import Failed
 from ops.reach.search_api import SearchApi
 from ops.reach.target import Target, of_runtime
@@ -34,7 +35,7 @@ from shared.contracts.keys import RaceRef
 
 RACE = RaceRef("demo", "marathon")
 PHOTOGRAPHER = "박도현"
-# A photo takes seconds; when nothing at all has moved for so long, nothing will.
+# A photo takes seconds; when nothing at all has moved for so long, and no message is in work, nothing will.
 _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
 _SETTLING_SECONDS = 300  # faces are compared once more when nothing has come for 30 s
@@ -44,7 +45,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the run came to. Times in seconds; `vision_seconds` is the vision workers' working time, divided by them.
 
     `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered;
-    `settling_seconds` then pass until the race is quiet and the faces that need it are compared with all others.
+    `settling_seconds` then pass until the race is quiet and the faces that need it are compared with all others; where
+    it is not `quiet` then, more runners may be found.
     `api_calls` are those of the functions that photos go through, `calls_per_photo` the ones that cost, per uploaded
     photo: S3 GET counts uploads that are fetched. `state_hash` as in `snaprace status --json`.
     """
@@ -62,14 +64,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     vision_workers: int
     seconds_before_upload: float
     settling_seconds: float
+    quiet: bool
     api_calls: dict[str, int]
     calls_per_photo: dict[str, float]
     state_hash: str | None
 
     @property
     def complete(self) -> bool:
-        """Whether every upload ended well or was rejected with a reason."""
-        return self.lost == 0 and self.dead_lettered == 0
+        """Whether every upload ended well or was rejected with a reason, and all faces are compared."""
+        return self.lost == 0 and self.dead_lettered == 0 and self.quiet
 
 
 class Observer:
@@ -128,7 +131,8 @@ def run(
     vision = _vision(running)
     observer.step("Waiting until the race is quiet and all faces are compared")
     # A photo can be searched before the last word about its runners is spoken: that is waited for, but not for ever.
-    until_quiet(target, {RACE}, polls=2, patience_s=_SETTLING_SECONDS, progress=lambda _: check())
+    patience_s = longest_unseen_s() + _SETTLING_SECONDS
+    quiet = until_quiet(target, {RACE}, polls=2, patience_s=patience_s, progress=lambda _: check())
     settled = time.monotonic()
     functions = [usage for usage in usages(target) if not usage.serves]
     observer.settled()
@@ -143,6 +147,7 @@ def run(
         vision_workers=vision["workers"],
         seconds_before_upload=round(first_upload - began, 1),
         settling_seconds=round(settled - last_result, 1),
+        quiet=quiet,
         api_calls=dict(sorted(calls_of(functions).items())),
         calls_per_photo=calls_per_photo(functions, len(material.photos)),
         state_hash=state_hash(target, RACE),
@@ -188,9 +193,19 @@ def _wait(
         signs_of_life = f"{sorted(now.counts.items())} {_vision(running)['engine_seconds']}"
         if signs_of_life != last:
             moved, last = time.monotonic(), signs_of_life
-        if time.monotonic() - moved > _STALLED_SECONDS:
+        if is_stalled(time.monotonic() - moved, now.in_work):
             return now
         time.sleep(_POLL_SECONDS)
+
+
+def is_stalled(seconds: float, in_work: int) -> bool:
+    """Whether nothing more will happen, after so long without a sign of life and with so many messages in work."""
+    return seconds > _STALLED_SECONDS + (longest_unseen_s() if in_work else 0)
+
+
+def longest_unseen_s() -> int:
+    """How long nobody sees what a function had that died."""
+    return max(function.visibility_timeout_s for stage in in_order() for function in stage.functions)
 
 
 def _vision(running: Running) -> dict[str, Any]:

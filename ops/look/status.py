@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from ops.look.backlog import dead_letters, subjects
+from ops.look.backlog import backlog, dead_letters, subjects
 from ops.look.state_hash import state_hash
 from ops.look.steps import Found, Place, all_steps, next_steps, progress_of
 from ops.reach.raw_photos import raw_photos
@@ -70,7 +70,9 @@ class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A race's uploads, and the dead letters of the whole environment.
 
     `dead_letters` counts them by queue; `unmatched` counts photos whose faces are compared with the others' when the
-    race goes quiet; `at` is when it was asked, ISO 8601; `state_hash` is None unless it was asked for.
+    race goes quiet; `at` is when it was asked, ISO 8601; `state_hash` is None unless it was asked for. `in_work` are
+    messages that stages have in work, waiting or delayed for them, of all races: while there are any, who is in a photo
+    may change, also where it is searchable. What a function had that died is invisible for six times its timeout.
     """
 
     organizer_id: str
@@ -79,6 +81,7 @@ class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     uploads: tuple[UploadState, ...]
     dead_letters: dict[str, int]
     unmatched: int = 0
+    in_work: int = 0
     state_hash: str | None = None
 
     @property
@@ -142,6 +145,7 @@ def status(target: Target, race: RaceRef, keys: frozenset[str] | None = None, *,
         uploads=upload_states(target, race, sorted(keys), known),
         dead_letters=letters,
         unmatched=len(to_be_matched(target, race)),
+        in_work=backlog(target),
         state_hash=state_hash(target, race) if hashed else None,
     )
 
@@ -222,7 +226,7 @@ def as_json(found: RaceStatus, *, every_upload: bool = False) -> str:
         **some_of(found, "organizer_id", "event_id", "at"),
         "uploads": len(found.uploads),
         "counts": dict(sorted(found.counts.items())),
-        **some_of(found, "duplicates", "unmatched"),
+        **some_of(found, "duplicates", "unmatched", "in_work"),
         "oldest_waiting": {**some_of(oldest, *_WAITING), "seconds": oldest.age(now)} if oldest else None,
         "stuck": [
             {"why": each.why, "uploads": len(each.uploads), "oldest": some_of(each.uploads[0], *_WAITING)}

@@ -29,6 +29,10 @@ _POLL_SECONDS = 0.5
 Word = BibCorrected | MatchCut
 
 
+class NotShownYet(Failed):
+    """It is said and kept, but what follows from it takes longer than somebody waits."""
+
+
 def bib_correction(target: Target, photo: PhotoReport, bib: str, *, here: bool, face: int | None) -> BibCorrected:
     """The word that a runner is, or is not, in a photo. Raises Failed when it cannot be said."""
     spelt = canonical(bib)
@@ -69,7 +73,7 @@ def match_cut(
 
 
 def say(target: Target, photo: PhotoReport, word: Word) -> str:
-    """Say it and wait until runners are shown what follows; who is in the photo now, as a sentence. Raises Failed."""
+    """Say it and wait until runners are shown what follows; who is in it now, as a sentence. Raises NotShownYet."""
     story = f"{photo.uploads[0].key}@{word.revision}"
     meta = Meta(
         id=event_id(word),
@@ -87,7 +91,7 @@ def say(target: Target, photo: PhotoReport, word: Word) -> str:
             runners = ", ".join(f"{each.bib} ({each.status})" for each in answer.runners) if answer else ""
             return f"In {photo.filename} now: {runners or 'nobody known'}."
         time.sleep(_POLL_SECONDS)
-    raise Failed(
+    raise NotShownYet(
         f"It is said, but {photo.filename} does not show it after {SHOWN_SECONDS} s. "
         f"Look at: snaprace explain {word.photo_id}"
     )

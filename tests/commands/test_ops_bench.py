@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 import bench.api
 import bench.chaos
+import bench.crash
 from bench.__main__ import bench as command
 
 
@@ -28,4 +29,19 @@ def test_requests_that_fail_are_printed_and_fail(
     report = {"at_once_cold": {"errors": cold}, "at_once_warm": {"errors": warm}}
     monkeypatch.setattr(bench.api, "run", lambda *_: report)  # a minute otherwise
     ended = CliRunner().invoke(command, ["api", "--json"])
+    assert (json.loads(ended.stdout), ended.exit_code) == (report, code)
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        ({"lost": 0, "answers_equal": True, "dead_letters": {}}, 0),
+        ({"lost": 1, "answers_equal": True, "dead_letters": {}}, 1),
+        ({"lost": 0, "answers_equal": False, "dead_letters": {}}, 1),
+        ({"lost": 0, "answers_equal": True, "dead_letters": {"a-dlq": 1}}, 1),
+    ],
+)
+def test_what_is_lost_in_a_crash_fails(report: dict[str, object], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.crash, "run", lambda *_: report)  # an hour otherwise
+    ended = CliRunner().invoke(command, ["crash", "--json"])
     assert (json.loads(ended.stdout), ended.exit_code) == (report, code)

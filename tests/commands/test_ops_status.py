@@ -213,6 +213,18 @@ def test_photos_that_are_matched_when_the_race_goes_quiet_are_counted(target: Ta
     assert status(target, RACE).unmatched == 2
 
 
+def test_messages_in_work_are_told_of_also_when_nobody_sees_them(target: Target) -> None:
+    """What a function was working on when it died is invisible for minutes, and a hidden bib may wait for it."""
+    queue = naming.queue(ENV, "ocr", "read")
+    for _ in range(2):
+        send(target, queue, "{}")
+    client = target.client("sqs")
+    url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+    assert client.receive_message(QueueUrl=url, VisibilityTimeout=720)["Messages"]
+    found = status(target, RACE)
+    assert (found.in_work, json.loads(as_json(found))["in_work"]) == (2, 2)
+
+
 def test_a_letter_about_a_photo_that_is_searchable_is_told_but_it_stays_searchable(target: Target) -> None:
     key = uploaded(target, "done.jpg", state="ingested", photo_id="p1")
     searchable("p1")

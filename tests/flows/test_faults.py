@@ -1,22 +1,25 @@
-"""Invariant 4 over the whole pipeline: any one AWS call of a race meets a mishap, what failed is redelivered, and the
-end is that of a race where nothing happened.
+"""Invariant 4 over the whole pipeline: any one AWS call of a race meets a mishap, or processes die at any of them; what
+failed is redelivered when all else is through, and the end is that of a race where nothing happened.
 
-`make soak` tries every call with every mishap, the default suite a sample that meets every function.
+A process that dies (Killed, as kill -9) catches nothing, tidies nothing up and tries no message of its batch again: its
+whole batch comes back to a new process. `make soak` tries every call with every mishap, the default suite a sample that
+meets every function.
 """
 
 from __future__ import annotations
 
 import functools
+import random
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.kit import small_race
 from tests.kit.compare import assert_same
-from tests.kit.wire import Made, Mishap, Once
+from tests.kit.wire import Deaths, Made, Mishap, Once
 from tests.kit.world import World, world
 
-MISHAPS: tuple[Mishap, ...] = ("killed", "unreachable", "unanswered", "asked twice", "half taken")
+MISHAPS: tuple[Mishap, ...] = ("killed", "killed before", "unreachable", "unanswered", "asked twice", "half taken")
 SAMPLED: tuple[Mishap, ...] = ("killed", "half taken")
 READS = ("Get", "BatchGet", "Query", "Detect", "Search")
 
@@ -89,6 +92,29 @@ def test_a_clean_race_finds_everybody() -> None:
 def test_a_sample_of_calls_may_fail() -> None:
     for number, mishap in sample():
         try_it(number, mishap)
+
+
+def die_often(seed: int) -> int:
+    """Take a race through while processes die, its messages in any order, batches and number; how many died."""
+    dice, expected = random.Random(seed), clean().state
+    with world() as here:
+        here.tell(*small_race.race_files(here), *small_race.photos(here))
+        here.wire.trouble = deaths = Deaths(dice)
+        here.run(dice, repeats=2)
+        here.wire.trouble = None
+        assert here.dead_letters == []
+        assert_same(here.state(), expected, f"seed {seed}, {deaths.died} deaths")
+    return deaths.died
+
+
+def test_processes_may_die_at_any_call() -> None:
+    assert sum(map(die_often, range(4))) >= 20
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(4, 104))
+def test_many_processes_may_die(seed: int) -> None:
+    die_often(seed)
 
 
 @pytest.mark.soak

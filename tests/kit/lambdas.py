@@ -35,9 +35,15 @@ CONTEXT = types.SimpleNamespace(
 )
 
 
+AFTER_A_WHILE, AFTER_A_DEATH = 1, 2
+"""When a letter is seen that is not seen now: what failed, or was sent with a delay, when nothing else is left; what a
+process had that died when that is through, too, since nobody shortens its visibility timeout.
+"""
+
+
 @dataclass(eq=False)
 class Letter:
-    """A message in a queue, in its place by `number`. `later`: sent with a delay, or failed, it is not seen yet.
+    """A message in a queue, in its place by `number`. It is seen when `later` is 0: see AFTER_A_WHILE.
 
     `receives` are those since it came or was handled, `handled` is how often that was. `why` is what the worker wrote
     on it when it gave it up.
@@ -45,7 +51,7 @@ class Letter:
 
     number: int
     body: str
-    later: bool = False
+    later: int = 0
     receives: int = 0
     handled: int = 0
     why: dict[str, str] = field(default_factory=dict)
@@ -61,6 +67,7 @@ class Deployed:
     dead: list[Letter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.died = False  # with the last batch
         self.name = f"{self.stage.name}.{self.card.name}"
         self.queue_url = _url(naming.queue, self.stage.name, self.card.name)
         self.dead_letter_queue_url = _url(naming.dead_letter_queue, self.stage.name, self.card.name)
@@ -97,9 +104,11 @@ class Deployed:
     def invoke(self, batch: list[Letter]) -> list[Letter]:
         """Hand the letters to the handler; those that failed."""
         form = _kinesis_record if isinstance(self.card.fed_by, Stream) else _sqs_record
+        self.died = False
         try:
             answer = self.call({"Records": [form(letter) for letter in batch]})
         except Killed:
+            self.died = True
             self.restart()
             return batch
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}

@@ -164,6 +164,26 @@ class Throttling:
 
 
 @dataclass
+class Deaths:
+    """A share of all calls kills the process, before or after it happens, as a seeded coin decides."""
+
+    coin: random.Random
+    share: float = 0.04
+    died: int = 0
+
+    def going_out(self, call: Call) -> None:
+        self._toss()
+
+    def coming_back(self, call: Call) -> None:
+        self._toss()
+
+    def _toss(self) -> None:
+        if self.coin.random() < self.share / 2:
+            self.died += 1
+            raise Killed
+
+
+@dataclass
 class Outage:
     """A service answers nothing but that it is broken."""
 

@@ -1,7 +1,8 @@
 """SnapRace in one process: the real handlers of all functions that a queue feeds, and deliveries in the test's hand.
 
 All that a handler touches is AWS, and that is answered below boto3 (see wire.py): S3 by moto, the rest here. A
-message that fails is seen again when nothing else is left; it becomes a dead letter as its worker or the queue says.
+message that fails is seen again when nothing else is left, and one whose process died when that is through, too; it
+becomes a dead letter as its worker or the queue says.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tests.kit.compare import settled
 from tests.kit.dynamodb import DynamoDB
 from tests.kit.events import Happened
 from tests.kit.fake_aws import FakeRekognition, Seen
-from tests.kit.lambdas import DERIVED, ENV, PHOTOS, Deployed, Letter, deployed
+from tests.kit.lambdas import AFTER_A_DEATH, AFTER_A_WHILE, DERIVED, ENV, PHOTOS, Deployed, Letter, deployed
 from tests.kit.search_stage import request
 from tests.kit.wire import Mishap, Once, Refused, Wire, client
 
@@ -232,9 +233,11 @@ class World:
         raise AssertionError("the deliveries do not end")
 
     def _let_delays_run_out(self) -> None:
-        for function in self.functions:
-            for letter in function.queue:
-                letter.later = False
+        """Let those be seen that wait least."""
+        waiting = [letter for function in self.functions for letter in function.queue if letter.later]
+        least = min((letter.later for letter in waiting), default=0)
+        for letter in waiting:
+            letter.later -= least
 
     def _deliver(self, function: Deployed, batch: list[Letter], *, times: int = 1) -> None:
         """Hand over a batch; what failed, or was not handled so many times, stays in the queue.
@@ -244,13 +247,14 @@ class World:
         for letter in batch:
             letter.receives += 1
         failed = self._invoke(function, batch)
+        unseen = AFTER_A_DEATH if function.died else AFTER_A_WHILE
         for letter in batch:
             if letter in function.dead:
                 function.queue.remove(letter)
                 continue
             if letter not in failed:
                 letter.handled, letter.receives = letter.handled + 1, 0
-            letter.number, letter.later = next(self._numbers), letter in failed
+            letter.number, letter.later = next(self._numbers), unseen if letter in failed else 0
             if letter.receives == MAX_RECEIVES:
                 function.dead.append(letter)
             if letter.receives == MAX_RECEIVES or (letter not in failed and letter.handled >= times):
@@ -302,11 +306,11 @@ class World:
             self.hidden_s += [entry["VisibilityTimeout"] for entry in asked["Entries"]]
             return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]], "Failed": []}
         if operation == "SendMessage":
-            self._send(function, asked["MessageBody"], later=asked.get("DelaySeconds", 0) > 0)
+            self._send(function, asked["MessageBody"], later=AFTER_A_WHILE if asked.get("DelaySeconds") else 0)
             return {"MessageId": "message"}
         assert operation == "SendMessageBatch"
         for entry in asked["Entries"]:
-            self._send(function, entry["MessageBody"], later=entry.get("DelaySeconds", 0) > 0)
+            self._send(function, entry["MessageBody"], later=AFTER_A_WHILE if entry.get("DelaySeconds") else 0)
         return {"Successful": [{"Id": entry["Id"], "MessageId": "message"} for entry in asked["Entries"]], "Failed": []}
 
     def _give_up(self, function: Deployed, asked: dict[str, Any]) -> None:
@@ -317,7 +321,7 @@ class World:
         letter.why = why
         function.dead.append(letter)
 
-    def _send(self, function: Deployed, body: str, *, later: bool = False) -> None:
+    def _send(self, function: Deployed, body: str, *, later: int = 0) -> None:
         function.queue.append(Letter(number=next(self._numbers), body=body, later=later))
 
     def _vision(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
