@@ -26,7 +26,7 @@ from tests.kit import browser
 from tests.runtime import assemblies
 
 REBOUND = "rebound.example"
-BUCKET = naming.derived_bucket("dev", "000000000000")
+BUCKET = naming.derived_bucket("dev", "000000000000", "us-east-1")
 CREATE_FUNCTION = "/2015-03-31/functions"
 
 # Each gives what its page can tell of the answer: a status and text that it may read, "opaque", or why not.

@@ -45,7 +45,9 @@ def test_a_roster_is_read_in_all_photos_however_many_there_are(embedded: Running
     records.put_all(race, (photo_of(number) for number in range(photos - 1)))
     last = photo_of(photos - 1, SEEN)
     records.put(race, last)
-    imported = events.roster_imported(["42"], "02", race=race, bucket=naming.derived_bucket("dev", "000000000000"))
+    imported = events.roster_imported(
+        ["42"], "02", race=race, bucket=naming.derived_bucket("dev", "000000000000", "us-east-1")
+    )
     client("s3").put_object(Bucket=imported.roster.bucket, Key=imported.roster.key, Body=events.roster_of(["42"]))
 
     said = events.said(imported)

@@ -84,7 +84,7 @@ def _say(target: Target, events: list[DomainEvent]) -> None:
 
 
 def _ingested(photo: str) -> DomainEvent:
-    bucket = naming.derived_bucket("dev", "000000000000")
+    bucket = naming.derived_bucket("dev", "000000000000", "us-east-1")
     processed = ImageRef(bucket=bucket, key=processed_key(RACE, photo), width=1600, height=1067)
     return ingested(photo, race=RACE, processed=processed)
 
