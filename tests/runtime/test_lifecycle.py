@@ -16,7 +16,9 @@ import msgspec
 import pytest
 
 from local import runtime
+from local.aws.clients import REGION
 from local.runtime import Ports, Running, RuntimeProblem
+from shared.contracts import naming
 from tests.runtime import assemblies
 from tests.runtime.conftest import until
 
@@ -167,7 +169,11 @@ def test_what_a_version_without_a_journal_kept_is_taken_over_or_set_aside(
     snapshots = earlier / "aws" / "state"
     snapshots.mkdir(parents=True)
     url, arn = "http://127.0.0.1:4566/000000000000/patient", "arn:aws:sqs:us-east-1:000000000000:patient"
-    message = {"id": "m", "body": "from before", "md5_body": "x", "receipt_handle": None, "sent_at": time.time()}
+    old, new = "snaprace-dev-photos-000000000000", naming.photo_bucket("dev", "000000000000", REGION)
+    photo = earlier / "aws" / "s3" / "000000000000" / old / "a.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"a photo")
+    message = {"id": "m", "body": f"uploaded to {old}", "md5_body": "x", "receipt_handle": None, "sent_at": time.time()}
     message |= {"visible_at": time.time(), "receive_count": 0, "message_attributes": {}, "sys": {}}
     queue = {"name": "patient", "url": url, "attributes": {"QueueArn": arn}, "messages": [message]}
     scoped = {"__account_region_scoped__": True, "data": {f"000000000000\0us-east-1\0{url!r}": queue}}
@@ -177,7 +183,9 @@ def test_what_a_version_without_a_journal_kept_is_taken_over_or_set_aside(
     said: list[str] = []
     running = runtime.start_detached(home, Ports.free(), said.append, keep=True, assembly=small)
     found = running.client("sqs").receive_message(QueueUrl=queue_url(running, "patient")).get("Messages", [])
-    assert [message["Body"] for message in found] == (["from before"] if in_order else [])
+    assert [message["Body"] for message in found] == ([f"uploaded to {new}"] if in_order else [])
+    if in_order:
+        assert running.client("s3").get_object(Bucket=new, Key="a.jpg")["Body"].read() == b"a photo"
     assert len(list(home.glob("set-aside-*/aws/state/sqs.json"))) == (0 if in_order else 1)
     assert any(("earlier version" if in_order else "set-aside") in text for text in said)
 

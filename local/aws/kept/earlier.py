@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from local.aws.clients import REGION
 from local.aws.kept import archives, logs, queues, tables
 from local.aws.kept.journal import Journal
+from shared.contracts import naming
+
+_ENV, _ACCOUNT = "dev", "000000000000"
+_NEW_NAMES = {
+    f"{naming.stack(_ENV, kind)}-{_ACCOUNT}": name
+    for kind, name in (
+        ("photos", naming.photo_bucket(_ENV, _ACCOUNT, REGION)),
+        ("derived", naming.derived_bucket(_ENV, _ACCOUNT, REGION)),
+    )
+}
+"""The buckets of those versions, whose names had no region, and what they are called now."""
 
 
-def take_over(journal: Journal, snapshots: Path) -> None:
+def take_over(journal: Journal, snapshots: Path, objects: Path) -> None:
     """Write what the folder of snapshots has into a journal that has nothing yet, and then put the folder aside.
 
-    Objects are not in it: their files stay where they are. What templates make is deployed anew.
+    Of the objects' files just the folders of buckets are renamed. What templates make is deployed anew.
     """
     if not snapshots.is_dir() or not journal.is_empty():
         return
+    for old, new in _NEW_NAMES.items():
+        for folder in (objects / _ACCOUNT, objects / ".versions" / _ACCOUNT):
+            if (folder / old).is_dir() and not (folder / new).exists():
+                (folder / old).rename(folder / new)
     for table in _records(snapshots, "dynamodb", "tables"):
         for partition, items in table["items"].items():
             for sort, item in items.items():
@@ -44,6 +61,9 @@ def _records(snapshots: Path, service: str, store: str) -> Iterator[Any]:
 
     file = snapshots / f"{service}.json"
     if file.exists():
-        state = json.loads(file.read_text(), object_hook=persistence._json_object_hook)
+        text = file.read_text()
+        for old, new in _NEW_NAMES.items():
+            text = re.sub(rf"\b{old}\b", new, text)
+        state = json.loads(text, object_hook=persistence._json_object_hook)
         found = state.get("payload", state).get(store)
         yield from found._data.values() if found is not None else ()
