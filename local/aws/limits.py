@@ -45,8 +45,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("DynamoDB and SNS encrypt at rest; DynamoDB restores a table to any point in time",
           "What is kept is in plain files; a restore gives the present state.",
           "AWS::DynamoDB::Table.SSESpecification", "AWS::SNS::Topic.KmsMasterKeyId"),
-    Limit("Signed links and requests are checked, and end at their time",
-          "Any signature is accepted, and an old one too; links of the search API work on this machine only."),
+    Limit("Only signed requests are taken",
+          "A request may have any key and signature. Signed links are checked, end at their time, and work on this "
+          "machine only."),
     Limit("TLS everywhere",
           "Plain HTTP on 127.0.0.1."),
     Limit("Any page may ask an API, and read objects where a bucket's CORS rules allow it",
