@@ -24,6 +24,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool
     like_aws: str = ""
     assembly: str | None
+    vision: bool = True
     seen_by_functions: dict[str, str] = {}
 
 
@@ -43,6 +44,7 @@ def start_detached(
     keep: bool,
     like_aws: str = "",
     assembly: Path | None = None,
+    vision: bool = True,
     seen_by_functions: Mapping[str, str] | None = None,
 ) -> Running:
     """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
@@ -52,6 +54,7 @@ def start_detached(
         keep=keep,
         like_aws=like_aws,
         assembly=str(assembly) if assembly else None,
+        vision=vision,
         seen_by_functions=dict(seen_by_functions or {}),
     )
     logs = Folder(home).logs
@@ -97,6 +100,7 @@ def supervise(order: Order) -> int:
             keep=order.keep,
             like_aws=order.like_aws,
             assembly=Path(order.assembly) if order.assembly else None,
+            vision=order.vision,
             seen_by_functions=order.seen_by_functions,
         ) as runtime:
             say(_Said(running=runtime.running))

@@ -1,6 +1,7 @@
 """The runtime as a whole: no process outlives it, one home has one runtime, and what it says when it cannot start."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -34,9 +35,16 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return assemblies.write(tmp_path_factory.mktemp("small"), assemblies.with_a_busy_worker())
 
 
-def supervised(home: Path, assembly: Path, *, keep: bool = False) -> tuple["subprocess.Popen[bytes]", Running]:
+# Most of these tests leave out the vision server, whose start takes long.
+detached = functools.partial(runtime.start_detached, vision=False)
+
+
+def supervised(
+    home: Path, assembly: Path, *, keep: bool = False, vision: bool = False
+) -> tuple["subprocess.Popen[bytes]", Running]:
     """A supervisor that is a child of ours, and what it runs, when it is ready."""
-    order = {"home": str(home), "ports": msgspec.to_builtins(Ports.free()), "keep": keep, "assembly": str(assembly)}
+    order = {"home": str(home), "ports": msgspec.to_builtins(Ports.free()), "keep": keep, "vision": vision}
+    order |= {"assembly": str(assembly)}
     command = [sys.executable, "-m", "local.tether", "local.runtime", json.dumps(order)]  # ends if pytest is killed
     supervisor = subprocess.Popen(command, cwd=runtime.CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert supervisor.stdout is not None
@@ -74,7 +82,7 @@ def keep_a_worker_busy(running: Running) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_when_it_is_told_to_end(number: signal.Signals, home: Path, small: Path) -> None:
-    supervisor, running = supervised(home, small)
+    supervisor, running = supervised(home, small, vision=True)
     assert runtime.find(home) == running
     keep_a_worker_busy(running)
     assert len(processes(running)) >= 5  # three parts, a worker, the program it started
@@ -98,13 +106,13 @@ def test_kill_9_leaves_no_process_and_the_next_start_has_all_that_was_kept(home:
     assert runtime.find(home) is None
     assert (home / "runtime.json").exists()
 
-    again = runtime.start_detached(home, running.ports, keep=True, assembly=small)
+    again = detached(home, running.ports, keep=True, assembly=small)
     assert again.client("s3").get_object(Bucket="mine", Key="mine.jpg")["Body"].read() == b"mine"
     until(lambda: any("sleep 300" in command for command in processes(again)))  # the message is worked on again
 
 
 def test_a_part_that_is_killed_is_started_again_while_the_others_go_on(home: Path, small: Path) -> None:
-    supervisor, running = supervised(home, small, keep=True)
+    supervisor, running = supervised(home, small, keep=True, vision=True)
     running.client("sqs").send_message(QueueUrl=queue_url(running, "patient"), MessageBody="for a full batch")
     for name, group in running.parts.items():
         os.killpg(group, signal.SIGKILL)
@@ -136,12 +144,12 @@ def test_a_part_that_ends_again_and_again_ends_the_runtime_with_its_last_words(h
 
 
 def test_what_was_kept_is_taken_up_at_other_ports_and_in_another_place(home: Path, small: Path) -> None:
-    first = runtime.start_detached(home, Ports.free(), keep=True, assembly=small)
+    first = detached(home, Ports.free(), keep=True, assembly=small)
     first.client("sqs").send_message(QueueUrl=queue_url(first, "patient"), MessageBody="for a full batch")
     runtime.stop(home)
     moved = home.rename(home.with_name("moved"))
     try:
-        second = runtime.start_detached(moved, Ports.free(), keep=True, assembly=small)
+        second = detached(moved, Ports.free(), keep=True, assembly=small)
         assert second.ports != first.ports
         [waiting] = second.client("sqs").receive_message(QueueUrl=queue_url(second, "patient"))["Messages"]
         assert waiting["Body"] == "for a full batch"
@@ -154,7 +162,7 @@ def test_what_cannot_be_used_is_set_aside_by_name(home: Path, small: Path) -> No
     journal.parent.mkdir(parents=True)
     journal.write_bytes(b"what a later version wrote, perhaps" * 100)
     said: list[str] = []
-    runtime.start_detached(home, Ports.free(), said.append, keep=True, assembly=small)
+    detached(home, Ports.free(), said.append, keep=True, assembly=small)
     [aside] = home.glob("set-aside-*")
     assert any(str(aside) in text for text in said)
     assert (aside / "aws" / "journal.sqlite").read_bytes().startswith(b"what a later version")
@@ -181,7 +189,7 @@ def test_what_a_version_without_a_journal_kept_is_taken_over_or_set_aside(
     if in_order:
         (earlier / "whole.json").write_text("{}")
     said: list[str] = []
-    running = runtime.start_detached(home, Ports.free(), said.append, keep=True, assembly=small)
+    running = detached(home, Ports.free(), said.append, keep=True, assembly=small)
     found = running.client("sqs").receive_message(QueueUrl=queue_url(running, "patient")).get("Messages", [])
     assert [message["Body"] for message in found] == ([f"uploaded to {new}"] if in_order else [])
     if in_order:
@@ -194,7 +202,7 @@ def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on
     home: Path, small: Path
 ) -> None:
     ports = Ports.free()
-    first = runtime.start_detached(home, ports, keep=True, assembly=small)
+    first = detached(home, ports, keep=True, assembly=small)
     first.client("s3").create_bucket(Bucket="mine")
     first.client("s3").put_object(Bucket="mine", Key="사진 +1.jpg", Body=b"content", Metadata={"photographer": "kim"})
     first.client("sqs").send_message(QueueUrl=queue_url(first, "patient"), MessageBody="for a full batch")
@@ -202,7 +210,7 @@ def test_what_is_kept_is_there_again_with_the_messages_that_were_being_worked_on
     assert runtime.stop(home) == first
     assert processes(first) == []
 
-    second = runtime.start_detached(home, ports, keep=True, assembly=small)
+    second = detached(home, ports, keep=True, assembly=small)
     found = second.client("s3").get_object(Bucket="mine", Key="사진 +1.jpg")
     assert (found["Body"].read(), found["Metadata"]) == (b"content", {"photographer": "kim"})
     until(lambda: any("sleep 300" in command for command in processes(second)), seconds=5)
@@ -223,13 +231,13 @@ def test_it_is_like_aws_when_asked_to(home: Path, small: Path) -> None:
 
 def test_a_region_whose_quotas_nobody_knows_is_refused(home: Path, small: Path) -> None:
     with pytest.raises(RuntimeProblem, match=r"'atlantis'.*us-east-1"):
-        runtime.start_detached(home, Ports.free(), keep=False, like_aws="atlantis", assembly=small)
+        detached(home, Ports.free(), keep=False, like_aws="atlantis", assembly=small)
 
 
 def test_a_second_start_says_who_runs_and_how_to_stop_it(home: Path, small: Path) -> None:
     supervisor, running = supervised(home, small)
     with pytest.raises(RuntimeProblem, match=rf"process {supervisor.pid}, {running.front_door}.*snaprace down"):
-        runtime.start_detached(home, Ports.free(), keep=False, assembly=small)
+        detached(home, Ports.free(), keep=False, assembly=small)
     assert supervisor.poll() is None
 
 
