@@ -72,7 +72,7 @@ def _configure(port: int, data: Path) -> None:
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": HOST,
         "PERSIST_STATE": "0",  # it would save at an orderly end only
-        "STATE_DIR": str(data / "state"),
+        "STATE_DIR": str(data / "emulator"),
         "S3_PERSIST": "1",  # objects on disk, not in memory
         "S3_DATA_DIR": str(data / "s3"),
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),

@@ -162,6 +162,12 @@ def test_all_that_was_answered_is_there_after_kill_9(embedded: Embedded) -> None
     assert len(pages["events"]) == 1
 
 
+def test_an_empty_one_can_be_started_again_and_again(embedded: Embedded) -> None:
+    for _ in range(2):
+        embedded.restart()
+    assert embedded.client("s3").list_objects_v2(Bucket="photos")["KeyCount"] == 0
+
+
 def test_nobody_is_served_before_all_stands_again(embedded: Embedded) -> None:
     embedded.kill()
     embedded.start(deploy=False)

@@ -34,7 +34,8 @@ FILE = "journal.sqlite"
 
 def keep(journal: Journal) -> None:
     """Let ministack, which must be configured, keep in the journal what it is given."""
-    earlier.take_over(journal, Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"]))
+    objects_folder = Path(os.environ["S3_DATA_DIR"])
+    earlier.take_over(journal, objects_folder.with_name(earlier.SNAPSHOTS), objects_folder)
     for store in (tables, queues, objects, archives, streams, logs):
         store.keep(journal)
     requests.hold_work_while_deploying(journal)

@@ -13,6 +13,9 @@ from local.aws.kept import archives, logs, queues, tables
 from local.aws.kept.journal import Journal
 from shared.contracts import naming
 
+SNAPSHOTS = "state"
+"""The folder of the snapshots, beside that of the objects. A new version makes none of that name."""
+
 _ENV, _ACCOUNT = "dev", "000000000000"
 _NEW_NAMES = {
     f"{naming.stack(_ENV, kind)}-{_ACCOUNT}": name
