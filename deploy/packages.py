@@ -7,6 +7,7 @@ the stages that import it. The folder is the same wherever and whenever it is ma
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import shutil
 import subprocess
@@ -26,8 +27,7 @@ _TASK = "/var/task"
 def packaged(root: Path, stage: Stage, python: str) -> Path:
     """The folder of a stage's package, below build/packages of the checkout `root`, compiled by the `python` there."""
     files = sorted(shipped(root, stage))
-    version = subprocess.run([python, "-VV"], check=True, capture_output=True, text=True).stdout
-    digest = hashlib.sha256(version.encode())
+    digest = hashlib.sha256(_version(python).encode())
     for file in files:
         digest.update(f"{file.relative_to(root)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -42,6 +42,12 @@ def packaged(root: Path, stage: Stage, python: str) -> Path:
         except OSError:  # another process was faster
             shutil.rmtree(fresh)
     return folder
+
+
+@functools.cache
+def _version(python: str) -> str:
+    """Asked once: each function of each stage has a package."""
+    return subprocess.run([python, "-VV"], check=True, capture_output=True, text=True).stdout
 
 
 def _fill(folder: Path, root: Path, files: list[Path]) -> None:

@@ -38,6 +38,20 @@ class Adopting(dict[Any, Any]):
         return super().pop(key, *default)
 
 
+class Holding(dict[str, Any]):
+    """A record with one list that notes its changes; ministack now and then puts another list in its place.
+
+    The list's `replaced_by` notes what is different, and returns the list to use.
+    """
+
+    def __init__(self, record: dict[str, Any], name: str) -> None:
+        super().__init__(record)
+        self._name = name
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, self[name].replaced_by(value) if name == self._name else value)
+
+
 def adopt_in(store: Any, adopt: Adopt, forget: Forget) -> None:
     """Let a store of ministack (an AccountScopedDict or AccountRegionScopedDict, still empty) adopt new records."""
     store._data = Adopting(adopt, forget)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from local.aws.kept.adopted import adopt_in
+from local.aws.kept.adopted import Holding, adopt_in
 from local.aws.kept.journal import Journal
 
 STORE = "logged"
@@ -33,13 +33,6 @@ class _Events(list[Any]):
         return self
 
 
-class _Stream(dict[str, Any]):
-    """A log stream's record."""
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name, self["events"].replaced_by(value) if name == "events" else value)
-
-
 class _Streams(dict[str, Any]):
     """The streams of a log group."""
 
@@ -48,7 +41,7 @@ class _Streams(dict[str, Any]):
         self._events = functools.partial(_Events, journal, group)
 
     def __setitem__(self, name: str, stream: Any) -> None:
-        super().__setitem__(name, _Stream({**stream, "events": self._events(name, stream["events"])}))
+        super().__setitem__(name, Holding({**stream, "events": self._events(name, stream["events"])}, "events"))
 
 
 def keep(journal: Journal) -> None:

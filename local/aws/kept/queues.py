@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from local.aws.kept.adopted import adopt_in
+from local.aws.kept.adopted import Holding, adopt_in
 from local.aws.kept.journal import Journal
 
 STORE = "messages"
@@ -75,24 +75,17 @@ class Messages(list[Any]):
         return Messages(self._journal, self._queue, messages)
 
 
-class Queue(dict[str, Any]):
-    """A queue's record."""
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name, self["messages"].replaced_by(value) if name == "messages" else value)
-
-
 def keep(journal: Journal) -> None:
     """Note each message that is sent, received, given back or deleted."""
     from ministack.services import sqs
 
-    def adopt(_key: Any, record: Any) -> Queue:
+    def adopt(_key: Any, record: Any) -> Holding:
         queue = record["attributes"]["QueueArn"]
         kept = [Message(journal, queue, message) for _, message in journal.rows(STORE, queue)]
         kept.sort(key=lambda message: message["sent_at"])
         for message in kept:
             _give_back(message)
-        return Queue({**record, "messages": Messages(journal, queue, kept)})
+        return Holding({**record, "messages": Messages(journal, queue, kept)}, "messages")
 
     adopt_in(sqs._queues, adopt, lambda queue: journal.drop_all(STORE, queue["attributes"]["QueueArn"]))
     _let_all_hold_the_lock(journal)

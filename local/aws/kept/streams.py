@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from local.aws.kept.adopted import adopt_in
+from local.aws.kept.adopted import Holding, adopt_in
 from local.aws.kept.journal import Journal
 
 _RECORDS, _PLACES = "records", "places"
@@ -35,13 +35,6 @@ class _Records(list[Any]):
         return _Records(self._journal, self._stream, self._shard, staying)
 
 
-class _Shard(dict[str, Any]):
-    """A shard's record."""
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name, self["records"].replaced_by(value) if name == "records" else value)
-
-
 class _Places(dict[str, int]):
     """How many records of each shard a mapping has read. A mapping that is made again goes on where it was."""
 
@@ -67,7 +60,7 @@ def keep(journal: Journal) -> None:
             kept.setdefault(shard, []).append((key, record))
         for name, shard in stream["shards"].items():
             records = _Records(journal, stream["StreamARN"], name, kept.get(name, ()))
-            stream["shards"][name] = _Shard({**shard, "records": records})
+            stream["shards"][name] = Holding({**shard, "records": records}, "records")
         return stream
 
     def adopt_places(key: Any, places: Any) -> Any:
