@@ -6,6 +6,7 @@ A second folder (`pulse`) is fed by a stream and by a clock, which no stage of t
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -166,6 +167,14 @@ def test_commands_know_it(said: dict[str, Any]) -> None:
 
 
 def _python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # A pytest in the copy is no worker of this run: as one, it would take the assemblies of whoever ran here before.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=copy, capture_output=True, text=True, timeout=400, check=False
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
     )

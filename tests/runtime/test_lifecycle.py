@@ -231,7 +231,7 @@ def test_it_is_like_aws_when_asked_to(home: Path, small: Path) -> None:
 
 def test_a_region_whose_quotas_nobody_knows_is_refused(home: Path, small: Path) -> None:
     with pytest.raises(RuntimeProblem, match=r"'atlantis'.*us-east-1"):
-        detached(home, Ports.free(), keep=False, like_aws="atlantis", assembly=small)
+        runtime.start_detached(home, Ports.free(), keep=False, like_aws="atlantis", assembly=small)
 
 
 def test_a_second_start_says_who_runs_and_how_to_stop_it(home: Path, small: Path) -> None:
