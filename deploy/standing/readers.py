@@ -62,8 +62,17 @@ def _api_stage(client: Client, name: str, asked: Properties) -> Properties:
     settings = []
     for path, setting in stage.get("MethodSettings", {}).items():
         resource, method = path.rsplit("/", 1)
-        settings.append({**_capitalized(setting), "ResourcePath": f"/{resource.lstrip('/')}", "HttpMethod": method})
+        settings.append({**_capitalized(setting), "ResourcePath": _as_in_a_template(resource), "HttpMethod": method})
     return {**stage, "MethodSettings": settings}
+
+
+def _as_in_a_template(resource: str) -> str:
+    """The path of a resource as MethodSettings have it; * is all of them.
+
+    Source: CloudFormation's AWS::ApiGateway::Stage MethodSetting, ResourcePath.
+    """
+    plain = resource.replace("~1", "/").lstrip("/")
+    return "/*" if plain == "*" else "/~1" + plain.replace("/", "~1")
 
 
 def _firewall(client: Client, physical_id: str, _asked: Properties) -> Properties:

@@ -5,6 +5,7 @@ cloudformation  types and properties
 events          dead letters of rules, streams, archives, replays
 deliveries      what becomes of messages that were received but not finished
 recursion       detection of loops from a function to itself
+expressions     of DynamoDB, read once
 workers         of functions: their batches, how many there are, their last log lines, their end
 
 limits          what remains different from AWS

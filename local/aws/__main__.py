@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local import gate
-from local.aws import cloudformation, deliveries, events, kept, recursion, turns, workers
+from local.aws import cloudformation, deliveries, events, expressions, kept, recursion, turns, workers
 from local.aws.kept import requests
 from local.aws.kept.journal import NotKept, UnknownFormat
 
@@ -51,6 +51,7 @@ def main() -> None:
     except (NotKept, UnknownFormat) as problem:
         sys.exit(f"What is kept cannot be used: {problem}")
     cloudformation.register_missing_types()
+    expressions.read_each_once()
     events.deliver_as_aws_does()
     events.archive_uploads()
     workers.honour_batching_windows()

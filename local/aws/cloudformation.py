@@ -24,9 +24,10 @@ def register_missing_types() -> None:
     # Putting is also updating.
     handlers["AWS::CloudWatch::CompositeAlarm"] = {"create": _put_composite_alarm, "delete": _delete_composite_alarm}
     handlers["AWS::WAFv2::WebACLAssociation"] = {"create": _put_firewall, "delete": _remove_firewall}
-    buckets = handlers["AWS::S3::Bucket"]
-    named = {operation: _with_bucket_namespace(buckets[operation]) for operation in ("create", "update")}
-    handlers["AWS::S3::Bucket"] = {**buckets, **named}
+    for kind, understood in (("AWS::S3::Bucket", _named_bucket), ("AWS::ApiGateway::Stage", _with_plain_paths)):
+        own = handlers[kind]
+        changed = {operation: _given(understood, own[operation]) for operation in ("create", "update")}
+        handlers[kind] = {**own, **changed}
     for kind, added in (
         ("AWS::CloudWatch::Alarm", _with_metric_math),
         ("AWS::DynamoDB::Table", _with_table_settings),
@@ -122,21 +123,39 @@ def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) 
     return provision_and_set
 
 
-def _with_bucket_namespace(provision: Callable[..., Created]) -> Callable[..., Created]:
-    """Let a bucket be named by a prefix in the namespace of its account and region."""
+def _given(understood: Callable[[Properties], Properties], provision: Callable[..., Created]) -> Callable[..., Created]:
+    """Give a provisioner a resource's properties in the words that it understands."""
 
-    def provision_named(*arguments: Any) -> Created:
-        return provision(*(_named_bucket(each) if isinstance(each, dict) else each for each in arguments))
+    def provision_understood(*arguments: Any) -> Created:
+        return provision(*(understood(each) if isinstance(each, dict) else each for each in arguments))
 
-    return provision_named
+    return provision_understood
 
 
 def _named_bucket(properties: Properties) -> Properties:
+    """The whole name of a bucket that has a prefix in the namespace of its account and region."""
     from ministack.core.responses import get_account_id, get_region
 
     if prefix := properties.get("BucketNamePrefix"):
         return {**properties, "BucketName": f"{prefix}-{get_account_id()}-{get_region()}-an"}
     return properties
+
+
+def _with_plain_paths(properties: Properties) -> Properties:
+    """A stage's settings of methods by the paths of their resources, whose slashes a template writes as ~1.
+
+    Source: CloudFormation's AWS::ApiGateway::Stage MethodSetting, ResourcePath. Without this no route's own throttle
+    holds.
+    """
+    settings = [
+        {**each, "ResourcePath": path if (path := each.get("ResourcePath", "/*")) == "/*" else _plain(path)}
+        for each in properties.get("MethodSettings", [])
+    ]
+    return {**properties, "MethodSettings": settings}
+
+
+def _plain(path: str) -> str:
+    return "/" + path.replace("~1", "/").lstrip("/")
 
 
 def _with_table_settings(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:

@@ -54,10 +54,10 @@ LIMITS: tuple[Limit, ...] = (
           "Only pages of the front door may; all others are refused, whatever they ask."),
     Limit("S3 takes up to 5 GB in one request, and names with segments '.' and '..'",
           "256 MB (SDKs send large files in parts), and no such names."),
-    Limit("API Gateway measures requests and compresses answers, at a regional endpoint; throttles and the account's "
-          "concurrency bound them",
-          "Nothing is measured or compressed, and a route's own throttle does not hold. Twice as many requests as the "
-          "machine has processors are worked on at once and 64 wait; others are answered 503 with Retry-After.",
+    Limit("API Gateway measures requests and compresses answers, at a regional endpoint; the account's concurrency "
+          "bounds them",
+          "Nothing is measured or compressed. Twice as many requests as the machine has processors are worked on at "
+          "once and 64 wait; others are answered 503 with Retry-After.",
           "AWS::ApiGateway::RestApi.EndpointConfiguration"),
     Limit("A web application firewall (WAF) bounds what a client may ask, and refuses common attacks",
           "It stands as asked for, and lets everything through.",

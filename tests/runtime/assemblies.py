@@ -292,6 +292,55 @@ def with_what_ministack_lacks(retention_days: int, ttl: str, threshold: int) -> 
     }
 
 
+def with_throttled_routes(burst: int) -> Template:
+    """An API whose GET /a/{name} lets through `burst` requests and then one in a quarter of an hour; GET /b is free."""
+    of_api = {"RestApiId": {"Ref": "Api"}}
+    answer = {"StatusCode": "200", "ResponseTemplates": {"application/json": "{}"}}
+    get = {
+        "HttpMethod": "GET",
+        "AuthorizationType": "NONE",
+        "Integration": {
+            "Type": "MOCK",
+            "RequestTemplates": {"application/json": '{"statusCode": 200}'},
+            "IntegrationResponses": [answer],
+        },
+        "MethodResponses": [{"StatusCode": "200"}],
+    }
+
+    def resource(part: str, parent: Any) -> Template:
+        return {"Type": "AWS::ApiGateway::Resource", "Properties": {**of_api, "ParentId": parent, "PathPart": part}}
+
+    def method(of: str) -> Template:
+        return {"Type": "AWS::ApiGateway::Method", "Properties": {**of_api, **get, "ResourceId": {"Ref": of}}}
+
+    root = {"Fn::GetAtt": ["Api", "RootResourceId"]}
+    throttle = {"ThrottlingRateLimit": 0.001, "ThrottlingBurstLimit": burst}
+    return {
+        "Resources": {
+            "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "throttled"}},
+            "A": resource("a", root),
+            "Name": resource("{name}", {"Ref": "A"}),
+            "B": resource("b", root),
+            "GetName": method("Name"),
+            "GetB": method("B"),
+            "Deployment": {
+                "Type": "AWS::ApiGateway::Deployment",
+                "DependsOn": ["GetName", "GetB"],
+                "Properties": of_api,
+            },
+            "Stage": {
+                "Type": "AWS::ApiGateway::Stage",
+                "Properties": {
+                    **of_api,
+                    "StageName": "live",
+                    "DeploymentId": {"Ref": "Deployment"},
+                    "MethodSettings": [{"ResourcePath": "/~1a~1{name}", "HttpMethod": "GET", **throttle}],
+                },
+            },
+        }
+    }
+
+
 ECHO = """
 import json
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from deploy import assets
@@ -145,6 +146,23 @@ def test_what_ministack_lacks_is_created_updated_and_deleted(empty: Running, tmp
     assert empty.client("cloudwatch").describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
     assert empty.client("dynamodb").list_tables()["TableNames"] == []
     assert empty.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"] == []
+
+
+def test_a_routes_own_throttle_holds(empty: Running, tmp_path: Path) -> None:
+    # Mutation: the path with ~1 for its slashes, as the template has it. Nothing was throttled.
+    for burst in (2, 3):
+        template, stack = assemblies.with_throttled_routes(burst), "throttled"
+        deployment.deploy(assemblies.write(tmp_path, template, stack), empty.client, verify=False)
+        empty.client("s3").delete_object(Bucket="cdk-handmade-assets-000000000000-us-east-1", Key=f"{stack}.json")
+        assert examined("throttled", template, empty.client).differences == []
+    (api,) = empty.client("apigateway").get_rest_apis()["items"]
+    host = {"Host": f"{api['id']}.execute-api.127.0.0.1:{empty.ports.aws}"}
+
+    def asked(path: str) -> int:
+        return httpx.get(f"{empty.aws_url}/live/{path}", headers=host, trust_env=False).status_code
+
+    assert [asked(f"a/{number}") for number in range(5)] == [200, 200, 200, 429, 429]
+    assert [asked("b") for _ in range(5)] == [200] * 5
 
 
 def test_a_template_that_cannot_be_deployed_is_refused_with_its_reason(empty: Running, tmp_path: Path) -> None:
