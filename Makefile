@@ -39,7 +39,7 @@ test: setup check browser ## Run every check and every test (three at once on tw
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: soak
-soak: setup ## Run the long tests: kills under load, strange pictures, a failure at every single call
+soak: setup ## Run the long tests: kills under load, strange pictures, a failure at every call, thousands of orders
 	@$(BIN)/pytest -m soak
 
 .PHONY: docs

@@ -7,6 +7,7 @@ import dataclasses
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pytest
@@ -288,27 +289,36 @@ def _told(runners: tuple[MatchedRunner, ...]) -> list[tuple[object, ...]]:
     return [(r.bib, r.status, r.confidence, r.read, r.box, r.evidence) for r in runners]
 
 
-@settings(
-    max_examples=1000,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
-@given(
+ANYHOW = given(
     story=STORIES,
     seed=st.integers(0, 2**32),
     repeats=st.integers(1, 3),
     workers=st.integers(1, 4),
     deaths=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
 )
-def test_any_order_repetition_interleaving_and_death_gives_the_batch_result(
-    story: Story, seed: int, repeats: int, workers: int, deaths: float
-) -> None:
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
+TRIED = settings(max_examples=250, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+
+
+def gives_the_batch_result(story: Story, seed: int, repeats: int, workers: int, deaths: float) -> None:
     pipeline = Pipeline(chance=random.Random(seed), deaths=deaths)
     pipeline.rekognition.similar = lookalikes
     tell(pipeline, story)
     pipeline.run_anyhow(workers=workers, repeats=repeats)
     check(pipeline, story)
+
+
+@TRIED
+@ANYHOW
+def test_any_order_repetition_interleaving_and_death_gives_the_batch_result(**how: Any) -> None:
+    gives_the_batch_result(**how)
+
+
+@pytest.mark.soak
+@settings(TRIED, max_examples=5000)
+@ANYHOW
+def test_many_more_orders_give_the_batch_result(**how: Any) -> None:
+    gives_the_batch_result(**how)
 
 
 def test_a_photo_that_comes_back_is_found_again(pipeline: Pipeline) -> None:
