@@ -78,10 +78,16 @@ def _is_ours(root: Path, folder: Path) -> bool:
 
 def _imported(root: Path, file: Path) -> Iterator[Path]:
     """The files of ours that a module imports anywhere, also within a function."""
-    for name in _imports(ast.parse(file.read_bytes())):
+    for name in _imports_of(file.read_bytes()):
         if name.split(".")[0] in _OURS:
             place = root.joinpath(*name.split("."))
             yield from (path for path in (place.with_suffix(".py"), place / "__init__.py") if path.exists())
+
+
+@functools.cache
+def _imports_of(source: bytes) -> tuple[str, ...]:
+    """Remembered: each function of each stage asks, and most ask of the same modules."""
+    return tuple(_imports(ast.parse(source)))
 
 
 def _imports(node: ast.AST) -> Iterator[str]:

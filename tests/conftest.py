@@ -8,7 +8,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from tests.kit.synthesis import made_once, synthesize
+from tests.kit.synthesis import MADE_BEFORE, made_once, synthesize
 
 NOBODY = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -52,4 +52,5 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cloud assembly (cdk.out) of the environment dev. Tests read it and leave it as it is."""
-    return made_once(tmp_path_factory, "assembly-dev", synthesize)
+    made_before = os.environ.get(MADE_BEFORE)
+    return Path(made_before) if made_before else made_once(tmp_path_factory, "assembly-dev", synthesize)

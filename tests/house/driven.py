@@ -1,6 +1,6 @@
 """Run in a copy of the tree with two stages more: starts that copy, and asks its commands of them.
 
-    python -m tests.house.driven HOME
+    python -m tests.house.driven HOME ASSEMBLY
 
 Prints what each command said, as JSON.
 """
@@ -31,11 +31,11 @@ RACE = RaceRef("hanriver", "seoul-2026")
 NAMED = ("--organizer", RACE.organizer_id, "--event", RACE.event_id)
 
 
-def main(home: Path) -> dict[str, Any]:
+def main(home: Path, assembly: Path) -> dict[str, Any]:
     ports = Ports.free()
     with (
         serving(ports.vision, lambda _operation, _request: {}),  # nothing is looked at
-        runtime.start(home, ports, lambda text: sys.stderr.write(f"{text}\n"), keep=False, vision=False) as made,
+        runtime.start(home, ports, report, keep=False, assembly=assembly, vision=False) as made,
     ):
         target = of_runtime(made.running)
         url = f"{made.running.front_door}/api/tally/races/{RACE.organizer_id}/{RACE.event_id}/tally"
@@ -58,6 +58,10 @@ def main(home: Path) -> dict[str, Any]:
             "status": command(home, "status", *NAMED, "--json"),
             "stages": command(home, "dlq", "--stage", "nowhere"),
         }
+
+
+def report(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def say(target: Target) -> None:
@@ -119,4 +123,4 @@ def until(holds: Any, seconds: float = 60) -> Any:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(Path(sys.argv[1]))))
+    sys.stdout.write(json.dumps(main(*map(Path, sys.argv[1:]))))

@@ -12,6 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+MADE_BEFORE = "SNAPRACE_TESTED_ASSEMBLY"
+"""Environment variable that names the assembly of dev, for a pytest that another pytest runs."""
+
 HEARD = {
     "P1": ["https://events.example.org/snaprace", "oncall@example.org"],
     "P2": ["team@example.org"],
