@@ -32,6 +32,7 @@ from bench.killing import ENDS_THE_RUNTIME, PARTS, kill
 from local import runtime
 from local.runtime import Ports, Running
 from local.runtime.processes import signals_raise
+from ops.demo.fewer import chosen
 from ops.demo.material import Material, preparing
 from ops.demo.run import Observer
 from ops.demo.run import run as run_demo
@@ -70,19 +71,6 @@ def run(kills: int, seed: int, parts: Sequence[str], tell: Tell) -> dict[str, An
         tell(f"lost: {report['missing'] or 'nothing'}; answers equal: {report['answers_equal']}")
         keeping = _keeping(home, material, tell)
     return {**report, "keeping": keeping}
-
-
-def chosen(truth: Truth, count: int) -> frozenset[str]:
-    """The file names of so many photos: those with hidden bibs first, then those that tell whose these are."""
-    photos = {name: photo for name, photo in sorted(truth.photos.items()) if name not in truth.duplicates}
-    seen = {name: {each.bib for each in photo.runners if each.visibility == "full"} for name, photo in photos.items()}
-    wanted: dict[str, None] = {}
-    for name, photo in photos.items():
-        for bib in [each.bib for each in photo.runners if each.visibility == "hidden"]:
-            telling = [other for other in photos if bib in seen[other]][:3]
-            if telling and len(wanted.keys() | {name, *telling}) <= count:
-                wanted |= dict.fromkeys([name, *telling])
-    return frozenset(list(dict.fromkeys([*wanted, *photos]))[:count])
 
 
 def to_correct(truth: Truth, names: AbstractSet[str]) -> tuple[str, str]:

@@ -34,10 +34,11 @@ def _ports(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(short_help="Run a whole race on this machine and serve its page.")
 @click.option("--photos", type=click.Path(path_type=Path), metavar="DIR", help="Your own photos, not the drawn race.")
 @click.option("--roster", type=click.Path(path_type=Path), metavar="FILE", help="Your roster (CSV with a column bib).")
+@click.option("--small", is_flag=True, help="Half of the drawn race, in about half the time.")
 @click.option("--exit", "leave", is_flag=True, help="End when the report is printed; do not serve the page.")
 @options.json
 @_ports
-def demo(photos: Path | None, roster: Path | None, leave: bool, as_json: bool, ports: Ports) -> None:
+def demo(photos: Path | None, roster: Path | None, small: bool, leave: bool, as_json: bool, ports: Ports) -> None:
     """Run a whole race on this machine: deploy, upload, wait, report, and serve the page until Ctrl-C.
 
     \b
@@ -53,10 +54,12 @@ def demo(photos: Path | None, roster: Path | None, leave: bool, as_json: bool, p
 
     if roster and not photos:
         raise click.UsageError("--roster goes with --photos: the drawn race brings its own roster.")
+    if small and photos:
+        raise click.UsageError("--small goes without --photos: it takes half of the drawn race.")
     own = own_material(photos, roster) if photos else None  # before anything is started: it may not be usable
     if own:
         show_left_out(roster, own)
-    with DemoScreen() as screen, running_demo(home(), ports, own, screen) as through:
+    with DemoScreen() as screen, running_demo(home(), ports, own, screen, small=small) as through:
         screen.stop()
         if as_json:
             print(to_json(through.report), flush=True)

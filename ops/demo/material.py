@@ -50,7 +50,7 @@ def preparing(own: Material | None = None) -> Iterator[Callable[[], Material]]:
     """
     folder = drawn_folder()
     if own or folder.is_dir():
-        yield lambda: own or _drawn(folder)
+        yield lambda: own or drawn_material(folder)
         return
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -67,7 +67,7 @@ def preparing(own: Material | None = None) -> Iterator[Callable[[], Material]]:
         def finished() -> Material:
             _wait_for(process)
             fresh.rename(folder)
-            return _drawn(folder)
+            return drawn_material(folder)
 
         try:
             yield finished
@@ -91,7 +91,8 @@ def drawn_folder() -> Path:
     return _DRAWN / hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 
-def _drawn(folder: Path) -> Material:
+def drawn_material(folder: Path) -> Material:
+    """A race that was drawn there."""
     body, roster = read_roster(folder / "roster.csv")
     return Material(
         photos=photos_in(folder / "photos"),

@@ -19,6 +19,7 @@ import msgspec
 from local import runtime
 from local.runtime import Ports, Running, Runtime
 from ops.cost.usage import calls_of, calls_per_photo, usages
+from ops.demo.fewer import fewer
 from ops.demo.material import Material, preparing
 from ops.demo.score import Found, Score, score_bibs, score_people
 from ops.look.quiet import until_quiet
@@ -38,6 +39,8 @@ PHOTOGRAPHER = "박도현"
 # A photo takes seconds; when nothing at all has moved for so long, and no message is in work, nothing will.
 _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
+SMALL = 40
+"""Photos of the drawn race that `snaprace demo --small` takes, besides bad files and copies."""
 _SETTLING_SECONDS = 300  # faces are compared once more when nothing has come for 30 s
 
 
@@ -101,10 +104,17 @@ class Demo:
 
 
 @contextlib.contextmanager
-def demo(home: Path, ports: Ports, own: Material | None, observer: Observer) -> Iterator[Demo]:
-    """Take a race, one's own or the drawn one, through a new, empty runtime, which ends with the context."""
+def demo(home: Path, ports: Ports, own: Material | None, observer: Observer, *, small: bool = False) -> Iterator[Demo]:
+    """Take a race, one's own or the drawn one, through a new, empty runtime, which ends with the context.
+
+    `small` takes half of the drawn race.
+    """
     began = time.monotonic()
-    with preparing(own) as prepare, runtime.start(home, ports, observer.step, keep=False) as started:
+    with preparing(own) as whole, runtime.start(home, ports, observer.step, keep=False) as started:
+
+        def prepare() -> Material:
+            return fewer(whole(), SMALL) if small else whole()
+
         report = run(started.running, prepare, began, observer, started.check)
         yield Demo(started, prepare(), report)
 

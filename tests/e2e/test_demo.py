@@ -1,6 +1,6 @@
 """The whole product, as `make demo` runs it: the drawn race through the deployed templates and real vision.
 
-This is the one long test: two to four minutes on two cores.
+The suite takes half of the race (`snaprace demo --small`), the soak all of it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from local.runtime import CHECKOUT, Ports
-from ops.demo.material import drawn_folder
+from ops.demo.fewer import fewer
+from ops.demo.material import drawn_folder, drawn_material
+from ops.demo.run import SMALL
 from ops.demo.score import Truth
 from tests.runtime.conftest import until
 
@@ -80,25 +81,30 @@ class Ended:
     report: dict[str, Any]
     said: str
     left_behind: list[str]
+    small: bool
 
 
-@pytest.fixture(scope="session")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    with demo(tmp_path_factory.mktemp("demo") / "home", "--exit", "--json") as running:
+@pytest.fixture(scope="session", params=[True, pytest.param(False, marks=pytest.mark.soak)], ids=["small", "whole"])
+def ended(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Ended:
+    size = ["--small"] if request.param else []
+    with demo(tmp_path_factory.mktemp("demo") / "home", *size, "--exit", "--json") as running:
         out, said = running.process.communicate(timeout=15 * MINUTES)
         sys.stderr.write(said)  # pytest shows it when something below fails
         assert out, said
-        return Ended(running.process.returncode, json.loads(out), said, running.left_behind())
+        return Ended(running.process.returncode, json.loads(out), said, running.left_behind(), request.param)
 
 
-@pytest.fixture(scope="session")
-def truth() -> Truth:
-    return msgspec.json.decode((drawn_folder() / "truth.json").read_bytes(), type=Truth)
+@pytest.fixture
+def truth(ended: Ended) -> Truth:
+    drawn = drawn_material(drawn_folder())
+    truth = (fewer(drawn, SMALL) if ended.small else drawn).truth
+    assert truth is not None
+    return truth
 
 
 def test_every_upload_is_accounted_for(ended: Ended, truth: Truth) -> None:
     report = ended.report
-    assert report["photos"] == len(truth.photos) + len(truth.bad) + len(truth.duplicates) >= 60
+    assert report["photos"] == len(truth.photos) + len(truth.bad) + len(truth.duplicates) >= SMALL
     assert (report["lost"], report["dead_lettered"]) == (0, 0)
     assert report["searchable"] == len(truth.photos) + len(truth.duplicates)
     assert report["duplicates"] == len(truth.duplicates)

@@ -13,12 +13,13 @@ from unittest import mock
 import httpx
 import pytest
 
-from bench.crash import chosen, in_turn, to_correct
+from bench.crash import in_turn, to_correct
 from bench.disturbed import renamed
 from bench.faults import Faults
 from bench.killing import EVERYTHING, PARTS, SUPERVISOR, VISION_WORKER, WORKER, Process, kill, victims
 from local.runtime import Ports, Running
 from local.runtime.lifecycle import AWS, DOOR, VISION
+from ops.demo.fewer import chosen
 from ops.demo.score import TruePhoto, TrueRunner, Truth
 from services.search.records import ExplainedRunner, ShownPhoto
 from shared.contracts.events import Evidence
@@ -44,11 +45,6 @@ PROCESSES = [
     Process(22, 20, "pipe_read"),
     Process(31, 99, "-"),
 ]
-
-
-def test_photos_with_hidden_bibs_come_with_those_that_tell_whose_they_are() -> None:
-    assert chosen(TRUTH, 3) == {"c.jpg", "d.jpg", "e.jpg"}
-    assert chosen(TRUTH, 5) == TRUTH.photos.keys() - {"copy of c.jpg"}
 
 
 def test_what_is_corrected_matters_for_a_hidden_bib() -> None:
