@@ -358,7 +358,7 @@ def test_none_counted_twice(here: World, seed: int) -> None:
     assert_same(*outcomes)
 
 
-@pytest.mark.parametrize("mishap", ["killed before", "killed"])
+@pytest.mark.parametrize("mishap", ["killed", pytest.param("killed before", marks=pytest.mark.soak)])
 def test_crash_anywhere(at_race: World, mishap: Mishap) -> None:
     """Invariant 4: the process dies at any AWS call; the redelivery ends as if nothing had been."""
     told = story(at_race)

@@ -216,7 +216,7 @@ def test_a_photo_that_came_back_is_there_whatever_order_it_is_told_in(here: Worl
         assert here.items("ocr")[ReadPhoto.prefix(ONE)]["photo_revision"] == 3
 
 
-@pytest.mark.parametrize("mishap", ["killed before", "killed"])
+@pytest.mark.parametrize("mishap", ["killed", pytest.param("killed before", marks=pytest.mark.soak)])
 def test_crash_anywhere(here: World, mishap: Mishap) -> None:
     """Invariant 4."""
     told = [configured(here, 80, "01"), ingested(here, ONE), roster(here, ["22"], "02")]

@@ -1,12 +1,14 @@
 """Invariant 12: a change in one stage's folder changes one stack's template."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.packages import shipped
+from deploy.packages import packaged, shipped
 from services import cards
+from shared.contracts.card import Stage
 from tests.kit.synthesis import ROOT, synthesize
 from tests.templates import templates
 from tests.templates.templates import Template
@@ -29,9 +31,11 @@ def test_a_change_in_one_stage_changes_one_template(dev: dict[str, Template], tm
     checkout = _copy_of_the_checkout(tmp_path / "checkout")
     changed = checkout / "services" / "ocr" / "domain" / "bibs.py"
     changed.write_text(changed.read_text() + "\n# A change.\n")
-    for elsewhere in ("tests/test_new.py", "docs/new.md", "services/notes.md", "web/new.js", "vision/new.py"):
-        (checkout / elsewhere).parent.mkdir(exist_ok=True)
-        (checkout / elsewhere).write_text("This is no part of any stack.")
+    elsewhere = ("tests/test_new.py", "docs/new.md", "services/notes.md", "web/new.js", "vision/new.py")
+    strays = ("shared/stray.py", "shared/kit/notes.txt", "services/faces/stray.py", "services/faces/domain/.DS_Store")
+    for new in (*elsewhere, *strays):
+        (checkout / new).parent.mkdir(exist_ok=True)
+        (checkout / new).write_text("# This is no part of any stack.")
     synthesize(tmp_path / "cdk.out", checkout=checkout)
     after = templates.read(tmp_path / "cdk.out", "dev")
     assert set(after) == set(dev)
@@ -50,16 +54,14 @@ def test_a_package_is_of_its_own_stage_and_of_what_all_share(dev: dict[str, Temp
         assert Path("services", stack, "stage.py") in files
 
 
-def test_a_module_that_some_stages_import_changes_these_and_a_stray_file_none(
-    dev: dict[str, Template], tmp_path: Path
-) -> None:
+def test_a_module_that_some_stages_import_changes_their_packages(tmp_path: Path) -> None:
     checkout = _copy_of_the_checkout(tmp_path / "checkout")
-    for stray in ("shared/stray.py", "shared/kit/notes.txt", "services/ocr/stray.py", "services/ocr/domain/.DS_Store"):
-        (checkout / stray).write_text("# Nobody imports this.")
     changed = checkout / "shared" / "contracts" / "boxes.py"
     changed.write_text(changed.read_text() + "\n# A change.\n")
-    synthesize(tmp_path / "cdk.out", checkout=checkout)
-    after = templates.read(tmp_path / "cdk.out", "dev")
+
+    def package(root: Path, card: Stage) -> str:
+        return packaged(root, card, sys.executable).name
+
     users = {card.name for card in cards() if changed in shipped(checkout, card)}
     assert users and users != {card.name for card in cards()}
-    assert {name for name in dev if after[name].body != dev[name].body} == users
+    assert {card.name for card in cards() if package(checkout, card) != package(ROOT, card)} == users

@@ -14,7 +14,7 @@ REGIONS = ["us-east-1", "ap-northeast-2"]
 IGNORED = {"W3005": "CDK names a function's role in DependsOn beside the reference to it: said twice, and right."}
 
 
-@pytest.mark.parametrize("env", ["dev", "prod"])
+@pytest.mark.parametrize("env", ["prod", pytest.param("dev", marks=pytest.mark.soak)])
 def test_cfn_lint_has_nothing_to_say(env: str, request: pytest.FixtureRequest) -> None:
     templates: dict[str, Template] = request.getfixturevalue(env)
     found = [
