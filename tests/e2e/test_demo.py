@@ -133,7 +133,7 @@ def test_the_pipeline_adds_little_to_the_time_that_vision_takes(ended: Ended) ->
 
 def test_the_calls_that_cost_are_counted_and_at_the_floor(ended: Ended, truth: Truth) -> None:
     """One look for bibs and one for faces; a face is searched for only where its photo does not tell whose it is."""
-    calls, least = ended.report["calls_per_photo"], len(truth.photos) / ended.report["photos"]
+    calls, least = ended.report["calls_per_photo"], round(len(truth.photos) / ended.report["photos"], 2)
     assert least <= calls["DetectText"] <= 1
     assert least <= calls["IndexFaces"] <= 1
     assert 0 < calls["SearchFaces"] <= 0.6
