@@ -138,7 +138,8 @@ def test_the_calls_that_cost_are_counted_and_at_the_floor(ended: Ended, truth: T
     assert least <= calls["IndexFaces"] <= 1
     assert 0 < calls["SearchFaces"] <= 0.6
     assert least <= calls["S3 GET"] <= 1
-    assert 0 < calls["DynamoDB"] <= 12
+    # Half of the race has all of its hidden bibs, each of which is worked out with its neighbours.
+    assert 0 < calls["DynamoDB"] <= (16 if ended.small else 12)
     assert 0 < calls["PutEvents"] <= 5
     assert ended.report["api_calls"]["s3.PutObject"] >= 3 * len(truth.photos)
 
