@@ -69,7 +69,7 @@ class PeopleStack(EnvironmentStack):
             statements=[_statement(right) for right in rights],
         )
         named = "Keys and queues are named by races and stages, so the policy names how they begin."
-        for resource in {resource for right in rights for resource in right.resources}:
+        for resource in dict.fromkeys(resource for right in rights for resource in right.resources):
             if "*" in resource:
                 acknowledge(policy, {wildcard(self, resource): named})
 
