@@ -75,20 +75,8 @@ def test_the_checks_of_contracts_stacks_and_packages_know_it(copy: Path, assembl
     tests.append("tests/flows/test_permissions.py")
     # Left out: what the tests of other stages say, and what needs the assembly of prod.
     about = "tally or pulse or (alarms and not whoever_is_named) or contracts or no_two_functions"
-    done = _python(
-        copy,
-        "-m",
-        "pytest",
-        "-vv",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        *tests,
-        "-k",
-        about,
-        assembly=assembly_of_copy,
-    )
+    pytest_there = ("-m", "pytest", "-vv", "-p", "no:cacheprovider", "-p", "no:xdist")
+    done = _python(copy, *pytest_there, *tests, "-k", about, assembly=assembly_of_copy)
     assert done.returncode == 0, done.stdout[-3000:]
     for each in ("its_role_allows_what_the_card_says", "its_rules_bring_what_the_card", "it_imports_only_what"):
         assert re.search(rf"test_{each}\S*\[tally-count\] PASSED", done.stdout), each

@@ -20,23 +20,10 @@ from bench.killing import EVERYTHING, PARTS, SUPERVISOR, VISION_WORKER, WORKER, 
 from local.runtime import Ports, Running
 from local.runtime.lifecycle import AWS, DOOR, VISION
 from ops.demo.fewer import chosen
-from ops.demo.score import TruePhoto, TrueRunner, Truth
 from services.search.records import ExplainedRunner, ShownPhoto
 from shared.contracts.events import Evidence
+from tests.kit.small_truth import TRUTH
 
-FULL, OTHER = TrueRunner("11", "full"), TrueRunner("22", "full")
-HIDDEN, UNKNOWN = TrueRunner("11", "hidden"), TrueRunner("99", "hidden")
-TRUTH = Truth(
-    photos={
-        "a.jpg": TruePhoto((OTHER,)),
-        "b.jpg": TruePhoto((UNKNOWN,)),
-        "c.jpg": TruePhoto((HIDDEN, OTHER)),
-        "d.jpg": TruePhoto((FULL, OTHER)),
-        "e.jpg": TruePhoto((FULL,)),
-        "copy of c.jpg": TruePhoto((HIDDEN, OTHER)),
-    },
-    duplicates={"copy of c.jpg": "c.jpg"},
-)
 RUNNING = Running(pid=1, ports=Ports(), started="", keep=True, parts={AWS: 10, VISION: 20, DOOR: 30})
 PROCESSES = [
     Process(11, 10, "anon_pipe_read"),

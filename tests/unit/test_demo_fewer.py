@@ -9,23 +9,8 @@ import pytest
 
 from ops.demo.fewer import chosen, fewer
 from ops.demo.material import Material
-from ops.demo.score import TruePhoto, TrueRunner, Truth
+from tests.kit.small_truth import TRUTH
 
-FULL, OTHER = TrueRunner("11", "full"), TrueRunner("22", "full")
-HIDDEN, UNKNOWN = TrueRunner("11", "hidden"), TrueRunner("99", "hidden")
-TRUTH = Truth(
-    photos={
-        "a.jpg": TruePhoto((OTHER,)),
-        "b.jpg": TruePhoto((UNKNOWN,)),
-        "c.jpg": TruePhoto((HIDDEN, OTHER)),
-        "d.jpg": TruePhoto((FULL, OTHER)),
-        "e.jpg": TruePhoto((FULL,)),
-        "copy of c.jpg": TruePhoto((HIDDEN, OTHER)),
-        "copy of a.jpg": TruePhoto((OTHER,)),
-    },
-    bad={"empty.jpg": "empty"},
-    duplicates={"copy of c.jpg": "c.jpg", "copy of a.jpg": "a.jpg"},
-)
 WHOLE = Material(
     photos=[Path("photos", name) for name in sorted([*TRUTH.photos, *TRUTH.bad])],
     settings=b"{}",
