@@ -120,6 +120,4 @@ def own_material(photos: Path, roster_path: Path | None) -> Material:
 def _rules_for(roster: Roster | None) -> BibRules:
     if roster is None:
         return BibRules(min_digits=2)
-    digits = [sum(map(str.isdigit, runner.printed)) for runner in roster.runners]
-    prefixes = {runner.bib.rstrip("0123456789") for runner in roster.runners}
-    return BibRules(prefixes=tuple(sorted(prefixes)), min_digits=min(digits), max_digits=max(digits))
+    return BibRules.for_bibs(runner.printed for runner in roster.runners)
