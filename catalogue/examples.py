@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shared.contracts import events
-from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.race import RaceSettings
+from shared.contracts.roster.runners import Problem
 
 _RACE: dict[str, Any] = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
 _PHOTO = "0123456789abcdef0123456789abcdef"

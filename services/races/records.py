@@ -7,8 +7,9 @@ from typing import ClassVar
 from shared.contracts.events import ObjectRef
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
 from shared.contracts.messages import ObjectCreated
-from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.race import RaceSettings
 from shared.contracts.records import Origins, Record
+from shared.contracts.roster.runners import Problem
 
 
 class RaceKnown(Record, frozen=True, kw_only=True):

@@ -26,7 +26,8 @@ import msgspec
 
 from shared.contracts.errors import InvalidMessage
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.race import RaceSettings
+from shared.contracts.roster.runners import Problem
 
 SOURCE_PREFIX = "snaprace."
 

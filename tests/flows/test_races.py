@@ -13,7 +13,7 @@ import pytest
 from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
-from shared.contracts.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
+from shared.contracts.roster.runners import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
 from shared.kit import aws
 from tests.kit.compare import assert_same
 from tests.kit.events import RACE, configured, on_the_bus, replayed

@@ -6,49 +6,60 @@ inside, or has letters that no language has together.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable, Sequence
 
 NEVER = 4.0
 # Most of a race's runners are of one country; a word of a neighbour's language is a little strange.
-_OF_ANOTHER_LANGUAGE = 0.5
+_OF_ANOTHER_LANGUAGE = 0.7
 
 Strangeness = Callable[[Sequence[str]], float]
 """How strange words are together."""
 
-# The letters beyond a-z of the languages that are written in an encoding. Accents of borrowed names (é, ü) are in all.
-_EVERYWHERE = "éüö"
-_WEST = {
-    "German": "äß",
-    "French": "àâæçèêëîïôœùûÿ",
-    "Spanish": "áíñóú",
-    "Portuguese": "áâãàçêíóôõú",
-    "Italian": "àèìíòóù",
-    "Catalan": "àçèíïòóú",
-    "Dutch": "ëïèáó",
-    "Swedish, Finnish": "åäšž",
-    "Danish, Norwegian": "æøåäò",
-    "Estonian": "äõšž",
+# The letters beyond a-z of the languages that are written in an encoding, and how many of a hundred such letters in
+# names are each: estimates, of which the order of size counts. A roster of é, é, è and ê is French, and not Czech.
+_GERMAN = {"German": "ü38 ö30 ä25 ß6 é1"}
+_WEST = _GERMAN | {
+    "French": "é62 è10 ç6 ë4 ï4 ô4 ê3 î2 â2 à1 û1 ü1 œ1 ö0.3 ù0.2 ÿ0.2 æ0.1",
+    "Spanish": "í24 é22 á20 ó18 ñ9 ú6 ü1",
+    "Portuguese": "ã20 á15 é15 ç12 í10 ó8 ê5 â5 õ5 ú3 ô2 à0.2",
+    "Italian": "ò35 ì20 à20 è12 ù8 é4 í1 ó1",
+    "Catalan": "í20 à20 ó15 é10 è10 ò10 ú5 ç5 ï3 ü2",
+    "Dutch": "ë40 é25 ï20 è6 ö4 ü3 á1 ó1",
+    "Swedish, Finnish": "ö38 ä33 å24 é4 š0.5 ž0.5",
+    "Danish, Norwegian": "ø55 å20 æ18 é3 ö2 ä1 ü0.5 ò0.5",
+    "Estonian": "ä30 õ25 ü25 ö15 š3 ž2",
 }
-_ICELANDIC = {"Icelandic": "áðíóúýþæ", "Faroese names": "áðíóúýæ"}
-_CENTRAL = {
-    "Polish": "ąćęłńóśźż",
-    "Czech": "áčďěíňóřšťúůýž",
-    "Slovak": "áäčďíľňóôšťúýž",
-    "Hungarian": "áíóőúű",
-    "Croatian, Slovene, Serbian": "čćđšž",
-    "Romanian": "ăâîşţ",
-    "German": "äß",
-    "French": "çëâîô",
-}
-_TURKISH = {"Turkish": "çğışâîû"}
-_BALTIC = {
-    "Lithuanian": "ąčęėįšųūž",
-    "Latvian": "āčēģīķļņšūž",
-    "Estonian": "äõšž",
-    "Polish": "ąćęłńóśźż",
-    "German": "äß",
-}
+_ICELANDIC = {"Icelandic, Faroese": "ó20 ð18 á15 í10 ö10 þ7 ú7 æ5 ø3 é3 ý3"}
+_POLISH = {"Polish": "ł35 ń12 ó12 ś10 ż8 ą8 ę7 ć5 ź3"}
+_CENTRAL = (
+    _GERMAN
+    | _POLISH
+    | {
+        "Czech": "á25 í15 š10 ř10 č10 ž7 ý6 é5 ě5 ů4 ň1 ú1 ť0.5 ď0.5 ó0.3",
+        "Slovak": "á25 č15 í10 ý10 š10 ž8 ú6 é4 ľ4 ň2 ó2 ť1 ď1 ô1 ä1",
+        "Hungarian": "á36 é20 ó15 ö7 í6 ő5 ű4 ü3 ú2",
+        "Croatian, Serbian": "ć40 č22 š16 ž14 đ8",
+        "Slovene": "č50 š25 ž24 ć1",
+        "Romanian": "ă35 ş25 ţ20 â10 î10",
+    }
+)
+_TURKISH = {"Turkish": "ı20 ş17 ü14 ö13 ğ12 ç12 İ8 â2 î1 û1"}
+_BALTIC = (
+    _GERMAN
+    | _POLISH
+    | {
+        "Lithuanian": "ė25 š20 ž15 č12 ū10 ų5 į5 ą5 ę3",
+        "Latvian": "ā25 ī20 š15 ņ12 ē10 ļ5 ķ5 č4 ž4 ū4 ģ3",
+        "Estonian": "ä30 õ25 ü25 ö15 š3 ž2",
+    }
+)
+# They stand in names that came from elsewhere, in every country.
+_BORROWED = frozenset("éèëçöüäáóñ")
+_SHARE_OF_BORROWED = 0.4
+# How strange it is, in these units, that something had a chance of 1 in e.
+_UNLIKELY = 0.35
 _NOT_FIRST = frozenset("ßığÿ")
 
 _CYRILLIC = (
@@ -86,9 +97,10 @@ _JAPANESE_NAME_CHARACTERS = frozenset(
 
 
 def _capitals(word: str) -> float:
-    """How strange the word's capitals are: Åsa, ÅSA and åsa are words; åSA and jÖrg are none."""
-    for before, here in zip(word, word[1:], strict=False):
-        if here.isupper() and before.islower() and not (here.isascii() and before.isascii()):
+    """How strange the word's capitals are: Åsa, ÅSA and åsa are words; åSA, jÖrg and KŘhnert are none."""
+    for before, here, after in zip(word, word[1:], word[2:] + " ", strict=False):
+        inside = before.islower() or after.islower()
+        if here.isupper() and inside and not (here.isascii() and before.isascii()) and after != "ß":
             return NEVER
     small_among_capitals = any(character.islower() and character != "ß" for character in word[1:])
     if small_among_capitals and sum(character.isupper() for character in word) > 2:
@@ -102,20 +114,29 @@ def _each(of_a_word: Callable[[str], float]) -> Strangeness:
 
 def _latin(*groups: dict[str, str]) -> Strangeness:
     """Of a reader of languages in Latin letters, one of which most words are in."""
-    languages = [frozenset(letters + _EVERYWHERE) for group in groups for letters in group.values()]
+    languages = [_strangeness_of_letters(shares) for group in groups for shares in group.values()]
 
     def strangeness(words: Sequence[str]) -> float:
-        total, fitting = 0.0, [0] * len(languages)
-        readable = [word for word in words if _is_latin(word)]
-        for word in readable:
-            foreign = {character for character in word.lower() if not character.isascii()} - {"\u0307"}
-            fits = [foreign <= letters for letters in languages]
-            total += _capitals(word) if any(fits) else NEVER
-            fitting = [known + fit if any(fits) else known + 1 for known, fit in zip(fitting, fits, strict=True)]
-        others = len(readable) - max(fitting, default=0)
-        return total + _OF_ANOTHER_LANGUAGE * others + NEVER * (len(words) - len(readable))
+        total, by_language = 0.0, [0.0] * len(languages)
+        for word in words:
+            letters = [character if character == "İ" else character.lower() for character in word]
+            foreign = [letter for letter in letters if not letter.isascii()]
+            each = [sum(of_letter.get(letter, NEVER) for letter in foreign) for of_letter in languages]
+            if min(each) >= NEVER or not _is_latin(word):
+                total += NEVER
+                continue
+            total += _capitals(word)
+            of_another = min(each) + _OF_ANOTHER_LANGUAGE
+            by_language = [sum_ + min(one, of_another) for sum_, one in zip(by_language, each, strict=True)]
+        return total + min(by_language)
 
     return strangeness
+
+
+def _strangeness_of_letters(shares: str) -> dict[str, float]:
+    percent = dict.fromkeys(_BORROWED, _SHARE_OF_BORROWED)
+    percent |= {share[0]: float(share[1:]) for share in shares.split()}
+    return {letter: -_UNLIKELY * math.log(share / 100) for letter, share in percent.items()}
 
 
 def _is_latin(word: str) -> bool:
@@ -186,7 +207,7 @@ def _in_charset(character: str, charset: str) -> int:
 def _latin_beside(word: str) -> tuple[str, float]:
     """The word without the Latin letters at its ends, and how strange these are: A조 is a word, 큦a is none."""
     bare = word.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    if not bare or any("A" <= character <= "z" for character in bare):
+    if not bare or any("A" <= character <= "z" for character in bare) or (len(bare) == 1 and len(word) > 2):
         return bare, NEVER
     return bare, 1.0 if bare != word else 0.0
 

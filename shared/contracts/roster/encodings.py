@@ -51,7 +51,12 @@ _KNOWN_WORD = 3.0
 
 _WORD = re.compile(r"[^\W\d_]+(?:[\u0e31-\u0e4e]+[^\W\d_]*)*")
 # Signs that stand between or beside words in every language, and are no sign of a wrong encoding.
-_SIGNS = frozenset("\u00a0\u3000«»‘’“”„–—…·•°ºª№´`、。・，．：；（）「」『』　－〜～％＃＊／＋＆＝！？℃㎞")
+_SIGNS = frozenset("\u00a0\u3000«»‘’“”„–—…·•№´`、。・，．：；（）「」『』　－〜～％＃＊／＋＆＝！？℃㎞")
+_ORDINAL = re.compile(r"(?:(?<=\d)|\b[nN])[ºª°](?!\w)")
+_MISPLACED_SIGN = re.compile(
+    r"(?<=[^\W\d_])[·•№–—„«\xa0](?![^\W\d_])|(?<![^\W\d_])[·•–—»”…](?=[^\W\d_])"
+    r"|(?<=[^\W\d_])[•№„«»‘“”…\xa0](?=[^\W\d_])|[«»‘“”„–—…·•№]{2}"
+)
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -185,8 +190,10 @@ def _readings(sample: bytes) -> list[_Reading]:
 
 
 def _odd_signs(text: str) -> int:
-    signs = (character for character in text if not character.isascii() and not character.isalnum())
-    return sum(1 for sign in signs if sign not in _SIGNS and not "\u0e31" <= sign <= "\u0e4e")
+    """How many signs beyond ASCII stand in no text: box drawing, currencies, or a quote inside a word."""
+    signs = (character for character in _ORDINAL.sub("", text) if not character.isascii() and not character.isalpha())
+    odd = sum(1 for sign in signs if sign not in _SIGNS and not "\u0e31" <= sign <= "\u0e4e")
+    return odd + len(_MISPLACED_SIGN.findall(text))
 
 
 def _known_words(text: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -31,7 +32,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     """A roster that can be used.
 
     `on_file` are all runners whose bib is one; `runners` those whose bib the race's rules admit, or all where the rules
-    are not known. `problems` are rows that are left out: those without a usable bib, and those the rules refuse.
+    are not known. `unreadable` are the rows without a usable bib; `problems` are these and those the rules refuse.
     `encoding` is a Python codec's name; `guessed` whether it was chosen among several. `bib_column` and `name_columns`
     are the header's own words, `header_line` its line.
     """
@@ -39,21 +40,33 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     runners: tuple[Runner, ...]
     problems: tuple[Problem, ...]
     on_file: tuple[Runner, ...]
-    encoding: str = "utf-8"
-    guessed: bool = False
-    header_line: int = 1
-    bib_column: str = "bib"
-    name_columns: tuple[str, ...] = ("name",)
+    unreadable: tuple[Problem, ...]
+    encoding: str
+    guessed: bool
+    header_line: int
+    bib_column: str
+    name_columns: tuple[str, ...]
+
+    def under(self, rules: BibRules) -> Roster:
+        """The roster under a race's rules, whatever it was under before. Raises InvalidRoster when they refuse all."""
+        by_rules = refused(self.on_file, rules)
+        lines = {problem.line for problem in by_rules}
+        problems = sorted([*self.unreadable, *by_rules], key=lambda problem: problem.line)
+        runners = tuple(runner for runner in self.on_file if runner.line not in lines)
+        if not runners:
+            raise _none_usable(problems)
+        return msgspec.structs.replace(self, runners=runners, problems=tuple(problems))
 
     def to_csv(self) -> bytes:
         """The runners on file as CSV (UTF-8), each in the line that she has in the file: problems told later name it."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        at, header = 1, max(min(self.header_line, min(runner.line for runner in self.on_file) - 1), 1)
-        for line, cells in [(header, ("bib", "name")), *((r.line, (r.printed, r.name)) for r in self.on_file)]:
-            out.write("\n" * (line - at))
+        next_line = 1
+        rows = ((runner.line, (runner.printed, runner.name)) for runner in self.on_file)
+        for line, cells in itertools.chain([(self.header_line, ("bib", "name"))], rows):
+            out.write("\n" * (line - next_line))
             writer.writerow([" ".join(cell.split()) for cell in cells])
-            at = max(line, at) + 1
+            next_line = line + 1
         return out.getvalue().encode()
 
 
@@ -68,26 +81,24 @@ def parse_roster(
     """
     decoded = decode(body, encoding)
     table = read_table(decoded.text, bib_column)
-    on_file, problems = _read_rows(table)
-    by_rules = refused(on_file, rules) if rules else ()
-    unusable = {problem.line for problem in by_rules}
-    runners = tuple(runner for runner in on_file if runner.line not in unusable)
-    problems = sorted([*problems, *by_rules], key=lambda problem: problem.line)
-    if not runners:
-        raise _empty(problems)
-    return Roster(
-        runners=runners,
-        problems=tuple(problems),
+    on_file, unreadable = _read_rows(table)
+    if not on_file:
+        raise _none_usable(unreadable)
+    roster = Roster(
+        runners=tuple(on_file),
+        problems=tuple(unreadable),
         on_file=tuple(on_file),
+        unreadable=tuple(unreadable),
         encoding=decoded.encoding,
         guessed=decoded.guessed,
         header_line=table.header.line,
         bib_column=table.header.bib_column,
         name_columns=table.header.name_columns,
     )
+    return roster if rules is None else roster.under(rules)
 
 
-def _empty(problems: Sequence[Problem]) -> InvalidRoster:
+def _none_usable(problems: Sequence[Problem]) -> InvalidRoster:
     if not problems:
         return InvalidRoster("roster_empty", "The roster has no runner below its header.")
     return InvalidRoster("roster_empty", f"No row of the roster can be used. {said(problems)}")
