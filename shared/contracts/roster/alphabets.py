@@ -121,8 +121,8 @@ def _latin(*groups: dict[str, str]) -> Strangeness:
         for word in words:
             letters = [character if character == "İ" else character.lower() for character in word]
             foreign = [letter for letter in letters if not letter.isascii()]
-            each = [sum(of_letter.get(letter, NEVER) for letter in foreign) for of_letter in languages]
-            if min(each) >= NEVER or not _is_latin(word):
+            each = [_strangeness_of_word(foreign, of_letter) for of_letter in languages]
+            if min(each) == NEVER or not _is_latin(word):
                 total += NEVER
                 continue
             total += _capitals(word)
@@ -131,6 +131,13 @@ def _latin(*groups: dict[str, str]) -> Strangeness:
         return total + min(by_language)
 
     return strangeness
+
+
+def _strangeness_of_word(foreign: Sequence[str], of_letter: dict[str, float]) -> float:
+    """Of a word with these letters beyond a-z: more than their mean, as each tells something, and less than twice it."""
+    if not all(letter in of_letter for letter in foreign):
+        return NEVER
+    return 2 * sum(of_letter[letter] for letter in foreign) / (len(foreign) + 1)
 
 
 def _strangeness_of_letters(shares: str) -> dict[str, float]:

@@ -43,7 +43,7 @@ CANDIDATES: dict[str, Strangeness] = {
 _SAMPLE_BYTES = 64 * 1024
 _MAX_WORDS = 1_500
 # A text is believed whose words are hardly ever strange, where any other reading of it is clearly stranger.
-_STILL_PLAUSIBLE = 1.2
+_STILL_PLAUSIBLE = 1.3
 _CLEARLY_STRANGER = 2.0
 _WORDS_SHOWN = 3
 _CANDIDATES_SHOWN = 6
