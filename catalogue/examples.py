@@ -46,6 +46,13 @@ EXAMPLES: tuple[events.DomainEvent, ...] = (
     events.RosterRejected(
         **_RACE, reason="roster_empty", message="The roster has no usable runner.", revision=_SEQUENCER
     ),
+    events.BibsRefused(
+        **_RACE,
+        problems=(Problem(line=3, message="bib F318 has F before the number, where bib_rules.prefixes allows no letters."),),
+        refused=1,
+        roster_revision=_SEQUENCER,
+        revision=_SEQUENCER,
+    ),
     events.PhotoIngested(
         **_RACE,
         photo_id=_PHOTO,

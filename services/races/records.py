@@ -42,6 +42,20 @@ class RosterHeld(Record, frozen=True, kw_only=True):
     revision: str
 
 
+class RefusedBibs(Record, frozen=True, kw_only=True):
+    """The bibs of the roster that holds which the settings that hold refuse.
+
+    `problems` are the first, `refused` is how many. `revision` is the settings', `roster_revision` the roster's.
+    """
+
+    SORT_KEY: ClassVar[str] = "REFUSED"
+
+    problems: tuple[Problem, ...]
+    refused: int
+    roster_revision: str
+    revision: str
+
+
 class Outcome(Record, frozen=True, kw_only=True):
     """What the newest upload of a file came to; `reason` and `message` say why it could not be used (not `ok`).
 

@@ -59,13 +59,13 @@ def _parts(text: str) -> _Parts | None:
 class BibRules(msgspec.Struct, frozen=True, kw_only=True):
     """Which words can be bibs in this race, before the roster is asked.
 
-    `formats` are the forms its bibs have: a word of another form is no bib here. `prefixes` are the letters that may
+    `formats` are the forms its bibs have, numbers if it does not say: a word of another form is no bib here. `prefixes` are the letters that may
     stand before the number ("" = none needed); lengths are of the number's printed digits; the range is inclusive and
     of the number, None is open; `excluded` are words that are never bibs here (a year on every banner, a sponsor's
     number).
     """
 
-    formats: tuple[Format, ...] = ("number",)
+    formats: tuple[Format, ...] | msgspec.UnsetType = msgspec.UNSET
     prefixes: tuple[str, ...] = ("",)
     min_digits: int = 1
     max_digits: int = 5
@@ -85,6 +85,11 @@ class BibRules(msgspec.Struct, frozen=True, kw_only=True):
             max_digits=max(lengths),
         )
 
+    @property
+    def declared(self) -> tuple[Format, ...]:
+        """The forms of the race's bibs."""
+        return self.formats or ("number",)
+
     def admits(self, text: str) -> str | None:
         """The canonical bib that `text` spells under these rules, or None."""
         return canonical(text) if self.refusal(text) is None else None
@@ -98,8 +103,8 @@ class BibRules(msgspec.Struct, frozen=True, kw_only=True):
         if parts is None:
             return f"'{text[:_MAX_QUOTED]}' is not a bib, which is like 1042, A42, 727-2 or 1042F."
         printed = f"bib {text.strip()[:_MAX_QUOTED]}"
-        if parts.format not in self.formats:
-            declared = " or ".join(_EXAMPLES[each] for each in self.formats)
+        if parts.format not in self.declared:
+            declared = " or ".join(_EXAMPLES[each] for each in self.declared)
             return (
                 f"{printed} is not like {declared}: "
                 f'if it is right, let the bib_rules of race.json have "{parts.format}" in formats.'

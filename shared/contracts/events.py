@@ -103,6 +103,21 @@ class RosterImported(DomainEvent, frozen=True, kw_only=True):
     revision: str
 
 
+class BibsRefused(DomainEvent, frozen=True, kw_only=True):
+    """The race's rules refuse these bibs of its roster, so that they are never read in a photo; also when there are none.
+
+    `problems` name the first of them by their lines in roster.csv, `refused` is how many there are. It is said when the
+    roster or the rules change: `revision` is the S3 sequencer of race.json and `roster_revision` that of roster.csv.
+    Neither goes back, so that of two such events the one is newer that has a newer one of either.
+    """
+
+    STAGE: ClassVar[str] = "races"
+    problems: tuple[Problem, ...]
+    refused: int
+    roster_revision: str
+    revision: str
+
+
 class RosterRejected(DomainEvent, frozen=True, kw_only=True):
     """A roster.csv could not be used at all; the roster before it still holds."""
 

@@ -72,7 +72,7 @@ def _race_complaints(settings: RaceSettings) -> Iterator[str]:
         ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder of zones
         yield f"timezone must be a name like Asia/Seoul, not '{settings.timezone}'."
-    if not rules.formats:
+    if rules.formats == ():
         yield 'bib_rules: formats must name at least one of "number", "number-leg" and "number-letter".'
     if not 1 <= rules.min_digits <= rules.max_digits <= 9:
         yield "bib_rules: 1 <= min_digits <= max_digits <= 9 must hold."
