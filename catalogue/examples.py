@@ -48,7 +48,9 @@ EXAMPLES: tuple[events.DomainEvent, ...] = (
     ),
     events.BibsRefused(
         **_RACE,
-        problems=(Problem(line=3, message="bib F318 has F before the number, where bib_rules.prefixes allows no letters."),),
+        problems=(
+            Problem(line=3, message="bib F318 has F before the number, where bib_rules.prefixes allows no letters."),
+        ),
         refused=1,
         roster_revision=_SEQUENCER,
         revision=_SEQUENCER,

@@ -43,7 +43,9 @@ class RosterFile:
         roster = self.roster
         where = f"sheet '{self.sheet}', " if self.sheet else ""
         named = " and ".join(f"'{column}'" for column in roster.name_columns) or "no column"
-        text = f"Read {where}line {roster.header_line} as the header: bibs from '{roster.bib_column}', names from {named}."
+        text = (
+            f"Read {where}line {roster.header_line} as the header: bibs from '{roster.bib_column}', names from {named}."
+        )
         if roster.guessed:
             shown = ", ".join(names(roster.on_file)) or "none beyond plain letters"
             text += f" The encoding seems to be {roster.encoding}, which makes the first names: {shown}. "

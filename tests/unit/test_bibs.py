@@ -52,10 +52,18 @@ def test_formats_are_declared(text: str) -> None:
     ("rules", "text", "rule"),
     [
         (BibRules(), "12-A/B", "is not a bib, which is like 1042, A42, 727-2 or 1042F"),
-        (BibRules(), "727-2", 'bib 727-2 is not like 1042: if it is right, let the bib_rules of race.json have "number-leg"'),
+        (
+            BibRules(),
+            "727-2",
+            'bib 727-2 is not like 1042: if it is right, let the bib_rules of race.json have "number-leg"',
+        ),
         (BibRules(), "1042F", '"number-letter" in formats'),
         (BibRules(), "F318", "bib F318 has F before the number, where bib_rules.prefixes allows no letters"),
-        (BibRules(prefixes=("A", "b")), "318", "has no letters before the number, where bib_rules.prefixes allows A or B"),
+        (
+            BibRules(prefixes=("A", "b")),
+            "318",
+            "has no letters before the number, where bib_rules.prefixes allows A or B",
+        ),
         (BibRules(), "123456", "bib 123456 has 6 digits, where bib_rules says min_digits 1 and max_digits 5"),
         (BibRules(min_digits=2), "7", "bib 7 has 1 digit, where"),
         (BibRules(lowest=100), "99", "bib 99 is below bib_rules.lowest, 100"),

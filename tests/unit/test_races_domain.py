@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.races.domain.files import MAX_ROSTER_BYTES, Checked, Known, announcement, check_file
+from shared.contracts.bibs import BibRules
 from shared.contracts.events import DomainEvent, RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, is_newer
-from shared.contracts.bibs import BibRules
 from shared.contracts.race import RaceSettings, Region
 from shared.kit.table import from_item, to_item
 

@@ -107,7 +107,9 @@ class TestHeaders:
         assert runners("No.,姓,名\n1,山田,太郎\n") == {"1": "山田太郎"}
         assert runners("bib,first name,last name\n1,Ann,\n2,,Lee\n") == {"1": "Ann", "2": "Lee"}
 
-    @pytest.mark.parametrize("above", ["Seoul Marathon 2026 - Start list,,", "\n\n", "Bib numbers\n,,", "Race,Seoul\n\nDate,"])
+    @pytest.mark.parametrize(
+        "above", ["Seoul Marathon 2026 - Start list,,", "\n\n", "Bib numbers\n,,", "Race,Seoul\n\nDate,"]
+    )
     def test_what_stands_above_the_header(self, above: str) -> None:
         assert runners(f"{above}\nNo.,Name,Club\n1042,Kim,A\n") == {"1042": "Kim"}
 
@@ -268,14 +270,20 @@ class TestLimits:
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u0085\u2028\u2029"), max_size=12)
 
 
-@given(st.lists(st.tuples(st.integers(0, 99_999), NAMES), min_size=1, unique_by=lambda row: row[0]), st.sampled_from(",;\t|"))
+@given(
+    st.lists(st.tuples(st.integers(0, 99_999), NAMES), min_size=1, unique_by=lambda row: row[0]),
+    st.sampled_from(",;\t|"),
+)
 def test_whatever_the_names_the_bibs_are_read(rows: list[tuple[int, str]], delimiter: str) -> None:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([("bib", "name"), *rows])
     assert [r.bib for r in read(out.getvalue()).runners] == [str(bib) for bib, _ in rows]
 
 
-@given(st.lists(st.sampled_from(["1,Kim", "2,Lee", "", "?,x", "3,", '4,"a\nb"', "5"]), min_size=1, unique=True), st.integers(0, 3))
+@given(
+    st.lists(st.sampled_from(["1,Kim", "2,Lee", "", "?,x", "3,", '4,"a\nb"', "5"]), min_size=1, unique=True),
+    st.integers(0, 3),
+)
 def test_what_goes_up_says_the_same_in_the_same_lines(rows: list[str], above: int) -> None:
     try:
         roster = read("\n" * above + "No.,Name\n" + "\n".join(rows))

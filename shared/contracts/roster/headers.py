@@ -111,6 +111,7 @@ _MIDDLE = _words("middle name | отчество | tussenvoegsel | segundo apell
 KNOWN = SURE | UNSURE | _FULL | _GIVEN | _FAMILY | _FULL_OR_FAMILY | _FULL_OR_GIVEN | _MIDDLE
 """All words that name a column, folded."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Header:
     """The header and what it says: `cells` as they are written, and the columns (0 = the first) that are used.
