@@ -59,10 +59,10 @@ def _parts(text: str) -> _Parts | None:
 class BibRules(msgspec.Struct, frozen=True, kw_only=True):
     """Which words can be bibs in this race, before the roster is asked.
 
-    `formats` are the forms its bibs have, numbers if it does not say: a word of another form is no bib here. `prefixes` are the letters that may
-    stand before the number ("" = none needed); lengths are of the number's printed digits; the range is inclusive and
-    of the number, None is open; `excluded` are words that are never bibs here (a year on every banner, a sponsor's
-    number).
+    `formats` are the forms its bibs have, numbers if it does not say: a word of another form is no bib here. `prefixes`
+    are the letters that may stand before the number ("" = none needed); lengths are of the number's printed digits; the
+    range is inclusive and of the number, None is open; `excluded` are words that are never bibs here (a year on every
+    banner, a sponsor's number).
     """
 
     formats: tuple[Format, ...] | msgspec.UnsetType = msgspec.UNSET

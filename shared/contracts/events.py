@@ -104,7 +104,7 @@ class RosterImported(DomainEvent, frozen=True, kw_only=True):
 
 
 class BibsRefused(DomainEvent, frozen=True, kw_only=True):
-    """The race's rules refuse these bibs of its roster, so that they are never read in a photo; also when there are none.
+    """The race's rules refuse these bibs of its roster, which are never read in a photo then; also when there are none.
 
     `problems` name the first of them by their lines in roster.csv, `refused` is how many there are. It is said when the
     roster or the rules change: `revision` is the S3 sequencer of race.json and `roster_revision` that of roster.csv.

@@ -20,8 +20,8 @@ RaceReason = Literal["race_too_large", "race_not_json", "race_invalid"]
 
 RosterReason = Literal[
     "roster_too_large", "roster_not_text", "roster_spreadsheet", "roster_encoding", "roster_not_csv",
-    "roster_no_bib_column", "roster_which_bib_column", "roster_too_wide", "roster_too_long", "roster_too_many_problems", "roster_empty",
-    "roster_archived",
+    "roster_no_bib_column", "roster_which_bib_column", "roster_too_wide", "roster_too_long",
+    "roster_too_many_problems", "roster_empty", "roster_archived",
 ]  # fmt: skip
 
 Reason = KeyReason | PictureReason | RaceReason | RosterReason

@@ -45,7 +45,8 @@ def xlsx(sheets: Sheets) -> bytes:
 
 
 def _xlsx_row(at: int, cells: Sequence[Cell]) -> str:
-    return f'<row r="{at}">{"".join(_xlsx_cell(f"{chr(65 + column)}{at}", cell) for column, cell in enumerate(cells))}</row>'
+    made = "".join(_xlsx_cell(f"{chr(65 + column)}{at}", cell) for column, cell in enumerate(cells))
+    return f'<row r="{at}">{made}</row>'
 
 
 def _xlsx_cell(place: str, cell: Cell) -> str:

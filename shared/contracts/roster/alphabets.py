@@ -134,7 +134,7 @@ def _latin(*groups: dict[str, str]) -> Strangeness:
 
 
 def _strangeness_of_word(foreign: Sequence[str], of_letter: dict[str, float]) -> float:
-    """Of a word with these letters beyond a-z: more than their mean, as each tells something, and less than twice it."""
+    """Of a word with these letters beyond a-z: more than their mean, as each tells something, less than twice it."""
     if not all(letter in of_letter for letter in foreign):
         return NEVER
     return 2 * sum(of_letter[letter] for letter in foreign) / (len(foreign) + 1)

@@ -1,9 +1,9 @@
 """Bytes as text: which encoding a roster is in, decided by what would stand there, or not decided.
 
-UTF-8 and UTF-16 are told by their form. Older encodings have no form: nearly any bytes are text in each of them. So each
+UTF-8 and UTF-16 are told by their form. Older encodings have none: nearly any bytes are text in each of them. So each
 is tried, and the words that it gives are judged by who reads such words (alphabets.py). Where one encoding alone gives
 words of its languages it is taken; where several do, or none, nothing is guessed: whoever sent the file is shown what
-the words would be, and asked. docs/decisions/roster-encodings.md says why no library does this.
+the words would be, and asked. docs/decisions/rosters.md says why no library does this.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _decoded_as(body: bytes, encoding: str) -> str:
 
 
 def _by_form(body: bytes) -> Decoded | None:
-    """The text where its bytes say what it is: a mark at the start, zero bytes, or being UTF-8, which nothing else is."""
+    """The text where its bytes say what it is: by a mark at the start, by zero bytes, or by being UTF-8."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in body:
         return _utf_16(body)
     try:

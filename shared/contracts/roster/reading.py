@@ -1,7 +1,7 @@
 """Reading a roster: bytes in; the runners, what was found about the file, and what is wrong with it out.
 
-The command line reads a file with this before it sends it; the races stage reads with it what arrives in S3. Both by the
-same steps: the text and its encoding (encodings.py), its rows (tables.py), the header (headers.py), each bib (cells.py).
+The command line reads a file with this before it sends it, and the races stage what arrives in S3. The steps are: the
+text and its encoding (encodings.py), its rows (tables.py), the header (headers.py), each bib (cells.py).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, runners=runners, problems=tuple(problems))
 
     def to_csv(self) -> bytes:
-        """The runners on file as CSV (UTF-8), each in the line that she has in the file: problems told later name it."""
+        """The runners on file as CSV (UTF-8), each in the line that she has in the file, which problems name later."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         next_line = 1

@@ -34,8 +34,8 @@ class Table:
 def read_table(text: str, bib_column: str | None) -> Table:
     """Find the header of a text and what separates its columns. `bib_column` is the name or number of the bib's.
 
-    Raises InvalidRoster when there is no header with a bib, or a column more than one that could be it; `rows` raises it
-    when they turn out not to be CSV.
+    Raises InvalidRoster when there is no header with a bib, or more than one column that could be it; `rows` raises it
+    where they turn out not to be CSV.
     """
     if separator := _SEPARATOR_LINE.match(text):
         text = "\n" + text[separator.end() :]
