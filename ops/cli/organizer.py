@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ops.cli import options
 
 if TYPE_CHECKING:
     from shared.contracts.events import BibCorrected, MatchCut
+    from shared.contracts.roster.runners import Problem
 
 _PROBLEMS_SHOWN = 20
 
@@ -64,7 +66,9 @@ def race_create(
     """
     from ops.cli.screen import console
     from ops.race.races import create_race, race_ref
+    from ops.race.rosters import refused_now
     from ops.reach.errors import read_file
+    from ops.reach.words import counted
 
     ref = race_ref(organizer, event)
     if file is None and not (name and date):
@@ -72,9 +76,13 @@ def race_create(
     if file is not None and (extra := options.given_besides({"organizer", "event", "file"})):
         raise click.UsageError(f"--file brings all settings; leave out {', '.join(extra)}.")
     body = read_file(file) if file else _race_json(name or "", date or "", given)
-    settings = create_race(options.target(), ref, body)
+    target = options.target()
+    settings = create_race(target, ref, body)
     faces = "on" if settings.faces else "off"
     console.print(f"Race [bold]{ref}[/] ({settings.name}, {settings.date}) is set up, faces are {faces}.")
+    if refused := refused_now(target, ref):
+        console.print(f"These rules refuse {counted(len(refused), 'bib')} of its roster:")
+        _show(refused)
 
 
 def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
@@ -124,10 +132,7 @@ def roster_import(
     read = read.for_race(target, race)
     problems = read.roster.problems
     console.print(read.found(), markup=False)
-    for problem in problems[:_PROBLEMS_SHOWN]:
-        console.print(f"line {problem.line}: {problem.message}", markup=False)
-    if more := len(problems) - _PROBLEMS_SHOWN if len(problems) > _PROBLEMS_SHOWN else 0:
-        console.print(f"and {counted(more, 'bad row')} more; --json shows all.")
+    _show(problems)
     wanted = not problems or skip_bad_rows
     if wanted:
         import_roster(target, race, read.body)
@@ -140,6 +145,16 @@ def roster_import(
         )
     left_out = f", {counted(len(problems), 'row')} left out" if problems else ""
     console.print(f"{counted(len(read.roster.runners), 'runner')} imported{left_out}.")
+
+
+def _show(problems: Sequence[Problem]) -> None:
+    """Print the first problems with their lines, and how many more there are."""
+    from ops.cli.screen import console
+
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        console.print(f"line {problem.line}: {problem.message}", markup=False)
+    if (more := len(problems) - _PROBLEMS_SHOWN) > 0:
+        console.print(f"and {more:,} more.")
 
 
 @click.command("correct", short_help="Say who is in a photo, or that two faces are not one person.")

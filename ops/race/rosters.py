@@ -9,10 +9,11 @@ from typing import Any
 from ops.race import spreadsheets
 from ops.reach.errors import Failed, read_file
 from ops.reach.target import Target
-from services.races.records import RaceHeld
+from services.races.records import RaceHeld, RosterHeld
 from shared.contracts.errors import InvalidInput
 from shared.contracts.keys import RaceRef
 from shared.contracts.roster.reading import Roster, names, parse_roster
+from shared.contracts.roster.runners import Problem, from_json, refused
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,16 @@ class RosterFile:
             "runners": len(roster.runners),
             "problems": [{"line": problem.line, "message": problem.message} for problem in roster.problems],
         }
+
+
+def refused_now(target: Target, race: RaceRef) -> tuple[Problem, ...]:
+    """The bibs of the race's roster that its rules refuse as both are now, by the lines of the roster."""
+    rules, roster = (target.records("races").get(kind.locate(race)) for kind in (RaceHeld, RosterHeld))
+    if not isinstance(rules, RaceHeld) or not isinstance(roster, RosterHeld):
+        return ()
+    where = roster.roster
+    runners = from_json(target.client("s3").get_object(Bucket=where.bucket, Key=where.key)["Body"].read())
+    return refused(sorted(runners, key=lambda runner: runner.line), rules.settings.bib_rules)
 
 
 def read_roster(

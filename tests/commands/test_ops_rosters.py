@@ -147,6 +147,14 @@ class TestImport:
         create_race(target, RACE, msgspec.json.encode(settings))
         assert "2 runners imported." in run(path).stderr
 
+    def test_rules_that_come_later_say_what_they_refuse(self, target: Target, tmp_path: Path) -> None:
+        run(str(file(tmp_path, b"bib,name\n42,Kim\n1042,Lee\n")))
+        create = "race create --name Seoul --date 2026-10-25 --min-digits 3"
+        named = ["--organizer", RACE.organizer_id, "--event", RACE.event_id]
+        done = CliRunner().invoke(cli, [*create.split(), *named])
+        assert done.exit_code == 0
+        assert "These rules refuse 1 bib of its roster:\nline 2: bib 42 has 2 digits" in done.stderr
+
     def test_a_roster_of_which_the_rules_refuse_all_is_not_sent(self, target: Target, tmp_path: Path) -> None:
         done = run(str(file(tmp_path, b"bib,name\nF1,Kim\n")), "--skip-bad-rows")
         assert (done.exit_code, held(target)) == (1, {})
@@ -158,7 +166,7 @@ class TestImport:
     def test_of_many_bad_rows_the_first_are_shown(self, target: Target, tmp_path: Path) -> None:
         done = run(str(file(tmp_path, b"bib\n1\n" + b"?\n" * 25)))
         assert done.stderr.count("is not a bib") == 20
-        assert "and 5 bad rows more" in done.stderr
+        assert "and 5 more." in done.stderr
 
     def test_the_column_and_the_encoding_can_be_said(self, target: Target, tmp_path: Path) -> None:
         path = file(tmp_path, "Startnr alt,Startnr neu,Name\n7,1042,Kučera\n".encode("cp1250"))

@@ -218,6 +218,7 @@ def test_of_refused_bibs_the_first_are_named_and_all_are_counted(here: World) ->
     here.deliver(INTAKE, here.upload(RACE_KEY, race_json()), roster)
     (event,) = [event for event in here.heard() if isinstance(event, BibsRefused)]
     assert (len(event.problems), event.refused) == (MAX_PROBLEMS_KEPT, MAX_PROBLEMS_KEPT + 7)
+    assert event.problems[-1].message == f"from here on 8 more rows cannot be used, of {MAX_PROBLEMS_KEPT + 7} in all."
 
 
 def story(here: World) -> list[dict[str, Any]]:

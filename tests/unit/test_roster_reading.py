@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.contracts.bibs import BibRules
 from shared.contracts.errors import InvalidRoster
 from shared.contracts.roster.reading import MAX_PROBLEMS, MAX_RUNNERS, Roster, parse_roster
+from shared.contracts.roster.runners import MAX_PROBLEMS_KEPT, Problem, kept
 from shared.contracts.roster.tables import MAX_LINES_PER_ROW
 
 
@@ -242,6 +243,22 @@ class TestRules:
         assert many.endswith("1042F. And 3 more.")
         with pytest.raises(InvalidRoster, match=r"Line 2: bib F1 has F before"):
             parse_roster(b"bib\nF1\n", BibRules())
+
+
+def test_as_many_problems_as_an_event_has_room_for_and_then_how_many_more() -> None:
+    problems = [Problem(line=line, message="no bib.") for line in range(2, MAX_PROBLEMS_KEPT + 4)]
+    assert kept(problems[:MAX_PROBLEMS_KEPT]) == tuple(problems[:MAX_PROBLEMS_KEPT])
+    assert kept(problems)[:-1] == tuple(problems[: MAX_PROBLEMS_KEPT - 1])
+    assert kept(problems)[-1].message == "from here on 3 more rows cannot be used, of 102 in all."
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_list_as_long_as_a_great_race_is_read_whole(encoding: str) -> None:
+    rows = [f"{bib};Jörg Müller {bib};Läufer {bib % 97};{bib % 4}:{bib % 60:02}:00" for bib in range(1, 32_001)]
+    body = "\r\n".join(["Great Race 2026", "", "Stnr.;Name;Verein;Zeit", *rows]).encode(encoding)
+    roster = parse_roster(body)
+    assert [runner.line for runner in roster.runners] == list(range(4, 32_004))
+    assert (roster.runners[-1].bib, roster.runners[-1].name) == ("32000", "Jörg Müller 32000")
 
 
 class TestLimits:

@@ -14,7 +14,7 @@ from shared.contracts.events import ObjectRef, RaceConfigured, RaceRejected, Ros
 from shared.contracts.keys import RACE_FILE, RaceRef, is_newer, roster_key
 from shared.contracts.race import parse_race
 from shared.contracts.roster.reading import parse_roster
-from shared.contracts.roster.runners import MAX_PROBLEMS_KEPT, digest, to_json
+from shared.contracts.roster.runners import digest, kept, to_json
 
 Held = RaceHeld | RosterHeld
 Outcome = RaceOutcome | RosterOutcome
@@ -98,7 +98,7 @@ def _checked_roster(race: RaceRef, body: bytes, sequencer: str, derived_bucket: 
     roster = parse_roster(body)
     claim_check = to_json(roster.on_file)
     sha256 = digest(claim_check)
-    problems = roster.problems[:MAX_PROBLEMS_KEPT]
+    problems = kept(roster.problems)
     held = RosterHeld(
         roster=ObjectRef(bucket=derived_bucket, key=roster_key(race, sha256), sha256=sha256),
         runners=len(roster.on_file),

@@ -9,25 +9,25 @@ import msgspec
 from services.races.records import RaceHeld, RefusedBibs, RosterHeld
 from shared.contracts.events import BibsRefused
 from shared.contracts.keys import RaceRef
-from shared.contracts.roster.runners import MAX_PROBLEMS_KEPT, Runner, refused
+from shared.contracts.roster.runners import Runner, kept, refused
 
 
-def are_of(kept: RefusedBibs | None, rules: RaceHeld, roster: RosterHeld) -> bool:
+def are_of(known: RefusedBibs | None, rules: RaceHeld, roster: RosterHeld) -> bool:
     """Whether what is kept follows from these rules and this roster."""
-    return kept is not None and (kept.revision, kept.roster_revision) == (rules.revision, roster.revision)
+    return known is not None and (known.revision, known.roster_revision) == (rules.revision, roster.revision)
 
 
 def refused_bibs(rules: RaceHeld, roster: RosterHeld, runners: Iterable[Runner]) -> RefusedBibs:
     """What the rules refuse of the roster, whose runners these are."""
     by_line = sorted(refused(runners, rules.settings.bib_rules), key=lambda problem: problem.line)
     return RefusedBibs(
-        problems=tuple(by_line[:MAX_PROBLEMS_KEPT]),
+        problems=kept(by_line),
         refused=len(by_line),
         roster_revision=roster.revision,
         revision=rules.revision,
     )
 
 
-def announcement(race: RaceRef, kept: RefusedBibs) -> BibsRefused:
+def announcement(race: RaceRef, known: RefusedBibs) -> BibsRefused:
     """What is to be said of it."""
-    return BibsRefused(**race._asdict(), **msgspec.structs.asdict(kept))
+    return BibsRefused(**race._asdict(), **msgspec.structs.asdict(known))

@@ -220,6 +220,6 @@ def _not_sure(readings: list[_Reading]) -> InvalidRoster:
     would_be = f" Its words would be in {listed}." if listed else ""
     return InvalidRoster(
         "roster_encoding",
-        f"The roster is not UTF-8, and what it is instead is not sure.{would_be} Save it as CSV (UTF-8), or import it "
-        "with snaprace roster import --encoding NAME.",
+        "The roster is not UTF-8, and what it is instead is not sure. Save it as CSV (UTF-8), or import it with "
+        f"snaprace roster import --encoding NAME.{would_be}",
     )

@@ -229,8 +229,8 @@ def _several(cells: Sequence[str], columns: Sequence[int], below: Sequence[Row])
     example = cells[columns[-1]].strip()[:_MAX_QUOTED] if how == "name" else str(columns[-1] + 1)
     return InvalidRoster(
         "roster_which_bib_column",
-        f"{len(columns)} columns of the roster could be the bib: {', '.join(described)}. "
-        f"Say which by its {how}, --bib-column '{example}', or leave the other out of the file.",
+        f"{len(columns)} columns of the roster could be the bib. Say which by its {how}, --bib-column '{example}', or "
+        f"leave the others out of the file. They are {', '.join(described)}.",
     )
 
 

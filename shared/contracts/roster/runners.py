@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -32,6 +32,15 @@ def refused(runners: Iterable[Runner], rules: BibRules) -> tuple[Problem, ...]:
     """The runners whose bibs the race's rules refuse, with the rule: these bibs are never read in a photo."""
     verdicts = ((runner.line, rules.refusal(runner.printed)) for runner in runners)
     return tuple(Problem(line=line, message=message) for line, message in verdicts if message is not None)
+
+
+def kept(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """As many problems as an event has room for; where there are more, the last one says how many."""
+    if len(problems) <= MAX_PROBLEMS_KEPT:
+        return tuple(problems)
+    more = problems[MAX_PROBLEMS_KEPT - 1 :]
+    message = f"from here on {len(more):,} more rows cannot be used, of {len(problems):,} in all."
+    return (*problems[: MAX_PROBLEMS_KEPT - 1], Problem(line=more[0].line, message=message))
 
 
 def to_json(runners: Iterable[Runner]) -> bytes:
