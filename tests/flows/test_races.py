@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.races.edges import Races
 from services.races.records import RaceHeld, RaceOutcome, RefusedBibs, RosterHeld, RosterOutcome
 from shared.contracts.events import BibsRefused, RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
@@ -211,6 +212,25 @@ def test_bibs_that_the_rules_refuse_are_told_whichever_file_came_last(here: Worl
     here.deliver(INTAKE, here.upload(ROSTER_KEY, b"bib,name\nF727-2,Park\n"))
     (event,) = [event for event in here.heard() if isinstance(event, BibsRefused)]
     assert (event.refused, event.problems) == (0, ())
+
+
+def test_what_is_refused_is_of_the_newest_roster_also_when_two_are_taken_in_at_once(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.deliver(INTAKE, here.upload(RACE_KEY, race_json()), here.upload(ROSTER_KEY, b"bib\n1\n"))
+    second, third = here.upload(ROSTER_KEY, b"bib\n1\nF2\n"), here.upload(ROSTER_KEY, b"bib\n1\nF2\nF3\n")
+    weighed, meanwhile = Races.weighed, [third]
+
+    def slow(races: Races, race: Any) -> Any:
+        read = weighed(races, race)
+        if meanwhile:
+            assert here.deliver(INTAKE, meanwhile.pop()) == []
+        return read
+
+    monkeypatch.setattr(Races, "weighed", slow)
+    assert here.deliver(INTAKE, second) == []
+    assert here.items("races")[REFUSED]["refused"] == 2
+    assert here.items("races")[REFUSED]["roster_revision"] == third["detail"]["object"]["sequencer"]
 
 
 def test_of_refused_bibs_the_first_are_named_and_all_are_counted(here: World) -> None:

@@ -8,7 +8,7 @@ from services.races.edges import Files, Races
 from services.races.records import RosterHeld
 from services.races.stage import STAGE
 from shared.contracts.errors import InvalidKey, InvalidMessage, InvalidUpload
-from shared.contracts.events import Envelope, caused
+from shared.contracts.events import Envelope, RaceConfigured, RosterImported, caused
 from shared.contracts.keys import KeyKind, RaceRef, parse_key
 from shared.contracts.messages import Message, ObjectCreated
 from shared.kit import worker
@@ -34,7 +34,7 @@ class Intake:
             return  # a file of this name among the photos: the ingest stage says what is wrong with it
         if race is not None and kind in (KeyKind.RACE_FILE, KeyKind.ROSTER_FILE):
             said = until_written(message.key, lambda: self._try_to_take_in(race, filename, message), SELDOM)
-            if said:
+            if any(isinstance(envelope.data, RaceConfigured | RosterImported) for envelope in said):
                 said += until_written(message.key, lambda: self._try_to_weigh(race, message), SELDOM)
             self._bus.publish(said)
 

@@ -12,7 +12,7 @@ from shared.contracts.bibs import BibRules
 MAX_PROBLEMS_KEPT = 100
 
 
-class Runner(msgspec.Struct, frozen=True, kw_only=True):
+class Runner(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of the roster. `bib` is canonical, `printed` as the organizer wrote it, `line` where (1 = the first)."""
 
     bib: str
