@@ -129,6 +129,7 @@ print(checked.outcome.reason or "imported", peak // 10**6)
         (b"?\n", "roster_too_many_problems"),
         (b"x,", "roster_not_csv"),
         ("가,나\n".encode("cp949"), "roster_too_many_problems"),
+        ("김서연 ".encode("cp949"), "roster_not_csv"),
         (b'1,"\n",', "roster_not_csv"),
         ("1,🏃가나다라마바사아자차카타파하\n".encode(), "roster_too_many_problems"),
     ],

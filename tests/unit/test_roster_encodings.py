@@ -118,6 +118,7 @@ def test_whoever_knows_the_encoding_is_believed(encoding: str, language: str) ->
         (codecs.BOM_UTF16_BE + roster(["김서연"]).encode("utf-16-be"), "utf-16-be"),
         (roster(["김서연"]).encode("utf-16-le"), "utf-16-le"),
         (roster(["Jörg"]).encode("utf-16-be"), "utf-16-be"),
+        (roster(["山田太郎"]).encode("iso2022_jp"), "iso2022_jp_2"),
     ],
 )
 def test_unicode_is_known_by_its_form(body: bytes, encoding: str) -> None:
@@ -138,6 +139,17 @@ def test_who_is_asked_sees_what_the_names_would_be() -> None:
     assert "cp1250: Kučera" in str(refused.value)
     assert "cp1252: Kuèera" in str(refused.value)
     assert "--encoding NAME" in str(refused.value)
+
+
+def test_escapes_of_a_terminal_are_no_text() -> None:
+    with pytest.raises(InvalidRoster) as refused:
+        decode(b"bib,name\n1,\x1b[31mKim\n")
+    assert refused.value.reason == "roster_not_text"
+
+
+def test_a_line_without_an_end_is_judged_by_its_beginning() -> None:
+    text = "bib,name\n1," + "김서연 박도현 " * 20_000
+    assert decode(text.encode("cp949")).text == text
 
 
 def test_utf_8_that_is_damaged_is_no_older_encoding() -> None:

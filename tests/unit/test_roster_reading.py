@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 
 import pytest
 from hypothesis import given
@@ -150,9 +151,10 @@ class TestTables:
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
     def test_separators_and_line_ends(self, delimiter: str, end: str) -> None:
         rows = [["bib", "name", "club"], ["1042", "Kim", "A, B; C"], ["1043", "Lee", ""]]
-        out = io.StringIO()
-        csv.writer(out, delimiter=delimiter, lineterminator=end).writerows(rows)
-        assert runners(out.getvalue()) == {"1042": "Kim", "1043": "Lee"}
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+            out = io.StringIO()
+            csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(rows)
+            assert runners(out.getvalue()) == {"1042": "Kim", "1043": "Lee"}
 
     @pytest.mark.parametrize("line", ["sep=;\n", "SEP=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
     def test_a_separator_line_of_excel(self, line: str) -> None:
@@ -186,6 +188,9 @@ class TestTables:
     def test_a_row_of_as_many_lines_as_are_taken(self) -> None:
         cell = "\n" * (MAX_LINES_PER_ROW - 1)
         assert runners(f'bib,name,remark\n1,A,"{cell}"\n2,B,\n') == {"1": "A", "2": "B"}
+
+    def test_a_header_of_two_lines_below_many_that_are_blank(self) -> None:
+        assert runners("\n" * 500 + '"Bib\nNumber",Name\n1042,Kim\n') == {"1042": "Kim"}
 
 
 class TestCells:
@@ -275,6 +280,7 @@ class TestLimits:
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "roster_spreadsheet"),
             (b"\x00\x01", "roster_not_text"),
         ],
+        ids=itertools.count(),
     )
     def test_what_cannot_be_used_at_all(self, text: str | bytes, reason: str) -> None:
         assert refusal(text).reason == reason

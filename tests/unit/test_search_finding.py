@@ -121,7 +121,9 @@ def test_windows(window: dict[str, str], inside: list[str], outside: list[str]) 
 
 @pytest.mark.parametrize(("asked", "bib"), [("a-0042", "A42"), ("0727-02", "727-2"), ("1042-f", "1042F"), ("#7", "7")])
 def test_a_bib_is_asked_for_as_it_is_printed(asked: str, bib: str) -> None:
-    assert _query(bib=asked, order="best").bib == bib
+    query = _asked(bib=asked)
+    assert isinstance(query, PhotosAsked)
+    assert query.bib == bib
 
 
 CURSOR_OF_OLDEST = base64.urlsafe_b64encode(json.dumps(["oldest", ["", "", "x"]]).encode()).decode()

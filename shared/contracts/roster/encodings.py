@@ -109,13 +109,26 @@ def _decoded_as(body: bytes, encoding: str) -> str:
 
 
 def _by_form(body: bytes) -> Decoded | None:
-    """The text where its bytes say what it is: by a mark at the start, by zero bytes, or by being UTF-8."""
+    """The text where its bytes say what it is: by a mark at the start, by zero or escape bytes, or by being UTF-8."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in body:
         return _utf_16(body)
+    if b"\x1b" in body:
+        return _iso_2022(body)
     try:
         return Decoded(body.decode("utf-8-sig"), "utf-8", guessed=False)
     except UnicodeDecodeError:
         return None
+
+
+def _iso_2022(body: bytes) -> Decoded:
+    """The encoding of Japanese mail, which switches between alphabets by escapes and else is ASCII."""
+    try:
+        text = body.decode("iso2022_jp_2")
+    except UnicodeDecodeError:
+        text = "\x1b"
+    if "\x1b" in text:
+        raise InvalidRoster("roster_not_text", "The roster is not a text file. Save it as CSV (UTF-8).")
+    return Decoded(text, "iso2022_jp_2", guessed=False)
 
 
 def _utf_16(body: bytes) -> Decoded:
@@ -165,14 +178,17 @@ def _by_words(body: bytes) -> Decoded:
 
 
 def _sample(body: bytes) -> bytes:
-    """The first lines beyond ASCII, as many as are enough to judge by."""
-    lines, size = [], 0
-    for match in re.finditer(rb"[^\r\n]*[\x80-\xff][^\r\n]*", body):
-        lines.append(match.group())
-        size += len(lines[-1])
-        if size > _SAMPLE_BYTES:
+    """The first lines beyond ASCII, as many as are enough to judge by; the last of them can end within a character."""
+    sample = bytearray()
+    for match in re.finditer(rb"[^\r\n]+", body):
+        if len(sample) > _SAMPLE_BYTES:
             break
-    return b"\n".join(lines)
+        line = match.group()
+        if not line.isascii():
+            sample += line[:_SAMPLE_BYTES] + b"\n"
+            if len(line) > _SAMPLE_BYTES:
+                break
+    return bytes(sample[:-1])
 
 
 def _readings(sample: bytes) -> list[_Reading]:
@@ -180,7 +196,7 @@ def _readings(sample: bytes) -> list[_Reading]:
     readings = []
     for encoding, judge in CANDIDATES.items():
         try:
-            text = sample.decode(encoding)
+            text = codecs.getincrementaldecoder(encoding)().decode(sample)
         except UnicodeDecodeError:
             continue
         words = _words(text)[:_MAX_WORDS]

@@ -17,6 +17,7 @@ _DELIMITERS = ",;\t|"
 MAX_LINES = 1_000_000
 MAX_LINE_CHARACTERS = 100_000
 MAX_LINES_PER_ROW = 100
+_LINES_IN_HEAD = 300
 # The first line that Excel writes, and obeys, where a list's separator is not the computer's.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*[ \t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
@@ -39,8 +40,9 @@ def read_table(text: str, bib_column: str | None) -> Table:
     """
     if separator := _SEPARATOR_LINE.match(text):
         text = "\n" + text[separator.end() :]
-    delimiter = separator[1] if separator else _delimiter(text, bib_column)
-    top = _top(text, delimiter)
+    head = _head(text)
+    delimiter = separator[1] if separator else _delimiter(head, bib_column)
+    top = _top(head, delimiter)
     header = find_header(top, bib_column)
     if header is None:
         raise InvalidRoster(
@@ -58,28 +60,43 @@ def _below(header: Header, rows: Iterator[Row], delimiter: str) -> Iterator[Row]
             yield line, cells
 
 
-def _delimiter(text: str, bib_column: str | None) -> str:
+def _head(text: str) -> str:
+    """The beginning of a text: more than the lines among which the header is. Raises InvalidRoster where none comes."""
+    filled = 0
+    for number, match in enumerate(_LINE.finditer(text), start=1):
+        if number > MAX_LINES:
+            raise _too_long()
+        filled += not match.group().isspace()
+        if filled > _LINES_IN_HEAD:
+            return text[: match.end()]
+    return text
+
+
+def _delimiter(head: str, bib_column: str | None) -> str:
     """The separator by which the header has most cells; where there is no header, the one that stands there most."""
-    found = {}
-    for delimiter in _DELIMITERS:
-        top = _top(text, delimiter)
-        try:
-            header = find_header(top, bib_column)
-        except InvalidRoster:  # it is said again when the separator is decided
-            header = None
-            found[delimiter] = (True, max((len(cells) for _, cells in top), default=0))
-        if header:
-            found[delimiter] = (True, len(header.cells))
-        found.setdefault(delimiter, (False, sum(len(cells) for _, cells in top)))
-    return max(found, key=found.__getitem__)
+    return max(_DELIMITERS, key=lambda delimiter: _fitness(head, delimiter, bib_column))
 
 
-def _top(text: str, delimiter: str) -> list[Row]:
+def _fitness(head: str, delimiter: str, bib_column: str | None) -> tuple[int, int]:
+    """How well a separator fits: whether rows come of it, and a header among them; and how many cells these have."""
+    try:
+        top = _top(head, delimiter)
+    except InvalidRoster:  # quotes stand elsewhere than beside this separator
+        return 0, 0
+    most = max((len(cells) for _, cells in top), default=0)
+    try:
+        header = find_header(top, bib_column)
+    except InvalidRoster:  # it is said again when the separator is decided
+        return 2, most
+    return (2, len(header.cells)) if header else (1, most)
+
+
+def _top(head: str, delimiter: str) -> list[Row]:
     """The rows among which the header is, and some examples of what is below."""
     rows: list[Row] = []
     try:
-        rows.extend(itertools.islice((row for row in _rows(text, delimiter) if row[1]), MAX_ROWS_ABOVE + 4))
-    except InvalidRoster:  # the rest says so when it is read
+        rows.extend(itertools.islice((row for row in _rows(head, delimiter) if row[1]), MAX_ROWS_ABOVE + 4))
+    except InvalidRoster:  # the rest says so when it is read, or is only the end of the head
         if not rows:
             raise
     return rows
@@ -133,6 +150,10 @@ def _check_no_row_is_swallowed(begins: int, cells: list[str], bib: int, delimite
                 )
 
 
+def _too_long() -> InvalidRoster:
+    return InvalidRoster("roster_too_long", f"The roster has more than {MAX_LINES:,} lines.")
+
+
 class _Lines:
     """The lines of a text, one at a time, as the CSV reader asks for them; refuses what no roster looks like."""
 
@@ -151,5 +172,5 @@ class _Lines:
             if number - self.begins >= MAX_LINES_PER_ROW:
                 raise _not_closed(self.begins)
             if number > MAX_LINES:
-                raise InvalidRoster("roster_too_long", f"The roster has more than {MAX_LINES:,} lines.")
+                raise _too_long()
             yield match.group()
