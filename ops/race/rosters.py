@@ -73,8 +73,9 @@ class RosterFile:
 
 def refused_now(target: Target, race: RaceRef) -> tuple[Problem, ...]:
     """The bibs of the race's roster that its rules refuse as both are now, by the lines of the roster."""
-    rules, roster = (target.records("races").get(kind.locate(race)) for kind in (RaceHeld, RosterHeld))
-    if not isinstance(rules, RaceHeld) or not isinstance(roster, RosterHeld):
+    records = target.records("races")
+    rules, roster = records.get(RaceHeld.locate(race)), records.get(RosterHeld.locate(race))
+    if rules is None or roster is None:
         return ()
     where = roster.roster
     runners = from_json(target.client("s3").get_object(Bucket=where.bucket, Key=where.key)["Body"].read())
