@@ -127,6 +127,19 @@ def test_unicode_is_known_by_its_form(body: bytes, encoding: str) -> None:
     assert decoded.text.startswith("bib,name\r\n1000,")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp932", ["田中一郎", "高橋京子"]),
+        ("cp932", ["佐藤健"]),
+        ("cp949", ["이지우", "정하늘"]),
+        ("cp1252", ["Åke Ängman", "Günter Groß"]),
+    ],
+)
+def test_two_names_are_enough_where_no_other_reading_has_any(encoding: str, names: list[str]) -> None:
+    assert decode(roster(names).encode(encoding)).encoding == encoding
+
+
 def test_header_words_tell_an_encoding_where_names_are_few() -> None:
     body = roster(["이나"], header="배번{}성명").encode("cp949")
     assert decode(body).encoding == "cp949"

@@ -229,7 +229,8 @@ def _korean(word: str) -> float:
         return (
             2.0 + beside if all("一" <= character <= "鿿" or "豈" <= character <= "﫿" for character in word) else NEVER
         )
-    if len(kinds) > 1 or not all(_in_charset(character, "euc_kr") for character in word):
+    # The codec spells a syllable that the standard lacks in eight bytes.
+    if len(kinds) > 1 or any(len(character.encode("euc_kr")) > 2 for character in word):
         return NEVER
     return beside + (0.0 if word[0] in _KOREAN_SURNAMES and 2 <= len(word) <= 4 else 0.7)
 
