@@ -44,8 +44,7 @@ def race() -> None:
     "formats",
     multiple=True,
     type=click.Choice(["number", "number-leg", "number-letter"]),
-    default=("number",),
-    help="How bibs are formed: 1042 (the default), 727-2 (number-leg), 1042F (number-letter); repeat it for several.",
+    help="How bibs are formed: 1042 (number, the default), 727-2 (number-leg) or 1042F (number-letter); can be repeated.",
 )
 @click.option("--lowest", type=int, metavar="N", help="The lowest number of a bib.")
 @click.option("--highest", type=int, metavar="N", help="The highest number of a bib.")
@@ -92,7 +91,8 @@ def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
     from shared.contracts.bibs import BibRules
     from shared.contracts.race import RaceSettings
 
-    rules = BibRules(**{field: given.pop(field) for field in BibRules.__struct_fields__})
+    asked = {field: given.pop(field) for field in BibRules.__struct_fields__}
+    rules = BibRules(**{field: value for field, value in asked.items() if value != ()})
     return msgspec.json.encode(RaceSettings(name=name, date=date, bib_rules=rules, **given))
 
 

@@ -155,6 +155,13 @@ class TestImport:
         assert done.exit_code == 0
         assert "These rules refuse 1 bib of its roster:\nline 2: bib 42 has 2 digits" in done.stderr
 
+    def test_formats_are_declared_when_the_race_is_created(self, target: Target, tmp_path: Path) -> None:
+        create = "race create --name Relay --date 2026-10-25 --format number-leg --format number-letter"
+        named = ["--organizer", RACE.organizer_id, "--event", RACE.event_id]
+        assert CliRunner().invoke(cli, [*create.split(), *named]).exit_code == 0
+        assert run(str(file(tmp_path, b"bib,name\n727-1,Kim\n727-2,Lee\n1042F,Park\n"))).exit_code == 0
+        assert held(target) == {"727-1": "Kim", "727-2": "Lee", "1042F": "Park"}
+
     def test_a_roster_of_which_the_rules_refuse_all_is_not_sent(self, target: Target, tmp_path: Path) -> None:
         done = run(str(file(tmp_path, b"bib,name\nF1,Kim\n")), "--skip-bad-rows")
         assert (done.exit_code, held(target)) == (1, {})
