@@ -44,7 +44,7 @@ def race() -> None:
     "formats",
     multiple=True,
     type=click.Choice(["number", "number-leg", "number-letter"]),
-    help="How bibs are formed: 1042 (number, the default), 727-2 (number-leg) or 1042F (number-letter); can be repeated.",
+    help="How bibs are formed: 1042 (number), 727-2 (number-leg), 1042F (number-letter); for several, repeat it.",
 )
 @click.option("--lowest", type=int, metavar="N", help="The lowest number of a bib.")
 @click.option("--highest", type=int, metavar="N", help="The highest number of a bib.")
