@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shared.contracts import events
-from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.race import RaceSettings
+from shared.contracts.roster.runners import Problem
 
 _RACE: dict[str, Any] = {"organizer_id": "hanriver", "event_id": "seoul-2026"}
 _PHOTO = "0123456789abcdef0123456789abcdef"
@@ -44,6 +45,15 @@ EXAMPLES: tuple[events.DomainEvent, ...] = (
     ),
     events.RosterRejected(
         **_RACE, reason="roster_empty", message="The roster has no usable runner.", revision=_SEQUENCER
+    ),
+    events.BibsRefused(
+        **_RACE,
+        problems=(
+            Problem(line=3, message="bib F318 has F before the number, where bib_rules.prefixes allows no letters."),
+        ),
+        refused=1,
+        roster_revision=_SEQUENCER,
+        revision=_SEQUENCER,
     ),
     events.PhotoIngested(
         **_RACE,

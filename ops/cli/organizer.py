@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from ops.cli import options
 
 if TYPE_CHECKING:
     from shared.contracts.events import BibCorrected, MatchCut
+    from shared.contracts.roster.runners import Problem
+
+_PROBLEMS_SHOWN = 20
 
 
 @click.group(short_help="Create a race, or change its settings.")
@@ -35,6 +39,13 @@ def race() -> None:
 )
 @click.option("--min-digits", type=int, default=1, show_default=True, help="Fewest digits of a bib.")
 @click.option("--max-digits", type=int, default=5, show_default=True, help="Most digits of a bib.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["number", "number-leg", "number-letter"]),
+    help="How bibs are formed: 1042 (number), 727-2 (number-leg), 1042F (number-letter); for several, repeat it.",
+)
 @click.option("--lowest", type=int, metavar="N", help="The lowest number of a bib.")
 @click.option("--highest", type=int, metavar="N", help="The highest number of a bib.")
 @click.option(
@@ -54,7 +65,9 @@ def race_create(
     """
     from ops.cli.screen import console
     from ops.race.races import create_race, race_ref
+    from ops.race.rosters import refused_now
     from ops.reach.errors import read_file
+    from ops.reach.words import counted
 
     ref = race_ref(organizer, event)
     if file is None and not (name and date):
@@ -62,9 +75,13 @@ def race_create(
     if file is not None and (extra := options.given_besides({"organizer", "event", "file"})):
         raise click.UsageError(f"--file brings all settings; leave out {', '.join(extra)}.")
     body = read_file(file) if file else _race_json(name or "", date or "", given)
-    settings = create_race(options.target(), ref, body)
+    target = options.target()
+    settings = create_race(target, ref, body)
     faces = "on" if settings.faces else "off"
     console.print(f"Race [bold]{ref}[/] ({settings.name}, {settings.date}) is set up, faces are {faces}.")
+    if refused := refused_now(target, ref):
+        console.print(f"These rules refuse {counted(len(refused), 'bib')} of its roster:")
+        _show(refused)
 
 
 def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
@@ -74,7 +91,8 @@ def _race_json(name: str, date: str, given: dict[str, Any]) -> bytes:
     from shared.contracts.bibs import BibRules
     from shared.contracts.race import RaceSettings
 
-    rules = BibRules(**{field: given.pop(field) for field in BibRules.__struct_fields__})
+    asked = {field: given.pop(field) for field in BibRules.__struct_fields__}
+    rules = BibRules(**{field: value for field, value in asked.items() if value != ()})
     return msgspec.json.encode(RaceSettings(name=name, date=date, bib_rules=rules, **given))
 
 
@@ -83,35 +101,60 @@ def roster() -> None:
     """A race's runners."""
 
 
-@roster.command("import", short_help="Import a race's runners from a CSV.")
+@roster.command("import", short_help="Import a race's runners from a CSV or a spreadsheet.")
 @click.argument("file", type=click.Path(path_type=Path))
 @options.race()
+@click.option("--bib-column", metavar="NAME", help="The bib's column, by name or number (1 = the first).")
+@click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet (default: the first with bibs).")
+@click.option("--encoding", metavar="NAME", help="The encoding of a text that is not UTF-8, such as cp1252 or cp949.")
 @click.option("--skip-bad-rows", is_flag=True, help="Import the good rows although some are bad.")
-def roster_import(file: Path, organizer: str | None, event: str | None, skip_bad_rows: bool) -> None:
-    """Import a race's runners: a CSV whose first line names a column bib, and usually name.
+@options.json
+def roster_import(
+    file: Path, organizer: str | None, event: str | None, skip_bad_rows: bool, as_json: bool, **how: str | None
+) -> None:
+    """Import a race's runners from a CSV, or from a spreadsheet's own file (.xlsx, .xls, .ods).
 
-    Bad rows are shown with their line, and nothing is imported, unless --skip-bad-rows says so.
+    The columns are known by their names, in many languages. Bad rows, and bibs that the race's rules refuse, are shown
+    with their line, and nothing is imported, unless --skip-bad-rows says so.
 
     \b
     snaprace roster import roster.csv --organizer hanriver --event seoul-2026
     """
     from ops.cli.screen import console
-    from ops.race.races import import_roster, read_roster
+    from ops.race.races import import_roster
+    from ops.race.rosters import read_roster
     from ops.reach.errors import Failed
-    from ops.reach.words import counted
+    from ops.reach.words import counted, to_json
 
-    body, checked = read_roster(file)
-    for problem in checked.problems:
-        console.print(f"line {problem.line}: {problem.message}", markup=False)
-    if checked.problems and not skip_bad_rows:
-        raise Failed(
-            f"{counted(len(checked.problems), 'bad row')}; nothing was imported. "
-            "Mend the file, or leave bad rows out with --skip-bad-rows."
-        )
+    read = read_roster(file, **how)
     target = options.target()
-    imported = import_roster(target, options.the_race(target, organizer, event), body)
-    left_out = f", {counted(len(checked.problems), 'row')} left out" if checked.problems else ""
-    console.print(f"{counted(imported.runners, 'runner')} imported{left_out}.")
+    race = options.the_race(target, organizer, event)
+    read = read.for_race(target, race)
+    problems = read.roster.problems
+    console.print(read.found(), markup=False)
+    _show(problems)
+    wanted = not problems or skip_bad_rows
+    if wanted:
+        import_roster(target, race, read.body)
+    if as_json:
+        click.echo(to_json({"imported": len(read.roster.runners) if wanted else 0, **read.to_builtins()}))
+    if not wanted:
+        raise Failed(
+            f"{counted(len(problems), 'bad row')}; nothing was imported. "
+            "Mend the file or the race's rules, or leave bad rows out with --skip-bad-rows."
+        )
+    left_out = f", {counted(len(problems), 'row')} left out" if problems else ""
+    console.print(f"{counted(len(read.roster.runners), 'runner')} imported{left_out}.")
+
+
+def _show(problems: Sequence[Problem]) -> None:
+    """Print the first problems with their lines, and how many more there are."""
+    from ops.cli.screen import console
+
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        console.print(f"line {problem.line}: {problem.message}", markup=False)
+    if (more := len(problems) - _PROBLEMS_SHOWN) > 0:
+        console.print(f"and {more:,} more.")
 
 
 @click.command("correct", short_help="Say who is in a photo, or that two faces are not one person.")

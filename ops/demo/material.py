@@ -20,11 +20,12 @@ import msgspec
 
 from local import runtime
 from ops.demo.score import Truth
-from ops.race.races import read_roster
+from ops.race.rosters import read_roster
 from ops.race.upload import photos_in
 from ops.reach.errors import Failed, read_file
 from shared.contracts.bibs import BibRules
-from shared.contracts.race import RaceSettings, Roster
+from shared.contracts.race import RaceSettings
+from shared.contracts.roster.reading import Roster
 
 _DRAWN = runtime.CHECKOUT / "build" / "demo-race"
 _DRAW_SECONDS = 300
@@ -93,12 +94,12 @@ def drawn_folder() -> Path:
 
 def drawn_material(folder: Path) -> Material:
     """A race that was drawn there."""
-    body, roster = read_roster(folder / "roster.csv")
+    file = read_roster(folder / "roster.csv")
     return Material(
         photos=photos_in(folder / "photos"),
         settings=read_file(folder / "race.json"),
-        roster_file=body,
-        roster=roster,
+        roster_file=file.body,
+        roster=file.roster,
         truth=msgspec.json.decode((folder / "truth.json").read_bytes(), type=Truth),
         selfies=folder / "selfies",
     )
@@ -107,19 +108,23 @@ def drawn_material(folder: Path) -> Material:
 def own_material(photos: Path, roster_path: Path | None) -> Material:
     """Somebody's own photos; the bib rules follow from the roster. Raises Failed."""
     files = photos_in(photos)
-    body, roster = read_roster(roster_path) if roster_path else (None, None)
+    file = read_roster(roster_path) if roster_path else None
+    roster = file.roster if file else None
     settings = RaceSettings(
         name=photos.resolve().name or "My race",
         date=f"{datetime.now().astimezone():%Y-%m-%d}",
         faces=True,
         bib_rules=_rules_for(roster),
     )
-    return Material(photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster)
+    return Material(
+        photos=files,
+        settings=msgspec.json.encode(settings),
+        roster_file=file.body if file else None,
+        roster=roster,
+    )
 
 
 def _rules_for(roster: Roster | None) -> BibRules:
     if roster is None:
         return BibRules(min_digits=2)
-    digits = [sum(map(str.isdigit, runner.printed)) for runner in roster.runners]
-    prefixes = {runner.bib.rstrip("0123456789") for runner in roster.runners}
-    return BibRules(prefixes=tuple(sorted(prefixes)), min_digits=min(digits), max_digits=max(digits))
+    return BibRules.for_bibs(runner.printed for runner in roster.runners)

@@ -20,7 +20,7 @@ from shared.contracts import naming
 from shared.contracts.bibs import canonical
 from shared.contracts.events import BibCorrected, Box, Envelope, MatchCut, MatchedRunner, Meta, event_id
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import bibs_of_roster
+from shared.contracts.roster.runners import bibs_of_roster
 from shared.kit.bus import EventBus
 
 SHOWN_SECONDS = 90
@@ -37,7 +37,7 @@ def bib_correction(target: Target, photo: PhotoReport, bib: str, *, here: bool, 
     """The word that a runner is, or is not, in a photo. Raises Failed when it cannot be said."""
     spelt = canonical(bib)
     if spelt is None:
-        raise Failed(f"'{bib}' is not a bib (letters, then digits).")
+        raise Failed(f"'{bib}' is not a bib, which is like 1042, A42, 727-2 or 1042F.")
     _require_on_roster(target, photo.race, spelt)
     return BibCorrected(
         **photo.race._asdict(),

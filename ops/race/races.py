@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
-from ops.reach.errors import Failed, read_file
+from ops.reach.errors import Failed
 from ops.reach.target import Target
 from services.races.records import Outcome, RaceKnown, RaceOutcome, RosterHeld, RosterOutcome
 from shared.contracts.errors import InvalidInput
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
-from shared.contracts.race import Problem, RaceSettings, Roster, parse_race, parse_roster
+from shared.contracts.race import RaceSettings, parse_race
+from shared.contracts.roster.runners import Problem
 
 OUTCOME_SECONDS = 60
 _POLL_SECONDS = 0.3
@@ -74,15 +74,6 @@ def create_race(target: Target, race: RaceRef, settings: bytes) -> RaceSettings:
         raise Failed(str(refusal)) from None
     _upload(target, race, RACE_FILE, settings, RaceOutcome)
     return parsed
-
-
-def read_roster(path: Path) -> tuple[bytes, Roster]:
-    """A roster file and what is in it. Raises Failed."""
-    body = read_file(path)
-    try:
-        return body, parse_roster(body)
-    except InvalidInput as refusal:
-        raise Failed(f"{path}: {refusal}") from None
 
 
 def import_roster(target: Target, race: RaceRef, body: bytes) -> Imported:

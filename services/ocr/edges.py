@@ -9,7 +9,7 @@ from services.ocr.records import Word
 from shared.contracts import boxes
 from shared.contracts.errors import TemporaryFailure
 from shared.contracts.events import ImageRef, ObjectRef
-from shared.contracts.race import bibs_of_roster, digest
+from shared.contracts.roster.runners import bibs_of_roster, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient

@@ -6,10 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.races.domain.files import Checked, Known, check_size
-from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
+from services.races.records import RaceHeld, RaceOutcome, RefusedBibs, RosterHeld, RosterOutcome
 from shared.contracts.errors import Archived, InvalidRoster
+from shared.contracts.events import ObjectRef
 from shared.contracts.keys import RACE_FILE, RaceRef
 from shared.contracts.messages import ObjectCreated
+from shared.contracts.roster.runners import Runner, from_json
 from shared.kit import objects
 from shared.kit.records import Put, Records, unchanged
 
@@ -42,6 +44,16 @@ class Races:
             puts.append((race, checked.outcome, unchanged(known.outcome, "sequencer")))
         return not puts or self._records.write(puts)
 
+    def weighed(self, race: RaceRef) -> tuple[RaceHeld | None, RosterHeld | None, RefusedBibs | None]:
+        """The settings and the roster that hold, and what is kept of the bibs that the former refuse."""
+        places = RaceHeld.locate(race), RosterHeld.locate(race), RefusedBibs.locate(race)
+        found = self._records.read(*places)
+        return found.get(places[0]), found.get(places[1]), found.get(places[2])
+
+    def save_weighed(self, race: RaceRef, refused: RefusedBibs, before: RefusedBibs | None) -> bool:
+        """Keep the refused bibs if the table still says `before`; False when somebody else was first."""
+        return self._records.put(race, refused, unchanged(before, "revision", "roster_revision"))
+
 
 class Files:
     """The uploaded files, and the clean rosters made of them."""
@@ -61,6 +73,10 @@ class Files:
         except Archived:
             raise InvalidRoster("roster_archived", "roster.csv lies in an archive. Upload it again.") from None
         return fetched.body if fetched else None
+
+    def runners(self, roster: ObjectRef) -> list[Runner]:
+        """The runners of a clean roster."""
+        return from_json(self._client.get_object(Bucket=roster.bucket, Key=roster.key)["Body"].read())
 
     def write_roster(self, key: str, body: bytes) -> None:
         """Write a clean roster; its key is its content's digest, so writing it twice changes nothing."""

@@ -7,8 +7,9 @@ from typing import ClassVar
 from shared.contracts.events import ObjectRef
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
 from shared.contracts.messages import ObjectCreated
-from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.race import RaceSettings
 from shared.contracts.records import Origins, Record
+from shared.contracts.roster.runners import Problem
 
 
 class RaceKnown(Record, frozen=True, kw_only=True):
@@ -38,6 +39,20 @@ class RosterHeld(Record, frozen=True, kw_only=True):
     roster: ObjectRef
     runners: int
     problems: tuple[Problem, ...] = ()
+    revision: str
+
+
+class RefusedBibs(Record, frozen=True, kw_only=True):
+    """The bibs of the roster that holds which the settings that hold refuse.
+
+    `problems` are the first, `refused` is how many. `revision` is the settings', `roster_revision` the roster's.
+    """
+
+    SORT_KEY: ClassVar[str] = "REFUSED"
+
+    problems: tuple[Problem, ...]
+    refused: int
+    roster_revision: str
     revision: str
 
 

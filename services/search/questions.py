@@ -45,7 +45,7 @@ class UnknownPhoto(Refusal, status=404):
 
 
 class BadBib(Refusal, status=400):
-    """Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42."""
+    """Give the bib as it is printed, like 1042, A42, 727-2 or 1042F."""
 
 
 class BadOrder(Refusal, status=400):

@@ -4,35 +4,68 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
 import msgspec
 
-_SHAPE = re.compile(r"([A-Z]*)([0-9]+)")
+Format = Literal["number", "number-leg", "number-letter"]
+"""How a race's bibs are formed: 1042 or A42; 727-2, the second runner of team 727; 1042F, a number and one letter."""
+
+# Keyboards, spreadsheets and fonts know several hyphens; on a bib they are one.
+_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_SHAPE = re.compile(r"(?P<prefix>[A-Z]*)(?P<number>[0-9]+)(?:-(?P<leg>[0-9]{1,2})|[ -]?(?P<letter>[A-Z]))?")
+_EXAMPLES: dict[Format, str] = {"number": "1042", "number-leg": "727-2", "number-letter": "1042F"}
+_MAX_QUOTED = 60
+
+
+class _Parts(NamedTuple):
+    """A bib taken apart; `number` has the digits as printed, `leg` and `letter` are "" where there is none."""
+
+    prefix: str
+    number: str
+    leg: str
+    letter: str
+
+    @property
+    def format(self) -> Format:
+        return "number-leg" if self.leg else "number-letter" if self.letter else "number"
+
+    @property
+    def canonical(self) -> str:
+        leg = f"-{self.leg.lstrip('0') or '0'}" if self.leg else ""
+        return f"{self.prefix}{self.number.lstrip('0') or '0'}{leg}{self.letter}"
 
 
 def canonical(text: str) -> str | None:
-    """The one spelling of a bib ("a-0042" → "A42"), or None when `text` is no bib.
+    """The one spelling of a bib ("a-0042" → "A42", "727-02" → "727-2", "1042-f" → "1042F"), or None for anything else.
 
-    Width and case do not matter, nor '#', a space or a hyphen between letters and number, nor leading
-    zeros. Anything else ("10:42", "5K", "1,042") is not a bib.
+    It knows every format, whichever a race uses. Width and case do not matter, nor '#', a space or a hyphen between
+    letters and number, nor leading zeros. "10:42", "10KM" and "1,042" are no bibs.
     """
-    folded = unicodedata.normalize("NFKC", text).strip().upper().removeprefix("#")
+    parts = _parts(text)
+    return parts.canonical if parts else None
+
+
+def _parts(text: str) -> _Parts | None:
+    folded = unicodedata.normalize("NFKC", text).translate(_HYPHENS).strip().upper().removeprefix("#")
     folded = re.sub(r"^([A-Z]+)[ -](?=[0-9])", r"\1", folded)
     match = _SHAPE.fullmatch(folded)
     if match is None or not folded.isascii():
         return None
-    prefix, digits = match.groups()
-    return prefix + (digits.lstrip("0") or "0")
+    return _Parts(match["prefix"], match["number"], match["leg"] or "", match["letter"] or "")
 
 
 class BibRules(msgspec.Struct, frozen=True, kw_only=True):
     """Which words can be bibs in this race, before the roster is asked.
 
-    `prefixes` are the letters that may stand before the number ("" = none needed); lengths are of the
-    printed digits; the range is inclusive, None is open; `excluded` are words that are never bibs here
-    (a year on every banner, a sponsor's number).
+    `formats` are the forms its bibs have, numbers if it does not say: a word of another form is no bib here. `prefixes`
+    are the letters that may stand before the number ("" = none needed); lengths are of the number's printed digits; the
+    range is inclusive and of the number, None is open; `excluded` are words that are never bibs here (a year on every
+    banner, a sponsor's number).
     """
 
+    formats: tuple[Format, ...] | msgspec.UnsetType = msgspec.UNSET
     prefixes: tuple[str, ...] = ("",)
     min_digits: int = 1
     max_digits: int = 5
@@ -40,20 +73,60 @@ class BibRules(msgspec.Struct, frozen=True, kw_only=True):
     highest: int | None = None
     excluded: tuple[str, ...] = ()
 
+    @classmethod
+    def for_bibs(cls, printed: Iterable[str]) -> BibRules:
+        """The narrowest formats, prefixes and lengths that admit all these bibs, of which there is at least one."""
+        bibs = [parts for text in printed if (parts := _parts(text))]
+        lengths = [len(parts.number) for parts in bibs]
+        return cls(
+            formats=tuple(sorted({parts.format for parts in bibs})),
+            prefixes=tuple(sorted({parts.prefix for parts in bibs})),
+            min_digits=min(lengths),
+            max_digits=max(lengths),
+        )
+
+    @property
+    def declared(self) -> tuple[Format, ...]:
+        """The forms of the race's bibs."""
+        return self.formats or ("number",)
+
     def admits(self, text: str) -> str | None:
         """The canonical bib that `text` spells under these rules, or None."""
-        bib = canonical(text)
-        if bib is None or bib in {canonical(word) for word in self.excluded}:
-            return None
-        prefix = bib.rstrip("0123456789")
-        printed = sum(character.isdigit() for character in text)
-        if prefix not in {p.upper() for p in self.prefixes}:
-            return None
-        if not self.min_digits <= printed <= self.max_digits:
-            return None
-        number = int(bib[len(prefix) :])
+        return canonical(text) if self.refusal(text) is None else None
+
+    def refusal(self, text: str) -> str | None:
+        """Which rule `text` breaks, as a sentence for whoever made the roster or the rules; None where it breaks none.
+
+        In a photo such a word is never read as a bib, whatever the roster says.
+        """
+        parts = _parts(text)
+        if parts is None:
+            return f"'{text[:_MAX_QUOTED]}' is not a bib, which is like 1042, A42, 727-2 or 1042F."
+        printed = f"bib {text.strip()[:_MAX_QUOTED]}"
+        if parts.format not in self.declared:
+            declared = " or ".join(_EXAMPLES[each] for each in self.declared)
+            return (
+                f"{printed} is not like {declared}: "
+                f'if it is right, let the bib_rules of race.json have "{parts.format}" in formats.'
+            )
+        if parts.canonical in {canonical(word) for word in self.excluded}:
+            return f"{printed} is one of the words that bib_rules.excluded says are never bibs."
+        if parts.prefix not in {prefix.upper() for prefix in self.prefixes}:
+            return f"{printed} has {_letters(parts.prefix)}, where bib_rules.prefixes allows {self._allowed_letters()}."
+        if not self.min_digits <= len(parts.number) <= self.max_digits:
+            allowed = f"min_digits {self.min_digits} and max_digits {self.max_digits}"
+            digits = "1 digit" if len(parts.number) == 1 else f"{len(parts.number)} digits"
+            return f"{printed} has {digits}, where bib_rules says {allowed}."
+        number = int(parts.number)
         if self.lowest is not None and number < self.lowest:
-            return None
+            return f"{printed} is below bib_rules.lowest, {self.lowest}."
         if self.highest is not None and number > self.highest:
-            return None
-        return bib
+            return f"{printed} is above bib_rules.highest, {self.highest}."
+        return None
+
+    def _allowed_letters(self) -> str:
+        return " or ".join(prefix.upper() or "no letters" for prefix in self.prefixes)
+
+
+def _letters(prefix: str) -> str:
+    return f"{prefix} before the number" if prefix else "no letters before the number"

@@ -26,7 +26,8 @@ import msgspec
 
 from shared.contracts.errors import InvalidMessage
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import Problem, RaceSettings
+from shared.contracts.race import RaceSettings
+from shared.contracts.roster.runners import Problem
 
 SOURCE_PREFIX = "snaprace."
 
@@ -99,6 +100,21 @@ class RosterImported(DomainEvent, frozen=True, kw_only=True):
     roster: ObjectRef
     runners: int
     problems: tuple[Problem, ...]
+    revision: str
+
+
+class BibsRefused(DomainEvent, frozen=True, kw_only=True):
+    """The race's rules refuse these bibs of its roster, which are never read in a photo then; also when there are none.
+
+    `problems` name the first of them by their lines in roster.csv, `refused` is how many there are. It is said when the
+    roster or the rules change: `revision` is the S3 sequencer of race.json and `roster_revision` that of roster.csv.
+    Neither goes back, so that of two such events the one is newer that has a newer one of either.
+    """
+
+    STAGE: ClassVar[str] = "races"
+    problems: tuple[Problem, ...]
+    refused: int
+    roster_revision: str
     revision: str
 
 

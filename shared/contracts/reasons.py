@@ -19,9 +19,9 @@ PictureReason = Literal[
 RaceReason = Literal["race_too_large", "race_not_json", "race_invalid"]
 
 RosterReason = Literal[
-    "roster_too_large", "roster_not_text", "roster_encoding", "roster_not_csv", "roster_no_bib_column",
-    "roster_too_wide", "roster_too_long", "roster_too_many_problems", "roster_empty",
-    "roster_archived",
+    "roster_too_large", "roster_not_text", "roster_spreadsheet", "roster_encoding", "roster_not_csv",
+    "roster_no_bib_column", "roster_which_bib_column", "roster_too_wide", "roster_too_long",
+    "roster_too_many_problems", "roster_empty", "roster_archived",
 ]  # fmt: skip
 
 Reason = KeyReason | PictureReason | RaceReason | RosterReason
@@ -76,11 +76,25 @@ _RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
         "Keep the columns bib and name and save it again.",
     ),
     "roster_not_text": ("roster.csv is not a text file.", _AS_CSV),
-    "roster_encoding": ("roster.csv is neither UTF-8 nor CP949 text.", _AS_CSV),
-    "roster_not_csv": ("roster.csv is text, but not CSV.", _AS_CSV),
+    "roster_spreadsheet": (
+        "roster.csv is a spreadsheet's own file under another name.",
+        "Import it with snaprace roster import, which reads .xlsx, .xls and .ods, or save it as CSV (UTF-8).",
+    ),
+    "roster_encoding": (
+        "roster.csv is not UTF-8, and its letters do not tell which encoding it has.",
+        "Save it as CSV (UTF-8), or import it with snaprace roster import --encoding NAME.",
+    ),
+    "roster_not_csv": (
+        "roster.csv is text, but not CSV, as where a quote is not closed.",
+        "Mend the line that the rejection names, or save it as CSV (UTF-8) and upload that.",
+    ),
     "roster_no_bib_column": (
-        "The first line of roster.csv names no column 'bib'.",
-        "Name the columns in the first line, for example: bib,name.",
+        "No column of roster.csv is called 'bib', or has another name that bibs are known to have.",
+        "Write bib above that column, or import it with snaprace roster import --bib-column NAME.",
+    ),
+    "roster_which_bib_column": (
+        "Several columns of roster.csv could have the bibs.",
+        "Leave the others out, or import it with snaprace roster import --bib-column NAME.",
     ),
     "roster_too_wide": ("roster.csv has more columns than are read.", "Keep the columns bib and name."),
     "roster_too_long": ("roster.csv has more lines or runners than are read.", "Leave out who does not run."),
@@ -89,7 +103,7 @@ _RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
         "Mend the rows, beginning with the one that is named.",
     ),
     "roster_archived": ("Nobody read roster.csv for 90 days; S3 has moved it to an archive.", "Upload it again."),
-    "roster_empty": ("roster.csv has no usable runner.", "Write one runner a line, with her bib."),
+    "roster_empty": ("No row of roster.csv can be used.", "Write one runner a line, with her bib."),
 }
 
 REASONS: Mapping[Reason, Explanation] = {

@@ -336,7 +336,7 @@ def test_what_the_api_refuses_is_said_in_its_words(
     said = snaprace("find", "--bib", "10:42")
     assert (said.code, said.err) == (
         1,
-        "Give the bib as it is printed: digits, perhaps after letters, like 1042 or A42.\n",
+        "Give the bib as it is printed, like 1042, A42, 727-2 or 1042F.\n",
     )
     (tmp_path / "me.jpg").write_bytes(search_stage.JPEG)
     gallery.rekognition.faces = []

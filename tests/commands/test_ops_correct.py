@@ -21,7 +21,7 @@ from services.races.records import RosterHeld
 from shared.contracts import events, naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import BibCorrected, Bibs, Envelope, MatchCut, ObjectRef, Reading
-from shared.contracts.race import Roster, Runner
+from shared.contracts.roster.runners import Runner, to_json
 from tests.kit import kept_photo, search_stage
 from tests.kit.deployed import ENV, keep
 from tests.kit.kept_photo import ALONE, OTHER, PHOTO, RACE, RUNNERS, box, face, identity, key_of, not_ingested
@@ -37,8 +37,8 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, Sea
         kept_photo.everywhere(monkeypatch, tmp_path_factory.mktemp("home")) as (target, world),
     ):
         names = ("42", "7", "8")
-        roster = Roster(runners=tuple(Runner(bib=bib, printed=bib, name="") for bib in names), problems=())
-        target.client("s3").put_object(Bucket=target.photo_bucket, Key=ROSTER_KEY, Body=roster.to_json())
+        roster = to_json(Runner(bib=bib, printed=bib, name="") for bib in names)
+        target.client("s3").put_object(Bucket=target.photo_bucket, Key=ROSTER_KEY, Body=roster)
         keep(roster_held(target), race=RACE)
         yield target, world
 

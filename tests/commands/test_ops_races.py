@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from ops.race import races
-from ops.race.races import create_race, import_roster, race_ref, read_roster, require, the_race
+from ops.race.races import create_race, import_roster, race_ref, require, the_race
+from ops.race.rosters import read_roster
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from services.races.records import RaceOutcome
@@ -69,22 +70,19 @@ def test_the_answer_to_an_earlier_upload_is_not_taken_for_ours(target: Target) -
         create_race(target, RACE, SETTINGS)
 
 
-def test_a_roster_holds_when_the_command_returns(target: Target, tmp_path: Path) -> None:
+def test_a_roster_holds_when_the_command_returns(target: Target) -> None:
     listen(target)
-    file = tmp_path / "roster.csv"
-    file.write_bytes("bib,name\n42,김철수\nx:1,bad\n7,Ann\n".encode("cp949"))
-    body, checked = read_roster(file)
-    imported = import_roster(target, RACE, body)
+    imported = import_roster(target, RACE, "bib,name\n42,김철수\nx:1,bad\n7,Ann\n".encode())
     assert imported.runners == 2
-    assert [problem.line for problem in imported.problems] == [problem.line for problem in checked.problems] == [3]
+    assert [problem.line for problem in imported.problems] == [3]
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"name,number\nAnn,7\n", "must name a column 'bib'"),
-        (b"bib,name\n", "no usable runner"),
-        (b"PK\x03\x04\x00\x00", "not a text file"),
+        (b"name,club\nAnn,7\n", "No column of the roster is called 'bib'"),
+        (b"bib,name\n", "no runner below its header"),
+        (b"\x00\x04\x00\x00", "not a text file"),
         (None, "There is no file"),
     ],
 )

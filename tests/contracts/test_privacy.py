@@ -9,15 +9,17 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from shared.contracts.events import EVENTS, Meta
 
 # Every text that an event can carry, by the name of its field. Think of docs/privacy.md before a name is added here.
 TEXTS = {
     "ids, keys and digests": {
         "organizer_id", "event_id", "photo_id", "other_photo_id", "face_id", "bucket", "key", "keys", "sha256",
-        "content_sha256", "revision", "id", "correlation_id", "causation_id", "replay",
+        "content_sha256", "revision", "id", "correlation_id", "causation_id", "replay", "roster_revision",
     },
-    "the race's own settings": {"name", "date", "timezone", "prefixes", "excluded"},
+    "the race's own settings": {"name", "date", "timezone", "prefixes", "excluded", "formats"},
     "what is printed on a bib": {"bib", "text"},
     "why something was rejected": {"reason", "message"},
     "kinds": {"kind", "status"},
@@ -42,7 +44,7 @@ def plain(hint: Any) -> set[type]:
     """The types of the values in a field: of `tuple[str, ...]` and of `Literal["a"] | None` that is str."""
     if typing.get_origin(hint) is typing.Literal:
         return {type(value) for value in typing.get_args(hint)}
-    arguments = [each for each in typing.get_args(hint) if each not in (type(None), ...)]
+    arguments = [each for each in typing.get_args(hint) if each not in (type(None), msgspec.UnsetType, ...)]
     return set().union(*map(plain, arguments)) if arguments else {hint}
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutcome
-from shared.contracts.events import RaceConfigured, RaceRejected, RosterImported, RosterRejected
+from services.races.edges import Races
+from services.races.records import RaceHeld, RaceOutcome, RefusedBibs, RosterHeld, RosterOutcome
+from shared.contracts.events import BibsRefused, RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE
-from shared.contracts.race import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
+from shared.contracts.roster.runners import MAX_PROBLEMS_KEPT, bibs_of_roster, digest
 from shared.kit import aws
 from tests.kit.compare import assert_same
 from tests.kit.events import RACE, configured, on_the_bus, replayed
@@ -24,6 +25,7 @@ INTAKE = "races.intake"
 RACE_KEY, ROSTER_KEY = f"{RACE.prefix}{RACE_FILE}", f"{RACE.prefix}{ROSTER_FILE}"
 HELD, ROSTER = RaceHeld.prefix(), RosterHeld.prefix()
 RACE_OUTCOME, ROSTER_OUTCOME = RaceOutcome.prefix(), RosterOutcome.prefix()
+REFUSED = RefusedBibs.prefix()
 
 
 @pytest.fixture
@@ -85,7 +87,10 @@ def test_a_roster_is_imported_as_a_claim_check_even_before_its_race(here: World)
         (ROSTER_KEY, b"name\nx\n", "roster_no_bib_column"),
         (ROSTER_KEY, b"bib\n", "roster_empty"),
         (ROSTER_KEY, b"\x00\x01", "roster_not_text"),
-        (ROSTER_KEY, b"\xff\xff\xff", "roster_encoding"),
+        (ROSTER_KEY, "bib,name\n1,Kučera\n".encode("cp1250"), "roster_encoding"),
+        (ROSTER_KEY, b"PK\x03\x04\x14", "roster_spreadsheet"),
+        (ROSTER_KEY, b"bib,bib\n1,2\n", "roster_which_bib_column"),
+        (ROSTER_KEY, b'bib,name\n1,"Ann\n2,Bob\n', "roster_not_csv"),
         (ROSTER_KEY, b"bib\n" + b"?\n" * 20_000, "roster_too_many_problems"),
         (ROSTER_KEY, b"bib,name\n1," + b"x" * 200_000, "roster_not_csv"),
     ],
@@ -149,13 +154,18 @@ def test_an_upload_that_is_gone_says_nothing(here: World) -> None:
 
 
 def test_a_redelivery_says_the_same_again_without_reading(here: World) -> None:
-    for uploaded in (here.upload(RACE_KEY, race_json()), here.upload(ROSTER_KEY, b"bib\n1\n?\n"),
-                     here.upload(RACE_KEY, b"{"), here.upload(ROSTER_KEY, b"no")):  # fmt: skip
+    for key, body, weighed in (
+        (RACE_KEY, race_json(), {"dynamodb.BatchGetItem": 1}),
+        (ROSTER_KEY, b"bib\n1\n?\n", {"dynamodb.BatchGetItem": 1}),
+        (RACE_KEY, b"{", {}),
+        (ROSTER_KEY, b"no", {}),
+    ):
+        uploaded = here.upload(key, body)
         here.deliver(INTAKE, uploaded)
         here.deliver(INTAKE, uploaded)
-        assert aws.calls == {"dynamodb.GetItem": 2, "eventbridge.PutEvents": 1}
-        first, second = here.heard()
-        assert first == second
+        assert aws.calls == {"dynamodb.GetItem": 2, "eventbridge.PutEvents": 1} | weighed
+        said = here.heard()
+        assert said[: len(said) // 2] == said[len(said) // 2 :]
 
 
 def test_a_replay_that_changes_nothing_is_marked_and_one_that_does_is_news(here: World) -> None:
@@ -166,7 +176,7 @@ def test_a_replay_that_changes_nothing_is_marked_and_one_that_does_is_news(here:
     assert {envelope.meta.replay for envelope in said} == {None}
     here.deliver(INTAKE, *map(replayed, told))
     again = here.envelopes()
-    assert {one.meta.id for one in again} == {said[number].meta.id for number in (1, 2, 4)}, "of what holds now"
+    assert {one.meta.id for one in again} == {said[number].meta.id for number in (1, 2, 5, 6)}, "of what holds now"
     assert {one.meta.replay for one in again} == {"again"}
     assert here.items("races") == before
     forget(here)
@@ -177,11 +187,63 @@ def test_a_replay_that_changes_nothing_is_marked_and_one_that_does_is_news(here:
 
 
 def test_requests_of_an_upload(here: World) -> None:
-    kept = {"dynamodb.GetItem": 2, "dynamodb.TransactWriteItems": 1, "s3.GetObject": 1, "eventbridge.PutEvents": 1}
+    kept = {
+        "dynamodb.GetItem": 2,
+        "dynamodb.TransactWriteItems": 1,
+        "dynamodb.BatchGetItem": 1,
+        "s3.GetObject": 1,
+        "eventbridge.PutEvents": 1,
+    }
     here.deliver(INTAKE, here.upload(RACE_KEY, race_json()))
     assert aws.calls == kept
     here.deliver(INTAKE, here.upload(ROSTER_KEY, b"bib\n1\n"))
-    assert aws.calls == kept | {"s3.PutObject": 1}
+    assert aws.calls == kept | {"s3.PutObject": 1, "s3.GetObject": 2, "dynamodb.PutItem": 1}
+
+
+def test_bibs_that_the_rules_refuse_are_told_whichever_file_came_last(here: World) -> None:
+    roster = here.upload(ROSTER_KEY, b"bib,name\n1042,Kim\nF318,Lee\n?,Bad\n727-2,Park\n")
+    rules = here.upload(RACE_KEY, race_json())
+    for order in ((roster, rules), (rules, roster), (rules, roster, rules, roster)):
+        forget(here)
+        here.deliver(INTAKE, *order)
+        told = {event.refused: event for event in here.heard() if isinstance(event, BibsRefused)}
+        assert [problem.line for problem in told[2].problems] == [3, 5]
+        assert "prefixes allows no letters" in told[2].problems[0].message
+        assert '"number-leg" in formats' in told[2].problems[1].message
+        assert (here.items("races")[REFUSED]["refused"], here.items("races")[ROSTER]["runners"]) == (2, 3)
+    here.deliver(INTAKE, here.upload(RACE_KEY, race_json(bib_rules={"prefixes": ["", "F"], "formats": ["number-leg"]})))
+    (event,) = [event for event in here.heard() if isinstance(event, BibsRefused)]
+    assert [problem.line for problem in event.problems] == [2, 3]
+    here.deliver(INTAKE, here.upload(ROSTER_KEY, b"bib,name\nF727-2,Park\n"))
+    (event,) = [event for event in here.heard() if isinstance(event, BibsRefused)]
+    assert (event.refused, event.problems) == (0, ())
+
+
+def test_what_is_refused_is_of_the_newest_roster_also_when_two_are_taken_in_at_once(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.deliver(INTAKE, here.upload(RACE_KEY, race_json()), here.upload(ROSTER_KEY, b"bib\n1\n"))
+    second, third = here.upload(ROSTER_KEY, b"bib\n1\nF2\n"), here.upload(ROSTER_KEY, b"bib\n1\nF2\nF3\n")
+    weighed, meanwhile = Races.weighed, [third]
+
+    def slow(races: Races, race: Any) -> Any:
+        read = weighed(races, race)
+        if meanwhile:
+            assert here.deliver(INTAKE, meanwhile.pop()) == []
+        return read
+
+    monkeypatch.setattr(Races, "weighed", slow)
+    assert here.deliver(INTAKE, second) == []
+    assert here.items("races")[REFUSED]["refused"] == 2
+    assert here.items("races")[REFUSED]["roster_revision"] == third["detail"]["object"]["sequencer"]
+
+
+def test_of_refused_bibs_the_first_are_named_and_all_are_counted(here: World) -> None:
+    roster = here.upload(ROSTER_KEY, b"bib\n1\n" + b"".join(b"F%d\n" % bib for bib in range(MAX_PROBLEMS_KEPT + 7)))
+    here.deliver(INTAKE, here.upload(RACE_KEY, race_json()), roster)
+    (event,) = [event for event in here.heard() if isinstance(event, BibsRefused)]
+    assert (len(event.problems), event.refused) == (MAX_PROBLEMS_KEPT, MAX_PROBLEMS_KEPT + 7)
+    assert event.problems[-1].message == f"from here on 8 more rows cannot be used, of {MAX_PROBLEMS_KEPT + 7} in all."
 
 
 def story(here: World) -> list[dict[str, Any]]:
@@ -202,7 +264,9 @@ def forget(here: World) -> None:
 def outcome(here: World) -> Any:
     said = here.heard()
     believed = [latest([e for e in said if isinstance(e, kind)]) for kind in (RaceConfigured, RosterImported)]
-    return {"races": here.items("races"), "believed": believed}
+    refused = [event for event in said if isinstance(event, BibsRefused)]
+    newest = max(refused, key=lambda event: (event.revision, event.roster_revision))
+    return {"races": here.items("races"), "believed": [*believed, newest]}
 
 
 def test_every_order_and_every_repetition_ends_the_same(here: World) -> None:

@@ -65,7 +65,7 @@ def test_what_races_keeps(here: World) -> None:
     here.deliver("races.intake", race, roster)
     (imported,) = [event for event in here.heard() if isinstance(event, RosterImported)]
     pk, (first, second) = RACE.partition, [one["detail"]["object"]["sequencer"] for one in (race, roster)]
-    problems = [{"line": 3, "message": "'?' is not a bib (letters, then digits)."}]
+    problems = [{"line": 3, "message": "'?' is not a bib, which is like 1042, A42, 727-2 or 1042F."}]
     held = {
         "RACE": {"PK": pk, "SK": "RACE", "revision": first, "settings": STORED_SETTINGS},
         "ROSTER": {
@@ -75,6 +75,14 @@ def test_what_races_keeps(here: World) -> None:
             "runners": 1,
             "problems": problems,
             "revision": second,
+        },
+        "REFUSED": {
+            "PK": pk,
+            "SK": "REFUSED",
+            "problems": [],
+            "refused": 0,
+            "revision": first,
+            "roster_revision": second,
         },
     }
     race_outcome = {"PK": pk, "SK": "OUTCOME#race.json", "sequencer": first, "ok": True}

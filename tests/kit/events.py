@@ -38,7 +38,8 @@ from shared.contracts.events import (
     caused,
 )
 from shared.contracts.keys import RaceRef
-from shared.contracts.race import Problem, RaceSettings, Roster, Runner, digest
+from shared.contracts.race import RaceSettings
+from shared.contracts.roster.runners import Problem, Runner, digest, to_json
 from shared.contracts.rules import S3
 
 RACE = RaceRef("org", "race")
@@ -71,8 +72,7 @@ def race_rejected(revision: str = "01", *, race: RaceRef = RACE, reason: str = "
 
 def roster_of(bibs: Iterable[str]) -> bytes:
     """A roster as the races stage hands it on."""
-    runners = tuple(Runner(bib=bib, printed=bib, name="") for bib in bibs)
-    return Roster(runners=runners, problems=()).to_json()
+    return to_json(Runner(bib=bib, printed=bib, name="") for bib in bibs)
 
 
 def roster_imported(

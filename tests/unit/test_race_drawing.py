@@ -19,7 +19,8 @@ from local.race.photo import heads, photo, upright
 from local.race.plan import Shot, Visibility, plan
 from shared.contracts.bibs import canonical
 from shared.contracts.keys import KeyKind, parse_key
-from shared.contracts.race import parse_race, parse_roster
+from shared.contracts.race import parse_race
+from shared.contracts.roster.reading import parse_roster
 
 DRAWN = 2
 

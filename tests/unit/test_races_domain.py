@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.races.domain.files import MAX_ROSTER_BYTES, Checked, Known, announcement, check_file
+from shared.contracts.bibs import BibRules
 from shared.contracts.events import DomainEvent, RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, is_newer
-from shared.contracts.race import BibRules, RaceSettings, Region
+from shared.contracts.race import RaceSettings, Region
 from shared.kit.table import from_item, to_item
 
 RACE = RaceRef("org", "race")
@@ -88,7 +89,7 @@ def test_settings_that_are_taken_can_be_kept_and_said(settings: dict[str, object
 
 def test_equal_rosters_are_equal_claim_checks() -> None:
     first = check_file(RACE, ROSTER_FILE, b"bib,name\n1,A\n02,B\n", "01", "derived")
-    second = check_file(RACE, ROSTER_FILE, "name;bib\nB;02\nA;1\n".encode("cp949"), "02", "derived")
+    second = check_file(RACE, ROSTER_FILE, "name;bib\r\nA;1\r\nB;02\r\n".encode("utf-16"), "02", "derived")
     one, other = said(first), said(second)
     assert isinstance(one, RosterImported)
     assert isinstance(other, RosterImported)
@@ -127,6 +128,8 @@ print(checked.outcome.reason or "imported", peak // 10**6)
         (b"\n", "roster_too_long"),
         (b"?\n", "roster_too_many_problems"),
         (b"x,", "roster_not_csv"),
+        ("가,나\n".encode("cp949"), "roster_too_many_problems"),
+        ("김서연 ".encode("cp949"), "roster_not_csv"),
         (b'1,"\n",', "roster_not_csv"),
         ("1,🏃가나다라마바사아자차카타파하\n".encode(), "roster_too_many_problems"),
     ],

@@ -119,6 +119,13 @@ def test_windows(window: dict[str, str], inside: list[str], outside: list[str]) 
     assert [at for at in [*inside, *outside] if asked.holds(at)] == inside
 
 
+@pytest.mark.parametrize(("asked", "bib"), [("a-0042", "A42"), ("0727-02", "727-2"), ("1042-f", "1042F"), ("#7", "7")])
+def test_a_bib_is_asked_for_as_it_is_printed(asked: str, bib: str) -> None:
+    query = _asked(bib=asked)
+    assert isinstance(query, PhotosAsked)
+    assert query.bib == bib
+
+
 CURSOR_OF_OLDEST = base64.urlsafe_b64encode(json.dumps(["oldest", ["", "", "x"]]).encode()).decode()
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts import keys
-from shared.contracts.errors import InvalidKey, InvalidRace, InvalidRoster
+from shared.contracts.errors import InvalidKey, InvalidRace
 from shared.contracts.keys import KeyKind, RaceRef, is_newer, parse_key
-from shared.contracts.race import parse_race, parse_roster
+from shared.contracts.race import parse_race
 
 IDS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,20}[A-Za-z0-9])?", fullmatch=True)
 
@@ -64,54 +64,6 @@ def test_sequencers_are_padded_on_the_right() -> None:
     assert not is_newer("0a", than="0A")
 
 
-class TestRoster:
-    def test_bad_rows_are_named_and_the_rest_is_used(self) -> None:
-        roster = parse_roster(b"bib,name\n12,Ann\n,Nobody\nx1x,Bad\n12,Twice\nA-007,Bond\n1,2,3\n\n")
-        assert [(r.bib, r.printed, r.name) for r in roster.runners] == [("12", "12", "Ann"), ("A7", "A-007", "Bond")]
-        assert [(p.line, p.message) for p in roster.problems] == [
-            (3, "no bib."),
-            (4, "'x1x' is not a bib (letters, then digits)."),
-            (5, "bib 12 is already in line 2."),
-            (7, "3 columns where the header has 2."),
-        ]
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            "bib;name\n1;김철수\n".encode(),
-            "\ufeffbib,name\r\n1,김철수\r\n".encode(),
-            "name\tBIB\n김철수\t1\n".encode(),
-            "bib,name\n1,김철수\n".encode("cp949"),
-        ],
-    )
-    def test_spreadsheets_of_all_kinds(self, body: bytes) -> None:
-        (runner,) = parse_roster(body).runners
-        assert (runner.bib, runner.name) == ("1", "김철수")
-
-    @pytest.mark.parametrize(
-        ("body", "reason"),
-        [
-            (b"", "roster_no_bib_column"),
-            (b"number,name\n1,Ann\n", "roster_no_bib_column"),
-            (b"bib,name\n", "roster_empty"),
-            (b"bib,name\nx,Ann\n", "roster_empty"),
-            (b"PK\x03\x04\x00\x00", "roster_not_text"),
-            (b"bib\n\xff\xff\n", "roster_encoding"),
-        ],
-    )
-    def test_what_cannot_be_used_at_all(self, body: bytes, reason: str) -> None:
-        with pytest.raises(InvalidRoster) as refusal:
-            parse_roster(body)
-        assert refusal.value.reason == reason
-
-    @given(st.binary(max_size=300))
-    def test_any_bytes_give_a_roster_or_a_refusal(self, body: bytes) -> None:
-        try:
-            assert parse_roster(b"bib,name\n" + body).runners
-        except InvalidRoster as refusal:
-            assert str(refusal)
-
-
 class TestRace:
     def test_a_small_file_is_enough_and_faces_are_off(self) -> None:
         race = parse_race(b'{"name": "City Run", "date": "2026-10-25"}')
@@ -131,6 +83,8 @@ class TestRace:
             (b'{"name": "x", "date": "2026-10-25", "facse": true}', "facse"),
             (b'{"name": "x", "date": "2026-10-25", "bib_rules": {"min_digits": 4, "max_digits": 3}}', "min_digits"),
             (b'{"name": "x", "date": "2026-10-25", "bib_rules": {"prefixes": []}}', "prefixes"),
+            (b'{"name": "x", "date": "2026-10-25", "bib_rules": {"formats": []}}', "formats"),
+            (b'{"name": "x", "date": "2026-10-25", "bib_rules": {"formats": ["leg"]}}', "leg"),
             (b'{"name": "x", "date": "2026-10-25", "min_confidence": 0}', "min_confidence"),
             (
                 b'{"name": "x", "date": "2026-10-25", "watermark": {"left": 7, "top": 0, "width": 1, "height": 1}}',

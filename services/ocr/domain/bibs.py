@@ -9,8 +9,8 @@ from services.ocr.records import Word
 from shared.contracts.events import Bibs, Box, Reading, Suggestion
 from shared.contracts.race import RaceSettings, Region
 
-# A bib is a word of capital letters and digits; these are what one misread character could have been.
-_ALPHABET = string.digits + string.ascii_uppercase
+# A bib is a word of capital letters, digits and a hyphen; these are what one misread character could have been.
+_ALPHABET = string.digits + string.ascii_uppercase + "-"
 
 
 def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[str] | None) -> Bibs:

@@ -12,7 +12,9 @@ from services.races.records import RaceHeld, RaceOutcome, RosterHeld, RosterOutc
 from shared.contracts.errors import InvalidRace, InvalidRoster, InvalidUpload
 from shared.contracts.events import ObjectRef, RaceConfigured, RaceRejected, RosterImported, RosterRejected
 from shared.contracts.keys import RACE_FILE, RaceRef, is_newer, roster_key
-from shared.contracts.race import MAX_PROBLEMS_KEPT, digest, parse_race, parse_roster
+from shared.contracts.race import parse_race
+from shared.contracts.roster.reading import parse_roster
+from shared.contracts.roster.runners import digest, kept, to_json
 
 Held = RaceHeld | RosterHeld
 Outcome = RaceOutcome | RosterOutcome
@@ -94,12 +96,12 @@ def refused(filename: str, error: InvalidUpload, sequencer: str) -> Checked:
 
 def _checked_roster(race: RaceRef, body: bytes, sequencer: str, derived_bucket: str) -> Checked:
     roster = parse_roster(body)
-    claim_check = roster.to_json()
+    claim_check = to_json(roster.on_file)
     sha256 = digest(claim_check)
-    problems = roster.problems[:MAX_PROBLEMS_KEPT]
+    problems = kept(roster.problems)
     held = RosterHeld(
         roster=ObjectRef(bucket=derived_bucket, key=roster_key(race, sha256), sha256=sha256),
-        runners=len(roster.runners),
+        runners=len(roster.on_file),
         problems=problems,
         revision=sequencer,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from services.races.domain import refusals
 from services.races.domain.files import Checked, announcement, check_file, refused
 from services.races.edges import Files, Races
 from services.races.records import RosterHeld
 from services.races.stage import STAGE
 from shared.contracts.errors import InvalidKey, InvalidMessage, InvalidUpload
-from shared.contracts.events import Envelope, caused
+from shared.contracts.events import Envelope, RaceConfigured, RosterImported, caused
 from shared.contracts.keys import KeyKind, RaceRef, parse_key
 from shared.contracts.messages import Message, ObjectCreated
 from shared.kit import worker
@@ -33,6 +34,8 @@ class Intake:
             return  # a file of this name among the photos: the ingest stage says what is wrong with it
         if race is not None and kind in (KeyKind.RACE_FILE, KeyKind.ROSTER_FILE):
             said = until_written(message.key, lambda: self._try_to_take_in(race, filename, message), SELDOM)
+            if any(isinstance(envelope.data, RaceConfigured | RosterImported) for envelope in said):
+                said += until_written(message.key, lambda: self._try_to_weigh(race, message), SELDOM)
             self._bus.publish(said)
 
     def _try_to_take_in(self, race: RaceRef, filename: str, upload: ObjectCreated) -> list[Envelope] | None:
@@ -49,6 +52,21 @@ class Intake:
             return None
         kept = known.learn(checked).of(upload.sequencer)
         return [caused(announcement(race, kept), upload.meta)] if kept else []
+
+    def _try_to_weigh(self, race: RaceRef, upload: ObjectCreated) -> list[Envelope] | None:
+        """Keep which bibs of the roster the rules refuse, both as they hold now; None to try again.
+
+        Whoever keeps the later of the two files sees both, so that nobody has to be told of the other.
+        """
+        rules, roster, kept = self._races.weighed(race)
+        if rules is None or roster is None:
+            return []
+        news = not refusals.are_of(kept, rules, roster)
+        if kept is None or news:
+            before, kept = kept, refusals.refused_bibs(rules, roster, self._files.runners(roster.roster))
+            if not self._races.save_weighed(race, kept, before):
+                return None
+        return [caused(refusals.announcement(race, kept), upload.meta, news=news)]
 
     def _check(self, race: RaceRef, filename: str, upload: ObjectCreated) -> Checked | None:
         """Read an upload and check it, and write a roster's claim check; None when the upload is gone."""

@@ -335,9 +335,10 @@ function reason(runner) {
   return [kind, { bib: runner.bib }];
 }
 
-// Forgiving like the API: "a-0042" and "A42" are one bib.
+// Forgiving like the API: "a-0042" and "A42" are one bib, and so are "727-02" and "727-2", which is not 7272.
 function sameBib(one, other) {
-  const plain = (bib) => bib.normalize("NFKC").toUpperCase().replace(/[#\s-]/g, "").replace(/^([A-Z]*)0+(?=\d)/, "$1");
+  const plain = (bib) => bib.normalize("NFKC").toUpperCase().replace(/[#\s]/g, "").replace(/[‐‑‒–—−]/g, "-")
+    .replace(/([A-Z])-/g, "$1").replace(/-([A-Z])/g, "$1").replace(/(^[A-Z]*|-)0+(?=\d)/g, "$1");
   return plain(one) === plain(other);
 }
 
