@@ -21,8 +21,9 @@ from ops.look.photo import identified, photo_report
 from ops.look.state_hash import StateHash
 from ops.look.status import searchable
 from ops.race.correct import NotShownYet, bib_correction, say
+from ops.race.folders import key_of
 from ops.race.races import create_race, import_roster
-from ops.race.upload import key_of, upload
+from ops.race.upload import upload
 from ops.reach.errors import Failed
 from ops.reach.raw_photos import raw_photos
 from ops.reach.search_api import SearchApi

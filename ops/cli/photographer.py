@@ -12,27 +12,39 @@ import click
 from ops.cli import options
 
 if TYPE_CHECKING:
+    from ops.race.upload import UploadResult
     from ops.reach.target import Target
     from shared.contracts.keys import RaceRef
 
 
-@click.command("upload", short_help="Upload a folder of photos.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.command("upload", short_help="Upload folders of photos.")
+@click.argument("folders", metavar="DIR", type=click.Path(path_type=Path), nargs=-1, required=True)
 @options.race()
 @click.option("--photographer", metavar="NAME", help="Who took them; shown with each photo.")
 @click.option("--wait-for-race", is_flag=True, help="Upload although the race does not exist yet: the photos wait.")
-def upload_folder(
-    folder: Path, organizer: str | None, event: str | None, photographer: str | None, wait_for_race: bool
+@click.option("--replace", is_flag=True, help="Put photos that were edited in the place of those with their names.")
+def upload_folders(
+    folders: tuple[Path, ...],
+    organizer: str | None,
+    event: str | None,
+    photographer: str | None,
+    wait_for_race: bool,
+    replace: bool,
 ) -> None:
-    """Upload all photos of a folder, several at once. The same command resumes an upload that was interrupted.
+    """Upload all photos of one or more folders, several at once. The same command resumes what was interrupted.
+
+    Photos of sub-folders go up as day1--cam2--IMG_1.jpg. A photo never takes the place of another with its name: both
+    are kept, unless --replace says otherwise. Hidden files stay; links to folders are told, and not followed.
 
     \b
     snaprace upload ~/race/photos --organizer hanriver --event seoul-2026 --photographer "Lee Younghee"
+    snaprace upload ~/race/day1 ~/race/day2
     """
+    from ops.race.folders import photos_in
     from ops.race.races import race_ref
-    from ops.race.upload import photos_in
 
-    files = photos_in(folder)
+    left_out: list[tuple[Path, str]] = []
+    files = photos_in(*folders, left_out=lambda path, why: left_out.append((path, why)))
     if wait_for_race and not (organizer and event):
         raise click.UsageError("--wait-for-race needs --organizer and --event.")
     target = options.target()
@@ -40,10 +52,19 @@ def upload_folder(
         ref = race_ref(organizer, event)
     else:
         ref = options.the_race(target, organizer, event)
-    sys.exit(send(target, ref, files, photographer))
+    code = send(target, ref, files, folders=folders, photographer=photographer, replace=replace)
+    sys.exit(code or tell_left_out(left_out))
 
 
-def send(target: Target, race: RaceRef, files: Sequence[Path], photographer: str | None) -> int:
+def send(
+    target: Target,
+    race: RaceRef,
+    files: Sequence[Path],
+    *,
+    folders: Sequence[Path] = (),
+    photographer: str | None = None,
+    replace: bool = False,
+) -> int:
     """Upload with a bar, and say what came of it; the exit code."""
     from ops.cli.screen import Bar, console
     from ops.race.upload import upload
@@ -52,12 +73,21 @@ def send(target: Target, race: RaceRef, files: Sequence[Path], photographer: str
     bar = Bar("Uploading", len(files))
     try:
         with bar:
-            outcome = upload(target, race, files, photographer=photographer, progress=bar.move)
+            outcome = upload(
+                target,
+                race,
+                files,
+                folders=folders,
+                photographer=photographer,
+                replace=replace,
+                progress=bar.move,
+            )
     except KeyboardInterrupt:
         console.print(f"{bar.done:,} of {len(files):,} files are done; the same command sends the rest.")
         raise
     for name, why in outcome.failed:
-        console.print(f"not uploaded: {name}: {why}", markup=False)
+        console.print(f"not uploaded: {printable(name)}: {why}", markup=False)
+    _tell_names(outcome)
     already = f", {len(outcome.already_there):,} already there" if outcome.already_there else ""
     console.print(f"{counted(len(outcome.sent), 'file')} uploaded{already}. See how they get on: snaprace status")
     if outcome.failed:
@@ -67,4 +97,47 @@ def send(target: Target, race: RaceRef, files: Sequence[Path], photographer: str
     return 1 if outcome.failed else 0
 
 
-COMMANDS = (upload_folder,)
+def tell_left_out(left_out: Sequence[tuple[Path, str]]) -> int:
+    """Say what was found beside the files and did not go up; the exit code."""
+    from ops.cli.screen import console
+    from ops.race.folders import shortened
+
+    for path, why in left_out:
+        console.print(f"not uploaded: {printable(shortened(path))}: {why}", markup=False)
+    return 1 if left_out else 0
+
+
+def _tell_names(outcome: UploadResult) -> None:
+    """Say which folder's photos have which names in the race, where these are not their own."""
+    from ops.cli.screen import console
+    from ops.reach.words import counted
+
+    by_folder: dict[Path, list[Path]] = {}
+    for path in outcome.keys:
+        by_folder.setdefault(path.parent, []).append(path)
+    for folder, files in sorted(by_folder.items()):
+        beside = set(outcome.beside).intersection(files)
+        for renamed, why in (
+            ([path for path in files if path not in beside and _name(outcome, path) != path.name], ""),
+            (sorted(beside), ", since the race has other photos of their names: both are kept"),
+        ):
+            if renamed:
+                number, first = counted(len(renamed), "photo"), _name(outcome, min(renamed))
+                example = f"{'such as ' if len(renamed) > 1 else ''}{first}"
+                console.print(
+                    f"{printable(str(folder))}: {number} under the folder's name, {example}{why}.", markup=False
+                )
+    if outcome.beside:
+        console.print("To put edited photos in the place of the old ones: the same command with --replace.")
+
+
+def _name(outcome: UploadResult, path: Path) -> str:
+    return outcome.keys[path].rsplit("/", 1)[-1]
+
+
+def printable(text: str) -> str:
+    """A file's name as any terminal can show it: the disk's bytes need not be UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+COMMANDS = (upload_folders,)

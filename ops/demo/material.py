@@ -20,8 +20,8 @@ import msgspec
 
 from local import runtime
 from ops.demo.score import Truth
+from ops.race.folders import photos_in
 from ops.race.races import read_roster
-from ops.race.upload import photos_in
 from ops.reach.errors import Failed, read_file
 from shared.contracts.bibs import BibRules
 from shared.contracts.race import RaceSettings, Roster
@@ -32,7 +32,10 @@ _DRAW_SECONDS = 300
 
 @dataclass(frozen=True)
 class Material:
-    """Photos, race.json and roster.csv. `truth` and `selfies`, a folder, are None for somebody's own photos."""
+    """Photos, race.json and roster.csv. `truth` and `selfies`, a folder, are None for somebody's own photos.
+
+    `folder` is where these were found: the photos of its sub-folders have their names by it.
+    """
 
     photos: list[Path]
     settings: bytes
@@ -40,6 +43,7 @@ class Material:
     roster: Roster | None
     truth: Truth | None = None
     selfies: Path | None = None
+    folder: Path | None = None
 
 
 @contextlib.contextmanager
@@ -114,7 +118,9 @@ def own_material(photos: Path, roster_path: Path | None) -> Material:
         faces=True,
         bib_rules=_rules_for(roster),
     )
-    return Material(photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster)
+    return Material(
+        photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster, folder=photos
+    )
 
 
 def _rules_for(roster: Roster | None) -> BibRules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ops.reach.target import Target
-from shared.contracts.keys import RAW_PHOTOS, RaceRef
+from shared.contracts.keys import RAW_PHOTOS, RaceRef, is_folder_marker
 
 
 class RawPhoto(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +17,7 @@ class RawPhoto(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def raw_photos(target: Target, race: RaceRef, beginning: str | None = None) -> dict[str, RawPhoto]:
-    """The raw photos that are there, by key; or what is there whose key begins like this."""
+    """The raw photos that are there, by key; or what is there whose key begins like this. Folder markers are none."""
     pages = (
         target.client("s3")
         .get_paginator("list_objects_v2")
@@ -29,4 +29,5 @@ def raw_photos(target: Target, race: RaceRef, beginning: str | None = None) -> d
         )
         for page in pages
         for item in page.get("Contents", ())
+        if not is_folder_marker(item["Key"])
     }
