@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich import box
@@ -13,6 +14,7 @@ from ops.cost.bill import Bill, as_dict
 from ops.look import status
 from ops.look.explain import Explanation
 from ops.look.status import RaceStatus, State
+from ops.look.strays import Stray
 from ops.reach.words import counted, to_json
 
 _REASONS_SHOWN = 20
@@ -29,15 +31,12 @@ _IN_WORK = "messages in work, of all races: until they are done, more runners ma
 _UNMATCHED = "will have their faces compared with all others when the race goes quiet"
 
 
-def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None:
-    """A race's uploads: how many stand where, what waits and why, what was rejected and why."""
+def show_status(found: RaceStatus, beside: Sequence[Stray], *, as_json: bool, every_upload: bool) -> None:
+    """A race's uploads: how many stand where, what waits and why, what was rejected and why; and those of no race."""
     if as_json:
-        print(status.as_json(found, every_upload=every_upload))
+        print(status.as_json(found, beside, every_upload=every_upload))
         return
-    rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
-    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED), (found.in_work, _IN_WORK)]
-    shown = [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
-    answers.print(facts(f"{found.organizer_id}/{found.event_id}", shown))
+    answers.print(facts(f"{found.organizer_id}/{found.event_id}", counts_of(found)))
     _show_stuck(found)
     if every_upload:
         for upload in found.uploads:
@@ -48,6 +47,14 @@ def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None
         answers.print(f"… and {len(found.rejected) - _REASONS_SHOWN:,} more; --all has them all.")
     for queue, messages in found.dead_letters.items():
         answers.print(f"[bold red]{counted(messages, 'dead letter')}[/] in {queue}")
+    show_strays(beside)
+
+
+def counts_of(found: RaceStatus) -> list[tuple[str, str]]:
+    """How many uploads stand where: numbers, and what they count."""
+    rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
+    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED), (found.in_work, _IN_WORK)]
+    return [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
 
 
 def _show_stuck(found: RaceStatus) -> None:
@@ -68,6 +75,16 @@ def _age(seconds: float | None) -> str:
         if seconds < until:
             return f"uploaded {seconds / size:.0f} {unit} ago"
     return f"uploaded {seconds / 3600:.1f} h ago" if seconds < 48 * 3600 else f"uploaded {seconds / 86400:.1f} days ago"
+
+
+def show_strays(strays: Sequence[Stray]) -> None:
+    """One line for each place with uploads of no race, and what can be done with them; nothing where there are none."""
+    for stray in strays:
+        where = f"below {stray.beginning}" if stray.beginning else "in no folder"
+        files = counted(stray.files, "file")
+        answers.print(f"{files} of no race ({where}), as {stray.example}: {stray.why}", markup=False)
+    if strays:
+        answers.print("Move or delete what is of no race with: snaprace strays --help")
 
 
 def show_explanation(found: Explanation, *, as_json: bool) -> None:

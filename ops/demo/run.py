@@ -25,7 +25,8 @@ from ops.demo.score import Found, Score, score_bibs, score_people
 from ops.look.quiet import until_quiet
 from ops.look.state_hash import state_hash
 from ops.look.status import REJECTED, RaceStatus, status
-from ops.race.races import create_race, import_roster
+from ops.race.races import import_roster
+from ops.race.settings import put_race
 from ops.race.upload import upload
 from ops.reach.cards import in_order
 from ops.reach.errors import Failed
@@ -130,7 +131,7 @@ def run(
     observer.step("Waiting for the photos to be drawn")
     material = prepare()
     observer.step("Creating the race and importing its roster")
-    create_race(target, RACE, material.settings)
+    put_race(target, RACE, material.settings)
     if material.roster_file is not None:
         import_roster(target, RACE, material.roster_file)
     vision_before = _vision(running)

@@ -16,12 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ops.reach.errors import Failed
-from shared.contracts.keys import RAW_PHOTOS, RaceRef
+from shared.contracts.keys import FOLDER_SEPARATOR, MAX_KEY_BYTES, RAW_PHOTOS, RaceRef
 
-SEPARATOR = "--"
-"""Between folders and the file's name: two characters that S3 calls safe in a key."""
-
-_MAX_KEY_BYTES = 1024  # Source: Amazon S3 User Guide, "Naming Amazon S3 objects"
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 
 LeftOut = Callable[[Path, str], None]
@@ -136,7 +132,7 @@ class Names(NamedTuple):
     def with_digest(self, digest: str) -> str:
         """The key that no file with other content has; `digest` is the content's, in hex."""
         name = Path(self.filename)
-        return _key(self.race, self.folders, f"{name.stem}{SEPARATOR}{digest[:12]}{name.suffix}")
+        return _key(self.race, self.folders, f"{name.stem}{FOLDER_SEPARATOR}{digest[:12]}{name.suffix}")
 
 
 def names_of(race: RaceRef, files: Iterable[Path], folders: Sequence[Path] = ()) -> dict[Path, Names]:
@@ -178,11 +174,11 @@ def _composed(name: str) -> str:
 
 def _key(race: RaceRef, folders: Sequence[str], filename: str) -> str:
     """The key of a file in folders; of folders whose names are too long together a digest stands there."""
-    key = f"{race.prefix}{RAW_PHOTOS}/{SEPARATOR.join([*folders, filename])}"
-    if not folders or _size(key) <= _MAX_KEY_BYTES:
+    key = f"{race.prefix}{RAW_PHOTOS}/{FOLDER_SEPARATOR.join([*folders, filename])}"
+    if not folders or _size(key) <= MAX_KEY_BYTES:
         return key
     digest = hashlib.sha256("/".join(folders).encode(errors="surrogateescape")).hexdigest()[:16]
-    return _key(race, (), f"{digest}{SEPARATOR}{filename}")
+    return _key(race, (), f"{digest}{FOLDER_SEPARATOR}{filename}")
 
 
 def _size(key: str) -> int:
@@ -195,5 +191,5 @@ def require_possible(key: str) -> None:
         size = len(key.encode())
     except UnicodeEncodeError:
         raise Failed("its name is not UTF-8; rename it") from None
-    if size > _MAX_KEY_BYTES:
-        raise Failed(f"its name is too long for S3 ({_MAX_KEY_BYTES:,} bytes with the race's prefix); shorten it")
+    if size > MAX_KEY_BYTES:
+        raise Failed(f"its name is too long for S3 ({MAX_KEY_BYTES:,} bytes with the race's prefix); shorten it")

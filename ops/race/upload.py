@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.race.folders import Names, names_of, require_possible
 from ops.reach.errors import Failed, explain
-from ops.reach.raw_photos import RawPhoto, raw_photos
+from ops.reach.raw_photos import RawPhoto, raw_photos, uploads_at
 from ops.reach.target import Target
 from shared.contracts.keys import RaceRef
 
@@ -60,7 +60,6 @@ class Sender:
 
     def __init__(self, target: Target, race: RaceRef, *, metadata: Mapping[str, str], replace: bool) -> None:
         self._target = target
-        self._race = race
         self._metadata = metadata
         self._replace = replace
         self._client = target.client("s3")  # made before the threads that share it
@@ -91,7 +90,7 @@ class Sender:
             if error.response["Error"]["Code"] not in _TAKEN:
                 raise
             # It may have been this very file: boto3 repeats what it got no answer to.
-            there = raw_photos(self._target, self._race, key).get(key)
+            there = uploads_at(self._target, key).get(key)
             return _Came(key, sent=True) if there and there.etag == md5 else None
         return _Came(key, sent=True)
 

@@ -62,7 +62,11 @@ class Target:
 
     def records(self, stage: str) -> Records:
         """What a stage keeps, to read."""
-        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation)))
+        return Records(self.table(stage))
+
+    def table(self, stage: str) -> Table:
+        """A stage's table itself."""
+        return Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation))
 
     @property
     def photo_bucket(self) -> str:

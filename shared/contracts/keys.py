@@ -16,6 +16,12 @@ RAW_PHOTOS = "raw_photos"
 RACE_FILE = "race.json"
 ROSTER_FILE = "roster.csv"
 
+FOLDER_SEPARATOR = "--"
+"""In the name of a raw photo: between the photographer's folders and the file, of characters that S3 calls safe."""
+
+MAX_KEY_BYTES = 1024
+"""Of a key in UTF-8. Source: Amazon S3 User Guide, "Naming Amazon S3 objects"."""
+
 ID = "[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?"
 """What an organizer_id or event_id looks like, as a regular expression.
 

@@ -1,0 +1,65 @@
+"""What commands show of races as a whole: a list of them, one of them, and uploads of none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from ops.cli.screen import answers, console, facts
+from ops.cli.show_race import counts_of, show_strays
+from ops.look import races
+from ops.look.races import ListedRace, RaceReport
+from ops.look.strays import Stray
+from ops.reach.words import to_json
+
+_PROBLEMS_SHOWN = 20
+
+
+def setting(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " ".join(repr(each) for each in value) or "none"
+    return "none" if value is None else str(value)
+
+
+def show_races(found: Sequence[ListedRace], strays: Sequence[Stray], *, as_json: bool) -> None:
+    """The races, and what belongs to none."""
+    if as_json:
+        print(to_json({"races": found, "strays": strays}))
+        return
+    if not found:
+        console.print("There are no races yet. Create one with: snaprace race create --help")
+    else:
+        table = Table(show_edge=False, box=None, pad_edge=False, padding=(0, 2))
+        for heading in ("race", "date", "name", "runners", "faces"):
+            table.add_column(heading, overflow="fold")
+        for each in found:
+            runners = "no roster" if each.runners is None else f"{each.runners:,}"
+            where = f"{each.organizer_id}/{each.event_id}"
+            table.add_row(where, each.date, each.name, runners, setting(each.faces))
+        answers.print(table)
+    show_strays(strays)
+
+
+def show_race(report: RaceReport, *, as_json: bool) -> None:
+    """One race."""
+    if as_json:
+        print(races.as_json(report))
+        return
+    if report.settings is None:
+        answers.print(f"The race {report.race} is not created yet: snaprace race create", markup=False)
+    else:
+        told = races.settings_by_name(report.settings)
+        answers.print(facts(str(report.race), [(name, setting(value)) for name, value in told]))
+    runners = "none" if report.runners is None else f"{report.runners:,}"
+    answers.print(facts("", [(runners, "runners on the roster")], counts_of(report.status)))
+    for name, why in report.refused.items():
+        answers.print(f"The newest {name} was refused, and what held before holds: {why}", markup=False)
+    for problem in report.problems[:_PROBLEMS_SHOWN]:
+        answers.print(f"left out of the roster: line {problem.line}: {problem.message}", markup=False)
+    if len(report.problems) > _PROBLEMS_SHOWN:
+        answers.print(f"… and {len(report.problems) - _PROBLEMS_SHOWN:,} more lines; --json has them.")
