@@ -27,6 +27,7 @@ def race_delete(organizer: str, event: str, yes: bool, confirm: str | None, as_j
     snaprace race delete --organizer hanriver --event seoul-2026 --yes --confirm seoul-2026
     """
     from ops.cli.screen import console
+    from ops.look.quiet import until_quiet
     from ops.race.erase import erase_race, left_of
     from ops.race.races import race_ref
     from ops.reach.words import to_json
@@ -40,7 +41,12 @@ def race_delete(organizer: str, event: str, yes: bool, confirm: str | None, as_j
         for words, number in found.items():
             console.print(f"  {number:,} {words}")
         _must_be_meant(event, yes=yes)
-        erase_race(target, race, patience_s=_PATIENCE_SECONDS, tell=lambda text: console.print(f"{text}…"))
+        erase_race(
+            target,
+            race,
+            rest=lambda: until_quiet(target, {race}, patience_s=_PATIENCE_SECONDS),
+            tell=lambda text: console.print(f"{text}…"),
+        )
         console.print(f"The race [bold]{race}[/] is deleted: counted again, there is nothing left of it.")
     else:
         console.print(f"There is nothing of the race {race} in {target.where}.")

@@ -16,7 +16,6 @@ from typing import Any
 
 from ops.look.about import about_of
 from ops.look.backlog import backlog, dead_letters
-from ops.look.quiet import until_quiet
 from ops.reach import queues
 from ops.reach.cards import in_order
 from ops.reach.errors import Failed
@@ -48,24 +47,22 @@ def left_of(target: Target, race: RaceRef) -> Left:
     return {words: number for words, number in found.items() if number}
 
 
-def erase_race(
-    target: Target, race: RaceRef, *, patience_s: float, poll_s: float | None = None, tell: Callable[[str], None]
-) -> None:
+def erase_race(target: Target, race: RaceRef, *, rest: Callable[[], bool], tell: Callable[[str], None]) -> None:
     """Delete everything of a race, and prove by counting that nothing is left; `tell` hears what is done.
 
-    Waits up to `patience_s` seconds each time until no stage has a message in work. Raises Failed when something is
+    `rest` waits until no stage has a message in work, and says whether that is so. Raises Failed when something is
     left, and when it cannot be known because the stages have no rest.
     """
     left: Left = {}
     for _ in range(ROUNDS):
         erase_versions(target, target.photo_bucket, versions(target, target.photo_bucket, race.prefix))
         tell("Its uploads are deleted; waiting until every stage has withdrawn its photos")
-        until_quiet(target, {race}, patience_s=patience_s, poll_s=poll_s)
+        rest()
         _erase_what_is_kept(target, race)
         tell("What the stages kept of it is deleted; counting what is left")
-        quiet = until_quiet(target, set(), patience_s=patience_s, poll_s=poll_s)
+        resting = rest()
         left = left_of(target, race)
-        if not left and quiet:
+        if not left and resting:
             return
     if left:
         listed = ", ".join(f"{number:,} {words}" for words, number in left.items())
