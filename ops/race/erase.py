@@ -27,7 +27,7 @@ ROUNDS = 3
 """Of deleting and counting: a function that was at work meanwhile may have written once more."""
 
 _MOST_AT_ONCE = 1_000  # Source: Amazon S3 API Reference, DeleteObjects
-_HIDDEN_SECONDS = 60  # for so long, at most, a dead letter of another race is not seen by others
+_HIDDEN_SECONDS = 300  # for so long, at most, a dead letter of another race is not seen by others
 
 Left = dict[str, int]
 """What there is of a race: words for a kind of thing → how many."""
