@@ -81,7 +81,7 @@ def strays(beginning: str | None, goal: str | None, delete: bool, yes: bool, as_
     snaprace strays --from hanriver/seuol-2026/ --move-to hanriver/seoul-2026
     snaprace strays --from hanriver/seuol-2026/ --delete
     """
-    from ops.cli.show_race import show_strays
+    from ops.cli.show_races import show_strays
     from ops.look import strays as look
     from ops.reach.words import to_json
 

@@ -30,7 +30,8 @@ def status(organizer: str | None, event: str | None, every_upload: bool, as_json
     snaprace status
     snaprace status --organizer hanriver --event seoul-2026 --json --all
     """
-    from ops.cli.show_race import show_status, show_strays
+    from ops.cli.show_race import show_status
+    from ops.cli.show_races import show_strays
     from ops.look.status import status as ask
     from ops.look.strays import strays
     from ops.reach.errors import Failed

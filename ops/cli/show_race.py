@@ -10,25 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.cli.screen import answers, facts
+from ops.cli.show_races import counts_of, show_strays
 from ops.cost.bill import Bill, as_dict
 from ops.look import status
 from ops.look.explain import Explanation
-from ops.look.status import RaceStatus, State
+from ops.look.status import RaceStatus
 from ops.look.strays import Stray
 from ops.reach.words import counted, to_json
 
 _REASONS_SHOWN = 20
 _COLOURS = {"confirmed": "green", "inferred": "cyan", "doubtful": "yellow"}
-_STATES: dict[State, str] = {
-    "waiting": "waiting for their race",
-    "in progress": "in progress",
-    "searchable": "searchable",
-    "rejected": "rejected, each with its reason",
-    "dead-lettered": "given up on: see snaprace dlq",
-}
-_SHOWN_ALWAYS = ("uploads", _STATES["searchable"], _STATES["rejected"])
-_IN_WORK = "messages in work, of all races: until they are done, more runners may be found"
-_UNMATCHED = "will have their faces compared with all others when the race goes quiet"
 
 
 def show_status(found: RaceStatus, beside: Sequence[Stray], *, as_json: bool, every_upload: bool) -> None:
@@ -50,13 +41,6 @@ def show_status(found: RaceStatus, beside: Sequence[Stray], *, as_json: bool, ev
     show_strays(beside)
 
 
-def counts_of(found: RaceStatus) -> list[tuple[str, str]]:
-    """How many uploads stand where: numbers, and what they count."""
-    rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
-    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED), (found.in_work, _IN_WORK)]
-    return [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
-
-
 def _show_stuck(found: RaceStatus) -> None:
     now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
     if oldest is not None:
@@ -75,16 +59,6 @@ def _age(seconds: float | None) -> str:
         if seconds < until:
             return f"uploaded {seconds / size:.0f} {unit} ago"
     return f"uploaded {seconds / 3600:.1f} h ago" if seconds < 48 * 3600 else f"uploaded {seconds / 86400:.1f} days ago"
-
-
-def show_strays(strays: Sequence[Stray]) -> None:
-    """One line for each place with uploads of no race, and what can be done with them; nothing where there are none."""
-    for stray in strays:
-        where = f"below {stray.beginning}" if stray.beginning else "in no folder"
-        files = counted(stray.files, "file")
-        answers.print(f"{files} of no race ({where}), as {stray.example}: {stray.why}", markup=False)
-    if strays:
-        answers.print("Move or delete what is of no race with: snaprace strays --help")
 
 
 def show_explanation(found: Explanation, *, as_json: bool) -> None:

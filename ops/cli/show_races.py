@@ -8,13 +8,23 @@ from typing import Any
 from rich.table import Table
 
 from ops.cli.screen import answers, console, facts
-from ops.cli.show_race import counts_of, show_strays
 from ops.look import races
 from ops.look.races import ListedRace, RaceReport
+from ops.look.status import RaceStatus, State
 from ops.look.strays import Stray
-from ops.reach.words import to_json
+from ops.reach.words import counted, to_json
 
 _PROBLEMS_SHOWN = 20
+_STATES: dict[State, str] = {
+    "waiting": "waiting for their race",
+    "in progress": "in progress",
+    "searchable": "searchable",
+    "rejected": "rejected, each with its reason",
+    "dead-lettered": "given up on: see snaprace dlq",
+}
+_SHOWN_ALWAYS = ("uploads", _STATES["searchable"], _STATES["rejected"])
+_IN_WORK = "messages in work, of all races: until they are done, more runners may be found"
+_UNMATCHED = "will have their faces compared with all others when the race goes quiet"
 
 
 def setting(value: Any) -> str:
@@ -63,3 +73,20 @@ def show_race(report: RaceReport, *, as_json: bool) -> None:
         answers.print(f"left out of the roster: line {problem.line}: {problem.message}", markup=False)
     if len(report.problems) > _PROBLEMS_SHOWN:
         answers.print(f"… and {len(report.problems) - _PROBLEMS_SHOWN:,} more lines; --json has them.")
+
+
+def counts_of(found: RaceStatus) -> list[tuple[str, str]]:
+    """How many uploads stand where: numbers, and what they count."""
+    rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
+    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED), (found.in_work, _IN_WORK)]
+    return [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
+
+
+def show_strays(strays: Sequence[Stray]) -> None:
+    """One line for each place with uploads of no race, and what can be done with them; nothing where there are none."""
+    for stray in strays:
+        where = f"below {stray.beginning}" if stray.beginning else "in no folder"
+        files = counted(stray.files, "file")
+        answers.print(f"{files} of no race ({where}), as {stray.example}: {stray.why}", markup=False)
+    if strays:
+        answers.print("Move or delete what is of no race with: snaprace strays --help")
