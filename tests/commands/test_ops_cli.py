@@ -253,6 +253,23 @@ def test_photos_may_go_up_before_their_race_when_they_are_said_to_wait(
     assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg"]
 
 
+def test_what_of_a_folder_does_not_go_up_is_told_and_the_exit_code_says_it(
+    snaprace: Snaprace, aws: None, files: None, tmp_path: Path
+) -> None:
+    configure()
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "empty")
+    said = snaprace("upload", "photos")
+    assert said.code == 1
+    assert "1 file uploaded" in said.err
+    assert "not uploaded: photos/more: it is a link to the folder" in said.err
+    (tmp_path / "empty" / "a.jpg").write_bytes(b"another")
+    assert snaprace("upload", "photos", "empty").code == 0
+    assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg", f"{RACE.prefix}raw_photos/empty--a.jpg"]
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"edited")
+    assert snaprace("upload", "photos", "empty", "--replace").code == 0
+    assert len(uploads()) == 2
+
+
 def test_status_is_json_alone_on_stdout(snaprace: Snaprace, aws: None, files: None) -> None:
     configure()
     snaprace("upload", "photos")
