@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from shared.contracts.keys import RaceRef
 
 
+_FOLDERS_SHOWN = 20
+
+
 @click.command("upload", short_help="Upload folders of photos.")
 @click.argument("folders", metavar="DIR", type=click.Path(path_type=Path), nargs=-1, required=True)
 @options.race()
@@ -108,27 +111,38 @@ def tell_left_out(left_out: Sequence[tuple[Path, str]]) -> int:
 
 
 def _tell_names(outcome: UploadResult) -> None:
-    """Say which folder's photos have which names in the race, where these are not their own."""
+    """Say under which names each folder's photos are in the race; nothing of one folder where they are their own."""
     from ops.cli.screen import console
-    from ops.reach.words import counted
 
     by_folder: dict[Path, list[Path]] = {}
-    for path in outcome.keys:
+    for path in sorted(outcome.keys):
         by_folder.setdefault(path.parent, []).append(path)
-    for folder, files in sorted(by_folder.items()):
-        beside = set(outcome.beside).intersection(files)
-        for renamed, why in (
-            ([path for path in files if path not in beside and _name(outcome, path) != path.name], ""),
-            (sorted(beside), ", since the race has other photos of their names: both are kept"),
-        ):
-            if renamed:
-                number, first = counted(len(renamed), "photo"), _name(outcome, min(renamed))
-                example = f"{'such as ' if len(renamed) > 1 else ''}{first}"
-                console.print(
-                    f"{printable(str(folder))}: {number} under the folder's name, {example}{why}.", markup=False
-                )
+    told = [f"{printable(str(folder))}: {_names_in(outcome, files)}." for folder, files in by_folder.items()]
+    if len(told) == 1 and all(_name(outcome, path) == path.name for path in outcome.keys):
+        return
+    for line in told[:_FOLDERS_SHOWN]:
+        console.print(line, markup=False)
+    if len(told) > _FOLDERS_SHOWN:
+        console.print(f"… and {len(told) - _FOLDERS_SHOWN:,} folders more.")
     if outcome.beside:
         console.print("To put edited photos in the place of the old ones: the same command with --replace.")
+
+
+def _names_in(outcome: UploadResult, files: Sequence[Path]) -> str:
+    """How many of a folder's photos have which kind of name."""
+    from ops.reach.words import counted
+
+    beside = set(outcome.beside).intersection(files)
+    own = [path for path in files if _name(outcome, path) == path.name and path not in beside]
+    others = [path for path in files if path not in beside and path not in set(own)]
+    kinds = (
+        (own, "under the file's own name", ""),
+        (others, "with the folder's name", ""),
+        (sorted(beside), "with more in the name", ", since the race has other photos of that name, and both are kept"),
+    )
+    return "; ".join(
+        f"{counted(len(some), 'photo')} {how}, as {_name(outcome, some[0])}{why}" for some, how, why in kinds if some
+    )
 
 
 def _name(outcome: UploadResult, path: Path) -> str:

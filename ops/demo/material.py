@@ -34,7 +34,8 @@ _DRAW_SECONDS = 300
 class Material:
     """Photos, race.json and roster.csv. `truth` and `selfies`, a folder, are None for somebody's own photos.
 
-    `folder` is where these were found: the photos of its sub-folders have their names by it.
+    `folder` is where these were found: the photos of its sub-folders have their names by it. `left_out` is what else
+    is there and does not go up, with why.
     """
 
     photos: list[Path]
@@ -44,6 +45,7 @@ class Material:
     truth: Truth | None = None
     selfies: Path | None = None
     folder: Path | None = None
+    left_out: tuple[tuple[Path, str], ...] = ()
 
 
 @contextlib.contextmanager
@@ -110,7 +112,8 @@ def drawn_material(folder: Path) -> Material:
 
 def own_material(photos: Path, roster_path: Path | None) -> Material:
     """Somebody's own photos; the bib rules follow from the roster. Raises Failed."""
-    files = photos_in(photos)
+    left_out: list[tuple[Path, str]] = []
+    files = photos_in(photos, left_out=lambda path, why: left_out.append((path, why)))
     body, roster = read_roster(roster_path) if roster_path else (None, None)
     settings = RaceSettings(
         name=photos.resolve().name or "My race",
@@ -119,7 +122,12 @@ def own_material(photos: Path, roster_path: Path | None) -> Material:
         bib_rules=_rules_for(roster),
     )
     return Material(
-        photos=files, settings=msgspec.json.encode(settings), roster_file=body, roster=roster, folder=photos
+        photos=files,
+        settings=msgspec.json.encode(settings),
+        roster_file=body,
+        roster=roster,
+        folder=photos,
+        left_out=tuple(left_out),
     )
 
 

@@ -60,7 +60,7 @@ def why_in_no_race(key: str) -> str:
     if kind is KeyKind.RAW_PHOTO:
         return f"It waits for the race {race} to be created."
     if race is not None:
-        return f"It is of the race {race}, which is not configured by it."
+        return f"It is a file of the race {race}, which is not created."
     return "Its key is none of a race's photos or files, so nothing looks at it."
 
 

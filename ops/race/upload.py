@@ -8,6 +8,7 @@ MD5 is another photo, and stays: the file then takes its next name (ops/race/fol
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import mimetypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,21 +69,30 @@ class Sender:
     def send(self, path: Path, names: Names) -> _Came:
         """Let the file lie under one of its names. Raises Failed where none of them can be."""
         with path.open("rb") as body:
-            md5 = _digest(body, "md5").hex()
-            last = names.with_digest(md5)
-            for key in (*names.earlier, *names.own, last):
-                if key in self._there and self._there[key].etag == md5:
-                    return _Came(key, sent=False)
-            if self._replace:
-                key = next((key for key in reversed(names.own) if key in self._there), (*names.own, last)[0])
-                self._put(key, path, body, {})
-                return _Came(key, sent=True)
-            for key in (*names.own, last):
+            md5 = functools.cache(lambda: _digest(body, "md5").hex())  # of a folder that is new nobody asks for it
+            if (there := self._where_it_is(names, md5)) is not None:
+                return _Came(there, sent=False)
+            if self._replace and (replaced := [key for key in names.own if key in self._there]):
+                self._put(replaced[-1], path, body, {})
+                return _Came(replaced[-1], sent=True)
+            for key in names.own:
                 if key not in self._there and (came := self._put_as_new(key, path, body, md5)) is not None:
                     return came
-        raise Failed("other photos have all of its names; rename it")
+            came = self._put_as_new(names.with_digest(md5()), path, body, md5)
+        if came is None:
+            raise Failed("other photos have all of its names; rename it")
+        return came
 
-    def _put_as_new(self, key: str, path: Path, body: BufferedReader, md5: str) -> _Came | None:
+    def _where_it_is(self, names: Names, md5: Callable[[], str]) -> str | None:
+        """The key under which the file lay before; None where it lay under none of its names."""
+        if not any(key in self._there for key in (*names.earlier, *names.own)):
+            return None
+        for key in (*names.earlier, *names.own, names.with_digest(md5())):
+            if key in self._there and self._there[key].etag == md5():
+                return key
+        return None
+
+    def _put_as_new(self, key: str, path: Path, body: BufferedReader, md5: Callable[[], str]) -> _Came | None:
         """Write a key that nobody has; None where somebody has it by now, with other content."""
         try:
             self._put(key, path, body, {"IfNoneMatch": "*"})
@@ -91,7 +101,7 @@ class Sender:
                 raise
             # It may have been this very file: boto3 repeats what it got no answer to.
             there = uploads_at(self._target, key).get(key)
-            return _Came(key, sent=True) if there and there.etag == md5 else None
+            return _Came(key, sent=True) if there and there.etag == md5() else None
         return _Came(key, sent=True)
 
     def _put(self, key: str, path: Path, body: BufferedReader, condition: dict[str, Any]) -> None:
@@ -159,6 +169,7 @@ def upload(
 
 def _digest(body: BufferedReader, algorithm: str) -> bytes:
     """The digest of a whole file, which is then at its beginning again."""
+    body.seek(0)
     digest = hashlib.file_digest(body, lambda: hashlib.new(algorithm, usedforsecurity=False)).digest()
     body.seek(0)
     return digest

@@ -248,7 +248,8 @@ def test_a_second_days_photos_do_not_take_the_place_of_the_first_days(
     expected = {"IMG_1.jpg": "day1 1", "IMG_2.jpg": "day1 2", "day2--IMG_2.jpg": "day2 2", "IMG_3.jpg": "day2 3"}
     assert contents(target) == expected
     said = " ".join(capsys.readouterr().err.split())
-    assert f"{second}: 1 photo under the folder's name, day2--IMG_2.jpg, since the race has other photos" in said
+    told = "1 photo under the file's own name, as IMG_3.jpg; 1 photo with more in the name, as day2--IMG_2.jpg, since"
+    assert f"{second}: {told} the race has other photos of that name, and both are kept." in said
     sent = count_uploads(target)
     send_folders(target, first)
     send_folders(target, second)
