@@ -153,5 +153,5 @@ def _in_queue(client: Any, url: str, race: RaceRef, *, delete: bool) -> int:
             if delete:
                 queues.delete(client, url, of_race)
     finally:
-        queues.release(client, url, [*others.values(), *([] if delete else theirs.values())])
+        queues.release(client, url, [*others.values(), *theirs.values()])  # also what SQS failed to delete
     return len(theirs)
