@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.contracts.race import RaceSettings
 
 
-class _Bound(click.ParamType):
+class _Bound(click.ParamType[int | None]):
     """A whole number, or none for no bound."""
 
     name = "number"

@@ -31,7 +31,7 @@ def setting(value: Any) -> str:
     """A setting as people write it."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return " ".join(repr(each) for each in value) or "none"
     return "none" if value is None else str(value)
 
