@@ -18,6 +18,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from ops.cli.photographer import send, tell_left_out
+from ops.demo.material import own_material
 from ops.race.folders import photos_in
 from ops.race.upload import upload
 from ops.reach.errors import Failed
@@ -367,6 +368,16 @@ def test_links_to_folders_are_told_and_not_followed(target: Target, tmp_path: Pa
     told.clear()
     assert len(photos_in(folder, folder / "more", left_out=lambda path, why: told.append((path, why)))) == 2
     assert told == []
+
+
+def test_ones_own_photos_for_the_demo_come_from_sub_folders_too_and_what_does_not_is_known(tmp_path: Path) -> None:
+    for name in ("day1", "day2"):
+        day(tmp_path / "race", name, 1)
+    (tmp_path / "race" / "more").symlink_to(day(tmp_path, "elsewhere", 2))
+    material = own_material(tmp_path / "race", None)
+    assert [path.parent.name for path in material.photos] == ["day1", "day2"]
+    assert material.folder == tmp_path / "race"
+    assert [path.name for path, _ in material.left_out] == ["more"]
 
 
 def test_a_file_that_is_linked_goes_up(target: Target, tmp_path: Path) -> None:
