@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidocr import RapidOCR
 
-from bench.labelled import f1, pixels, rows, share
+from bench.labelled import f1, pixels, require_files, rows, share
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import Word
 from shared.contracts.bibs import BibRules, canonical
@@ -57,12 +57,19 @@ class Score(NamedTuple):
         return f1(self.precision, self.recall)
 
 
-def run(data: Path) -> dict[str, Any]:
-    """Measure with the photos in `data`. Raises CannotMeasure, with what is missing there."""
+def labelled(data: Path) -> dict[str, Photo]:
+    """The photos in `data`, by their file names, all of which are there. Raises CannotMeasure with what is missing."""
     photos = {
         row["filename"]: Photo(_numbers(row["numbers"]), _numbers(row["also_visible"]))
-        for row in rows(data / "ground_truth.csv")
+        for row in rows(data / "ground_truth.csv", "filename", "numbers", "also_visible")
     }
+    require_files(data / name for name in photos)
+    return photos
+
+
+def run(data: Path) -> dict[str, Any]:
+    """Measure with the photos in `data`. Raises CannotMeasure, with what is missing there, before it measures."""
+    photos = labelled(data)
     reader, plain = TextReader(), PlainPass()
     roster = roster_of(photos.values())
     free, checked, plainly = {}, {}, {}

@@ -23,7 +23,8 @@ from ops.cost.bill import as_dict, bill, used
 from ops.cost.prices import prices_in
 from ops.look.quiet import until_quiet
 from ops.look.status import status
-from ops.race.races import create_race, import_roster
+from ops.race.races import import_roster
+from ops.race.settings import put_race
 from ops.race.upload import upload
 from ops.reach.target import Target, of_runtime
 from shared.contracts.keys import RaceRef
@@ -78,7 +79,7 @@ def draw(folder: Path, photos: int) -> list[Path]:
 
 def take_through(target: Target, race: Race, files: Sequence[Path], check: Callable[[], None]) -> None:
     """Upload a race and wait until all of it is worked out and compared. Raises CannotMeasure when it does not end."""
-    create_race(target, RACE, _SETTINGS)
+    put_race(target, RACE, _SETTINGS)
     import_roster(target, RACE, "\n".join(["bib,name", *(f"{bib},Runner {bib}" for bib in race.bibs)]).encode())
     _say(f"Uploading {len(files):,} photos")
     outcome = upload(target, RACE, files)

@@ -21,8 +21,10 @@ from ops.look.photo import identified, photo_report
 from ops.look.state_hash import StateHash
 from ops.look.status import searchable
 from ops.race.correct import NotShownYet, bib_correction, say
-from ops.race.races import create_race, import_roster
-from ops.race.upload import key_of, upload
+from ops.race.folders import key_of
+from ops.race.races import import_roster
+from ops.race.settings import put_race
+from ops.race.upload import upload
 from ops.reach.errors import Failed
 from ops.reach.raw_photos import raw_photos
 from ops.reach.search_api import SearchApi
@@ -98,7 +100,7 @@ class DisturbedRace:
 
     def _work(self) -> None:
         try:
-            self._until_it_succeeds(lambda: create_race(self._target, self.ref, self._material.settings))
+            self._until_it_succeeds(lambda: put_race(self._target, self.ref, self._material.settings))
             roster = self._material.roster_file
             if roster is not None:
                 self._until_it_succeeds(lambda: import_roster(self._target, self.ref, roster))

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.labelled import CannotMeasure
+from bench.labelled import CannotMeasure, require_files
 from local.race import draw_race
-from local.race.cast import ROSTER
+from local.race.cast import ROSTER, Person
 from local.race.photo import heads
 from local.race.plan import Shot, Visibility, plan
 from shared.contracts.race import RaceSettings, parse_race
@@ -48,6 +48,8 @@ def run(folder: Path | None, photos: int) -> dict[str, Any]:
     if folder is not None:
         if not (folder / "race.json").is_file():
             raise CannotMeasure(f"{folder} holds no drawn race; draw one there with: python -m local.race {folder}")
+        require_files(folder / "photos" / shot.filename for shot in _shots(photos))
+        require_files(_selfie_of(folder, person) for person in ROSTER)
         return measure(folder, photos)
     with tempfile.TemporaryDirectory() as made:
         started = time.process_time()
@@ -60,16 +62,24 @@ def measure(folder: Path, limit: int) -> dict[str, Any]:
     """Look at the race in `folder` and sum up."""
     finder, reader = FaceFinder(), TextReader()
     settings = parse_race((folder / "race.json").read_bytes())
-    shots = plan()
-    if limit:
-        shots = shots[:: max(1, len(shots) // limit)]
+    shots = _shots(limit)
     seen = Seen()
     for shot in shots:
         pixels = decode((folder / "photos" / shot.filename).read_bytes())
         _look_for_faces(shot, pixels, finder, seen)
         _look_for_bibs(shot, pixels, reader, settings, seen)
-    selfies = {person.bib: _selfie(folder / "selfies" / f"{person.bib}.jpg", finder) for person in ROSTER}
+    selfies = {person.bib: _selfie(_selfie_of(folder, person), finder) for person in ROSTER}
     return {"photos": len(shots), "faces": _faces(seen), "selfies": _selfies(seen, selfies), "bibs": _bibs(seen)}
+
+
+def _shots(limit: int) -> tuple[Shot, ...]:
+    """So many photos of the race, spread over it; all for 0."""
+    shots = plan()
+    return shots[:: max(1, len(shots) // limit)] if limit else shots
+
+
+def _selfie_of(folder: Path, person: Person) -> Path:
+    return folder / "selfies" / f"{person.bib}.jpg"
 
 
 def _look_for_faces(shot: Shot, pixels: Any, finder: FaceFinder, seen: Seen) -> None:

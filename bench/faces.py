@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from bench.labelled import CannotMeasure, rows, share
+from bench.labelled import CannotMeasure, require_files, rows, share
 from bench.labelled import pixels as read_pixels
 from vision.collections.index import FaceIndex, Vectors
 from vision.collections.similarity import DEFAULT_THRESHOLD
@@ -63,24 +63,46 @@ class Runner(NamedTuple):
     bib: Area
 
 
-def run(data: Path) -> dict[str, Any]:
-    """Measure with the pictures in `data`. Raises CannotMeasure, with what is missing there."""
-    finder = FaceFinder()
-    return {**_runners(data / "bibs", finder), **_portraits(data / "faces", finder)}
+class Labelled(NamedTuple):
+    """What is to be looked at: photos, by their paths, with their labelled runners; and portraits, with whose they are.
+
+    A photo may show runners whom nobody labelled.
+    """
+
+    photos: Mapping[Path, Sequence[Runner]]
+    portraits: Sequence[tuple[Path, str]]
 
 
-def _runners(folder: Path, finder: FaceFinder) -> dict[str, Any]:
-    runners: dict[str, list[Runner]] = {}
-    for row in rows(folder / "boxes.csv"):
-        runners.setdefault(row["filename"], []).append(_runner(row, folder / "boxes.csv"))
-    photos = sorted({row["filename"] for row in rows(folder / "ground_truth.csv")} | set(runners))
+def labelled(data: Path) -> Labelled:
+    """The labelled pictures in `data`, all of which are there. Raises CannotMeasure with what is missing."""
+    boxes, truth, portraits = data / "bibs" / "boxes.csv", data / "bibs" / "ground_truth.csv", data / "faces"
+    photos: dict[Path, list[Runner]] = {}
+    for row in rows(boxes, "filename"):
+        photos.setdefault(boxes.with_name(row["filename"]), []).append(_runner(row, boxes))
+    for row in rows(truth, "filename"):
+        photos.setdefault(truth.with_name(row["filename"]), [])
     if not photos:
-        raise CannotMeasure(f"{folder / 'ground_truth.csv'} names no photo.")
+        raise CannotMeasure(f"{truth} names no photo.")
+    require_files(photos)
+    people = rows(portraits / "ground_truth.csv", "filename", "identity")
+    found = Labelled(photos, [(portraits / row["filename"], row["identity"]) for row in people])
+    require_files(path for path, _ in found.portraits)
+    return found
+
+
+def run(data: Path) -> dict[str, Any]:
+    """Measure with the pictures in `data`. Raises CannotMeasure, with what is missing there, before it measures."""
+    pictures = labelled(data)
+    finder = FaceFinder()
+    return {**_runners(pictures.photos, finder), **_portraits(pictures.portraits, finder)}
+
+
+def _runners(photos: Mapping[Path, Sequence[Runner]], finder: FaceFinder) -> dict[str, Any]:
     plain = PlainPass()
     found_runners = found = wrong = 0
     seconds = plain_seconds = 0.0
-    for name in photos:
-        pixels = read_pixels(folder / name)
+    for path, labels in sorted(photos.items()):
+        pixels = read_pixels(path)
         started = time.process_time()
         faces = finder.find(pixels, "NONE", _EVERY_FACE)
         between = time.process_time()
@@ -88,15 +110,14 @@ def _runners(folder: Path, finder: FaceFinder) -> dict[str, Any]:
         seconds += between - started
         plain_seconds += time.process_time() - between
         areas = [_area(face, pixels) for face in faces]
-        labelled = runners.get(name, [])
-        found_runners += count_found([runner.face for runner in labelled], areas)
+        found_runners += count_found([runner.face for runner in labels], areas)
         found += len(areas)
-        wrong += sum(any(runner.bib.holds(area.middle) for runner in labelled) for area in areas)
-    labels = sum(map(len, runners.values()))
+        wrong += sum(any(runner.bib.holds(area.middle) for runner in labels) for area in areas)
+    number = sum(map(len, photos.values()))
     return {
         "photos": len(photos),
-        "labelled_runners": labels,
-        "detection_recall": share(found_runners, labels),
+        "labelled_runners": number,
+        "detection_recall": share(found_runners, number),
         "found_faces": found,
         "false_detections_share": share(wrong, found),
         "seconds_per_photo": round(seconds / len(photos), 4),
@@ -105,10 +126,9 @@ def _runners(folder: Path, finder: FaceFinder) -> dict[str, Any]:
     }
 
 
-def _portraits(folder: Path, finder: FaceFinder) -> dict[str, Any]:
-    portraits = list(rows(folder / "ground_truth.csv"))
-    people = [row["identity"] for row in portraits]
-    vectors = [_largest(finder.find(read_pixels(folder / row["filename"]), "NONE", 1)) for row in portraits]
+def _portraits(portraits: Sequence[tuple[Path, str]], finder: FaceFinder) -> dict[str, Any]:
+    people = [identity for _, identity in portraits]
+    vectors = [_largest(finder.find(read_pixels(path), "NONE", 1)) for path, _ in portraits]
     return {
         "pictures": len(portraits),
         "people": len(set(people)),

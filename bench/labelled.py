@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -20,12 +20,23 @@ class CannotMeasure(click.ClickException):
     """Why nothing was measured, as one sentence."""
 
 
-def rows(table: Path) -> Iterator[dict[str, str]]:
-    """The lines of a CSV file with a header. Raises CannotMeasure."""
+def rows(table: Path, *columns: str) -> list[dict[str, str]]:
+    """The lines of a CSV file with a header that names these columns. Raises CannotMeasure."""
     if not table.is_file():
         raise CannotMeasure(f"{table} is missing; --data names a folder with labelled pictures in bibs/ and faces/.")
     with table.open(encoding="utf-8", newline="") as lines:
-        yield from csv.DictReader(lines)
+        reader = csv.DictReader(lines)
+        if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
+            raise CannotMeasure(f"{table} must have the column {missing[0]}.")
+        return list(reader)
+
+
+def require_files(paths: Iterable[Path]) -> None:
+    """Raise CannotMeasure unless all files are there: before minutes are spent on those that are."""
+    missing = sorted({path for path in paths if not path.is_file()})
+    if missing:
+        more = f", nor can {len(missing) - 1:,} others" if len(missing) > 1 else ""
+        raise CannotMeasure(f"{missing[0]} cannot be used{more}: there is no such file.")
 
 
 def pixels(path: Path) -> Pixels:

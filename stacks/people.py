@@ -20,7 +20,7 @@ from shared.contracts.keys import RACE_FILE, RAW_PHOTOS, ROSTER_FILE, ROSTERS
 from stacks.environment import Environment, EnvironmentStack
 from stacks.nag import acknowledge, wildcard
 
-Audience = Literal["photographer", "organizer", "operator"]
+Audience = Literal["photographer", "organizer", "operator", "eraser"]
 
 _WORDS: tuple[type[DomainEvent], ...] = (BibCorrected, MatchCut)
 """What an organizer says by `snaprace correct`."""
@@ -53,12 +53,14 @@ class PeopleStack(EnvironmentStack):
         self._cards = cards
         uploading = [*self._find_races(), *self._upload(f"{RAW_PHOTOS}/*"), *self._see_uploads()]
         looking = [*self._look(), *self._see_uploads()]
-        organizing = [*looking, *self._upload(RACE_FILE, ROSTER_FILE), *self._correct()]
+        organizing = [*looking, *self._upload(RACE_FILE, ROSTER_FILE), *self._change(), *self._correct()]
         self._policy("photographer", "Uploads photos.", uploading)
         self._policy("organizer", "Sets up races, looks into them and corrects them.", organizing)
         self._policy(
             "operator", "Looks into races, mends what failed, and counts what it costs.", [*looking, *self._mend()]
         )
+        erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
+        self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
 
     def _policy(self, who: Audience, description: str, rights: Sequence[Right]) -> None:
         policy = iam.ManagedPolicy(
@@ -90,20 +92,42 @@ class PeopleStack(EnvironmentStack):
 
     def _look(self) -> Iterator[Right]:
         """Where uploads stand, who is in a photo and why, and what was given up."""
-        yield Right(READING, tuple(self._table(card.name) for card in self._cards if card.keeps))
+        yield from self._look_into_stages()
         parameters = (naming.api_url_parameter(self._env, card.name) for card in self._cards if card.serving)
         named = [*parameters, naming.front_door_parameter(self._env)]
         yield Right(("ssm:GetParameter",), tuple(self._arn("ssm", "parameter", name.lstrip("/")) for name in named))
+        yield Right(("logs:FilterLogEvents",), (self._logs,))
+
+    def _look_into_stages(self) -> Iterator[Right]:
+        """What the stages keep, and what lies in their queues."""
+        yield Right(READING, tuple(self._table(card.name) for card in self._cards if card.keeps))
         # A look at dead letters receives them, and lets them be seen again at once.
         looking = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
         yield Right(looking, (self._queues,))
         yield Right(("sqs:ListQueues",), ("*",))  # has no resource
-        yield Right(("logs:FilterLogEvents",), (self._logs,))
+
+    def _change(self) -> Iterator[Right]:
+        """Settings are read before they are changed; also S3 asks for it, for a write on the condition of an ETag."""
+        objects = f"arn:{cdk.Aws.PARTITION}:s3:::{self._photos}/*/*/"
+        yield Right(("s3:GetObject",), (f"{objects}{RACE_FILE}",))
+
+    def _erase(self) -> Iterator[Right]:
+        """All versions of a race's objects, its items in every table, its face collection and dead letters.
+
+        What is of no race lies anywhere in the photo bucket, and is copied into a race.
+        """
+        photos, derived = (f"arn:{cdk.Aws.PARTITION}:s3:::{each}" for each in (self._photos, self._derived))
+        yield Right(("s3:ListBucketVersions",), (photos, derived))
+        yield Right(("s3:GetObject", "s3:DeleteObject"), (f"{photos}/*",))
+        yield Right(("s3:DeleteObjectVersion",), (f"{photos}/*", f"{derived}/*"))
+        yield Right(("dynamodb:BatchWriteItem",), tuple(self._table(card.name) for card in self._cards if card.keeps))
+        collections = self._arn("rekognition", "collection", f"{naming.stack(self._env, '*')}")
+        yield Right(("rekognition:DescribeCollection", "rekognition:DeleteCollection"), (collections,))
+        yield Right(("sqs:DeleteMessage",), (self._queues,))
 
     def _correct(self) -> Iterator[Right]:
         """An organizer's word; a bib is looked for in the race's roster."""
-        derived = naming.derived_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
-        yield Right(("s3:GetObject",), (f"arn:{cdk.Aws.PARTITION}:s3:::{derived}/*/*/{ROSTERS}/*",))
+        yield Right(("s3:GetObject",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._derived}/*/*/{ROSTERS}/*",))
         yield Right(("events:PutEvents",), (self._arn("events", "event-bus", naming.bus(self._env)),), said=_WORDS)
 
     def _mend(self) -> Iterator[Right]:
@@ -119,8 +143,7 @@ class PeopleStack(EnvironmentStack):
         yield Right(("events:ListReplays", "logs:DescribeLogGroups"), ("*",))  # have no resource that is known before
         rules = (self._arn("events", "rule", each) for each in (rule, f"{naming.bus(self._env)}/{rule}"))
         yield Right(("events:DescribeRule",), tuple(rules))
-        derived = naming.derived_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
-        yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{derived}",))
+        yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._derived}",))
 
     # --- resources ------------------------------------------------------------------------------------------
 
@@ -134,6 +157,10 @@ class PeopleStack(EnvironmentStack):
     @property
     def _photos(self) -> str:
         return naming.photo_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
+
+    @property
+    def _derived(self) -> str:
+        return naming.derived_bucket(self._env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION)
 
     @property
     def _queues(self) -> str:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ops.cli import here, operator, organizer, photographer, runner
+from ops.cli import eraser, here, operator, organizer, photographer, runner
 
 if TYPE_CHECKING:
     from ops.reach.target import Choice
 
 AUDIENCES = (
     ("Run it here", here.COMMANDS),
-    ("Organizer", organizer.COMMANDS),
+    ("Organizer", (*organizer.COMMANDS, *eraser.COMMANDS)),
     ("Photographer", photographer.COMMANDS),
     ("Runner", runner.COMMANDS),
     ("Operator", operator.COMMANDS),
@@ -76,6 +76,7 @@ def cli(ctx: click.Context, target: Choice, environment: str) -> None:
     ctx.obj = (target, environment)
 
 
+organizer.race.add_command(eraser.race_delete)
 for _, _commands in AUDIENCES:
     for _command in _commands:
         cli.add_command(_command)

@@ -22,6 +22,8 @@ from ops.cli import options
 def status(organizer: str | None, event: str | None, every_upload: bool, as_json: bool) -> None:
     """Show where every upload of a race stands: what waits and for which step, what was rejected or given up and why.
 
+    Uploads that belong to no race are told, too: a key that names none, or a race that is not created.
+
     With --json there is also state_hash: two runs that came to the same photos, runners and rejections have the same.
 
     \b
@@ -29,11 +31,20 @@ def status(organizer: str | None, event: str | None, every_upload: bool, as_json
     snaprace status --organizer hanriver --event seoul-2026 --json --all
     """
     from ops.cli.show_race import show_status
+    from ops.cli.show_races import show_strays
     from ops.look.status import status as ask
+    from ops.look.strays import strays
+    from ops.reach.errors import Failed
 
     target = options.target()
-    found = ask(target, options.the_race(target, organizer, event), hashed=as_json)
-    show_status(found, as_json=as_json, every_upload=every_upload)
+    beside = strays(target)
+    try:
+        race = options.the_race(target, organizer, event, also_uncreated=True)
+    except Failed:
+        if not as_json:
+            show_strays(beside)
+        raise
+    show_status(ask(target, race, hashed=as_json), beside, as_json=as_json, every_upload=every_upload)
 
 
 @click.command("explain", short_help="Show why somebody is, or is not, in a photo.")
@@ -50,10 +61,14 @@ def explain_photo(photo: str, organizer: str | None, event: str | None, as_json:
     snaprace explain hanriver/seoul-2026/raw_photos/IMG_2300.jpg --json
     """
     from ops.cli.show_race import show_explanation
-    from ops.look.explain import explain
-    from ops.look.photo import photo_report
+    from ops.look.explain import explain, explain_upload
+    from ops.look.photo import misplaced, photo_report
 
-    target, race = options.race_of(photo, organizer, event)
+    target = options.target()
+    if (upload := misplaced(target, photo)) is not None:
+        show_explanation(explain_upload(upload), as_json=as_json)
+        return
+    race = options.race_of(target, photo, organizer, event)
     show_explanation(explain(photo_report(target, race, photo)), as_json=as_json)
 
 
@@ -72,7 +87,6 @@ class _Stage(click.Option):
 
 _stage = click.option("--stage", cls=_Stage, metavar="STAGE", required=True)
 _function = click.option("--function", metavar="F", help="Only one function of the stage, as index of faces.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def _rate(most: int) -> Callable[[Any], Any]:
@@ -102,7 +116,7 @@ def dlq(stage: str | None, as_json: bool) -> None:
 @_stage
 @_function
 @_rate(10)
-@_yes
+@options.yes
 @options.json
 def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: bool) -> None:
     """Send a stage's dead letters back, once what they failed for is mended. Says first how many, and asks.
@@ -133,7 +147,7 @@ def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: b
     help="failed: about what is dead-lettered or stuck in the stage; missing: of which its table holds nothing.",
 )
 @_rate(50)
-@_yes
+@options.yes
 @options.json
 def replay(
     stage: str,

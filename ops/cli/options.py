@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,19 +33,31 @@ def race(required: bool = False) -> Callable[[Any], Any]:
     return add
 
 
-def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
-    """The race that --organizer and --event mean. Raises Failed."""
+def the_race(target: Target, organizer: str | None, event: str | None, *, also_uncreated: bool = False) -> RaceRef:
+    """The race that --organizer and --event mean. Raises Failed.
+
+    `also_uncreated` takes a race, too, that is not configured, and of which something was uploaded.
+    """
     from ops.race.races import the_race
 
-    return the_race(target, organizer, event)
+    return the_race(target, organizer, event, also_uncreated=also_uncreated)
 
 
-def race_of(photo: str, organizer: str | None, event: str | None) -> tuple[Target, RaceRef]:
+def race_of(target: Target, photo: str, organizer: str | None, event: str | None) -> RaceRef:
     """Where a photo is: the race that its key names, or the one the options name. Raises Failed."""
-    from ops.look.about import race_of
+    from shared.contracts.keys import near_race
 
-    chosen, named = target(), race_of(photo)
-    return chosen, the_race(chosen, *(named or (organizer, event)))
+    return the_race(target, *(near_race(photo) or (organizer, event)), also_uncreated=True)
+
+
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether the user says yes, or has said so before. Raises UsageError where there is nobody to ask."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("There is nobody here to ask: say --yes.")
+    return yes or click.confirm(question, err=True)
 
 
 json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs.")

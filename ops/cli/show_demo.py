@@ -44,7 +44,9 @@ class DemoScreen(Bars, Observer):
 
 
 def show_left_out(roster: Path | None, material: Material) -> None:
-    """The rows of one's own roster that cannot be used."""
+    """What of one's own photos is not uploaded, and the rows of one's own roster that cannot be used."""
+    for path, why in material.left_out:
+        console.print(f"left out: {path}: {why}", markup=False)
     for problem in material.roster.problems if material.roster else ():
         console.print(f"left out: {roster} line {problem.line}: {problem.message}", markup=False)
 

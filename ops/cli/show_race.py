@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich import box
@@ -9,35 +10,24 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.cli.screen import answers, facts
+from ops.cli.show_races import counts_of, show_strays
 from ops.cost.bill import Bill, as_dict
 from ops.look import status
 from ops.look.explain import Explanation
-from ops.look.status import RaceStatus, State
+from ops.look.status import RaceStatus
+from ops.look.strays import Stray
 from ops.reach.words import counted, to_json
 
 _REASONS_SHOWN = 20
 _COLOURS = {"confirmed": "green", "inferred": "cyan", "doubtful": "yellow"}
-_STATES: dict[State, str] = {
-    "waiting": "waiting for their race",
-    "in progress": "in progress",
-    "searchable": "searchable",
-    "rejected": "rejected, each with its reason",
-    "dead-lettered": "given up on: see snaprace dlq",
-}
-_SHOWN_ALWAYS = ("uploads", _STATES["searchable"], _STATES["rejected"])
-_IN_WORK = "messages in work, of all races: until they are done, more runners may be found"
-_UNMATCHED = "will have their faces compared with all others when the race goes quiet"
 
 
-def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None:
-    """A race's uploads: how many stand where, what waits and why, what was rejected and why."""
+def show_status(found: RaceStatus, beside: Sequence[Stray], *, as_json: bool, every_upload: bool) -> None:
+    """A race's uploads: how many stand where, what waits and why, what was rejected and why; and those of no race."""
     if as_json:
-        print(status.as_json(found, every_upload=every_upload))
+        print(status.as_json(found, beside, every_upload=every_upload))
         return
-    rows = [(len(found.uploads), "uploads"), *((found.counts[state], words) for state, words in _STATES.items())]
-    rows += [(found.duplicates, "of them copies of others"), (found.unmatched, _UNMATCHED), (found.in_work, _IN_WORK)]
-    shown = [(f"{number:,}", words) for number, words in rows if number or words in _SHOWN_ALWAYS]
-    answers.print(facts(f"{found.organizer_id}/{found.event_id}", shown))
+    answers.print(facts(f"{found.organizer_id}/{found.event_id}", counts_of(found)))
     _show_stuck(found)
     if every_upload:
         for upload in found.uploads:
@@ -48,6 +38,7 @@ def show_status(found: RaceStatus, *, as_json: bool, every_upload: bool) -> None
         answers.print(f"… and {len(found.rejected) - _REASONS_SHOWN:,} more; --all has them all.")
     for queue, messages in found.dead_letters.items():
         answers.print(f"[bold red]{counted(messages, 'dead letter')}[/] in {queue}")
+    show_strays(beside)
 
 
 def _show_stuck(found: RaceStatus) -> None:

@@ -20,8 +20,8 @@ import msgspec
 
 from local import runtime
 from ops.demo.score import Truth
+from ops.race.folders import photos_in
 from ops.race.rosters import read_roster
-from ops.race.upload import photos_in
 from ops.reach.errors import Failed, read_file
 from shared.contracts.bibs import BibRules
 from shared.contracts.race import RaceSettings
@@ -33,7 +33,11 @@ _DRAW_SECONDS = 300
 
 @dataclass(frozen=True)
 class Material:
-    """Photos, race.json and roster.csv. `truth` and `selfies`, a folder, are None for somebody's own photos."""
+    """Photos, race.json and roster.csv. `truth` and `selfies`, a folder, are None for somebody's own photos.
+
+    `folder` is where these were found: the photos of its sub-folders have their names by it. `left_out` is what else
+    is there and does not go up, with why.
+    """
 
     photos: list[Path]
     settings: bytes
@@ -41,6 +45,8 @@ class Material:
     roster: Roster | None
     truth: Truth | None = None
     selfies: Path | None = None
+    folder: Path | None = None
+    left_out: tuple[tuple[Path, str], ...] = ()
 
 
 @contextlib.contextmanager
@@ -107,7 +113,8 @@ def drawn_material(folder: Path) -> Material:
 
 def own_material(photos: Path, roster_path: Path | None) -> Material:
     """Somebody's own photos; the bib rules follow from the roster. Raises Failed."""
-    files = photos_in(photos)
+    left_out: list[tuple[Path, str]] = []
+    files = photos_in(photos, left_out=lambda path, why: left_out.append((path, why)))
     file = read_roster(roster_path) if roster_path else None
     roster = file.roster if file else None
     settings = RaceSettings(
@@ -121,6 +128,8 @@ def own_material(photos: Path, roster_path: Path | None) -> Material:
         settings=msgspec.json.encode(settings),
         roster_file=file.body if file else None,
         roster=roster,
+        folder=photos,
+        left_out=tuple(left_out),
     )
 
 

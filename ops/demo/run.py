@@ -25,8 +25,9 @@ from ops.demo.score import Found, Score, score_bibs, score_people
 from ops.look.quiet import until_quiet
 from ops.look.state_hash import state_hash
 from ops.look.status import REJECTED, RaceStatus, status
-from ops.race.races import create_race, import_roster
-from ops.race.upload import key_of, upload
+from ops.race.races import import_roster
+from ops.race.settings import put_race
+from ops.race.upload import upload
 from ops.reach.cards import in_order
 from ops.reach.errors import Failed
 from ops.reach.search_api import SearchApi
@@ -130,13 +131,13 @@ def run(
     observer.step("Waiting for the photos to be drawn")
     material = prepare()
     observer.step("Creating the race and importing its roster")
-    create_race(target, RACE, material.settings)
+    put_race(target, RACE, material.settings)
     if material.roster_file is not None:
         import_roster(target, RACE, material.roster_file)
     vision_before = _vision(running)
     first_upload = time.monotonic()
-    _upload(target, material, observer)
-    ended = _wait(target, running, material, observer, check)
+    keys = _upload(target, material, observer)
+    ended = _wait(target, running, keys, observer, check)
     last_result = time.monotonic()
     vision = _vision(running)
     observer.step("Waiting until the race is quiet and all faces are compared")
@@ -177,22 +178,25 @@ def _counts(ended: RaceStatus, material: Material) -> dict[str, Any]:
     }
 
 
-def _upload(target: Target, material: Material, observer: Observer) -> None:
+def _upload(target: Target, material: Material, observer: Observer) -> frozenset[str]:
+    """Upload the photos; the keys under which they lie. Raises Failed."""
+
     def progress(done: int) -> None:
         observer.uploading(done, len(material.photos))
 
     progress(0)
-    outcome = upload(target, RACE, material.photos, photographer=PHOTOGRAPHER, progress=progress)
+    folders = (material.folder,) if material.folder else ()
+    outcome = upload(target, RACE, material.photos, folders=folders, photographer=PHOTOGRAPHER, progress=progress)
     if outcome.failed:
         name, why = outcome.failed[0]
         raise Failed(f"{len(outcome.failed)} files could not be uploaded, the first was {name}: {why}.")
+    return frozenset(outcome.keys.values())
 
 
 def _wait(
-    target: Target, running: Running, material: Material, observer: Observer, check: Callable[[], None]
+    target: Target, running: Running, keys: frozenset[str], observer: Observer, check: Callable[[], None]
 ) -> RaceStatus:
     """Wait until nothing is in progress, or nothing has moved for a while: what is left then is lost."""
-    keys = frozenset(key_of(RACE, path) for path in material.photos)
     moved, last = time.monotonic(), ""
     while True:
         check()

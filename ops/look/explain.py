@@ -63,7 +63,7 @@ def explain(photo: PhotoReport) -> Explanation:
         filename=photo.filename,
         taken_at=photo.answer.taken_at if photo.answer else None,
         uploads=photo.uploads,
-        summary=_summary(photo),
+        summary=_summary(photo.uploads[0]),
         read=tuple(_read(photo)),
         faces=tuple(_faces(photo)),
         faces_summary=_faces_summary(photo),
@@ -74,8 +74,25 @@ def explain(photo: PhotoReport) -> Explanation:
     )
 
 
-def _summary(photo: PhotoReport) -> str:
-    upload = photo.uploads[0]
+def explain_upload(upload: UploadState) -> Explanation:
+    """Explain an upload that is of no race."""
+    return Explanation(
+        photo_id=None,
+        filename=upload.filename,
+        taken_at=None,
+        uploads=(upload,),
+        summary=_summary(upload),
+        read=(),
+        faces=(),
+        faces_summary="",
+        runners=(),
+        strangers=(),
+        said=(),
+        waits=(),
+    )
+
+
+def _summary(upload: UploadState) -> str:
     match upload.state:
         case "searchable":
             return "Searchable: runners find it."

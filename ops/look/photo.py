@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import msgspec
@@ -10,17 +11,27 @@ import msgspec
 from ops.look.dead_letters import Letter, letters, with_reasons
 from ops.look.status import Known, UploadState, to_be_matched, upload_states
 from ops.reach.errors import Failed
-from ops.reach.raw_photos import raw_photos
+from ops.reach.raw_photos import uploads_at
 from ops.reach.search_api import SearchApi
 from ops.reach.target import Target
 from services.faces.records import IdentifiedPhoto, IndexingProgress
-from services.ingest.records import KeyState, PhotoCopies
+from services.ingest.records import UNPLACED, KeyState, PhotoCopies
 from services.ocr.records import ReadPhoto
 from services.search.questions import OnePhotoAnswer
 from services.search.records import GalleryProgress
 from shared.contracts.boxes import SAME_FACE_OVERLAP, overlap
+from shared.contracts.errors import InvalidKey
 from shared.contracts.events import Box, Face
-from shared.contracts.keys import RAW_PHOTOS, RaceRef
+from shared.contracts.keys import (
+    FOLDER_SEPARATOR,
+    MAX_KEY_BYTES,
+    RAW_PHOTOS,
+    KeyKind,
+    RaceRef,
+    is_folder_marker,
+    near_race,
+    parse_key,
+)
 
 _PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 _NO_PHOTO = IdentifiedPhoto(photo_id="")
@@ -73,8 +84,51 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
         return numbers.get(face_id) if face_id else None
 
 
+def misplaced(target: Target, key: str) -> UploadState | None:
+    """An upload whose key names no race, as ingest keeps it; None where it names one, or is no key.
+
+    Raises Failed for what is no upload, or is not there.
+    """
+    _require_possible(key)
+    if is_folder_marker(key):
+        raise Failed(f"'{key}' is a folder, and no upload; snaprace status --all lists these.")
+    if "/" not in key or near_race(key) is not None:
+        return None
+    held = target.records("ingest").get(KeyState.locate(UNPLACED, key))
+    if held is None or held.state != "rejected" or key not in uploads_at(target, key):
+        raise Failed(f"There is no upload '{key}'. {_why_none(key)}")
+    return UploadState(key=key, state="rejected", uploaded_at=held.at, reason=held.reason, message=held.message)
+
+
+def _why_none(name: str) -> str:
+    """What is wrong with a name under which there is no photo, or what to give instead."""
+    hint = "Give a photo id, an upload's key or its file name; snaprace status --all lists the uploads."
+    if "/" not in name:
+        return hint
+    try:
+        kind = parse_key(name).kind
+    except InvalidKey as error:
+        return f"Nor could there be one: {error}"
+    if kind is KeyKind.RAW_PHOTO:
+        return hint
+    if kind is KeyKind.OTHER:
+        return "Its key is none of a photo, so nothing looks at it: upload photos with snaprace upload."
+    return "It is a file of the race: see snaprace race show."
+
+
+def _require_possible(name: str) -> None:
+    """Raise Failed for what cannot be a file's name or a key."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise Failed("No photo has such a name: it is not UTF-8.") from None
+    if size > MAX_KEY_BYTES:
+        raise Failed(f"No photo has such a name: '{name[:40]}…' has {size:,} bytes, and S3 takes {MAX_KEY_BYTES:,}.")
+
+
 def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
     """What is known of the photo that a photo id, a key or a file name means. Raises Failed when there is none."""
+    _require_possible(name)
     photo_id = name if _PHOTO_ID.fullmatch(name) else None
     keys = _keys_of(target, race, photo_id) if photo_id else _keys_named(target, race, name)
     records = _records(target, race, keys)
@@ -83,13 +137,10 @@ def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
         keys = list(dict.fromkeys([*_keys_of(target, race, photo_id), *keys]))
         records = _records(target, race, keys)
     deleted = [key for key, record in records.items() if record.state == "withdrawn"]
-    if deleted and not any(key in raw_photos(target, race, key) for key in deleted):
+    if deleted and not any(key in uploads_at(target, key) for key in deleted):
         raise Failed(f"The upload '{name}' was deleted from the race {race}, and its photo is withdrawn.")
     if not keys:
-        raise Failed(
-            f"There is no photo '{name}' in the race {race}. Give a photo id, an upload's key or its file name; "
-            "snaprace status --all lists the uploads."
-        )
+        raise Failed(f"There is no photo '{name}' in the race {race}. {_why_none(name)}")
     return _report(target, race, photo_id, keys, records)
 
 
@@ -121,7 +172,7 @@ def _report(
         letter for letter in letters(target) if letter.key in keys or (photo_id and letter.photo_id == photo_id)
     ]
     dead = dict.fromkeys(keys, tuple(letter.queue.name for letter in given_up))
-    there = {} if records.keys() >= set(keys) else raw_photos(target, race, keys[0])
+    there = {} if records.keys() >= set(keys) else uploads_at(target, keys[0])
     dates = {key: found.at for key, found in there.items()}
     shown = photo_id and target.records("search").get(GalleryProgress.locate(race, photo_id))
     searchable = {photo_id} if photo_id and shown and shown.done else set[str]()
@@ -151,11 +202,22 @@ def _keys_of(target: Target, race: RaceRef, photo_id: str) -> list[str]:
 
 
 def _keys_named(target: Target, race: RaceRef, name: str) -> list[str]:
-    """The key that is meant: itself, or the upload of that name, wherever in the race's folder it went."""
+    """The key that is meant: itself, or the upload of that name, wherever in the race's folder it went.
+
+    A photo of a sub-folder has the folder's name before its own: day1--IMG_1.jpg is meant by IMG_1.jpg, too. Raises
+    Failed where several are.
+    """
     key = name if "/" in name else f"{race.prefix}{RAW_PHOTOS}/{name}"
-    if _records(target, race, [key]) or key in raw_photos(target, race, key):
+    if _records(target, race, [key]) or key in uploads_at(target, key):
         return [key]
-    return [each.key for each in target.records("ingest").query(KeyState, race) if _last_part(each.key) == name]
+    wanted = unicodedata.normalize("NFC", name)
+    known = [each.key for each in target.records("ingest").query(KeyState, race) if each.state != "withdrawn"]
+    by_name = [each for each in known if _last_part(each) == wanted]
+    found = by_name or [each for each in known if _last_part(each).endswith(FOLDER_SEPARATOR + wanted)]
+    if len(found) > 1:
+        listed = ", ".join(each.removeprefix(f"{race.prefix}{RAW_PHOTOS}/") for each in found[:8])
+        raise Failed(f"{len(found)} uploads are called {name} ({listed}): say which, by its whole name or its key.")
+    return found
 
 
 def _records(target: Target, race: RaceRef, keys: Iterable[str]) -> dict[str, KeyState]:

@@ -219,8 +219,8 @@ _WAITING = ("key", "photo_id", "state", "uploaded_at", "waits_for", "dead_letter
 REJECTED = ("key", "reason", "message")
 
 
-def as_json(found: RaceStatus, *, every_upload: bool = False) -> str:
-    """The status for programs; with `every_upload` each one's own."""
+def as_json(found: RaceStatus, strays: Sequence[msgspec.Struct] = (), *, every_upload: bool = False) -> str:
+    """The status for programs, with the uploads of no race; with `every_upload` each one's own."""
     now, oldest = datetime.fromisoformat(found.at), found.oldest_waiting
     told = {
         **some_of(found, "organizer_id", "event_id", "at"),
@@ -233,6 +233,7 @@ def as_json(found: RaceStatus, *, every_upload: bool = False) -> str:
             for each in found.stuck
         ],
         "rejected": [some_of(upload, *REJECTED) for upload in found.rejected],
+        "strays": strays,
         **some_of(found, "dead_letters", "state_hash"),
     }
     return to_json({**told, "all": found.uploads} if every_upload else told)

@@ -1,18 +1,16 @@
-"""Configuring a race: its race.json and its roster.csv go up, and the races stage says what it made of them."""
+"""Which race is meant; and its files, of which the races stage says what it made of them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from ops.reach.errors import Failed
 from ops.reach.target import Target
-from services.races.records import Outcome, RaceKnown, RaceOutcome, RosterHeld, RosterOutcome
-from shared.contracts.errors import InvalidInput
-from shared.contracts.keys import RACE_FILE, ROSTER_FILE, RaceRef, valid_id
-from shared.contracts.race import RaceSettings, parse_race
+from services.races.records import Outcome, RaceKnown, RosterHeld, RosterOutcome
+from shared.contracts.keys import ROSTER_FILE, RaceRef, valid_id
 from shared.contracts.roster.runners import Problem
 
 OUTCOME_SECONDS = 60
@@ -42,52 +40,69 @@ def races(target: Target) -> Iterator[RaceRef]:
     return target.records("races").races(RaceKnown)
 
 
-def the_race(target: Target, organizer: str | None, event: str | None) -> RaceRef:
-    """The race that is meant: the named one, or the only one there is. Raises Failed."""
+def the_race(target: Target, organizer: str | None, event: str | None, *, also_uncreated: bool = False) -> RaceRef:
+    """The race that is meant: the named one, or the only one there is. Raises Failed.
+
+    `also_uncreated` takes a named race, too, that is not configured, and of which something was uploaded.
+    """
     if organizer and event:
         race = race_ref(organizer, event)
-        require(target, race)
+        if not (also_uncreated and _was_uploaded(target, race)):
+            require(target, race)
         return race
-    known = [race for race in races(target) if organizer in (None, race[0]) and event in (None, race[1])]
-    if len(known) == 1:
-        return known[0]
-    if not known:
+    found = [race for race in races(target) if organizer in (None, race[0]) and event in (None, race[1])]
+    if len(found) == 1:
+        return found[0]
+    if not found:
         raise Failed(f"There is no such race in {target.where}. Create one with: snaprace race create --help")
-    listed = ", ".join(map(str, sorted(known)[:8]))
-    raise Failed(f"There are {len(known)} races ({listed}): say which with --organizer and --event.")
+    listed = ", ".join(map(str, sorted(found)[:8]))
+    raise Failed(f"There are {len(found)} races ({listed}): say which with --organizer and --event.")
+
+
+def known(target: Target, race: RaceRef) -> bool:
+    """Whether the race is configured."""
+    return target.records("races").get(RaceKnown.locate(race)) is not None
+
+
+def _was_uploaded(target: Target, race: RaceRef) -> bool:
+    found = target.client("s3").list_objects_v2(Bucket=target.photo_bucket, Prefix=race.prefix, MaxKeys=1)
+    return bool(found.get("Contents"))
 
 
 def require(target: Target, race: RaceRef) -> None:
     """Raise Failed unless the race is configured."""
-    if target.records("races").get(RaceKnown.locate(race)) is None:
+    if not known(target, race):
         raise Failed(
             f"There is no race {race} in {target.where}. "
             f"Create it with: snaprace race create --organizer {race.organizer_id} --event {race.event_id} …"
         )
 
 
-def create_race(target: Target, race: RaceRef, settings: bytes) -> RaceSettings:
-    """Check and upload race.json, and wait until it holds. Raises Failed with what is wrong."""
-    try:
-        parsed = parse_race(settings)
-    except InvalidInput as refusal:
-        raise Failed(str(refusal)) from None
-    _upload(target, race, RACE_FILE, settings, RaceOutcome)
-    return parsed
-
-
 def import_roster(target: Target, race: RaceRef, body: bytes) -> Imported:
     """Upload roster.csv and wait until it holds. Raises Failed with what is wrong."""
-    outcome = _upload(target, race, ROSTER_FILE, body, RosterOutcome)
+    outcome = upload_file(target, race, ROSTER_FILE, body, RosterOutcome)
     held = target.records("races").get(RosterHeld.locate(race))
     return Imported(held.runners if held else 0, outcome.problems or ())
 
 
-def _upload(target: Target, race: RaceRef, filename: str, body: bytes, kind: type[Outcome]) -> Outcome:
-    """Put one of the race's files, and wait until the races stage keeps what it says of it, a record of `kind`."""
+def upload_file(
+    target: Target,
+    race: RaceRef,
+    filename: str,
+    body: bytes,
+    kind: type[Outcome],
+    *,
+    condition: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Put one of the race's files, and wait until the races stage keeps what it says of it, a record of `kind`.
+
+    `condition` is S3's for the write (IfMatch, IfNoneMatch). Raises Failed with what is wrong with the file.
+    """
     records, place = target.records("races"), kind.locate(race)
     before = records.get(place)
-    target.client("s3").put_object(Bucket=target.photo_bucket, Key=race.prefix + filename, Body=body)
+    target.client("s3").put_object(
+        Bucket=target.photo_bucket, Key=race.prefix + filename, Body=body, **(condition or {})
+    )
     deadline = time.monotonic() + OUTCOME_SECONDS
     while time.monotonic() < deadline:
         outcome = records.get(place)

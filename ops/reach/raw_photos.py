@@ -5,28 +5,30 @@ from __future__ import annotations
 import msgspec
 
 from ops.reach.target import Target
-from shared.contracts.keys import RAW_PHOTOS, RaceRef
+from shared.contracts.keys import RAW_PHOTOS, RaceRef, is_folder_marker
 
 
 class RawPhoto(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw photo in the bucket: its ETag, when it came (ISO 8601), its size in bytes."""
+    """An upload in the bucket: its ETag, when it came (ISO 8601), its size in bytes."""
 
     etag: str
     at: str
     size: int
 
 
-def raw_photos(target: Target, race: RaceRef, beginning: str | None = None) -> dict[str, RawPhoto]:
-    """The raw photos that are there, by key; or what is there whose key begins like this."""
-    pages = (
-        target.client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=target.photo_bucket, Prefix=beginning or f"{race.prefix}{RAW_PHOTOS}/")
-    )
+def raw_photos(target: Target, race: RaceRef) -> dict[str, RawPhoto]:
+    """The raw photos of a race that are there, by key."""
+    return uploads_at(target, f"{race.prefix}{RAW_PHOTOS}/")
+
+
+def uploads_at(target: Target, beginning: str) -> dict[str, RawPhoto]:
+    """The uploads that are there whose keys begin so, by key. Folder markers are none."""
+    pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=target.photo_bucket, Prefix=beginning)
     return {
         item["Key"]: RawPhoto(
             etag=item["ETag"].strip('"'), at=item["LastModified"].isoformat(timespec="seconds"), size=item["Size"]
         )
         for page in pages
         for item in page.get("Contents", ())
+        if not is_folder_marker(item["Key"])
     }

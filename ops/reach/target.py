@@ -56,13 +56,22 @@ class Target:
         if service not in self._clients:
             config = _CONFIG.merge(Config(proxies={}, s3={"addressing_style": "path"})) if self.local else _CONFIG
             self._clients[service] = self.session.client(  # type: ignore[call-overload]
-                service, endpoint_url=self.endpoint_url, config=config
+                service, endpoint_url=self._endpoint_of(service), config=config
             )
         return self._clients[service]
 
+    def _endpoint_of(self, service: str) -> str | None:
+        """The runtime answers for a service at one address, or for all; AWS has its own for each."""
+        named = self.local.environment() if self.local else {}
+        return named.get(f"AWS_ENDPOINT_URL_{service.upper()}", self.endpoint_url)
+
     def records(self, stage: str) -> Records:
         """What a stage keeps, to read."""
-        return Records(Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation)))
+        return Records(self.table(stage))
+
+    def table(self, stage: str) -> Table:
+        """A stage's table itself."""
+        return Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation))
 
     @property
     def photo_bucket(self) -> str:

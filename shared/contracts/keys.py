@@ -16,6 +16,12 @@ RAW_PHOTOS = "raw_photos"
 RACE_FILE = "race.json"
 ROSTER_FILE = "roster.csv"
 
+FOLDER_SEPARATOR = "--"
+"""In the name of a raw photo: between the photographer's folders and the file, of characters that S3 calls safe."""
+
+MAX_KEY_BYTES = 1024
+"""Of a key in UTF-8. Source: Amazon S3 User Guide, "Naming Amazon S3 objects"."""
+
 ID = "[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?"
 """What an organizer_id or event_id looks like, as a regular expression.
 
@@ -88,9 +94,9 @@ def parse_key(key: str) -> ParsedKey:
     A key that clearly was meant for raw photos but does not fit raises InvalidKey with a reason, so that
     it is reported and never lost silently; a key that has nothing to do with us is OTHER.
     """
+    if is_folder_marker(key):
+        return _OTHER
     segments = key.split("/")
-    if segments[-1] == "":
-        return _OTHER  # a folder marker, as the S3 console makes them
     race, below = near_race(key), segments[2:]
     if race and below == [RACE_FILE]:
         return ParsedKey(KeyKind.RACE_FILE, race, RACE_FILE)
@@ -100,6 +106,11 @@ def parse_key(key: str) -> ParsedKey:
         return ParsedKey(KeyKind.RAW_PHOTO, race, below[1])
     _raise_if_near_miss(segments)
     return _OTHER
+
+
+def is_folder_marker(key: str) -> bool:
+    """Whether a key is that of a folder and not of a file: the S3 console makes such an object for each new folder."""
+    return key.endswith("/")
 
 
 def _raise_if_near_miss(segments: list[str]) -> None:

@@ -64,9 +64,7 @@ def _race_complaints(settings: RaceSettings) -> Iterator[str]:
     rules = settings.bib_rules
     if not settings.name.strip():
         yield "name must not be empty."
-    try:
-        date.fromisoformat(settings.date)
-    except ValueError:
+    if not _is_day(settings.date):
         yield f"date must be a day like 2026-10-25, not '{settings.date}'."
     try:
         ZoneInfo(settings.timezone)
@@ -88,3 +86,11 @@ def _race_complaints(settings: RaceSettings) -> Iterator[str]:
         0 <= region.left <= 1 and 0 <= region.top <= 1 and 0.001 <= region.width <= 1 and 0.001 <= region.height <= 1
     ):
         yield "watermark is given in fractions of the picture: left and top 0 to 1, width and height 0.001 to 1."
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day like 2026-10-25. ISO 8601, and so Python, has other forms, as 20261025 and 2026-W43-7."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -45,7 +45,10 @@ _INGEST: Mapping[KeyReason | PictureReason, tuple[str, str]] = {
         "Use 1 to 64 letters, digits, '_', '.' or '-', with a letter or digit at both ends.",
     ),
     "key_wrong_folder": ("The folder is nearly, but not quite, called raw_photos.", _ELSEWHERE),
-    "key_nested": ("The file lies in a folder below raw_photos.", _ELSEWHERE),
+    "key_nested": (
+        "The file lies in a folder below raw_photos.",
+        "Move it up with snaprace strays, or upload it with snaprace upload, whose names keep the folders.",
+    ),
     "empty": ("The file has no bytes.", "Upload it again."),
     "too_large": ("The file has more bytes than are taken.", "Save it with a higher compression."),
     "not_an_image": ("The file is not a picture.", "Upload photos as JPEG or PNG."),

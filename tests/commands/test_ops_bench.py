@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import bench.api
+import bench.bibs
 import bench.chaos
 import bench.crash
+import bench.drawn_race
 from bench.__main__ import bench as command
+from local.race.cast import ROSTER
+from local.race.plan import plan
 
 
 @pytest.mark.parametrize(("identical", "code"), [(True, 0), (False, 1)])
@@ -45,3 +50,67 @@ def test_what_is_lost_in_a_crash_fails(report: dict[str, object], code: int, mon
     monkeypatch.setattr(bench.crash, "run", lambda *_: report)  # an hour otherwise
     ended = CliRunner().invoke(command, ["crash", "--json"])
     assert (json.loads(ended.stdout), ended.exit_code) == (report, code)
+
+
+BOXES = "filename,face_r0,face_r1,face_c0,face_c1,tag_r0,tag_r1,tag_c0,tag_c1\na.jpg,1,2,3,4,5,6,7,8\n"
+LABELLED = {
+    "bibs/ground_truth.csv": "filename,numbers,also_visible\na.jpg,42,\n",
+    "bibs/boxes.csv": BOXES,
+    "bibs/a.jpg": "a picture",
+    "faces/ground_truth.csv": "filename,identity\nann.jpg,Ann\n",
+    "faces/ann.jpg": "a picture",
+}
+
+
+@pytest.mark.parametrize("missing", LABELLED)
+def test_what_any_part_of_a_bench_needs_is_looked_for_before_the_first_begins(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in LABELLED.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if name != missing:
+            (tmp_path / name).write_text(text)
+    monkeypatch.setattr(bench.bibs, "run", lambda _: pytest.fail("minutes are spent"))
+    ended = CliRunner().invoke(command, ["accuracy", "--data", str(tmp_path)])
+    assert ended.exit_code == 1
+    assert str(tmp_path / missing) in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("bibs/ground_truth.csv", "filename,numbers\na.jpg,42\n", "must have the column also_visible"),
+        ("faces/ground_truth.csv", "filename\nann.jpg\n", "must have the column identity"),
+        ("bibs/boxes.csv", BOXES.replace("8", "eight"), "as numbers in every row"),
+    ],
+)
+def test_a_table_that_lacks_something_is_refused_before_the_first_begins(
+    name: str, text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each, content in LABELLED.items():
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).write_text(text if each == name else content)
+    monkeypatch.setattr(bench.bibs, "run", lambda _: pytest.fail("minutes are spent"))
+    ended = CliRunner().invoke(command, ["accuracy", "--data", str(tmp_path)])
+    assert ended.exit_code == 1
+    assert sentence in ended.stderr
+
+
+@pytest.mark.parametrize("missing", ["race.json", "photos", "selfies"])
+def test_a_drawn_race_that_is_not_whole_is_refused_before_it_is_looked_at(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "race.json").write_text("{}")
+    for folder, names in (
+        ("photos", [shot.filename for shot in plan()]),
+        ("selfies", [f"{person.bib}.jpg" for person in ROSTER]),
+    ):
+        (tmp_path / folder).mkdir()
+        for name in names if folder != missing else names[1:]:
+            (tmp_path / folder / name).touch()
+    if missing == "race.json":
+        (tmp_path / missing).unlink()
+    monkeypatch.setattr(bench.drawn_race, "measure", lambda *_: pytest.fail("minutes are spent"))
+    ended = CliRunner().invoke(command, ["drawn-race", "--folder", str(tmp_path)])
+    assert ended.exit_code == 1
+    assert str(tmp_path) in ended.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import boto3
 import msgspec
@@ -19,12 +20,19 @@ import pytest
 
 from local.runtime import CHECKOUT, Ports, Running
 from ops.cli import main as cli
+from ops.look import quiet
+from ops.look.dead_letters import queues_of
 from ops.race import races
-from services.ingest.records import KeyRecord
+from ops.reach import queues
+from ops.reach.target import Target
+from services.ingest.records import UNPLACED, KeyRecord
 from shared.contracts import naming
+from shared.contracts.keys import RaceRef
+from shared.kit.table import to_item
 from tests.kit import kept_photo, page_server, search_stage
-from tests.kit.deployed import ENV, SETTINGS, configure, create_table, deployed, keep
-from tests.kit.events import RACE
+from tests.kit.deployed import ENV, SETTINGS, configure, create_table, deployed, keep, listen
+from tests.kit.events import RACE, as_body, notification, raw_key
+from tests.kit.fake_aws import FakeRekognition
 
 NAMED = ("--organizer", RACE.organizer_id, "--event", RACE.event_id)
 
@@ -86,6 +94,11 @@ def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -
         "up",
         "down",
         "race create",
+        "race set",
+        "race show",
+        "race list",
+        "race delete",
+        "strays",
         "roster import",
         "upload",
         "find",
@@ -125,6 +138,16 @@ def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -
         ("correct a.jpg --cut b.jpg --not-here", "--not-here goes with --bib alone"),
         ("--env staging status", "'staging' is not one of 'dev', 'prod'"),
         ("upload photos --wait-for-race", "--wait-for-race needs --organizer and --event"),
+        ("race set", "Name what is to change, as --originals"),
+        ("race set --file race.json --faces", "leave out --faces"),
+        ("race set --lowest few", "'few' is not a valid integer"),
+        ("race delete --event e", "Missing option '--organizer'"),
+        ("race delete --organizer o --event e --yes", "--yes, and --confirm with the event_id"),
+        ("race delete --organizer o --event e --confirm e", "--yes, and --confirm with the event_id"),
+        ("race delete --organizer o --event e --yes --confirm other", "--yes, and --confirm with the event_id"),
+        ("strays --delete", "--from goes with either --move-to or --delete"),
+        ("strays --from o/ --delete --move-to o/e", "--from goes with either --move-to or --delete"),
+        ("strays --from o/ --move-to o", "--move-to takes the organizer's and the event's id"),
     ],
 )
 def test_wrong_usage_is_exit_code_2_with_a_hint(arguments: str, sentence: str, snaprace: Snaprace, files: None) -> None:
@@ -157,6 +180,19 @@ class TestBadInput:
             (f"race create {O_E} --file photos", "photos is a folder, not a file."),
             (f"race create {O_E} --file broken.json", "race.json is not JSON"),
             (f"race create {O_E} --name x --date 2026-13-01", "date must be a day like 2026-10-25"),
+            (f"race create {O_E} --name x --date 2026-W43-7", "date must be a day like 2026-10-25"),
+            (f"race create {O_E} --name x --date 20261025", "date must be a day like 2026-10-25"),
+            (f"race set {O_E} --faces", f"There is no race {RACE}"),
+            (f"race show {O_E}", f"There is no race {RACE}"),
+            (f"strays --from x/ --move-to {RACE}", f"There is no race {RACE}"),
+            ("strays --from x/ --delete", "There are no uploads of no race below 'x/'"),
+            (f"upload {'x' * 5000} {O_E}", "cannot be read: File name too long."),
+            (f"explain {'x' * 5000} {O_E}", "No photo has such a name: 'xxxx"),
+            ("explain \udcff.jpg", "No photo has such a name: it is not UTF-8."),
+            ("explain raw_photos/a.jpg", "There is no upload 'raw_photos/a.jpg'. Nor could there be one: 'raw_photos'"),
+            ("explain o!/e!/raw_photos/a.jpg", "Nor could there be one: Organizer and event ids are 1-64"),
+            ("explain o/e/raw_photos/", "'o/e/raw_photos/' is a folder, and no upload"),
+            ("explain o/e/raw_photos/a.jpg", "There is no race o/e in AWS"),
             (
                 f"race create {O_E} --name x --date 2026-10-25 --timezone Seoul",
                 "timezone must be a name like Asia/Seoul",
@@ -215,6 +251,23 @@ def test_photos_may_go_up_before_their_race_when_they_are_said_to_wait(
     assert said.code == 0
     assert "1 file uploaded" in said.err
     assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg"]
+
+
+def test_what_of_a_folder_does_not_go_up_is_told_and_the_exit_code_says_it(
+    snaprace: Snaprace, aws: None, files: None, tmp_path: Path
+) -> None:
+    configure()
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "empty")
+    said = snaprace("upload", "photos")
+    assert said.code == 1
+    assert "1 file uploaded" in said.err
+    assert "not uploaded: photos/more: it is a link to the folder" in said.err
+    (tmp_path / "empty" / "a.jpg").write_bytes(b"another")
+    assert snaprace("upload", "photos", "empty").code == 0
+    assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg", f"{RACE.prefix}raw_photos/empty--a.jpg"]
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"edited")
+    assert snaprace("upload", "photos", "empty", "--replace").code == 0
+    assert len(uploads()) == 2
 
 
 def test_status_is_json_alone_on_stdout(snaprace: Snaprace, aws: None, files: None) -> None:
@@ -394,3 +447,214 @@ def test_help_comes_at_once() -> None:
     loaded = subprocess.run([sys.executable, "-c", modules], cwd=CHECKOUT, check=True, capture_output=True, text=True)
     assert not {"boto3", "rich", "httpx", "local.runtime"} & set(loaded.stdout.split())
     assert min(times) < 2  # 0.2 s on an idle machine
+
+
+# --- races ------------------------------------------------------------------------------------------------
+
+RACE_KEY = f"{RACE.prefix}race.json"
+
+
+@pytest.fixture
+def race(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Target]:
+    """A race that exists, and the races stage, which hears of its files."""
+    monkeypatch.setattr(races, "_POLL_SECONDS", 0.01)
+    with deployed(monkeypatch, tmp_path / "home") as target:
+        listen(target)
+        monkeypatch.setattr("ops.reach.target.choose", lambda *_: target)
+        yield target
+
+
+@pytest.fixture
+def no_faces(race: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rekognition has no collection of the race, and nobody has to wait for the stages to rest."""
+    monkeypatch.setattr(quiet, "_AWS_POLL_S", 0)
+    monkeypatch.setattr(queues, "WAIT_SECONDS", 0)
+    race.client("s3").create_bucket(Bucket=race.derived_bucket)
+    monkeypatch.setitem(race._clients, "rekognition", FakeRekognition())
+
+
+def in_bucket(target: Target) -> dict[str, Any]:
+    body = target.client("s3").get_object(Bucket=target.photo_bucket, Key=RACE_KEY)["Body"].read()
+    return dict(json.loads(body))
+
+
+def test_one_setting_is_changed_and_all_others_stay(snaprace: Snaprace, race: Target) -> None:
+    given = ("--name", "Seoul", "--date", "2026-10-25", "--timezone", "Asia/Seoul", "--faces", "--highest", "900")
+    assert snaprace("race", "create", *NAMED, *given, "--prefix", "A", "--prefix", "", "--exclude", "2026").code == 0
+    before = in_bucket(race)
+    assert before["bib_rules"]["prefixes"] == ["A", ""]
+    said = snaprace("race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25", "--originals")
+    assert said.code == 1
+    assert "exists already" in said.err
+    assert "snaprace race set" in said.err
+    assert in_bucket(race) == before
+
+    said = snaprace("race", "set", "--originals")
+    assert (said.code, said.out) == (0, "")
+    assert "originals: off → on" in said.err
+    assert in_bucket(race) == before | {"originals": True}
+    snaprace("race", "set", "--highest", "none", "--exclude", "", "--min-confidence", "70")
+    rules = before["bib_rules"] | {"highest": None, "excluded": []}
+    after = before | {"originals": True, "bib_rules": rules, "min_confidence": 70}
+    assert in_bucket(race) == after
+    assert "Nothing has changed" in snaprace("race", "set", "--originals").err
+
+
+def test_faces_do_not_go_without_a_yes(snaprace: Snaprace, race: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    snaprace("race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25", "--faces")
+    said = snaprace("race", "set", "--no-faces")
+    assert said.code == 2
+    assert "There is nobody here to ask: say --yes." in said.err
+    monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda _: True})("n\n"))
+    said = snaprace("race", "set", "--no-faces")
+    assert "This erases all faces of the race, and what was concluded from them. Go on?" in said.err
+    assert in_bucket(race)["faces"] is True
+    assert snaprace("race", "set", "--no-faces", "--yes").code == 0
+    assert in_bucket(race)["faces"] is False
+
+
+def test_all_settings_can_come_from_a_file(snaprace: Snaprace, race: Target, files: None) -> None:
+    snaprace("race", "create", *NAMED, "--name", "x", "--date", "2026-10-25", "--originals")
+    said = snaprace("race", "set", *NAMED, "--file", "race.json")
+    assert "originals: on → off" in said.err
+    assert in_bucket(race)["name"] == "Seoul Marathon"
+
+
+def test_a_race_is_shown_with_its_roster_and_what_was_refused(snaprace: Snaprace, race: Target, files: None) -> None:
+    snaprace("race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25")
+    by_hand = b"bib,name\n1042,Kim\nx:1,Lee\n1042-2,Park\n"
+    race.client("s3").put_object(Bucket=race.photo_bucket, Key=f"{RACE.prefix}roster.csv", Body=by_hand)
+    snaprace("upload", "photos")
+    race.client("s3").put_object(Bucket=race.photo_bucket, Key=RACE_KEY, Body=b"no json")
+    shown = " ".join(snaprace("race", "show").out.split())
+    for words in (
+        "2026-10-25",
+        "bib_rules.max_digits",
+        "runners on the roster",
+        "left out of the roster: line 3: 'x:1' is not a bib",
+        "never read as a bib, since the settings refuse it: line 4: bib 1042-2 is not like 1042",
+    ):
+        assert words in shown
+    assert "The newest race.json was refused, and what held before holds: race.json is not JSON" in shown
+    told = json.loads(snaprace("race", "show", "--json").out)
+    assert told["settings"]["name"] == "Seoul"
+    assert told["roster"]["runners"] == 2
+    assert told["roster"]["refused_bibs_in_all"] == 1
+    assert [each["line"] for each in told["roster"]["problems"]] == [3, 4]
+    assert (told["uploads"], told["counts"]) == (1, {"in progress": 1})
+
+
+def test_races_are_listed_and_uploads_of_none_told(snaprace: Snaprace, aws: None) -> None:
+    assert "There are no races yet" in snaprace("race", "list").err
+    configure()
+    put("o!/e!/raw_photos/x.jpg")
+    shown = snaprace("race", "list").out
+    assert f"{RACE}" in shown
+    assert "1 file of no race (below o!/e!/)" in shown
+    told = json.loads(snaprace("race", "list", "--json").out)
+    assert [(each["event_id"], each["runners"]) for each in told["races"]] == [(RACE.event_id, None)]
+    assert [each["files"] for each in told["strays"]] == [1]
+
+
+def test_a_race_is_deleted_by_its_name_alone(snaprace: Snaprace, race: Target, files: None, no_faces: None) -> None:
+    snaprace("race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25")
+    snaprace("roster", "import", "roster.csv")
+    snaprace("upload", "photos")
+    said = snaprace("race", "delete", *NAMED)
+    assert said.code == 2
+    assert "3 versions of uploads" in said.err
+    assert "say --yes --confirm EVENT" in said.err
+    assert len(uploads()) == 3
+    said = snaprace("race", "delete", *NAMED, "--yes", "--confirm", RACE.event_id, "--json")
+    assert said.code == 0
+    assert "counted again, there is nothing left of it" in said.err
+    told = json.loads(said.out)
+    assert told["left"] == {}
+    assert told["deleted"]["items of the races stage"] == 5
+    assert uploads() == []
+    assert f"There is nothing of the race {RACE}" in snaprace("race", "delete", *NAMED).err
+
+
+@pytest.mark.parametrize(("typed", "gone"), [(RACE.event_id, True), ("else", False)])
+def test_who_types_another_name_deletes_nothing(
+    typed: str, gone: bool, snaprace: Snaprace, race: Target, no_faces: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(RACE_KEY)
+    monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda _: True})(f"{typed}\n"))
+    said = snaprace("race", "delete", *NAMED)
+    assert (said.code, uploads()) == ((0, []) if gone else (1, [RACE_KEY]))
+
+
+def test_dead_letters_of_a_deleted_race_go_and_others_stay(snaprace: Snaprace, race: Target, no_faces: None) -> None:
+    queue = naming.dead_letter_queue(ENV, "ocr", "read")
+    client = race.client("sqs")
+    url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+    other = RaceRef(RACE.organizer_id, "other")
+    for number in range(12):
+        for ref in (RACE, other):
+            client.send_message(QueueUrl=url, MessageBody=as_body(notification(raw_key(f"{number}.jpg", ref))))
+    told = json.loads(snaprace("race", "delete", *NAMED, "--yes", "--confirm", RACE.event_id, "--json").out)
+    assert told["deleted"] == {"dead letters": 12}
+    assert queues.depth(client, url) == len(queues.peek(client, url)) == 12
+    assert all(str(other) in letter["Body"] for letter in queues.peek(client, url))
+
+
+# --- uploads of no race -----------------------------------------------------------------------------------
+
+
+def put(key: str) -> None:
+    boto3.client("s3").put_object(Bucket=naming.photo_bucket(ENV, "123456789012", "us-east-1"), Key=key, Body=b"x")
+
+
+def test_status_tells_of_uploads_of_no_race_and_of_a_race_that_is_not_created(snaprace: Snaprace, aws: None) -> None:
+    put("o/typo/raw_photos/a.jpg")
+    said = snaprace("status")
+    assert said.code == 1
+    assert "1 file of no race (below o/typo/), as o/typo/raw_photos/a.jpg: It waits for the race o/typo" in said.out
+    assert "snaprace strays --help" in said.out
+    said = snaprace("status", "--organizer", "o", "--event", "typo")
+    assert said.code == 0
+    assert "not taken in yet (ingest)" in said.out
+    configure()
+    assert "1 file of no race" in snaprace("status").out
+    assert [each["files"] for each in json.loads(snaprace("status", "--json").out)["strays"]] == [1]
+
+
+def test_strays_are_moved_or_deleted_when_somebody_says_yes(snaprace: Snaprace, aws: None) -> None:
+    assert "Every upload belongs to a race." in snaprace("strays").err
+    configure()
+    put("o/typo/raw_photos/a.jpg")
+    put("o/typo/raw_photos/b.jpg")
+    assert "2 files of no race" in snaprace("strays").out
+    assert json.loads(snaprace("strays", "--json").out)["strays"][0]["beginning"] == "o/typo/"
+    assert snaprace("strays", "--from", "o/typo/", "--delete").code == 2, "nobody to ask"
+    said = snaprace("strays", "--from", "o/typo/raw_photos/a", "--move-to", str(RACE), "--yes")
+    assert (said.code, uploads()) == (0, ["o/typo/raw_photos/b.jpg", f"{RACE.prefix}raw_photos/a.jpg"])
+    assert snaprace("strays", "--from", "o/typo/", "--delete", "--yes").code == 0
+    assert uploads() == [f"{RACE.prefix}raw_photos/a.jpg"]
+
+
+def test_a_key_that_names_no_race_is_explained(snaprace: Snaprace, aws: None) -> None:
+    key = "o!/e!/raw_photos/x.jpg"
+    put(key)
+    at, why = "2026-10-25T08:00:00Z", "Ids are letters."
+    record = KeyRecord(key=key, state="rejected", reason="key_bad_id", message=why, at=at, sequencer="01")
+    item = to_item(record.item(UNPLACED))
+    boto3.client("dynamodb").put_item(TableName=naming.table(ENV, "ingest"), Item=item)
+    said = snaprace("explain", key)
+    assert said.code == 0
+    assert f"Rejected (key_bad_id): {why}" in said.out
+    told = json.loads(snaprace("explain", key, "--json").out)
+    assert told["uploads"][0]["state"] == "rejected"
+
+
+def test_an_upload_whose_race_is_not_created_is_explained(snaprace: Snaprace, aws: None) -> None:
+    key = "o/typo/raw_photos/a.jpg"
+    put(key)
+    ref = RaceRef("o", "typo")
+    keep(KeyRecord(key=key, state="waiting", at="2026-10-25T08:00:00Z", sequencer="01"), race=ref)
+    for queue in queues_of(ENV):
+        boto3.client("sqs").create_queue(QueueName=queue.name)
+    said = snaprace("explain", key)
+    assert (said.code, said.err) == (0, "")
+    assert "Waiting for its race to be created (snaprace race create)." in said.out

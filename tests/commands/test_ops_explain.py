@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -210,6 +211,42 @@ def test_an_upload_that_is_no_photo_says_why(target: Target) -> None:
     just_there = f"{RACE.prefix}raw_photos/new.jpg"
     target.client("s3").put_object(Bucket=target.photo_bucket, Key=just_there, Body=b"x")
     assert explained(target, "new.jpg").waits == ("new.jpg: not taken in yet (ingest).",)
+
+
+def test_a_photo_of_a_folder_is_known_by_its_own_name_where_it_is_the_only_one(target: Target) -> None:
+    first, second = (f"{RACE.prefix}raw_photos/{day}--été.jpg" for day in ("day1", "day2"))
+    not_ingested(first, "rejected", "not_an_image", "First.")
+    for name in ("été.jpg", unicodedata.normalize("NFD", "été.jpg"), "day1--été.jpg", first):
+        assert explained(target, name).summary == "Rejected (not_an_image): First."
+    not_ingested(second, "rejected", "not_an_image", "Second.")
+    with pytest.raises(SnapRaceError, match=r"2 uploads are called été\.jpg \(day1--été\.jpg, day2--été\.jpg\): say"):
+        explained(target, "été.jpg")
+    assert explained(target, "day2--été.jpg").summary == "Rejected (not_an_image): Second."
+    with pytest.raises(SnapRaceError, match="There is no photo"):
+        explained(target, "té.jpg")
+    not_ingested(second, "withdrawn")
+    assert explained(target, "été.jpg").summary == "Rejected (not_an_image): First."
+
+
+def test_two_misplaced_uploads_of_one_name_are_not_taken_for_one_picture(target: Target) -> None:
+    for day in ("a", "b"):
+        not_ingested(f"{RACE.prefix}raw_photos/{day}/twin.jpg", "rejected", "key_nested", "So.")
+    with pytest.raises(SnapRaceError, match=r"2 uploads are called twin\.jpg \(a/twin\.jpg, b/twin\.jpg\): say"):
+        explained(target, "twin.jpg")
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("raw_photos/day1/x.jpg", "Nor could there be one: Folders below 'raw_photos' are not read."),
+        ("RAW/x.jpg", "Its key is none of a photo, so nothing looks at it"),
+        ("race.json", "It is a file of the race: see snaprace race show."),
+        ("raw_photos/x.jpg", "Give a photo id, an upload's key or its file name"),
+    ],
+)
+def test_a_key_under_which_nothing_is_says_why(target: Target, key: str, sentence: str) -> None:
+    with pytest.raises(SnapRaceError, match=sentence):
+        explained(target, RACE.prefix + key)
 
 
 def test_dead_letters_about_it_are_told_with_their_queue(target: Target) -> None:

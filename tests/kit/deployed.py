@@ -80,6 +80,8 @@ def listen(target: Target) -> Callable[[], int]:
         context["uploaded"] = params["Key"]
 
     def delivered(parsed: dict[str, Any], context: Any, **_: Any) -> None:
+        if "ETag" not in parsed:
+            return  # refused: nobody hears of it
         key = context["uploaded"]
         heard.append(key)
         told = {"size": 1, "etag": parsed["ETag"].strip('"')}

@@ -72,6 +72,15 @@ class FakeRekognition:
             raise ResourceAlreadyExistsException
         self.collections[CollectionId] = {}
 
+    def describe_collection(self, CollectionId: str) -> Any:
+        self._called("DescribeCollection")
+        return {"FaceCount": len(self._collection(CollectionId))}
+
+    def delete_collection(self, CollectionId: str) -> None:
+        self._called("DeleteCollection")
+        self._collection(CollectionId)
+        del self.collections[CollectionId]
+
     def index_faces(self, CollectionId: str, Image: Any, ExternalImageId: str, **_: Any) -> Any:
         self._called("IndexFaces")
         collection = self._collection(CollectionId)

@@ -109,6 +109,11 @@ class World:
         client("s3").delete_object(Bucket=PHOTOS, Key=key, VersionId=version)
         return self._notification("Deleted", key, {"version-id": version}, **{"deletion-type": "Permanently Deleted"})
 
+    def erased(self) -> list[Happened]:
+        """What S3 tells of uploads whose version somebody else deleted for good meanwhile."""
+        created = [event for event in self.uploads_archive if event["detail-type"] == "Object Created"]
+        return [self.erase(event) for event in created if not _stands(event["detail"]["object"])]
+
     def _notification(self, kind: str, key: str, target: dict[str, Any], **detail: str) -> Happened:
         now, at = self._now()
         self._names.setdefault(target["version-id"], f"version {now}")
@@ -461,6 +466,12 @@ def latest(said: Iterable[DomainEvent], **same: str) -> DomainEvent | None:
     """What consumers believe after hearing these: the highest revision about one thing."""
     about = [event for event in said if all(getattr(event, name, None) == value for name, value in same.items())]
     return max(about, key=lambda event: event.revision, default=None)  # type: ignore[attr-defined]
+
+
+def _stands(uploaded: dict[str, Any]) -> bool:
+    """Whether the version that was uploaded is still there."""
+    found = client("s3").list_object_versions(Bucket=PHOTOS, Prefix=uploaded["key"]).get("Versions", [])
+    return uploaded["version-id"] in {each["VersionId"] for each in found}
 
 
 def _there(bucket: str, key: str) -> bool:

@@ -29,7 +29,8 @@ from ops.mend import replay
 from ops.mend.collected import ArchivedEvent, CollectedEvents
 from ops.mend.redrive import redrive, waiting
 from ops.mend.replay_choice import Only, choose
-from ops.race.races import create_race, import_roster
+from ops.race.races import import_roster
+from ops.race.settings import put_race
 from ops.reach import queues
 from ops.reach.cards import stage_names
 from ops.reach.errors import Failed
@@ -142,7 +143,7 @@ def world(hurried: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         deployment.deploy(hurried, running.client, verify=False)
         made = RaceRun(of_runtime(running), seen)
         settings = RaceSettings(name="Seoul", date="2026-10-25", timezone="Asia/Seoul", faces=True)
-        create_race(made.target, RACE, msgspec.json.encode(settings))
+        put_race(made.target, RACE, msgspec.json.encode(settings))
         import_roster(made.target, RACE, b"bib,name\n42,Ann\n7,Bob\n")
         seen.words_in[processed_key(RACE, id_of(SHOWN))] = [("42", 99.0, BIB)]
         seen.faces_in = {processed_key(RACE, id_of(seed)): [Seen("Ann", FACE)] for seed in (SHOWN, HIDDEN, GONE)}

@@ -20,10 +20,18 @@ from tests.kit.synthesis import ROOT
 from tests.templates.templates import Template, as_list
 
 # The modules of ops/cli with the commands of each audience.
-AUDIENCES = {"photographer": "ops.cli.photographer", "organizer": "ops.cli.organizer", "operator": "ops.cli.operator"}
-SERVICES = ("s3", "sqs", "events", "ssm", "logs")  # tables are read through shared.kit.records
+AUDIENCES = {
+    "photographer": "ops.cli.photographer",
+    "organizer": "ops.cli.organizer",
+    "operator": "ops.cli.operator",
+    "eraser": "ops.cli.eraser",
+}
+SERVICES = ("s3", "sqs", "events", "ssm", "logs", "rekognition")  # tables are read through shared.kit.records
 # Actions that are called otherwise than the operations, or need none.
-CALLED = {
+CALLED: dict[str, str | list[str]] = {
+    "s3:CopyObject": ["s3:GetObject", "s3:PutObject"],
+    "s3:DeleteObjects": "s3:DeleteObjectVersion",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:ListObjectsV2": "s3:ListBucket",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -34,11 +42,12 @@ NOT_THEIRS = {
     "photographer": {"ssm:GetParameter"},
     "organizer": {"sqs:DeleteMessage", "sqs:SendMessage"},
     "operator": {"s3:PutObject"},
+    "eraser": {"sqs:SendMessage", "ssm:GetParameter"},
 }
 
 
 @functools.cache
-def _operations() -> dict[str, str]:
+def _operations() -> dict[str, str | list[str]]:
     """boto3's methods and the actions of these, for the services that commands speak to."""
     session = botocore.session.get_session()
     named = ((service, name) for service in SERVICES for name in session.get_service_model(service).operation_names)
@@ -62,7 +71,9 @@ def _called_in(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         name = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else None
         if isinstance(name, str) and name in _operations():
-            yield _operations()[name]
+            yield from as_list(_operations()[name])
+        if name == "delete_all":
+            yield "dynamodb:BatchWriteItem"
         if name == "publish":
             yield "events:PutEvents"
         if name == "records":
@@ -122,3 +133,11 @@ def test_nobody_reaches_what_is_not_of_the_environment(prod: dict[str, Template]
     for action, resource in _may(prod["people"], who):
         assert "snaprace-prod" in resource or "snaprace/prod" in resource or action in without_resource, resource
         assert "*" not in action
+
+
+def test_nobody_but_the_eraser_deletes_anything(prod: dict[str, Template]) -> None:
+    deleting = {who for who in AUDIENCES for action, _ in _may(prod["people"], who) if "Delete" in action}
+    assert deleting == {"eraser", "operator"}
+    assert {action for action, _ in _may(prod["people"], "operator") if "Delete" in action} == {"sqs:DeleteMessage"}
+    # DynamoDB's BatchWriteItem deletes, too.
+    assert [who for who in AUDIENCES if "dynamodb:BatchWriteItem" in dict(_may(prod["people"], who))] == ["eraser"]
