@@ -10,8 +10,9 @@ import msgspec
 
 from ops.look.dead_letters import Letter, letters, with_reasons
 from ops.look.status import Known, UploadState, to_be_matched, upload_states
+from ops.look.strays import why_in_no_race
 from ops.reach.errors import Failed
-from ops.reach.raw_photos import uploads_at
+from ops.reach.raw_photos import is_there, uploads_at
 from ops.reach.search_api import SearchApi
 from ops.reach.target import Target
 from services.faces.records import IdentifiedPhoto, IndexingProgress
@@ -96,6 +97,7 @@ def misplaced(target: Target, key: str) -> UploadState | None:
         return None
     held = target.records("ingest").get(KeyState.locate(UNPLACED, key))
     if held is None or held.state != "rejected" or key not in uploads_at(target, key):
+        _require_looked_at(target, key)
         raise Failed(f"There is no upload '{key}'. {_why_none(key)}")
     return UploadState(key=key, state="rejected", uploaded_at=held.at, reason=held.reason, message=held.message)
 
@@ -126,9 +128,21 @@ def _require_possible(name: str) -> None:
         raise Failed(f"No photo has such a name: '{name[:40]}…' has {size:,} bytes, and S3 takes {MAX_KEY_BYTES:,}.")
 
 
+def _require_looked_at(target: Target, key: str) -> None:
+    """Raise Failed for an upload that no stage looks at."""
+    try:
+        ignored = parse_key(key).kind is KeyKind.OTHER
+    except InvalidKey:
+        return
+    if ignored and is_there(target, key):
+        raise Failed(f"'{key}' is uploaded, and is no photo. {why_in_no_race(key)}")
+
+
 def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
     """What is known of the photo that a photo id, a key or a file name means. Raises Failed when there is none."""
     _require_possible(name)
+    if "/" in name:
+        _require_looked_at(target, name)
     photo_id = name if _PHOTO_ID.fullmatch(name) else None
     keys = _keys_of(target, race, photo_id) if photo_id else _keys_named(target, race, name)
     records = _records(target, race, keys)
@@ -140,6 +154,7 @@ def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
     if deleted and not any(key in uploads_at(target, key) for key in deleted):
         raise Failed(f"The upload '{name}' was deleted from the race {race}, and its photo is withdrawn.")
     if not keys:
+        _require_looked_at(target, name)
         raise Failed(f"There is no photo '{name}' in the race {race}. {_why_none(name)}")
     return _report(target, race, photo_id, keys, records)
 

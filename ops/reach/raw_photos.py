@@ -21,6 +21,13 @@ def raw_photos(target: Target, race: RaceRef) -> dict[str, RawPhoto]:
     return uploads_at(target, f"{race.prefix}{RAW_PHOTOS}/")
 
 
+def is_there(target: Target, key: str) -> bool:
+    """Whether there is an upload with this key."""
+    # Of the keys that begin so S3 lists this one first: a beginning stands before what it is the beginning of.
+    found = target.client("s3").list_objects_v2(Bucket=target.photo_bucket, Prefix=key, MaxKeys=1)
+    return any(item["Key"] == key for item in found.get("Contents", ()))
+
+
 def uploads_at(target: Target, beginning: str) -> dict[str, RawPhoto]:
     """The uploads that are there whose keys begin so, by key. Folder markers are none."""
     pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=target.photo_bucket, Prefix=beginning)

@@ -249,6 +249,13 @@ def test_a_key_under_which_nothing_is_says_why(target: Target, key: str, sentenc
         explained(target, RACE.prefix + key)
 
 
+@pytest.mark.parametrize("key", ["stray.jpg", f"{RACE.prefix}RAW/x.jpg", "RAW/x.jpg"])
+def test_an_upload_that_nothing_looks_at_says_so(target: Target, key: str) -> None:
+    target.client("s3").put_object(Bucket=target.photo_bucket, Key=key, Body=b"x")
+    with pytest.raises(SnapRaceError, match=r"is uploaded, and is no photo\. Its key is none of a race's photos"):
+        explained(target, key)
+
+
 def test_dead_letters_about_it_are_told_with_their_queue(target: Target) -> None:
     queue = naming.dead_letter_queue(ENV, "ingest", "intake")
     client = target.client("sqs")

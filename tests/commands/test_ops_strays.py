@@ -47,18 +47,21 @@ def found(target: Target) -> dict[str, tuple[int, str]]:
 
 
 def test_what_is_of_no_race_is_found_wherever_it_lies(target: Target) -> None:
-    put(target, f"{RACE.prefix}raw_photos/a.jpg", f"{RACE.prefix}race.json", f"{RACE.prefix}notes.txt")
+    put(target, f"{RACE.prefix}raw_photos/a.jpg", f"{RACE.prefix}race.json", f"{RACE.prefix}roster.csv")
     assert strays(target) == []
+    put(target, f"{RACE.prefix}roster (1).csv", f"{RACE.prefix}photos/a.jpg", f"{RACE.prefix}photos/day1/b.jpg")
     put(target, "a.jpg", "raw_photos/a.jpg", "org/IMG_1.jpg", "o!/e!/raw_photos/x.jpg")
     put(target, f"{MISSPELT.prefix}raw_photos/a.jpg", f"{MISSPELT.prefix}raw_photos/b.jpg", "org/else/RAW/a.jpg")
     told = found(target)
     assert {place: number for place, (number, _) in told.items()} == {
+        RACE.prefix: 1, f"{RACE.prefix}photos/": 2,
         "": 1, "raw_photos/": 1, "org/": 1, "o!/e!/": 1, MISSPELT.prefix: 2, "org/else/": 1,
     }  # fmt: skip
     assert told[MISSPELT.prefix][1] == f"It waits for the race {MISSPELT} to be created."
     assert "Organizer and event ids are 1-64 letters" in told["o!/e!/"][1]
     assert "must be the third part of the key" in told["raw_photos/"][1]
     assert "none of a race's photos or files" in told["org/else/"][1]
+    assert told[f"{RACE.prefix}photos/"][1].endswith(f"photos go to {RACE.prefix}raw_photos/.")
     configure(MISSPELT)
     assert MISSPELT.prefix not in found(target)
 
