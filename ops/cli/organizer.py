@@ -269,7 +269,7 @@ def roster_import(
     if not wanted:
         raise Failed(
             f"{counted(len(problems), 'bad row')}; nothing was imported. "
-            "Mend the file or the race's rules, or leave bad rows out with --skip-bad-rows."
+            "Mend the file, or the race's rules with snaprace race set, or leave bad rows out with --skip-bad-rows."
         )
     left_out = f", {counted(len(problems), 'row')} left out" if problems else ""
     console.print(f"{counted(len(read.roster.runners), 'runner')} imported{left_out}.")

@@ -105,9 +105,10 @@ class BibRules(msgspec.Struct, frozen=True, kw_only=True):
         printed = f"bib {text.strip()[:_MAX_QUOTED]}"
         if parts.format not in self.declared:
             declared = " or ".join(_EXAMPLES[each] for each in self.declared)
+            formats = " ".join(f"--format {each}" for each in (*self.declared, parts.format))
             return (
-                f"{printed} is not like {declared}: "
-                f'if it is right, let the bib_rules of race.json have "{parts.format}" in formats.'
+                f"{printed} is not like {declared}: if it is right, say snaprace race set {formats}, "
+                "or bib_rules.formats in race.json."
             )
         if parts.canonical in {canonical(word) for word in self.excluded}:
             return f"{printed} is one of the words that bib_rules.excluded says are never bibs."

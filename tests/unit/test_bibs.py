@@ -55,9 +55,9 @@ def test_formats_are_declared(text: str) -> None:
         (
             BibRules(),
             "727-2",
-            'bib 727-2 is not like 1042: if it is right, let the bib_rules of race.json have "number-leg"',
+            "bib 727-2 is not like 1042: if it is right, say snaprace race set --format number --format number-leg",
         ),
-        (BibRules(), "1042F", '"number-letter" in formats'),
+        (BibRules(), "1042F", "--format number --format number-letter, or bib_rules.formats"),
         (BibRules(), "F318", "bib F318 has F before the number, where bib_rules.prefixes allows no letters"),
         (
             BibRules(prefixes=("A", "b")),
