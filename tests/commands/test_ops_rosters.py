@@ -140,7 +140,7 @@ class TestImport:
         done = run(path)
         assert (done.exit_code, held(target)) == (1, {})
         assert (
-            "line 3: bib 727-2 is not like 1042: if it is right, say snaprace race set --format number" in done.stderr
+            "line 3: bib 727-2 is not like 1042: if it is right, say snaprace race set --format" in done.stderr
         )
         done = run(path, "--skip-bad-rows")
         assert done.exit_code == 0
