@@ -55,7 +55,7 @@ def demo(photos: Path | None, roster: Path | None, small: bool, leave: bool, as_
     if roster and not photos:
         raise click.UsageError("--roster goes with --photos: the drawn race brings its own roster.")
     if small and photos:
-        raise click.UsageError("--small goes without --photos: it takes half of the drawn race.")
+        raise click.UsageError("--small goes without --photos: it takes a third of the drawn race.")
     own = own_material(photos, roster) if photos else None  # before anything is started: it may not be usable
     if own:
         show_left_out(roster, own)
