@@ -139,9 +139,7 @@ class TestImport:
         path = str(file(tmp_path, b"bib,name\n1042,Kim\n727-2,Lee\n"))
         done = run(path)
         assert (done.exit_code, held(target)) == (1, {})
-        assert (
-            "line 3: bib 727-2 is not like 1042: if it is right, say snaprace race set --format" in done.stderr
-        )
+        assert "line 3: bib 727-2 is not like 1042: if it is right, say snaprace race set --format" in done.stderr
         done = run(path, "--skip-bad-rows")
         assert done.exit_code == 0
         assert "1 runner imported, 1 row left out." in done.stderr
