@@ -138,6 +138,25 @@ def chaos(runs: int, seed: int, as_json: bool) -> None:
     sys.exit(0 if report["identical"] else 1)
 
 
+@bench.command(short_help="Whether small inputs that once went wrong come to what is right.")
+@click.argument("folder", type=_folder, metavar="DIR")
+@_json
+def cases(folder: Path, as_json: bool) -> None:
+    """Take the rosters and pictures that DIR/cases.json lists through a runtime, and compare what they come to.
+
+    Prints {"passed", "failed": [{"case", "expected", "seen"}]}; exits with 1 when one fails, and with 2 when a file is
+    missing. A minute or two.
+
+    \b
+    snaprace bench cases ../shared/cases --json
+    """
+    from bench.cases import run
+
+    report = run(folder, lambda text: click.echo(text, err=True))
+    _print(report, as_json)
+    sys.exit(1 if report["failed"] else 0)
+
+
 @bench.command(short_help="Whether anything is lost when parts of the runtime are killed with -9.")
 @click.option("--runs", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="Kills.")
 @click.option(
