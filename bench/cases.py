@@ -1,8 +1,8 @@
 """Whether small inputs that once went wrong come to what is right: snaprace bench cases DIR.
 
-DIR has a cases.json, a list of {case, kind, expected, race, why}: `case` is a file below DIR, `kind` says whether it is
-a roster or a picture. All of them go through one runtime of their own, by the code of the command line: each roster into
-a race of its own, with the default settings unless `race` says otherwise; the pictures into one race, with faces.
+DIR has a cases.json, a list of {case, kind, expected, race, why}: `case` is a file below DIR, `kind` says whether it
+is a roster or a picture. All of them go through one runtime of their own, by the code of the command line: each roster
+into a race of its own, with the default settings unless `race` says otherwise; the pictures into one race, with faces.
 """
 
 from __future__ import annotations

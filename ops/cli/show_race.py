@@ -70,7 +70,12 @@ def show_explanation(found: Explanation, *, as_json: bool) -> None:
     answers.print(found.summary, markup=False)
     for upload in found.uploads[1:]:
         answers.print(f"The same picture: {upload.filename} ({upload.state})", markup=False)
-    for title, sentences in (("Waits", found.waits), ("Read", found.read), ("Said", found.said)):
+    for title, sentences in (
+        ("Waits", found.waits),
+        ("Time", found.taken_at_notes),
+        ("Read", found.read),
+        ("Said", found.said),
+    ):
         for number, sentence in enumerate(sentences):
             answers.print(Text.assemble((f"{title if not number else '':<10}", "dim"), sentence))
     if found.faces_summary:

@@ -39,11 +39,16 @@ class SeenFace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """All there is to say of a photo. `summary` is one sentence, other texts are several."""
+    """All there is to say of a photo. `summary` is one sentence, other texts are several.
+
+    `taken_at_sure` is whether the camera itself says when it was taken; `taken_at_notes` say more of the time.
+    """
 
     photo_id: str | None
     filename: str
     taken_at: str | None
+    taken_at_sure: bool
+    taken_at_notes: tuple[str, ...]
     uploads: tuple[UploadState, ...]
     summary: str
     read: tuple[str, ...]
@@ -62,6 +67,8 @@ def explain(photo: PhotoReport) -> Explanation:
         photo_id=photo.photo_id,
         filename=photo.filename,
         taken_at=photo.answer.taken_at if photo.answer else None,
+        taken_at_sure=_is_sure(photo),
+        taken_at_notes=tuple(_time_notes(photo)),
         uploads=photo.uploads,
         summary=_summary(photo.uploads[0]),
         read=tuple(_read(photo)),
@@ -80,6 +87,8 @@ def explain_upload(upload: UploadState) -> Explanation:
         photo_id=None,
         filename=upload.filename,
         taken_at=None,
+        taken_at_sure=False,
+        taken_at_notes=(),
         uploads=(upload,),
         summary=_summary(upload),
         read=(),
@@ -104,6 +113,33 @@ def _summary(upload: UploadState) -> str:
             return "Waiting for its race to be created (snaprace race create)."
         case "in progress":
             return "In progress."
+
+
+_STANDS_IN = {
+    "DateTimeDigitized": "DateTimeDigitized, when the picture was stored",
+    "DateTime": "DateTime, when the file was last changed",
+}
+
+
+def _is_sure(photo: PhotoReport) -> bool:
+    capture = photo.taken_in.capture if photo.taken_in else None
+    return capture is not None and capture.field is None
+
+
+def _time_notes(photo: PhotoReport) -> Iterator[str]:
+    """Why the photo has no time although its file has one, or why its time is less sure."""
+    if photo.taken_in is None or photo.taken_in.look is None:
+        return
+    claimed = photo.taken_in.look.capture
+    if no_time := photo.taken_in.look.no_time:
+        yield f"The file says '{no_time}' where the time should be, so the photo has none. Set the camera's clock."
+    elif claimed and photo.taken_in.clock_ahead:
+        yield (
+            f"The camera says {claimed.local}, which was still to come when the photo was uploaded, so it has no time. "
+            "Set the camera's clock."
+        )
+    elif claimed and claimed.field:
+        yield f"The camera does not say when it took the photo: the time is {_STANDS_IN[claimed.field]}, and less sure."
 
 
 def _read(photo: PhotoReport) -> Iterator[str]:

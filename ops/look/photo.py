@@ -16,7 +16,7 @@ from ops.reach.raw_photos import is_there, uploads_at
 from ops.reach.search_api import SearchApi
 from ops.reach.target import Target
 from services.faces.records import IdentifiedPhoto, IndexingProgress
-from services.ingest.records import UNPLACED, KeyState, PhotoCopies
+from services.ingest.records import UNPLACED, KeyState, PhotoCopies, UploadedPhoto
 from services.ocr.records import ReadPhoto
 from services.search.questions import OnePhotoAnswer
 from services.search.records import GalleryProgress
@@ -41,15 +41,16 @@ _NO_PHOTO = IdentifiedPhoto(photo_id="")
 class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
     """A photo, or an upload that has not become one (then only `uploads` say something).
 
-    `read` is what ocr keeps of it, `identified` what the faces stage works with; `faces_on` is None before faces were
-    looked for; `unmatched`: its faces will be compared with all others when the race goes quiet; `answer` is what a
-    runner is shown; `dead_letters` are about it or one of its uploads; `names` are the file names of other photos that
-    are evidence of who is in it, by their id.
+    `taken_in` is what ingest keeps of it, `read` what ocr does, `identified` what the faces stage works with;
+    `faces_on` is None before faces were looked for; `unmatched`: its faces will be compared with all others when the
+    race goes quiet; `answer` is what a runner is shown; `dead_letters` are about it or one of its uploads; `names` are
+    the file names of other photos that are evidence of who is in it, by their id.
     """
 
     race: RaceRef
     photo_id: str | None
     uploads: tuple[UploadState, ...]
+    taken_in: UploadedPhoto | None = None
     read: ReadPhoto | None = None
     faces_on: bool | None = None
     identified: IdentifiedPhoto = _NO_PHOTO
@@ -201,6 +202,7 @@ def _report(
         race=race,
         photo_id=photo_id,
         uploads=uploads,
+        taken_in=target.records("ingest").get(UploadedPhoto.locate(race, photo_id)),
         read=target.records("ocr").get(ReadPhoto.locate(race, photo_id)),
         faces_on=indexing.enabled if indexing else None,
         identified=known,

@@ -9,17 +9,20 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import re
 import struct
 import warnings
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFilter, ImageFont
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageFont
 
+from services.ingest.domain import jpeg
 from services.ingest.domain.formats import accept
-from services.ingest.domain.texts import camera, capture, tidy
-from services.ingest.records import Capture, Look, Size
+from services.ingest.domain.texts import camera, tidy
+from services.ingest.domain.times import Found, Stamp, found
+from services.ingest.records import Look, Size, TimeField
 from shared.contracts.errors import InvalidPicture
 
 if TYPE_CHECKING:
@@ -35,8 +38,10 @@ PROCESSED_SIDE = 2048
 PREVIEW_SIDE = 1280
 THUMBNAIL_SIDE = 320
 PLACEHOLDER_SIDE = 16
-# Rekognition takes no picture with a side below 80 pixels.
 MIN_SIDE = 80
+"""Pixels that each side of an upload needs: Rekognition takes none with fewer (its guidelines and quotas)."""
+MIN_SHOWN_SIDE = 20
+"""Pixels that each side of the preview needs for anything to be seen; that is 64 times as many of the other."""
 
 # What a decoder may hold at once. Function, libraries and file come on top; together they stay below 512 MB.
 MAX_DECODED_BYTES = 320_000_000
@@ -52,6 +57,11 @@ _STUMBLES = (
     RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 
+_BOMB = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow raises DecompressionBombError
+
+_MORE_DATA = bytes((167 * number + 89) % 255 for number in range(2048))
+"""What no scan goes on with: data that decode to something else than the zeros which a decoder puts after an end."""
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,6 +71,10 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+_ORIENTATIONS = range(1, 9)
+_XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])\s*["'<]""")
 
 
 class Rendition(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,22 +93,55 @@ def render(content: bytes, filename: str, watermark: str) -> Rendition:
     are taken as JPEG; formats that can only be decoded whole are bounded by MAX_DECODED_BYTES, which is 80 megapixels
     of PNG in colour.
     """
-    picture_format = accept(len(content), content[:32], filename, READABLE)
+    picture_format = accept(content, filename, READABLE)
     try:
         if picture_format == "PNG":
             _check_sums(content)
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(content), formats=[_PILLOW_NAMES[picture_format]]) as image,
-        ):
-            _check_dimensions(image, picture_format, content)
-            exif = _exif(image)
-            whole = _upright(_decoded(image), exif)
+        opened = _opened(content, picture_format)
     except Image.DecompressionBombError:
-        raise InvalidPicture("too_many_pixels", _too_many("more than 200 megapixels")) from None
+        raise InvalidPicture("too_many_pixels", _too_many(f"more than {_BOMB:,}")) from None
     except _STUMBLES as error:
-        raise _damaged(content, picture_format, error) from None
-    return _renditions(whole, exif, watermark)
+        unended = _opened_without_end(content) if picture_format == "JPEG" else None
+        if unended is None:
+            raise _damaged(content, picture_format, error) from None
+        opened = unended
+    return _renditions(opened, watermark)
+
+
+class _Opened(NamedTuple):
+    """A picture upright and in sRGB, at most PROCESSED_SIDE long, and its EXIF block where it can be read."""
+
+    picture: Image.Image
+    exif: Exif | None
+
+
+def _opened(content: bytes, picture_format: str) -> _Opened:
+    """Decode a file. Raises InvalidPicture, and _STUMBLES for a damaged one."""
+    with (
+        warnings.catch_warnings(action="ignore"),
+        Image.open(io.BytesIO(content), formats=[_PILLOW_NAMES[picture_format]]) as image,
+    ):
+        _check_dimensions(image, picture_format, content)
+        exif = _exif(image)
+        orientation = _orientation(image, exif)
+        return _Opened(_upright(_decoded(image), orientation), exif)
+
+
+def _opened_without_end(content: bytes) -> _Opened | None:
+    """A JPEG that lacks nothing but its end marker, which every viewer shows; None where a part of it is missing.
+
+    The decoder takes whatever follows a scan's data for more of it, as far as the picture needs more. So the data are
+    whole if two files come to the same picture that go on differently.
+    """
+    if not jpeg.has_all_scans(content):
+        return None
+    whole = memoryview(content)[: jpeg.data_end(content)]
+    try:
+        ended = _opened(b"".join((whole, jpeg.END)), "JPEG")
+        going_on = _opened(b"".join((whole, _MORE_DATA, jpeg.END)), "JPEG")
+    except _STUMBLES:
+        return None
+    return ended if ImageChops.difference(ended.picture, going_on.picture).getbbox() is None else None
 
 
 # --- checking -----------------------------------------------------------------------------------------
@@ -102,22 +149,24 @@ def render(content: bytes, filename: str, watermark: str) -> Rendition:
 
 def _check_dimensions(image: Image.Image, picture_format: str, content: bytes) -> None:
     width, height = image.size
-    pixels = width * height
-    if pixels > MAX_PIXELS:
-        raise InvalidPicture("too_many_pixels", _too_many(f"{pixels / 1e6:.0f} megapixels"))
+    has = f"The picture has {width:,} x {height:,} pixels"
+    if width * height > MAX_PIXELS:
+        raise InvalidPicture("too_many_pixels", _too_many(f"{width:,} x {height:,} = {width * height:,}"))
     if _decoder_bytes(image, picture_format, content) > MAX_DECODED_BYTES:
         kind = "progressive JPEG" if picture_format == "JPEG" else picture_format
         raise InvalidPicture(
             "too_many_pixels",
-            f"The picture has {pixels / 1e6:.0f} megapixels, too many for a {kind} of its kind. "
+            f"{has}, {width * height:,} in all, too many for a {kind} of its kind. "
             "Save it as a baseline (not progressive) JPEG.",
         )
-    scale = min(1.0, PROCESSED_SIDE / max(width, height))
-    if min(width, height) * scale < MIN_SIDE:
+    if min(width, height) < MIN_SIDE:
+        raise InvalidPicture("too_small", f"{has}; each side must have at least {MIN_SIDE}. Upload a larger one.")
+    shown = _fitting(image.size, PREVIEW_SIDE)
+    if min(shown) < MIN_SHOWN_SIDE:
         raise InvalidPicture(
             "too_small",
-            f"The picture has {width} x {height} pixels; it needs at least {MIN_SIDE} each way "
-            f"when its longer side is {PROCESSED_SIDE}. Upload a larger one.",
+            f"{has}, of which {shown[0]:,} x {shown[1]:,} would be shown; each side must have at least "
+            f"{MIN_SHOWN_SIDE} then. Cut it into shorter parts.",
         )
 
 
@@ -137,7 +186,7 @@ def _decoder_bytes(image: Image.Image, picture_format: str, content: bytes) -> i
     if picture_format == "JPEG":
         draft = _draft_scale(image.size)
         scaled = (width // draft + 1) * (height // draft + 1) * 4
-        if _single_scan(content):
+        if jpeg.has_one_scan(content):
             return scaled
         layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
         widest = max((h * v for _, h, v, _ in layers), default=1)
@@ -147,26 +196,8 @@ def _decoder_bytes(image: Image.Image, picture_format: str, content: bytes) -> i
     return width * height * {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
 
 
-def _single_scan(jpeg: bytes) -> bool:
-    """Whether all components come in the first scan of a sequential JPEG (ITU-T T.81, B.2)."""
-    at, components = 2, 0
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
-        marker = jpeg[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            if marker not in (0xC0, 0xC1):
-                return False
-            components = jpeg[at + 9] if at + 9 < len(jpeg) else 0
-        if marker == 0xDA:
-            return at + 4 < len(jpeg) and jpeg[at + 4] == components
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4])
-    return False
-
-
 def _too_many(how_many: str) -> str:
-    return f"The picture has {how_many}; at most {MAX_PIXELS // 1_000_000} are taken. Save it smaller."
+    return f"The picture has {how_many} pixels; at most {MAX_PIXELS:,} are taken. Save it smaller."
 
 
 def _damaged(content: bytes, picture_format: str, error: Exception) -> InvalidPicture:
@@ -248,8 +279,8 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def _upright(image: Image.Image, exif: Exif | None) -> Image.Image:
-    method = _UPRIGHT.get(exif.get(ExifTags.Base.Orientation, 1)) if exif else None
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    method = _UPRIGHT.get(orientation)
     return image if method is None else image.transpose(method)
 
 
@@ -266,12 +297,38 @@ def _exif(image: Image.Image) -> Exif | None:
     return exif
 
 
-def _capture(exif: Exif) -> Capture | None:
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    return capture(
-        _text(details.get(ExifTags.Base.DateTimeOriginal)),
-        _text(details.get(ExifTags.Base.SubsecTimeOriginal)),
-        _text(details.get(ExifTags.Base.OffsetTimeOriginal)),
+def _orientation(image: Image.Image, exif: Exif | None) -> int:
+    """How the picture is to be turned, by EXIF, or where that does not say, by XMP.
+
+    Pillow reads XMP where it is written as Adobe writes it; XML has other forms of the same.
+    """
+    told = exif.get(ExifTags.Base.Orientation) if exif else None
+    if told in _ORIENTATIONS:
+        return int(told)
+    xmp = image.info.get("xmp", b"")
+    match = _XMP_ORIENTATION.search(xmp if isinstance(xmp, bytes) else str(xmp).encode())
+    return int(match[1]) if match else 1
+
+
+def _time(exif: Exif | None) -> Found:
+    if exif is None:
+        return Found(None, None)
+    tags, details = ExifTags.Base, exif.get_ifd(ExifTags.IFD.Exif)
+
+    def stamp(field: TimeField | None, time: object, subsecond: int, offset: int) -> Stamp:
+        return Stamp(field, _text(time), _text(details.get(subsecond)), _text(details.get(offset)))
+
+    return found(
+        (
+            stamp(None, details.get(tags.DateTimeOriginal), tags.SubsecTimeOriginal, tags.OffsetTimeOriginal),
+            stamp(
+                "DateTimeDigitized",
+                details.get(tags.DateTimeDigitized),
+                tags.SubsecTimeDigitized,
+                tags.OffsetTimeDigitized,
+            ),
+            stamp("DateTime", exif.get(tags.DateTime), tags.SubsecTime, tags.OffsetTime),
+        )
     )
 
 
@@ -284,10 +341,12 @@ def _text(value: object) -> str:
 # --- rendering ----------------------------------------------------------------------------------------
 
 
-def _renditions(whole: Image.Image, exif: Exif | None, watermark: str) -> Rendition:
+def _renditions(opened: _Opened, watermark: str) -> Rendition:
+    whole, exif = opened
     plain = _shrunk(whole, PREVIEW_SIDE)
     thumbnail = _shrunk(plain, THUMBNAIL_SIDE)
     preview = _watermarked(plain, watermark)
+    time = _time(exif)
     return Rendition(
         look=Look(
             processed=_size(whole),
@@ -295,7 +354,8 @@ def _renditions(whole: Image.Image, exif: Exif | None, watermark: str) -> Rendit
             thumbnail=_size(thumbnail),
             placeholder=_placeholder(thumbnail),
             camera=camera(_text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model))) if exif else None,
-            capture=_capture(exif) if exif else None,
+            capture=time.capture,
+            no_time=time.no_time,
         ),
         processed=_jpeg(whole, 90),
         preview=_jpeg(preview, 82),

@@ -5,7 +5,7 @@ Their partition is the race's, or UNPLACED for misplaced keys that name no race.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ from shared.contracts.messages import ObjectCreated, ObjectDeleted
 from shared.contracts.records import Origins, Progress, Record
 
 UNPLACED = "UNPLACED"
+
+CLOCKS_APART = timedelta(days=1)
+"""A camera's clock may be so far ahead of the upload: it may show the time of any zone."""
 
 State = Literal["waiting", "ingested", "rejected", "withdrawn"]
 
@@ -96,6 +99,10 @@ class KeyRecord(KeyState, frozen=True, kw_only=True):
 # --- photos -----------------------------------------------------------------------------------------------
 
 
+TimeField = Literal["DateTimeDigitized", "DateTime"]
+"""EXIF's other times: when the picture was stored, and when the file was last changed."""
+
+
 class Copy(msgspec.Struct, frozen=True, kw_only=True):
     """A key that holds the photo now."""
 
@@ -112,10 +119,19 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
-    """When the camera says it took the photo: ISO 8601 local time, and its offset where it knows that."""
+    """When the camera says it took the photo: ISO 8601 local time, and its offset where it knows that.
+
+    `field` is None where EXIF says so itself (DateTimeOriginal), else the field that stands in for it.
+    """
 
     local: str
     offset: str | None = None
+    field: TimeField | None = None
+
+    def is_beyond(self, moment: str) -> bool:
+        """Whether this is later than the moment (ISO 8601) by more than clocks of different zones can be."""
+        taken = datetime.fromisoformat(self.local + (self.offset or "+00:00"))
+        return taken > datetime.fromisoformat(moment).astimezone(UTC) + CLOCKS_APART
 
     def taken_at(self, timezone: str) -> str:
         """ISO 8601 with offset; where the camera names none, its clock is taken to show the time of this zone."""
@@ -126,7 +142,10 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found and made when the picture was decoded."""
+    """What was found and made when the picture was decoded.
+
+    `no_time` is what the file has in the place of a capture time, where that is none.
+    """
 
     processed: Size
     preview: Size
@@ -134,6 +153,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     placeholder: str
     camera: str | None = None
     capture: Capture | None = None
+    no_time: str | None = None
 
 
 class PhotoCopies(Record, frozen=True, kw_only=True):
@@ -176,6 +196,19 @@ class UploadedPhoto(PhotoCopies, frozen=True, kw_only=True):
         return self.look is not None and self.look.capture is not None and not self.look.capture.offset
 
     @property
+    def capture(self) -> Capture | None:
+        """When it was taken, as far as that is believed: a camera whose clock is ahead of every upload is not."""
+        if self.look is None or self.look.capture is None or self.clock_ahead:
+            return None
+        return self.look.capture
+
+    @property
+    def clock_ahead(self) -> bool:
+        """Whether the camera's clock was beyond each of the uploads, so that it was set wrong."""
+        claimed = self.look.capture if self.look else None
+        return claimed is not None and all(claimed.is_beyond(copy.uploaded_at) for copy in self.copies)
+
+    @property
     def taken_at(self) -> str | None:
         """When it was taken, ISO 8601 with offset."""
-        return self.look.capture.taken_at(self.timezone or "UTC") if self.look and self.look.capture else None
+        return self.capture.taken_at(self.timezone or "UTC") if self.capture else None

@@ -134,7 +134,8 @@ class PhotoIngested(DomainEvent, frozen=True, kw_only=True):
     """A picture is ready to be looked at and shown.
 
     `keys` are all raw keys that hold this content now, sorted; camera, photographer and `uploaded_at` are of
-    the first of them. Times are ISO 8601; `taken_at` is by the race's zone where the camera names none.
+    the first of them. Times are ISO 8601; `taken_at` is by the race's zone where the camera names none, and
+    `taken_at_sure` is False where it is not when the picture was taken, but when it was stored or changed.
     `placeholder` is a tiny data URI to show while the thumbnail loads.
     """
 
@@ -149,6 +150,7 @@ class PhotoIngested(DomainEvent, frozen=True, kw_only=True):
     placeholder: str
     uploaded_at: str
     taken_at: str | None = None
+    taken_at_sure: bool | msgspec.UnsetType = msgspec.UNSET
     camera: str | None = None
     photographer: str | None = None
     revision: int

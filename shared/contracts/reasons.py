@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 KeyReason = Literal["key_wrong_depth", "key_bad_id", "key_wrong_folder", "key_nested"]
 
 PictureReason = Literal[
-    "empty", "too_large", "not_an_image", "unsupported_format", "too_many_pixels", "too_small", "truncated", "corrupt",
-    "too_many_copies", "archived",
+    "empty", "too_large", "not_an_image", "unsupported_format", "raw_format", "too_many_pixels", "too_small",
+    "truncated", "corrupt", "too_many_copies", "archived",
 ]  # fmt: skip
 
 RaceReason = Literal["race_too_large", "race_not_json", "race_invalid"]
@@ -53,11 +53,15 @@ _INGEST: Mapping[KeyReason | PictureReason, tuple[str, str]] = {
     "too_large": ("The file has more bytes than are taken.", "Save it with a higher compression."),
     "not_an_image": ("The file is not a picture.", "Upload photos as JPEG or PNG."),
     "unsupported_format": ("The file is of a known kind that is not read.", "Export it as JPEG and upload that."),
+    "raw_format": (
+        "The file is a camera's RAW file, as NEF, CR2, CR3, ARW or DNG, which no browser shows.",
+        "Export it as JPEG and upload that.",
+    ),
     "too_many_pixels": (
         "The picture has more pixels than are taken, or than can be decoded in its format.",
         "Save it smaller, as a baseline (not progressive) JPEG.",
     ),
-    "too_small": ("The picture is too small for faces and bibs.", "Upload a larger one."),
+    "too_small": ("The picture is too small, or so thin that nothing could be seen of it.", "Upload a larger one."),
     "truncated": ("The file ends in the middle of the picture.", "Upload it again."),
     "corrupt": ("The picture is damaged.", "Export it anew and upload that."),
     "archived": (

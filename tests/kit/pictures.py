@@ -52,12 +52,18 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def exif(**tags: Any) -> Image.Exif:
-    """EXIF of: orientation, make, model, original, offset, subsecond, gps."""
+    """EXIF of: orientation, make, model, original, digitized, changed, offset, changed_offset, subsecond, gps."""
     block = Image.Exif()
-    for number, name in ((0x0112, "orientation"), (0x010F, "make"), (0x0110, "model")):
+    for number, name in ((0x0112, "orientation"), (0x010F, "make"), (0x0110, "model"), (0x0132, "changed")):
         if name in tags:
             block[number] = tags[name]
-    details = {0x9003: tags.get("original"), 0x9011: tags.get("offset"), 0x9291: tags.get("subsecond")}
+    details = {
+        0x9003: tags.get("original"),
+        0x9004: tags.get("digitized"),
+        0x9010: tags.get("changed_offset"),
+        0x9011: tags.get("offset"),
+        0x9291: tags.get("subsecond"),
+    }
     for number, value in details.items():
         if value is not None:
             block.get_ifd(0x8769)[number] = value
@@ -65,6 +71,29 @@ def exif(**tags: Any) -> Image.Exif:
         block.get_ifd(0x8825)[1] = "N"
         block.get_ifd(0x8825)[2] = (37.0, 33.0, 58.0)
     return block
+
+
+def without_end(jpeg: bytes) -> bytes:
+    """A JPEG without its end marker."""
+    assert jpeg.endswith(b"\xff\xd9")
+    return jpeg[:-2]
+
+
+def xmp(orientation: str) -> bytes:
+    """An XMP packet with these words for the orientation, an attribute or an element."""
+    attribute, element = (orientation, "") if "=" in orientation else ("", orientation)
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" {attribute}>{element}'
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
+def tiff(tags: dict[int, int], order: str = "<") -> bytes:
+    """A TIFF whose first directory has these tags, each a LONG, and no picture."""
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    magic = b"II*\x00" if order == "<" else b"MM\x00*"
+    return magic + struct.pack(f"{order}IH", 8, len(tags)) + entries + bytes(4)
 
 
 def opened(body: bytes) -> Image.Image:
@@ -80,7 +109,7 @@ BAD_REASONS = [
     ("animated.gif", "unsupported_format"),
     ("scan.tiff", "unsupported_format"),
     ("web.webp", "unsupported_format"),
-    ("raw.nef", "unsupported_format"),
+    ("raw.nef", "raw_format"),
     ("named.jpg.webp.jpg", "unsupported_format"),
     ("half.jpg", "truncated"),
     ("half.png", "truncated"),
@@ -92,6 +121,9 @@ BAD_REASONS = [
     ("damaged.jpg", "corrupt"),
     ("tiny.png", "too_small"),
     ("thread.png", "too_small"),
+    ("cut scan.jpg", "truncated"),
+    ("cut refinement.jpg", "truncated"),
+    ("filled up.jpg", "truncated"),
 ]
 
 
@@ -130,6 +162,14 @@ def bad(name: str) -> bytes:
         case "damaged.jpg":
             tables = whole_jpeg.index(b"\xff\xdb") + 2
             return whole_jpeg[:tables] + b"\x00\x01" + whole_jpeg[tables + 2 :]
+        case "cut scan.jpg":
+            return whole_jpeg[:-200]
+        case "cut refinement.jpg":
+            # Between two scans: what is there is complete, and blurred.
+            progressive = encoded(picture, progressive=True)
+            return progressive[: progressive.rindex(b"\xff\xda")]
+        case "filled up.jpg":
+            return whole_jpeg[: len(whole_jpeg) // 2] + bytes(len(whole_jpeg) // 2)
         case "tiny.png":
             return encoded(scene(1, (79, 300)), "PNG")
         case "thread.png":

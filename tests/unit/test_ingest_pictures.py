@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from services.ingest.domain.formats import MAX_BYTES
 from services.ingest.pictures import READABLE, render, watermark_text
 from shared.contracts.errors import InvalidPicture
 from tests.kit import pictures
 
-REASONS = {"empty", "too_large", "not_an_image", "unsupported_format", "truncated", "too_many_pixels", "corrupt"}
+REASONS = {
+    "empty", "too_large", "not_an_image", "unsupported_format", "raw_format", "truncated", "too_many_pixels", "corrupt",
+}  # fmt: skip
 
 
 def rendered(content: bytes) -> Image.Image:
@@ -43,6 +46,70 @@ def test_every_bad_file_is_refused_with_its_reason(name: str, reason: str) -> No
 def test_an_unsupported_format_is_named(name: str, says: str) -> None:
     with pytest.raises(InvalidPicture, match=says):
         render(pictures.bad(name), name, "Race")
+
+
+@pytest.mark.parametrize("size", [(320, 240), (3000, 2000)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"progressive": True},
+        {"subsampling": 0, "quality": 97},
+        {"restart_marker_blocks": 4},
+        {"progressive": True, "restart_marker_rows": 1},
+    ],
+)
+@pytest.mark.parametrize("padding", [b"", bytes(700)])
+def test_a_jpeg_that_lacks_only_its_end_marker_is_taken(
+    padding: bytes, options: dict[str, int], size: tuple[int, int]
+) -> None:
+    whole = pictures.jpeg(5, size, **options)
+    made = render(pictures.without_end(whole) + padding, "a.jpg", "Race")
+    assert made.processed == render(whole, "a.jpg", "Race").processed
+
+
+@settings(max_examples=60, deadline=None)
+@given(share=st.floats(0.3, 1), progressive=st.booleans())
+def test_a_jpeg_that_lacks_a_part_of_the_picture_is_truncated(share: float, progressive: bool) -> None:
+    whole = pictures.without_end(pictures.jpeg(6, (200, 160), progressive=progressive))
+    cut = int(share * (len(whole) - 16))  # of the very last bytes nothing may be seen
+    with pytest.raises(InvalidPicture) as refusal:
+        render(whole[:cut], "a.jpg", "Race")
+    assert refusal.value.reason == "truncated"
+
+
+@pytest.mark.parametrize(
+    ("size", "processed"),
+    [((2500, 99), (2048, 81)), ((2048, 80), (2048, 80)), ((80, 2049), (80, 2048)), ((5000, 90), (2048, 37))],
+)
+def test_a_thin_picture_is_shown(size: tuple[int, int], processed: tuple[int, int]) -> None:
+    assert rendered(pictures.jpeg(2, size)).size == processed
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (pictures.jpeg(1, (79, 300)), "The picture has 79 x 300 pixels; each side must have at least 80. "),
+        (
+            pictures.jpeg(1, (6000, 80)),
+            "The picture has 6,000 x 80 pixels, of which 1,280 x 17 would be shown; each side must have at least 20",
+        ),
+        (
+            pictures.png_bomb(10_001, 10_000, colour=0),
+            "The picture has 10,001 x 10,000 = 100,010,000 pixels; at most 100,000,000 are taken. Save it smaller.",
+        ),
+        (bytes(MAX_BYTES + 1), "The file has 41,943,041 bytes; at most 41,943,040 are taken. "),
+    ],
+)
+def test_what_is_just_beyond_a_limit_is_told_by_how_much(content: bytes, sentence: str) -> None:
+    with pytest.raises(InvalidPicture) as refusal:
+        render(content, "a", "Race")
+    assert str(refusal.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(("size", "colour"), [((10_000, 10_000), 0), ((80, 300), 2), ((1280, 80), 2)])
+def test_what_is_just_within_a_limit_is_taken(size: tuple[int, int], colour: int) -> None:
+    assert render(pictures.png_bomb(*size, colour=colour), "a", "Race").look.processed
 
 
 CORNERS = {"red": (20, 20), "lime": (-20, 20), "blue": (20, -20), "yellow": (-20, -20)}
@@ -73,6 +140,28 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
     for place in CORNERS.values():
         at = (place[0] % 400, place[1] % 240)
         assert near(shown.getpixel(at), upright.getpixel(at))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'tiff:Orientation="6"',
+        "tiff:Orientation='6'",
+        'tiff:Orientation = "6"',
+        "<tiff:Orientation>6</tiff:Orientation>",
+        "<tiff:Orientation> 6 </tiff:Orientation>",
+    ],
+)
+@pytest.mark.parametrize("exif", [None, {"make": "X"}, {"orientation": 0}])
+def test_xmp_says_how_to_turn_a_picture_where_exif_does_not(words: str, exif: dict[str, object] | None) -> None:
+    said = {} if exif is None else {"exif": pictures.exif(**exif)}
+    content = pictures.encoded(pictures.scene(1, (400, 240)), xmp=pictures.xmp(words), **said)
+    assert rendered(content).size == (240, 400)
+
+
+def test_exif_says_it_where_both_do() -> None:
+    exif, xmp = pictures.exif(orientation=1), pictures.xmp('tiff:Orientation="6"')
+    assert rendered(pictures.encoded(pictures.scene(1, (400, 240)), exif=exif, xmp=xmp)).size == (400, 240)
 
 
 def test_nothing_but_the_picture_is_served() -> None:
@@ -179,6 +268,22 @@ def test_what_the_camera_says() -> None:
     assert look.camera == "NIKON CORPORATION NIKON Z 9"
     assert look.capture is not None
     assert look.capture.taken_at("Asia/Seoul") == "2026-10-25T09:12:03.700+02:00"
+
+
+@pytest.mark.parametrize(
+    ("tags", "taken_at"),
+    [
+        ({"changed": "2026:10:25 09:12:03"}, "2026-10-25T09:12:03+09:00"),
+        ({"digitized": "2026:10:25 09:12:03"}, "2026-10-25T09:12:03+09:00"),
+        ({"original": "2026:10:25 09:12:03", "offset": "Z"}, "2026-10-25T09:12:03+00:00"),
+        ({"original": "2026:10:25 09:12:03", "changed_offset": "+02:00"}, "2026-10-25T09:12:03+02:00"),
+        ({"original": "0000:00:00 00:00:00"}, None),
+    ],
+)
+def test_when_the_picture_was_taken(tags: dict[str, str], taken_at: str | None) -> None:
+    look = render(pictures.jpeg(exif=pictures.exif(**tags)), "a.jpg", "Race").look
+    assert (look.capture.taken_at("Asia/Seoul") if look.capture else None) == taken_at
+    assert look.no_time == (None if taken_at else tags["original"])
 
 
 def test_damaged_exif_is_no_reason_to_refuse() -> None:

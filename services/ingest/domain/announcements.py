@@ -56,6 +56,7 @@ def announcement(race: RaceRef, photo: UploadedPhoto, derived_bucket: str) -> Ph
         placeholder=look.placeholder,
         uploaded_at=first.uploaded_at,
         taken_at=photo.taken_at,
+        taken_at_sure=False if photo.capture and photo.capture.field else msgspec.UNSET,
         camera=look.camera,
         photographer=first.photographer,
         revision=photo.revision,

@@ -1,4 +1,4 @@
-"""What an upload says about itself in texts: when and by which camera it was taken, and who sent it."""
+"""What an upload says about itself in texts: by which camera it was taken, and who sent it."""
 
 from __future__ import annotations
 
@@ -6,34 +6,9 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from urllib.parse import unquote
-
-from services.ingest.records import Capture
-
-_EXIF_TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
-_EXIF_OFFSET = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d", re.ASCII)
-_DIGITS = re.compile(r"\d+", re.ASCII)
-
-
-def capture(date_time: str, subsecond: str, offset: str) -> Capture | None:
-    """Read EXIF's three texts; None where the camera's clock was never set (0000:00:00) or they make no sense."""
-    match = _EXIF_TIME.fullmatch(date_time)
-    if match is None:
-        return None
-    fraction = f".{subsecond:0<3.3}" if _DIGITS.fullmatch(subsecond) else ""
-    try:
-        local = datetime.fromisoformat("{}-{}-{}T{}:{}:{}".format(*match.groups()) + fraction)
-    except ValueError:
-        return None
-    if not 1900 <= local.year < 9999:  # zones cannot be worked out at the ends of the calendar
-        return None
-    return Capture(
-        local=local.isoformat(timespec="milliseconds" if fraction else "seconds"),
-        offset=offset if _EXIF_OFFSET.fullmatch(offset) else None,
-    )
 
 
 def camera(make: str, model: str) -> str | None:
