@@ -16,7 +16,7 @@ from services.search import questions
 from services.search.questions import MatchedPhotoAnswer, OnePhotoAnswer, PhotoAnswer
 from shared.contracts.keys import RaceRef
 
-_SELFIE_MB = 4  # what API Gateway and Lambda let through, once it is base64
+_SELFIE_BYTES = 4_000_000  # what API Gateway and Lambda let through, once it is base64
 _ROUTES = {route.name: route for route in questions.SearchApi.routes()}
 
 

@@ -25,8 +25,11 @@ _MUCH = 30_000_000
 """Bytes to decode from which memory is given back to the system before and after."""
 MAX_SCANS = 200
 """A progressive JPEG of any encoder has some ten; one of 100,000 keeps a worker busy for minutes."""
-MAX_RATIO = 25
-"""Longest side to shortest: once reduced to WORKING_SIDE, a longer strip is too thin to show anything."""
+MAX_RATIO = 25.6
+"""Longest side to shortest: once reduced to WORKING_SIDE, a longer strip has less than MIN_SIDE, and shows nothing.
+
+Rekognition's guidelines and quotas know no such limit: a strip of which each side has MIN_SIDE or more is no error.
+"""
 MIN_SIDE = 80
 """Rekognition's smallest width and height."""
 WORKING_SIDE = 2048
@@ -75,11 +78,9 @@ def decode(content: bytes) -> Pixels:
 def _check_size(size: tuple[int, int]) -> None:
     has = f"The image has {size[0]} x {size[1]} pixels"
     if size[0] * size[1] > MAX_PIXELS:
-        raise ImageTooLargeException(f"{has}; at most {MAX_PIXELS:,} are allowed.")
+        raise ImageTooLargeException(f"{has}, {size[0] * size[1]:,} in all; at most {MAX_PIXELS:,} are allowed.")
     if min(size) < MIN_SIDE:
         raise InvalidParameterException(f"{has}; both must be {MIN_SIDE} pixels or more.")
-    if max(size) > MAX_RATIO * min(size):
-        raise InvalidParameterException(f"{has}; one side may be at most {MAX_RATIO} times the other.")
 
 
 def _check_cost(image: Image.Image, content: bytes, cost: int) -> None:
@@ -168,6 +169,12 @@ def _give_memory_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries than glibc have none, and need none
         if trim is not None:
             trim(0)
+
+
+def shows_nothing(pixels: Pixels) -> bool:
+    """Whether the picture is too thin for words or faces."""
+    height, width = pixels.shape[:2]
+    return max(width, height) > MAX_RATIO * min(width, height)
 
 
 def resized(pixels: Pixels, scale: float) -> Pixels:

@@ -49,11 +49,12 @@ class Models:
         """What the picture shows, or why it cannot be said. Never raises."""
         try:
             pixels = pictures.decode(job.picture)
+            nothing = pictures.shows_nothing(pixels)
             match job:
                 case ReadText():
-                    return Text(lines=self._text.read(pixels))
+                    return Text(lines=[] if nothing else self._text.read(pixels))
                 case FindFaces(quality=quality, embed=embed):
-                    return Faces(faces=self._faces.find(pixels, quality, embed))
+                    return Faces(faces=[] if nothing else self._faces.find(pixels, quality, embed))
         except ServiceError as error:
             return Failed(code=error.code, message=str(error))
         except Exception as error:  # noqa: BLE001 - one picture must not end the worker
