@@ -186,8 +186,8 @@ def _word(text: str, confidence: float, box: Json) -> Json:
     return {"DetectedText": text, "Type": "WORD", "Confidence": confidence, "Geometry": {"BoundingBox": box}}
 
 
-class InvalidParameterException(Exception):
-    """What Rekognition says of something it does not know."""
+class ResourceNotFoundException(Exception):
+    """What Rekognition says of something it does not have; InvalidParameterException is an answer about a picture."""
 
 
 def serving(port: int, recording: Recording) -> AbstractContextManager[None]:
@@ -197,6 +197,6 @@ def serving(port: int, recording: Recording) -> AbstractContextManager[None]:
         try:
             return recording.answer(operation, request)
         except KeyError as unknown:
-            raise InvalidParameterException(f"Not recorded: {unknown}.") from None
+            raise ResourceNotFoundException(f"Not recorded: {unknown}.") from None
 
     return rekognition.serving(port, answer)

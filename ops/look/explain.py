@@ -145,6 +145,9 @@ def _time_notes(photo: PhotoReport) -> Iterator[str]:
 def _read(photo: PhotoReport) -> Iterator[str]:
     if photo.read is None:
         return
+    if photo.read.unreadable:
+        yield f"No bib can be read: {photo.read.unreadable}"
+        return
     bibs = photo.read.bibs or Bibs()
     yield f"{counted(len(photo.read.words), 'word')} read, of which {counted(len(bibs.readings), 'bib')}."
     for reading in bibs.readings:
@@ -185,6 +188,8 @@ def _faces_summary(photo: PhotoReport) -> str:
         return "not looked for yet" if photo.photo_id else ""
     if not photo.faces_on:
         return "switched off for this race: nothing biometric is computed"
+    if photo.faceless:
+        return f"cannot be looked for: {photo.faceless}"
     number = len(photo.faces)
     return counted(number, "face") + (", counted from the left" if number > 1 else "") if number else "none found"
 

@@ -42,9 +42,9 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
     """A photo, or an upload that has not become one (then only `uploads` say something).
 
     `taken_in` is what ingest keeps of it, `read` what ocr does, `identified` what the faces stage works with;
-    `faces_on` is None before faces were looked for; `unmatched`: its faces will be compared with all others when the
-    race goes quiet; `answer` is what a runner is shown; `dead_letters` are about it or one of its uploads; `names` are
-    the file names of other photos that are evidence of who is in it, by their id.
+    `faces_on` is None before faces were looked for, `faceless` says why they cannot be; `unmatched`: its faces will be
+    compared with all others when the race goes quiet; `answer` is what a runner is shown; `dead_letters` are about it
+    or one of its uploads; `names` are the file names of other photos that are evidence of who is in it, by their id.
     """
 
     race: RaceRef
@@ -53,6 +53,7 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
     taken_in: UploadedPhoto | None = None
     read: ReadPhoto | None = None
     faces_on: bool | None = None
+    faceless: str | None = None
     identified: IdentifiedPhoto = _NO_PHOTO
     unmatched: bool = False
     answer: OnePhotoAnswer | None = None
@@ -205,6 +206,7 @@ def _report(
         taken_in=target.records("ingest").get(UploadedPhoto.locate(race, photo_id)),
         read=target.records("ocr").get(ReadPhoto.locate(race, photo_id)),
         faces_on=indexing.enabled if indexing else None,
+        faceless=indexing.unreadable if indexing else None,
         identified=known,
         unmatched=photo_id in to_be_matched(target, race),
         answer=answer,

@@ -41,8 +41,8 @@ class SearchApi:
     def by_selfie(self, race: RaceRef, selfie: Path) -> Iterator[MatchedPhotoAnswer]:
         """The photos of a face, best first. Raises Failed with the API's sentence."""
         picture = read_file(selfie)
-        if len(picture) > _SELFIE_MB * 1024**2:
-            raise Failed(f"{selfie} is larger than {_SELFIE_MB} MB; save it smaller.")
+        if len(picture) > _SELFIE_BYTES:
+            raise Failed(f"{selfie} has {len(picture):,} bytes; at most {_SELFIE_BYTES:,} are taken. Save it smaller.")
         return self._pages("selfie", questions.SelfieAsked(**race._asdict(), image=picture))
 
     def _pages(self, name: str, asked: msgspec.Struct | None) -> Iterator[Any]:

@@ -11,6 +11,7 @@ import msgspec
 from shared.contracts import boxes, keys
 from shared.contracts.events import Face, ImageRef
 from shared.contracts.keys import RaceRef
+from shared.kit.detection import Pictures
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -27,37 +28,11 @@ class FoundMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collections:
-    """Rekognition's face collections: one per race, made on first use."""
+    """Rekognition's face collections: one per race."""
 
     def __init__(self, client: RekognitionClient, env: str) -> None:
         self._client = client
         self._env = env
-
-    def index(self, race: RaceRef, photo_id: str, image: ImageRef) -> tuple[Face, ...]:
-        """Put a photo's faces into the race's collection; the same photo again gives the same faces.
-
-        The external id is the photo's, derived from its content: a redelivery adds no face.
-        """
-        try:
-            return self._index(race, photo_id, image)
-        except self._client.exceptions.ResourceNotFoundException:
-            self._create(race)
-            return self._index(race, photo_id, image)
-
-    def _index(self, race: RaceRef, photo_id: str, image: ImageRef) -> tuple[Face, ...]:
-        response = self._client.index_faces(
-            CollectionId=keys.collection_id(self._env, race),
-            Image={"S3Object": {"Bucket": image.bucket, "Name": image.key}},
-            ExternalImageId=photo_id,
-            QualityFilter="AUTO",
-            DetectionAttributes=["DEFAULT"],
-        )
-        faces = [_face(record["Face"]) for record in response["FaceRecords"]]
-        return tuple(sorted(faces, key=lambda face: (face.box.left, face.box.top)))
-
-    def _create(self, race: RaceRef) -> None:
-        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
-            self._client.create_collection(CollectionId=keys.collection_id(self._env, race))
 
     def matches(self, race: RaceRef, photo_id: str, face_id: str) -> list[FoundMatch]:
         """The faces of other photos that match this one, at Rekognition's threshold; none for a face that is gone."""
@@ -103,6 +78,42 @@ class Collections:
         if wanted := sorted(face_ids):
             with suppress(self._client.exceptions.ResourceNotFoundException):
                 self._client.delete_faces(CollectionId=keys.collection_id(self._env, race), FaceIds=wanted)
+
+
+class Indexing(Collections):
+    """The collections as faces are put into them; each is made on first use."""
+
+    def __init__(self, client: RekognitionClient, env: str, pictures: Pictures) -> None:
+        super().__init__(client, env)
+        self._pictures = pictures
+
+    def index(self, race: RaceRef, photo_id: str, image: ImageRef) -> tuple[Face, ...]:
+        """Put a photo's faces into the race's collection; the same photo again gives the same faces.
+
+        The external id is the photo's, derived from its content: a redelivery adds no face. Raises PictureRefused,
+        PictureGone.
+        """
+        try:
+            return self._index(race, photo_id, image)
+        except self._client.exceptions.ResourceNotFoundException:
+            self._create(race)
+            return self._index(race, photo_id, image)
+
+    def _index(self, race: RaceRef, photo_id: str, image: ImageRef) -> tuple[Face, ...]:
+        response = self._pictures.asked(
+            self._client.index_faces,
+            image,
+            CollectionId=keys.collection_id(self._env, race),
+            ExternalImageId=photo_id,
+            QualityFilter="AUTO",
+            DetectionAttributes=["DEFAULT"],
+        )
+        faces = [_face(record["Face"]) for record in response["FaceRecords"]]
+        return tuple(sorted(faces, key=lambda face: (face.box.left, face.box.top)))
+
+    def _create(self, race: RaceRef) -> None:
+        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            self._client.create_collection(CollectionId=keys.collection_id(self._env, race))
 
 
 def _face(found: Any) -> Face:

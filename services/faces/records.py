@@ -42,12 +42,17 @@ class FacesSwitch(Record, frozen=True, kw_only=True):
 
 
 class IndexingProgress(PhotoProgress, frozen=True, kw_only=True):
-    """Whether a photo's faces are looked for. `enabled` says whether faces were on, None before the race is known."""
+    """Whether a photo's faces are looked for.
+
+    `enabled` says whether faces were on, None before the race is known; `unreadable` why the picture cannot be looked
+    at, in which there are no faces then.
+    """
 
     SORT_KEY: ClassVar[str] = "INDEXED#{photo_id}"
     VIEW: ClassVar[bool] = True
 
     enabled: bool | None = None
+    unreadable: str | None = None
 
     @property
     def done(self) -> bool:

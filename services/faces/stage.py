@@ -31,6 +31,8 @@ STAGE = Stage(
                     on="collections",
                 ),
                 Call(("s3:GetObject",), on="processed"),
+                # Without it S3 answers 403 for a picture that is gone, where 404 tells that it is.
+                Call(("s3:ListBucket",), on="derived-bucket"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"),
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),

@@ -14,7 +14,7 @@ from services.ingest.domain.photos import Change, DerivedKeys, Gone, KeyContent,
 from services.ingest.domain.texts import photographer
 from services.ingest.pictures import Rendition, render
 from services.ingest.records import UNPLACED, KeyRecord, RaceRecord, UploadedPhoto, Waiting
-from shared.contracts.errors import Archived, InvalidPicture
+from shared.contracts.errors import Archived, Encrypted, InvalidPicture
 from shared.contracts.keys import RaceRef, photo_id
 from shared.contracts.messages import ObjectCreated
 from shared.contracts.records import At, Record
@@ -118,6 +118,9 @@ class UploadedFile:
         except Archived:
             sentence = "The photo lies in an archive, since its race was not created for months. Upload it again."
             raise InvalidPicture("archived", sentence) from None
+        except Encrypted:
+            sentence = "The photo is encrypted with a key that SnapRace does not have. Upload it again without one."
+            raise InvalidPicture("encrypted", sentence) from None
 
 
 class Renditions:

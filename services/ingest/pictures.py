@@ -303,8 +303,8 @@ def _orientation(image: Image.Image, exif: Exif | None) -> int:
     Pillow reads XMP where it is written as Adobe writes it; XML has other forms of the same.
     """
     told = exif.get(ExifTags.Base.Orientation) if exif else None
-    if told in _ORIENTATIONS:
-        return int(told)
+    if isinstance(told, int) and told in _ORIENTATIONS:
+        return told
     xmp = image.info.get("xmp", b"")
     match = _XMP_ORIENTATION.search(xmp if isinstance(xmp, bytes) else str(xmp).encode())
     return int(match[1]) if match else 1

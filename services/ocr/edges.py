@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from services.ocr.domain.photos import Look
 from services.ocr.records import Word
 from shared.contracts import boxes
-from shared.contracts.errors import TemporaryFailure
+from shared.contracts.errors import PictureRefused, TemporaryFailure
 from shared.contracts.events import ImageRef, ObjectRef
 from shared.contracts.roster.runners import bibs_of_roster, digest
+from shared.kit.detection import Pictures
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -19,12 +21,20 @@ if TYPE_CHECKING:
 class TextDetector:
     """Rekognition DetectText."""
 
-    def __init__(self, client: RekognitionClient) -> None:
+    def __init__(self, client: RekognitionClient, pictures: Pictures) -> None:
         self._client = client
+        self._pictures = pictures
 
-    def words(self, image: ImageRef) -> tuple[Word, ...]:
+    def look(self, image: ImageRef) -> Look:
+        """What stands in a picture, or why that cannot be read. Raises PictureGone."""
+        try:
+            return Look(words=self._words(image))
+        except PictureRefused as refused:
+            return Look(unreadable=str(refused))
+
+    def _words(self, image: ImageRef) -> tuple[Word, ...]:
         """The words in a picture; lines are only groups of them."""
-        response: Any = self._client.detect_text(Image={"S3Object": {"Bucket": image.bucket, "Name": image.key}})
+        response = self._pictures.asked(self._client.detect_text, image)
         return tuple(
             Word(
                 text=found["DetectedText"],

@@ -65,7 +65,8 @@ class ReadPhoto(ReadingProgress, frozen=True, kw_only=True):
     """What the stage keeps of a photo.
 
     `photo_revision` is the newest PhotoIngested revision that brought it, `withdrawn` the PhotoWithdrawn revision that
-    took it away (then `words` are gone). `bibs` is None until the race is known.
+    took it away (then `words` are gone). `bibs` is None until the race is known. `unreadable` says why the text
+    detector cannot use the picture, in which nothing is read then.
     """
 
     VIEW: ClassVar[bool] = False
@@ -73,5 +74,6 @@ class ReadPhoto(ReadingProgress, frozen=True, kw_only=True):
 
     photo_revision: int
     words: tuple[Word, ...] = ()
+    unreadable: str | None = None
     bibs: Bibs | None = None
     withdrawn: int | None = None

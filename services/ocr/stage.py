@@ -24,6 +24,8 @@ STAGE = Stage(
             calls=(
                 Call(("rekognition:DetectText",), on="any"),
                 Call(("s3:GetObject",), on="processed"),
+                # Without it S3 answers 403 for a picture that is gone, where 404 tells that it is.
+                Call(("s3:ListBucket",), on="derived-bucket"),
                 Call(("s3:GetObject",), on="rosters"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"),
                 Call(("events:PutEvents",), on="bus"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.races.domain.files import Checked, Known, check_size
 from services.races.records import RaceHeld, RaceOutcome, RefusedBibs, RosterHeld, RosterOutcome
-from shared.contracts.errors import Archived, InvalidRoster
+from shared.contracts.errors import Archived, Encrypted, InvalidRace, InvalidRoster
 from shared.contracts.events import ObjectRef
 from shared.contracts.keys import RACE_FILE, RaceRef
 from shared.contracts.messages import ObjectCreated
@@ -65,13 +65,18 @@ class Files:
     def read(self, upload: ObjectCreated, filename: str) -> bytes | None:
         """The upload's bytes; None when it is gone or overwritten meanwhile, which S3 tells in its own message.
 
-        Raises InvalidRace or InvalidRoster when it is too large to be read, or lies in an archive tier; S3 moves no
-        file there that is as small as a race.json must be (128 KB).
+        Raises InvalidRace or InvalidRoster when it is too large to be read, encrypted with somebody else's key, or in
+        an archive tier; S3 moves no file there that is as small as a race.json must be (128 KB).
         """
         try:
             fetched = objects.fetch(self._client, upload, partial(check_size, filename))
         except Archived:
             raise InvalidRoster("roster_archived", "roster.csv lies in an archive. Upload it again.") from None
+        except Encrypted:
+            sentence = f"{filename} is encrypted with a key that SnapRace does not have. Upload it again without one."
+            if filename == RACE_FILE:
+                raise InvalidRace("race_encrypted", sentence) from None
+            raise InvalidRoster("roster_encrypted", sentence) from None
         return fetched.body if fetched else None
 
     def runners(self, roster: ObjectRef) -> list[Runner]:

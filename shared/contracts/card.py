@@ -18,7 +18,17 @@ from shared.contracts.rules import Rule, domain_rule, upload_rule
 
 Layer = Literal["base", "pictures"]
 Resource = Literal[
-    "table", "bus", "queue", "photos", "photo-bucket", "processed", "previews", "rosters", "collections", "any"
+    "table",
+    "bus",
+    "queue",
+    "photos",
+    "photo-bucket",
+    "derived-bucket",
+    "processed",
+    "previews",
+    "rosters",
+    "collections",
+    "any",
 ]
 
 PYTHON = "3.13"
@@ -139,9 +149,9 @@ class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
     `on` is a resource the stacks know: "table", "bus" (there just what the function says), "queue" (the function's
-    own), "photos" (objects in that bucket), "photo-bucket" (the bucket itself), "processed", "previews" and "rosters"
-    (those objects of the derived bucket), "collections" (the races' face collections), or "any" for actions that have
-    no resource.
+    own), "photos" (objects in that bucket), "processed", "previews" and "rosters" (those objects of the derived
+    bucket), "photo-bucket" and "derived-bucket" (the buckets themselves), "collections" (the races' face collections),
+    or "any" for actions that have no resource.
     """
 
     actions: tuple[str, ...]

@@ -9,7 +9,12 @@ SnapRaceError
 │   │   └── InvalidRoster     it is a roster.csv that cannot be used at all
 │   └── InvalidMessage    a queue message that is no event we know
 ├── Archived              an upload's bytes lie in an archive tier: no try of ours gets them
+├── Encrypted             an upload's bytes are encrypted with a key that is not ours
 ├── EndlessLoop           a function's notes to itself lead to more notes without an end
+├── PictureGone           a photo's picture is not there any more
+├── PictureRefused        a detector cannot use a photo's picture
+├── ServiceRefused        a service refused a part of a request, as where a permission is missing
+│   └── RefusedForGood    it would do so however often it were asked
 └── TemporaryFailure      trying again may help: let the queue redeliver
     ├── OutOfTime         a request has no time left for another call (shared/kit/deadline.py)
     ├── PublishFailed     EventBridge or SQS took some entries, not all
@@ -78,6 +83,26 @@ class EndlessLoop(SnapRaceError):
 
 class Archived(SnapRaceError):
     """An upload has not been read for so long that S3 keeps it in an archive tier, from which it would take hours."""
+
+
+class Encrypted(SnapRaceError):
+    """An upload is encrypted with a key that S3 does not have, or that may not be used."""
+
+
+class PictureGone(SnapRaceError):
+    """A photo's picture was deleted: whoever did that has said before that the photo is withdrawn."""
+
+
+class PictureRefused(SnapRaceError):
+    """A detector cannot use a photo's picture, and will not be able to."""
+
+
+class ServiceRefused(SnapRaceError):
+    """A service refused a part of a request, for a reason that somebody may be putting right just now."""
+
+
+class RefusedForGood(ServiceRefused):
+    """A service refused a part of a request, and would do so however often it were asked."""
 
 
 class TemporaryFailure(SnapRaceError):

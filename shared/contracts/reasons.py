@@ -13,15 +13,16 @@ KeyReason = Literal["key_wrong_depth", "key_bad_id", "key_wrong_folder", "key_ne
 
 PictureReason = Literal[
     "empty", "too_large", "not_an_image", "unsupported_format", "raw_format", "too_many_pixels", "too_small",
-    "truncated", "corrupt", "too_many_copies", "archived",
+    "truncated", "corrupt", "too_many_copies", "archived", "encrypted",
 ]  # fmt: skip
 
-RaceReason = Literal["race_too_large", "race_not_json", "race_invalid"]
+RaceReason = Literal["race_too_large", "race_not_json", "race_invalid", "race_encrypted"]
 
 RosterReason = Literal[
     "roster_too_large", "roster_not_text", "roster_spreadsheet", "roster_encoding", "roster_not_csv",
     "roster_no_bib_column", "roster_which_bib_column", "roster_too_wide", "roster_too_long",
     "roster_too_many_problems", "roster_empty", "roster_archived",
+    "roster_encrypted",
 ]  # fmt: skip
 
 Reason = KeyReason | PictureReason | RaceReason | RosterReason
@@ -68,6 +69,10 @@ _INGEST: Mapping[KeyReason | PictureReason, tuple[str, str]] = {
         "Nobody read the file for 90 days, for its race was not there; S3 has moved it to an archive.",
         "Upload it again.",
     ),
+    "encrypted": (
+        "The file is encrypted in S3 with a key that SnapRace does not have.",
+        "Upload it again without a key of your own.",
+    ),
     "too_many_copies": ("The same picture is already there under many names.", "Delete copies you do not need."),
 }
 
@@ -77,6 +82,10 @@ _RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
     "race_invalid": (
         "A field of race.json is missing, unknown or not what it should be.",
         "Mend the field that the rejection names.",
+    ),
+    "race_encrypted": (
+        "race.json is encrypted in S3 with a key that SnapRace does not have.",
+        "Upload it again without a key of your own.",
     ),
     "roster_too_large": (
         "roster.csv has more bytes than are read.",
@@ -110,6 +119,10 @@ _RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
         "Mend the rows, beginning with the one that is named.",
     ),
     "roster_archived": ("Nobody read roster.csv for 90 days; S3 has moved it to an archive.", "Upload it again."),
+    "roster_encrypted": (
+        "roster.csv is encrypted in S3 with a key that SnapRace does not have.",
+        "Upload it again without a key of your own.",
+    ),
     "roster_empty": ("No row of roster.csv can be used.", "Write one runner a line, with her bib."),
 }
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from shared.contracts.errors import PublishFailed, Throttled
 from shared.contracts.events import Envelope
 from shared.contracts.parts import one_each, parts
-from shared.kit.failures import THROTTLED_CODES
+from shared.kit.failures import refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -27,14 +26,16 @@ class EventBus:
         self._name = name
 
     def publish(self, envelopes: Iterable[Envelope]) -> None:
-        """Say all of them, in order. Raises PublishFailed, Throttled; a redelivered input then says all again."""
+        """Say all of them, in order. Raises PublishFailed, Throttled; a redelivered input then says all again.
+
+        Raises ServiceRefused for what EventBridge does not take at all.
+        """
         entries = [self._entry(envelope) for envelope in envelopes]
         for chunk in parts(entries, (one_each, MAX_ENTRIES), (_bytes, MAX_BYTES)):
             response = self._client.put_events(Entries=chunk)
             if response["FailedEntryCount"]:
                 failed = [entry["ErrorCode"] for entry in response["Entries"] if "ErrorCode" in entry]
-                kind = Throttled if THROTTLED_CODES.issuperset(failed) else PublishFailed
-                raise kind(f"EventBridge refused {len(failed)} of {len(chunk)} events: {', '.join(failed)}.")
+                raise refusal(failed, f"EventBridge refused {len(failed)} of {len(chunk)} events: {', '.join(failed)}.")
 
     def _entry(self, envelope: Envelope) -> PutEventsRequestEntryTypeDef:
         return {

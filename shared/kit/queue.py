@@ -7,10 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from shared.contracts import notes
-from shared.contracts.errors import PublishFailed, Throttled
 from shared.contracts.messages import Message
 from shared.contracts.notes import Note, Noted
-from shared.kit.failures import THROTTLED_CODES
+from shared.kit.failures import refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -40,7 +39,7 @@ class OwnQueue:
     def send_all(self, following: Iterable[tuple[Note, Message]]) -> None:
         """Send notes, each with the message it follows from, ten a request.
 
-        Raises PublishFailed when one was not taken, or Throttled.
+        Raises PublishFailed when one was not taken, or Throttled; ServiceRefused for what SQS does not take at all.
         """
         bodies = (_body(note, by) for note, by in following)
         while batch := list(islice(bodies, _MAX_ENTRIES)):
@@ -49,8 +48,7 @@ class OwnQueue:
                 Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)],
             )
             if failed := [entry["Code"] for entry in response.get("Failed", ())]:
-                kind = Throttled if THROTTLED_CODES.issuperset(failed) else PublishFailed
-                raise kind(f"SQS refused {len(failed)} of {len(batch)} notes: {', '.join(failed)}.")
+                raise refusal(failed, f"SQS refused {len(failed)} of {len(batch)} notes: {', '.join(failed)}.")
 
 
 def _body(note: Note, by: Message) -> str:

@@ -6,7 +6,7 @@ Reads are strongly consistent: a handler decides by what it reads, and a stale r
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from shared.contracts.errors import TemporaryFailure, Throttled
-from shared.kit.failures import THROTTLED_CODES
+from shared.contracts.errors import RefusedForGood, SnapRaceError, TemporaryFailure, Throttled
+from shared.kit.failures import Kind, kind_of_code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -163,6 +163,7 @@ class Table:
         """All in one transaction (at most 100 items), each put under its own condition.
 
         False when a condition did not hold or another transaction was at the same items: read again, decide again.
+        Raises RefusedForGood for what DynamoDB never takes, as an item above 400 KB.
         """
         actions: list[Any] = [
             {"Put": {"TableName": self.name, "Item": to_item(item), **_condition_arguments(condition)}}
@@ -175,9 +176,7 @@ class Table:
             reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
             if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
                 return False
-            reason = ", ".join(sorted(reasons))
-            kind = Throttled if reasons & THROTTLED_CODES else TemporaryFailure
-            raise kind(f"DynamoDB cancelled a transaction: {reason}.") from None
+            raise _cancelled(reasons - {"None"}) from None
         return True
 
     def _conditional(self, call: Any, condition: Condition, **request: Any) -> bool:
@@ -188,6 +187,15 @@ class Table:
                 return False
             raise
         return True
+
+
+def _cancelled(reasons: Collection[str]) -> SnapRaceError:
+    """The error for a transaction that was cancelled for these reasons, not all of which are that others wrote."""
+    sentence = f"DynamoDB cancelled a transaction: {', '.join(sorted(reasons))}."
+    kinds = {kind_of_code(reason) for reason in reasons}
+    if Kind.FINAL in kinds:
+        return RefusedForGood(sentence)
+    return Throttled(sentence) if Kind.THROTTLED in kinds else TemporaryFailure(sentence)
 
 
 def _condition_arguments(condition: Condition) -> dict[str, Any]:

@@ -143,6 +143,7 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]
         "bus": [at.stack.format_arn(service="events", resource="event-bus", resource_name=naming.bus(env))],
         "photos": [f"{s3}{photos}/*"],
         "photo-bucket": [f"{s3}{photos}"],
+        "derived-bucket": [f"{s3}{derived}"],
         "processed": [made(PROCESSED)],
         "previews": [made(PREVIEW), made(THUMBNAIL)],
         "rosters": [made(ROSTERS)],

@@ -369,7 +369,7 @@ def test_a_runners_photos_are_found_by_selfie(
     [
         (None, "There is no file me.jpg."),
         (b"no picture", "not a"),
-        (b"\xff\xd8\xff" + b"0" * 5 * 1024**2, "is larger than 4 MB"),
+        (b"\xff\xd8\xff" + b"0" * 3_999_998, "has 4,000,001 bytes; at most 4,000,000 are taken"),
     ],
 )
 def test_a_selfie_that_is_none(

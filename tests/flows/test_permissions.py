@@ -19,11 +19,11 @@ from services import cards
 from shared.contracts import naming
 from shared.contracts.api import Route
 from shared.contracts.card import Function
-from shared.contracts.events import SOURCE_PREFIX, Box
-from shared.contracts.keys import PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
+from shared.contracts.events import SOURCE_PREFIX, Box, ImageRef
+from shared.contracts.keys import PREVIEW, PROCESSED, ROSTERS, THUMBNAIL, processed_key
 from tests.kit import events, pictures, small_race
 from tests.kit.events import RACE, raw_key, said
-from tests.kit.lambdas import ENV, PHOTOS
+from tests.kit.lambdas import DERIVED, ENV, PHOTOS
 from tests.kit.search_stage import request
 from tests.kit.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
 from tests.kit.wire import Made
@@ -58,6 +58,12 @@ def of_get_object(asked: dict[str, Any]) -> set[Permission]:
     if "VersionId" in asked:
         return {("s3:GetObjectVersion", on), ("s3:ListBucketVersions", "photo-bucket")}
     return {("s3:GetObject", on), ("s3:ListBucket", "photo-bucket")}
+
+
+def of_head_object(asked: dict[str, Any]) -> set[Permission]:
+    """Whoever asks whether an object is there needs the answer 404, of our own pictures, too."""
+    there = of_get_object(asked)
+    return there if asked["Bucket"] == PHOTOS else {*there, ("s3:ListBucket", "derived-bucket")}
 
 
 def of_transaction(asked: dict[str, Any]) -> set[Permission]:
@@ -100,7 +106,7 @@ COLLECTION = (
 )
 NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
     "s3.GetObject": of_get_object,
-    "s3.HeadObject": of_get_object,
+    "s3.HeadObject": of_head_object,
     "s3.HeadBucket": of("s3:ListBucket", "photo-bucket"),
     "s3.PutObject": of_object("PutObject"),
     "s3.DeleteObject": of_object("DeleteObject"),
@@ -190,6 +196,13 @@ def ids(here: World) -> list[str]:
     return sorted(shown["photo_id"] for shown in here.state()["shown"][str(RACE)]["all"])
 
 
+def gone(here: World) -> None:
+    """A photo is heard of when its pictures are deleted already."""
+    photo = f"{9:032x}"
+    key = processed_key(RACE, photo)
+    hear(here, events.ingested(photo, 1, processed=ImageRef(bucket=DERIVED, key=key, width=96, height=80)))
+
+
 def questions(here: World) -> None:
     """Every route of every API, with what it must be asked and with all that it may."""
     selfie = small_race.picture(1)
@@ -232,7 +245,7 @@ def needed() -> dict[str, set[Permission]]:
 
     with world() as here:
         here.wire.overhear = overhear
-        for happens in (uploads, changes, organizers_words, questions):
+        for happens in (uploads, changes, organizers_words, questions, gone):
             happens(here)
             assert here.dead_letters == []
         here.tick()

@@ -9,7 +9,7 @@ from typing import Any
 
 from greenlet import greenlet
 
-from services.faces.edges import Collections
+from services.faces.edges import Indexing
 from services.faces.functions.identity import Resolver
 from services.faces.functions.index import Indexer
 from services.faces.records import IdentifiedPhoto
@@ -22,6 +22,7 @@ from shared.contracts.events import DomainEvent, Envelope, PhotoMatched, RosterI
 from shared.contracts.keys import RaceRef
 from shared.contracts.messages import Message
 from shared.kit.bus import EventBus
+from shared.kit.detection import Pictures
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
 from tests.kit import events
@@ -72,10 +73,11 @@ class Pipeline:
         rekognition: Any = self.rekognition
         rosters: Any = self.rosters
         bus = EventBus(FakeEvents(self._said, step), "bus")  # type: ignore[arg-type]
-        collections = Collections(rekognition, "dev")
+        pictures = Pictures(None)  # type: ignore[arg-type]  # S3 is asked only of one that Rekognition does not get
+        collections = Indexing(rekognition, "dev", pictures)
         self.reader = Reader(
             records=Records(self.ocr_table),
-            detector=TextDetector(rekognition),
+            detector=TextDetector(rekognition, pictures),
             rosters=Rosters(rosters),
             bus=bus,
             queue=self._queue("ocr"),

@@ -207,6 +207,24 @@ class InArchive:
     def coming_back(self, call: Call) -> None: ...
 
 
+@dataclass
+class Refusing:
+    """A service refuses one operation ("dynamodb.PutItem") each time, by this code; `refused` counts how often."""
+
+    call: str
+    code: str
+    status: int = 400
+    more: dict[str, Any] = field(default_factory=dict)
+    refused: int = 0
+
+    def going_out(self, call: Call) -> None:
+        if call.name == self.call:
+            self.refused += 1
+            raise Refused(self.code, self.status, self.more)
+
+    def coming_back(self, call: Call) -> None: ...
+
+
 Overhear = Callable[[Made, dict[str, Any]], None]
 """Is told of a request and its parameters."""
 

@@ -16,6 +16,7 @@ CARDS = cards()
 FUNCTIONS = [(card, function) for card in CARDS for function in card.functions]
 QUEUED = [(card, function) for card, function in FUNCTIONS if isinstance(function.fed_by, Queue)]
 PHOTOS = "snaprace-dev-photos-${AWS::AccountId}-${AWS::Region}-an"
+DERIVED = "snaprace-dev-derived-${AWS::AccountId}-${AWS::Region}-an"
 HERE = "${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}"
 
 
@@ -209,7 +210,7 @@ _GIVING_UP = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 
 
 def _resources(card: Stage, function: Function, on: str) -> list[str]:
-    derived = "arn:${AWS::Partition}:s3:::snaprace-dev-derived-${AWS::AccountId}-${AWS::Region}-an/*/*"
+    derived = f"arn:${{AWS::Partition}}:s3:::{DERIVED}/*/*"
     return {
         "processed": [f"{derived}/processed/*"],
         "previews": [f"{derived}/preview/*", f"{derived}/thumbnail/*"],
@@ -225,6 +226,7 @@ def _resource(card: Stage, function: Function, on: str) -> str:
         "dlq": f"AWS::SQS::Queue {naming.dead_letter_queue('dev', card.name, function.name)}",
         "stream": f"AWS::Kinesis::Stream {naming.stream('dev', card.name, function.name)}",
         "photo-bucket": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}",
+        "derived-bucket": f"arn:${{AWS::Partition}}:s3:::{DERIVED}",
         "photos": f"arn:${{AWS::Partition}}:s3:::{PHOTOS}/*",
         "collections": f"arn:{HERE % 'rekognition'}:collection/snaprace-dev-*",
         "any": "*",

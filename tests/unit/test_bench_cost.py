@@ -14,16 +14,18 @@ from botocore.config import Config
 from bench.recorded import PHOTOS_OF_A_RUNNER, Race, Recording, picture, race_of, serving
 from local.runtime import Ports
 from services.faces.domain.links import link_bibs, needs_search
-from services.faces.edges import Collections
+from services.faces.edges import Indexing
 from services.faces.records import IdentifiedPhoto
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.edges import TextDetector
 from shared.contracts.events import Bibs, ImageRef
 from shared.contracts.keys import RaceRef, photo_id, processed_key
 from shared.contracts.race import RaceSettings
+from shared.kit.detection import Pictures
 
 REF = RaceRef("bench", "cost")
 PHOTOS = 30
+PICTURES = Pictures(None)  # type: ignore[arg-type]  # S3 is asked only of a picture that Rekognition does not get
 
 
 def image(number: int) -> ImageRef:
@@ -65,10 +67,10 @@ def test_no_picture_is_like_another() -> None:
 
 
 def test_what_is_recorded_is_what_the_stages_read_and_find(race: Race, rekognition: Any) -> None:
-    detector, collections = TextDetector(rekognition), Collections(rekognition, "dev")
+    detector, collections = TextDetector(rekognition, PICTURES), Indexing(rekognition, "dev", PICTURES)
     settings = RaceSettings(name="Bench", date="2026-10-25", faces=True)
     for number, people in enumerate(race.photos):
-        bibs = read_bibs(detector.words(image(number)), settings, frozenset(race.bibs))
+        bibs = read_bibs(detector.look(image(number)).words, settings, frozenset(race.bibs))
         assert {reading.bib for reading in bibs.readings} == {each.bib for each in people if each.read}
         faces = collections.index(REF, id_of(number), image(number))
         links = link_bibs(IdentifiedPhoto(photo_id=id_of(number), bibs=Bibs(readings=bibs.readings), faces=faces))
@@ -80,7 +82,7 @@ def test_what_is_recorded_is_what_the_stages_read_and_find(race: Race, rekogniti
 
 
 def test_a_search_finds_the_runners_other_faces_that_are_in_the_collection_by_now(race: Race, rekognition: Any) -> None:
-    collections = Collections(rekognition, "dev")
+    collections = Indexing(rekognition, "dev", PICTURES)
     runner = race.photos[1][0].bib
     own = [number for number, people in enumerate(race.photos) if runner in {each.bib for each in people}]
     faces = {number: collections.index(REF, id_of(number), image(number)) for number in own[:2]}
@@ -99,5 +101,7 @@ def test_a_search_finds_the_runners_other_faces_that_are_in_the_collection_by_no
 
 
 def test_what_was_not_recorded_is_refused(rekognition: Any) -> None:
-    with pytest.raises(rekognition.exceptions.InvalidParameterException, match="Not recorded"):
-        TextDetector(rekognition).words(ImageRef(bucket="derived", key="bench/cost/processed/x.jpg", width=1, height=1))
+    with pytest.raises(rekognition.exceptions.ResourceNotFoundException, match="Not recorded"):
+        TextDetector(rekognition, PICTURES).look(
+            ImageRef(bucket="derived", key="bench/cost/processed/x.jpg", width=1, height=1)
+        )

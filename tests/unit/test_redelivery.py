@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.retries.standard import ThrottledRetryableChecker
@@ -15,15 +18,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from catalogue.examples import EXAMPLES
+from catalogue.examples import CAUSE, EXAMPLES
+from services import cards
+from services.ocr.notes import RereadRace
 from shared.contracts import redelivery
 from shared.contracts.card import Function, Queue, Stage
 from shared.contracts.environment import Environment
-from shared.contracts.errors import Conflict, EndlessLoop, InvalidMessage, PublishFailed, Throttled
-from shared.contracts.events import PhotoWithdrawn
+from shared.contracts.errors import (
+    Conflict,
+    EndlessLoop,
+    InvalidMessage,
+    PublishFailed,
+    RefusedForGood,
+    ServiceRefused,
+    SnapRaceError,
+    Throttled,
+)
+from shared.contracts.events import PhotoWithdrawn, caused
 from shared.contracts.redelivery import MAX_FAILURES, MAX_RECEIVES, after_failure_s, after_throttling_s
 from shared.kit import aws, worker
+from shared.kit.bus import EventBus
 from shared.kit.failures import THROTTLED_CODES, Kind, kind_of
+from shared.kit.queue import OwnQueue
 from tests.contracts.golden import on_the_bus
 from tests.kit.lambdas import CONTEXT
 
@@ -81,7 +97,10 @@ def test_messages_that_failed_together_do_not_come_back_together() -> None:
         (refusal("SlowDown", 503), Kind.THROTTLED),
         (Throttled("Too much."), Kind.THROTTLED),
         (refusal("InternalServerError", 500), Kind.TEMPORARY),
-        (refusal("InvalidS3ObjectException"), Kind.TEMPORARY),
+        (refusal("TransactionConflictException"), Kind.TEMPORARY),
+        (refusal("RequestTimeout"), Kind.TEMPORARY),
+        (refusal("ThrottlingException", 500), Kind.THROTTLED),
+        (refusal("ValidationException", 500), Kind.TEMPORARY),
         (EndpointConnectionError(endpoint_url="x"), Kind.TEMPORARY),
         (ReadTimeoutError(endpoint_url="x"), Kind.TEMPORARY),
         (Conflict("Somebody else."), Kind.TEMPORARY),
@@ -89,6 +108,10 @@ def test_messages_that_failed_together_do_not_come_back_together() -> None:
         (refusal("AccessDeniedException"), Kind.ANY_OTHER),
         (InvalidMessage("not_json", "No."), Kind.ANY_OTHER),
         (KeyError("defect"), Kind.ANY_OTHER),
+        (ServiceRefused("No permission."), Kind.ANY_OTHER),
+        (refusal("ValidationException"), Kind.FINAL),
+        (refusal("EntityTooLarge"), Kind.FINAL),
+        (RefusedForGood("Too large."), Kind.FINAL),
         (EndlessLoop("For ever."), Kind.FINAL),
     ],
 )
@@ -98,6 +121,85 @@ def test_failures_are_told_apart(error: Exception, kind: Kind) -> None:
 
 def test_all_that_botocore_takes_for_throttling_is_throttling() -> None:
     assert set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES) <= THROTTLED_CODES
+
+
+# What each service can answer to what the cards allow, by botocore's service models: what of it is no throttling is
+# decided here, so that a call that is new, or a new error of one, asks for a decision.
+ANSWERS = {
+    Kind.TEMPORARY: {
+        "InternalException", "InternalServerError", "ReplicatedWriteConflictException", "TransactionConflictException",
+    },
+    Kind.FINAL: {
+        "BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "EncryptionTypeMismatch",
+        "IdempotentParameterMismatchException", "ImageTooLargeException", "InvalidAddress", "InvalidBatchEntryId",
+        "InvalidImageFormatException", "InvalidMessageContents", "InvalidObjectState",
+        "InvalidPaginationTokenException", "InvalidParameterException", "InvalidRequest", "InvalidSecurity",
+        "InvalidWriteOffset", "ItemCollectionSizeLimitExceededException", "NoSuchKey", "ServiceQuotaExceededException",
+        "TooManyEntriesInBatchRequest", "TooManyParts", "UnsupportedOperation",
+    },
+    # Missing permissions and resources, which a deployment may be making; and what the callers know to be an answer.
+    Kind.ANY_OTHER: {
+        "AccessDeniedException", "KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState",
+        "KmsNotFound", "KmsOptInRequired", "QueueDoesNotExist", "ResourceNotFoundException",
+        "ConditionalCheckFailedException", "InvalidS3ObjectException", "ResourceAlreadyExistsException",
+        "TransactionCanceledException",
+    },
+}  # fmt: skip
+OPERATIONS = {"GetObjectVersion": "GetObject", "ListBucket": "HeadObject"}
+"""By IAM's actions, where the API calls it otherwise."""
+BESIDES = {
+    ("dynamodb", "TransactWriteItems"), ("sqs", "SendMessageBatch"), ("sqs", "ChangeMessageVisibilityBatch"),
+}  # fmt: skip
+"""Operations that have no action of their own."""
+
+
+def called() -> set[tuple[str, str]]:
+    """The service and the operation of every call that a card allows."""
+    calls = [call for card in cards() for function in card.functions for call in function.calls]
+    actions = {action for call in calls for action in call.actions}
+    named = {tuple(action.split(":")) for action in actions if action != "s3:ListBucketVersions"}
+    return {(service, OPERATIONS.get(action, action)) for service, action in named} | BESIDES
+
+
+def test_every_error_of_every_service_call_is_known_for_what_it_is() -> None:
+    session = botocore.session.get_session()
+    answers: dict[Kind, set[str]] = defaultdict(set)
+    for service, operation in called():
+        for shape in session.get_service_model(service).operation_model(operation).error_shapes:
+            answers[kind_of(refusal(shape.name))].add(shape.name)
+    throttled = answers.pop(Kind.THROTTLED)
+    assert throttled <= THROTTLED_CODES
+    assert answers == ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind"),
+    [
+        (["ThrottlingException", "ThrottlingException"], Kind.THROTTLED),
+        (["ThrottlingException", "InternalFailure"], Kind.TEMPORARY),
+        (["ThrottlingException", "AccessDeniedException"], Kind.ANY_OTHER),
+        (["InternalFailure", "MalformedDetail"], Kind.FINAL),
+        (["NotAuthorizedForSourceException"], Kind.ANY_OTHER),
+    ],
+)
+@pytest.mark.parametrize("service", ["EventBridge", "SQS"])
+def test_a_request_is_as_bad_as_the_worst_of_its_entries(service: str, codes: list[str], kind: Kind) -> None:
+    # Mutation: all of them as temporary. An event that EventBridge cannot take was said 64 times.
+    client: Any = SimpleNamespace(
+        put_events=lambda Entries: {
+            "FailedEntryCount": len(codes), "Entries": [{"ErrorCode": code, "ErrorMessage": ""} for code in codes],
+        },
+        send_message_batch=lambda QueueUrl, Entries: {"Failed": [{"Code": code} for code in codes]},
+    )  # fmt: skip
+    said = caused(EXAMPLES[0], CAUSE)
+    send: dict[str, Callable[[], None]] = {
+        "EventBridge": lambda: EventBus(client, "bus").publish([said]),
+        "SQS": lambda: OwnQueue(client, "queue").send_all([(RereadRace(organizer_id="o", event_id="e"), said)]),
+    }
+    with pytest.raises(SnapRaceError) as raised:
+        send[service]()
+    assert kind_of(raised.value) is kind
+    assert all(code in str(raised.value) for code in codes)
 
 
 # --- what the worker does with it ---------------------------------------------------------------------------

@@ -173,8 +173,8 @@ def _give_memory_back() -> None:
 
 def shows_nothing(pixels: Pixels) -> bool:
     """Whether the picture is too thin for words or faces."""
-    height, width = pixels.shape[:2]
-    return max(width, height) > MAX_RATIO * min(width, height)
+    sides = pixels.shape[:2]
+    return bool(max(sides) > MAX_RATIO * min(sides))
 
 
 def resized(pixels: Pixels, scale: float) -> Pixels:

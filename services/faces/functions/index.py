@@ -21,17 +21,19 @@ from services.faces.domain.indexing import (
     still_there,
     withdrawn,
 )
-from services.faces.edges import Collections
+from services.faces.edges import Indexing
 from services.faces.notes import ReviewPhoto, ReviewRace
 from services.faces.records import FacesSwitch, IndexedPhoto
 from services.faces.stage import STAGE
-from shared.contracts.errors import InvalidMessage
+from shared.contracts.errors import InvalidMessage, PictureGone, PictureRefused
 from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured, caused, next_revision
 from shared.contracts.keys import PhotoRef, RaceRef
 from shared.contracts.messages import Message
 from shared.contracts.notes import Noted
 from shared.kit import worker
 from shared.kit.bus import EventBus
+from shared.kit.detection import Pictures
+from shared.kit.entry import Here
 from shared.kit.optimistic import SELDOM, until_written
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records, unchanged
@@ -45,7 +47,7 @@ class Indexer:
     """What the index function does with each kind of message."""
 
     records: Records
-    collections: Collections
+    collections: Indexing
     bus: EventBus
     queue: OwnQueue
 
@@ -80,10 +82,16 @@ class Indexer:
         found = self.records.read(switch_at, photo_at)
         switch, held = found.get(switch_at), found.get(photo_at)
         changed = change(held)
-        photo = self._as_switched(ref.race, changed, switch) if changed else held
+        try:
+            photo = self._as_switched(ref.race, changed, switch) if changed else held
+        except PictureGone:
+            # The photo is withdrawn, as another message says; a delivery before this may have added faces.
+            changed, photo = None, held or IndexedPhoto(photo_id=ref.photo_id, photo_revision=0)
         if photo is None:
             return []
         photo = replace(photo, leaving=self._leaving(ref.race, held, photo, added, of_the_past=changed is None))
+        if held is None and changed is None and not photo.leaving:
+            return []
         news = photo != held
         if news:
             photo = revised(photo, switch, by.meta)
@@ -98,10 +106,13 @@ class Indexer:
         if switch is None or photo.processed is None or is_as_switched(photo, switch):
             return photo
         if not switch.faces:
-            return replace(photo, enabled=False, faces=())
+            return replace(photo, enabled=False, faces=(), unreadable=None)
         # Else the collection would answer with faces that somebody is about to delete.
         self.collections.forget(race, photo.leaving)
-        faces = self.collections.index(race, photo.photo_id, photo.processed)
+        try:
+            faces = self.collections.index(race, photo.photo_id, photo.processed)
+        except PictureRefused as refused:
+            return replace(photo, enabled=True, faces=(), leaving=(), unreadable=str(refused))
         return replace(photo, enabled=True, faces=faces, leaving=())
 
     def _leaving(
@@ -147,12 +158,10 @@ class Indexer:
             self.queue.send(ReviewRace(**race._asdict(), after=page[-1].photo_id), by=by)
 
 
-handler = worker.each(
-    STAGE,
-    "index",
-    lambda here: (
-        Indexer(
-            here.records, Collections(here.client("rekognition"), here.environment.snaprace_env), here.bus, here.queue
-        ).handle
-    ),
-)
+def _build(here: Here) -> worker.Handle:
+    pictures = Pictures(here.client("s3"))
+    collections = Indexing(here.client("rekognition"), here.environment.snaprace_env, pictures)
+    return Indexer(here.records, collections, here.bus, here.queue).handle
+
+
+handler = worker.each(STAGE, "index", _build)

@@ -12,14 +12,25 @@ from shared.contracts.keys import RaceRef
 
 replace = msgspec.structs.replace
 
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What the text detector sees in a picture; `unreadable` says why that is nothing, where it cannot use it."""
+
+    words: tuple[Word, ...] = ()
+    unreadable: str | None = None
+
+
 Change = Callable[[ReadPhoto | None], ReadPhoto | None]
 """What becomes of a photo (None: it is not known yet) after a message; None when the message changes nothing."""
 
 
-def arrived(event: PhotoIngested, look: Callable[[], tuple[Word, ...]], held: ReadPhoto | None) -> ReadPhoto | None:
+def arrived(event: PhotoIngested, look: Callable[[], Look], held: ReadPhoto | None) -> ReadPhoto | None:
     """The photo that was ingested, unless it was withdrawn since. `look` reads its words, which are kept for good."""
     if held is None or (held.withdrawn is not None and held.withdrawn < event.revision):
-        return ReadPhoto(photo_id=event.photo_id, photo_revision=event.revision, words=look())
+        seen = look()
+        return ReadPhoto(
+            photo_id=event.photo_id, photo_revision=event.revision, words=seen.words, unreadable=seen.unreadable
+        )
     if held.withdrawn is not None:
         return None
     return replace(held, photo_revision=max(held.photo_revision, event.revision))

@@ -8,6 +8,7 @@ read meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from dataclasses import dataclass
@@ -20,13 +21,15 @@ from services.ocr.edges import Rosters, TextDetector
 from services.ocr.notes import RereadPhoto, RereadRace
 from services.ocr.records import ReadPhoto, RosterHeard, RulesHeard
 from services.ocr.stage import STAGE
-from shared.contracts.errors import InvalidMessage
+from shared.contracts.errors import InvalidMessage, PictureGone
 from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported, caused
 from shared.contracts.keys import PhotoRef, RaceRef
 from shared.contracts.messages import Message
 from shared.contracts.notes import Noted
 from shared.kit import worker
 from shared.kit.bus import EventBus
+from shared.kit.detection import Pictures
+from shared.kit.entry import Here
 from shared.kit.optimistic import SELDOM, until_written
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Found, Records, unchanged
@@ -48,8 +51,9 @@ class Reader:
         """Do what the message asks for. Raises InvalidMessage for one that is none of ours."""
         match message:
             case Envelope(data=PhotoIngested() as event):
-                look = functools.cache(functools.partial(self.detector.words, event.processed))
-                self._settle(PhotoRef(event.race, event.photo_id), functools.partial(arrived, event, look), message)
+                look = functools.cache(functools.partial(self.detector.look, event.processed))
+                with contextlib.suppress(PictureGone):  # another message says that the photo is withdrawn
+                    self._settle(PhotoRef(event.race, event.photo_id), functools.partial(arrived, event, look), message)
             case Envelope(data=PhotoWithdrawn() as event):
                 self._settle(PhotoRef(event.race, event.photo_id), functools.partial(withdrawn, event), message)
             case Noted(note=RereadPhoto() as note):
@@ -113,12 +117,10 @@ class Reader:
             self.queue.send(RereadRace(**race._asdict(), after=page[-1].photo_id), by=by)
 
 
-handler = worker.each(
-    STAGE,
-    "read",
-    lambda here: (
-        Reader(
-            here.records, TextDetector(here.client("rekognition")), Rosters(here.client("s3")), here.bus, here.queue
-        ).handle
-    ),
-)
+def _build(here: Here) -> worker.Handle:
+    s3 = here.client("s3")
+    detector = TextDetector(here.client("rekognition"), Pictures(s3))
+    return Reader(here.records, detector, Rosters(s3), here.bus, here.queue).handle
+
+
+handler = worker.each(STAGE, "read", _build)
