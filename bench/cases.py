@@ -3,6 +3,7 @@
 DIR has a cases.json, a list of {case, kind, expected, race, why}: `case` is a file below DIR, `kind` says whether it
 is a roster or a picture. All of them go through one runtime of their own, by the code of the command line: each roster
 into a race of its own, with the default settings unless `race` says otherwise; the pictures into one race, with faces.
+What a case came to is written to stderr as it is compared, for what only a person can judge.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ from shared.contracts.roster.runners import from_json
 
 CASES_FILE = "cases.json"
 _DATE = "2026-10-25"
-_PICTURES = RaceRef("cases", "pictures")
 _PATIENCE_S = 300.0
 _FORMATS: dict[str, Format] = {"leg": "number-leg", "letter": "number-letter"}
 """By words of a case's bib_formats."""
@@ -77,20 +77,17 @@ def read_cases(folder: Path) -> list[Case]:
 
 
 def settings_of(case: Case) -> RaceSettings:
-    """The settings of a case's race. Raises CannotRun for what no race can have."""
-    rules: dict[str, Any] = {}
-    for name, value in case.race.items():
-        if name == "bib_formats":
-            rules["formats"] = ("number", *(form for word, form in _FORMATS.items() if word in value))
-        elif name == "bib_rules" and isinstance(value, dict):
-            rules |= value
-        elif (name, value) != ("bib_rules", "defaults"):
-            raise CannotRun(f"{case.case}: nobody knows a race with {name} {value!r}.")
-    named = {"name": case.case, "date": _DATE, "faces": case.kind == "picture", "bib_rules": rules}
+    """The settings of a case's race, as race.json has them, but for formats in words. Raises CannotRun."""
+    named = {"name": "Cases", "date": _DATE, "faces": case.kind == "picture", **case.race}
+    formats = named.pop("bib_formats", "")
+    if named.get("bib_rules") == "defaults":
+        del named["bib_rules"]
+    if formats:
+        named["bib_rules"] = {"formats": ("number", *(form for word, form in _FORMATS.items() if word in formats))}
     try:
         return checked(msgspec.json.encode(named))
     except Failed as problem:
-        raise CannotRun(f"{case.case}: {problem}") from None
+        raise CannotRun(f"{case.case} is for a race that cannot be: {problem}") from None
 
 
 def run(folder: Path, tell: Tell) -> dict[str, Any]:
@@ -102,7 +99,11 @@ def run(folder: Path, tell: Tell) -> dict[str, Any]:
         runtime.start(Path(home), Ports.free(), tell, keep=False) as started,
     ):
         target = of_runtime(started.running)
-        seen = _rosters(target, folder, [case for case in cases if case.kind == "roster"])
+        seen = {
+            case.case: _roster(target, RaceRef("cases", f"roster{number}"), folder / case.case, case)
+            for number, case in enumerate(cases)
+            if case.kind == "roster"
+        }
         seen |= _pictures(target, folder, [case for case in cases if case.kind == "picture"], started.check)
     for case in cases:
         tell(f"{'passed' if meets(case.expected, seen[case.case]) else 'FAILED'} {case.case}: {seen[case.case]}")
@@ -127,19 +128,12 @@ def _nobody_compares(case: Case) -> dict[str, Any]:
 # --- rosters ------------------------------------------------------------------------------------------
 
 
-def _rosters(target: Target, folder: Path, cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
-    return {
-        case.case: _roster(target, RaceRef("cases", f"roster{number}"), folder / case.case, settings_of(case))
-        for number, case in enumerate(cases)
-    }
-
-
-def _roster(target: Target, race: RaceRef, file: Path, settings: RaceSettings) -> dict[str, Any]:
+def _roster(target: Target, race: RaceRef, file: Path, case: Case) -> dict[str, Any]:
     """Import a roster as `snaprace roster import --skip-bad-rows` does; the runners that can be found then.
 
     They are those of the stage's own roster, without the ones that its rules refuse.
     """
-    put_race(target, race, msgspec.json.encode(settings))
+    put_race(target, race, msgspec.json.encode(settings_of(case)))
     try:
         read = read_roster(file).for_race(target, race)
         import_roster(target, race, read.body)
@@ -162,21 +156,35 @@ def _roster(target: Target, race: RaceRef, file: Path, settings: RaceSettings) -
 def _pictures(
     target: Target, folder: Path, cases: Sequence[Case], check: Callable[[], None]
 ) -> dict[str, dict[str, Any]]:
-    """Upload all pictures, wait until nothing is in work, and look what became of each."""
-    if not cases:
-        return {}
-    put_race(target, _PICTURES, msgspec.json.encode(settings_of(cases[0])))
-    files = {case.case: folder / case.case for case in cases}
-    came = upload(target, _PICTURES, list(files.values()))
-    if came.failed:
-        raise Failed(f"{came.failed[0][0]} could not be uploaded: {came.failed[0][1]}.")
-    until_quiet(target, [_PICTURES], patience_s=_PATIENCE_S, progress=lambda _left: check())
-    return {case: _picture(target, came.keys[file]) for case, file in files.items()}
+    """Upload all pictures, wait until nothing is in work, and look what became of each.
+
+    Those whose races have the same settings share one.
+    """
+    races: dict[bytes, RaceRef] = {}
+    lies: dict[str, tuple[RaceRef, str]] = {}
+    for settings, together in _by_settings(cases).items():
+        race = races.setdefault(settings, RaceRef("cases", f"pictures{len(races)}"))
+        put_race(target, race, settings)
+        files = {folder / case.case: case.case for case in together}
+        came = upload(target, race, list(files))
+        if came.failed:
+            raise CannotRun(f"{came.failed[0][0]} could not be uploaded: {came.failed[0][1]}.")
+        lies |= {files[file]: (race, key) for file, key in came.keys.items()}
+    if not until_quiet(target, list(races.values()), patience_s=_PATIENCE_S, progress=lambda _left: check()):
+        raise CannotRun(f"After {_PATIENCE_S:.0f} s messages are still in work.")
+    return {case: _picture(target, *place) for case, place in lies.items()}
 
 
-def _picture(target: Target, key: str) -> dict[str, Any]:
+def _by_settings(cases: Sequence[Case]) -> dict[bytes, list[Case]]:
+    together: dict[bytes, list[Case]] = {}
+    for case in cases:
+        together.setdefault(msgspec.json.encode(settings_of(case)), []).append(case)
+    return together
+
+
+def _picture(target: Target, race: RaceRef, key: str) -> dict[str, Any]:
     """What the people of the race are told of a picture."""
-    photo = photo_report(target, _PICTURES, key)
+    photo = photo_report(target, race, key)
     told, state = explain(photo), photo.uploads[0]
     bibs = photo.read.bibs.readings if photo.read and photo.read.bibs else ()
     return {

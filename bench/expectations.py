@@ -15,6 +15,7 @@ from shared.contracts.bibs import canonical
 Json = Mapping[str, Any]
 
 _OFFSET = re.compile(r"[+-]\d\d:\d\d$")
+_LINE = re.compile(r"\bline (\d+)", re.IGNORECASE)
 _MUST_BE_SAID = re.compile(r"\blines? \d+|\b[A-Z]{3,}\b")
 """What a sentence says in the expectation's own words: lines by their numbers, and formats of files."""
 
@@ -50,7 +51,10 @@ def _runners(expected: Json, seen: Json) -> bool:
 
 
 def _problems(expected: list[int], seen: Json) -> bool:
-    return sorted(expected) == sorted(problem["line"] for problem in seen.get("problems", ()))
+    """Whether just these lines are told; of a refused roster the refusal tells them."""
+    if "problems" in seen:
+        return sorted(expected) == sorted(problem["line"] for problem in seen["problems"])
+    return sorted(expected) == sorted(int(line) for line in _LINE.findall(str(seen.get("refused", ""))))
 
 
 def _refused(expected: str, seen: Json) -> bool:
@@ -111,4 +115,5 @@ _COMPARED: dict[str, Callable[[Any, Json], bool]] = {
     "taken_at": _taken_at,
     "sure": _same("sure"),
     "told": _same("told"),
+    "bibs": _same("bibs"),
 }

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import bench.api
 import bench.bibs
+import bench.cases
 import bench.chaos
 import bench.crash
 import bench.drawn_race
@@ -50,6 +51,22 @@ def test_what_is_lost_in_a_crash_fails(report: dict[str, object], code: int, mon
     monkeypatch.setattr(bench.crash, "run", lambda *_: report)  # an hour otherwise
     ended = CliRunner().invoke(command, ["crash", "--json"])
     assert (json.loads(ended.stdout), ended.exit_code) == (report, code)
+
+
+@pytest.mark.parametrize(("failed", "code"), [([], 0), ([{"case": "a.jpg"}], 1)])
+def test_a_case_that_fails_is_printed_and_fails(
+    failed: list[dict[str, str]], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.cases, "run", lambda *_: {"passed": 1, "failed": failed})  # three minutes otherwise
+    ended = CliRunner().invoke(command, ["cases", str(tmp_path), "--json"])
+    assert (json.loads(ended.stdout), ended.exit_code) == ({"passed": 1, "failed": failed}, code)
+
+
+def test_cases_of_which_a_file_is_missing_are_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text('[{"case": "gone.jpg", "kind": "picture", "expected": {}}]')
+    ended = CliRunner().invoke(command, ["cases", str(tmp_path), "--json"])
+    assert (ended.stdout, ended.exit_code) == ("", 2)
+    assert "gone.jpg is not there" in ended.stderr
 
 
 BOXES = "filename,face_r0,face_r1,face_c0,face_c1,tag_r0,tag_r1,tag_c0,tag_c1\na.jpg,1,2,3,4,5,6,7,8\n"
