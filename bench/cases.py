@@ -185,7 +185,7 @@ def _by_settings(cases: Sequence[Case]) -> dict[bytes, list[Case]]:
 def _picture(target: Target, race: RaceRef, key: str) -> dict[str, Any]:
     """What the people of the race are told of a picture."""
     photo = photo_report(target, race, key)
-    told, state = explain(photo), photo.uploads[0]
+    told, state = explain(photo), next(upload for upload in photo.uploads if upload.key == key)
     bibs = photo.read.bibs.readings if photo.read and photo.read.bibs else ()
     return {
         "state": state.state,

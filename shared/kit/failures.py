@@ -89,8 +89,6 @@ FINAL_CODES = frozenset(
         "KeyTooLongError",
         "MetadataTooLarge",
         "MethodNotAllowed",
-        "NoSuchKey",
-        "NoSuchVersion",
         "TooManyParts",
         # DynamoDB. Source: its service model, and TransactWriteItems, cancellation reasons.
         "DuplicateItem",
@@ -116,7 +114,8 @@ FINAL_CODES = frozenset(
 """How services say that they will not do what they are asked, however often: it is too large, or makes no sense.
 
 Callers take some of them for an answer (shared/kit/detection.py, shared/kit/objects.py); others end the message at
-once. What is not here, as a missing permission, queue or table, a deployment may be putting right just now.
+once. What is not here, as a missing permission, queue or table, a deployment may be putting right just now; and of an
+object of ours that is gone (NoSuchKey) the message that says why may be on its way.
 """
 
 

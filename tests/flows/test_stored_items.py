@@ -153,7 +153,8 @@ def stored_photo(said: PhotoIngested, **fields: Any) -> dict[str, Any]:
             **{name: {"width": image.width, "height": image.height} for name, image in sizes.items()},
             "placeholder": said.placeholder,
             "camera": "Canon",
-            "capture": {"local": "2026-10-25T09:00:00", "offset": None},
+            "capture": {"local": "2026-10-25T09:00:00", "offset": None, "field": None},
+            "no_time": None,
         },
     }
     return item | fields

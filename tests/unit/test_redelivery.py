@@ -134,14 +134,14 @@ ANSWERS = {
         "IdempotentParameterMismatchException", "ImageTooLargeException", "InvalidAddress", "InvalidBatchEntryId",
         "InvalidImageFormatException", "InvalidMessageContents", "InvalidObjectState",
         "InvalidPaginationTokenException", "InvalidParameterException", "InvalidRequest", "InvalidSecurity",
-        "InvalidWriteOffset", "ItemCollectionSizeLimitExceededException", "NoSuchKey", "ServiceQuotaExceededException",
+        "InvalidWriteOffset", "ItemCollectionSizeLimitExceededException", "ServiceQuotaExceededException",
         "TooManyEntriesInBatchRequest", "TooManyParts", "UnsupportedOperation",
     },
     # Missing permissions and resources, which a deployment may be making; and what the callers know to be an answer.
     Kind.ANY_OTHER: {
         "AccessDeniedException", "KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState",
         "KmsNotFound", "KmsOptInRequired", "QueueDoesNotExist", "ResourceNotFoundException",
-        "ConditionalCheckFailedException", "InvalidS3ObjectException", "ResourceAlreadyExistsException",
+        "ConditionalCheckFailedException", "InvalidS3ObjectException", "NoSuchKey", "ResourceAlreadyExistsException",
         "TransactionCanceledException",
     },
 }  # fmt: skip
