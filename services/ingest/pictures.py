@@ -135,10 +135,9 @@ def _opened_without_end(content: bytes) -> _Opened | None:
     """
     if not jpeg.has_all_scans(content):
         return None
-    whole = memoryview(content)[: jpeg.data_end(content)]
     try:
-        ended = _opened(b"".join((whole, jpeg.END)), "JPEG")
-        going_on = _opened(b"".join((whole, _MORE_DATA, jpeg.END)), "JPEG")
+        ended = _opened(content + jpeg.END, "JPEG")
+        going_on = _opened(content + _MORE_DATA + jpeg.END, "JPEG")
     except _STUMBLES:
         return None
     return ended if ImageChops.difference(ended.picture, going_on.picture).getbbox() is None else None

@@ -169,7 +169,7 @@ def bad(name: str) -> bytes:
             progressive = encoded(picture, progressive=True)
             return progressive[: progressive.rindex(b"\xff\xda")]
         case "filled up.jpg":
-            return whole_jpeg[: len(whole_jpeg) // 2] + bytes(len(whole_jpeg) // 2)
+            return whole_jpeg[: len(whole_jpeg) // 2] + bytes(len(whole_jpeg))
         case "tiny.png":
             return encoded(scene(1, (79, 300)), "PNG")
         case "thread.png":

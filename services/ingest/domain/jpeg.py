@@ -12,8 +12,6 @@ _BASELINE = (0xC0, 0xC1)
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # of the markers from C0 to CF: tables, and one that is reserved
 _COEFFICIENTS = 64
 
-_ZEROS_OF_DATA = 8  # bytes with which a scan of an even picture may end
-
 # In the data of a scan a byte FF is followed by 00; D0 to D7 are restarts within it.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -54,11 +52,6 @@ def has_all_scans(jpeg: bytes) -> bool:
             if approximation & 0x0F == 0:
                 missing -= {(component, at) for component in body[1:-3:2] for at in range(first, last + 1)}
     return missing is not None and not missing
-
-
-def data_end(jpeg: bytes) -> int:
-    """Where the data of a JPEG without an end marker end: many zeros are what a disk or a copy filled it up with."""
-    return min(len(jpeg.rstrip(b"\x00")) + _ZEROS_OF_DATA, len(jpeg))
 
 
 def _segments(jpeg: bytes) -> Iterator[_Segment]:
