@@ -59,6 +59,8 @@ _STUMBLES = (
 
 _BOMB = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow raises DecompressionBombError
 
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+
 _MORE_DATA = bytes((167 * number + 89) % 255 for number in range(2048))
 """What no scan goes on with: data that decode to something else than the zeros which a decoder puts after an end."""
 
@@ -101,7 +103,7 @@ def render(content: bytes, filename: str, watermark: str) -> Rendition:
     except Image.DecompressionBombError:
         raise InvalidPicture("too_many_pixels", _too_many(f"more than {_BOMB:,}")) from None
     except _STUMBLES as error:
-        unended = _opened_without_end(content) if picture_format == "JPEG" else None
+        unended = _opened_without_end(content, picture_format)
         if unended is None:
             raise _damaged(content, picture_format, error) from None
         opened = unended
@@ -127,19 +129,27 @@ def _opened(content: bytes, picture_format: str) -> _Opened:
         return _Opened(_upright(_decoded(image), orientation), exif)
 
 
-def _opened_without_end(content: bytes) -> _Opened | None:
-    """A JPEG that lacks nothing but its end marker, which every viewer shows; None where a part of it is missing.
+def _opened_without_end(content: bytes, picture_format: str) -> _Opened | None:
+    """A picture that lacks nothing but its end marker, which every viewer shows; None where a part of it is missing."""
+    try:
+        if picture_format == "PNG":
+            _check_sums(content + _PNG_END)
+            return _opened(content + _PNG_END, "PNG")
+        return _jpeg_without_end(content) if picture_format == "JPEG" else None
+    except _STUMBLES:
+        return None
+
+
+def _jpeg_without_end(content: bytes) -> _Opened | None:
+    """A JPEG that is whole but for its end. Raises _STUMBLES.
 
     The decoder takes whatever follows a scan's data for more of it, as far as the picture needs more. So the data are
     whole if two files come to the same picture that go on differently.
     """
     if not jpeg.has_all_scans(content):
         return None
-    try:
-        ended = _opened(content + jpeg.END, "JPEG")
-        going_on = _opened(content + _MORE_DATA + jpeg.END, "JPEG")
-    except _STUMBLES:
-        return None
+    ended = _opened(content + jpeg.END, "JPEG")
+    going_on = _opened(content + _MORE_DATA + jpeg.END, "JPEG")
     return ended if ImageChops.difference(ended.picture, going_on.picture).getbbox() is None else None
 
 

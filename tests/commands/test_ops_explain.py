@@ -6,15 +6,19 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import msgspec
 import pytest
 
 from ops.look.about import race_of
 from ops.look.explain import Explanation, explain
-from ops.look.photo import photo_report
+from ops.look.photo import PhotoReport, photo_report
+from ops.look.status import UploadState
 from ops.reach.target import Target
 from services.faces.records import Correction, Cut, EarlyPhoto, IndexedPhoto, Matched, NewPhoto
+from services.ingest.records import Capture, Copy, Look, Size, UploadedPhoto
+from services.ocr.records import ReadPhoto
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
 from shared.contracts.events import Evidence, MatchedRunner
@@ -77,6 +81,49 @@ def test_a_photo_is_known_by_its_id_its_key_and_its_name(target: Target, name: s
     found = explained(target, name)
     assert (found.photo_id, found.filename) == (PHOTO, "결승 1.jpg")
     assert found.summary == "Searchable: runners find it."
+
+
+def report(**known: Any) -> PhotoReport:
+    """A photo of which only so much is known."""
+    upload = UploadState(key=key_of(1), state="searchable")
+    return PhotoReport(race=RACE, photo_id=PHOTO, uploads=(upload,), **known)
+
+
+def taken_in(capture: Capture | None, no_time: str | None = None) -> UploadedPhoto:
+    size = Size(width=1, height=1)
+    look = Look(processed=size, preview=size, thumbnail=size, placeholder="", capture=capture, no_time=no_time)
+    copies = (Copy(key=key_of(1), uploaded_at="2026-10-25T12:00:00Z"),)
+    return UploadedPhoto(photo_id=PHOTO, revision=1, look=look, copies=copies)
+
+
+@pytest.mark.parametrize(
+    ("photo", "sure", "note"),
+    [
+        (taken_in(Capture(local="2026-10-25T09:30:00")), True, None),
+        (taken_in(None), False, None),
+        (taken_in(Capture(local="2026-10-25T09:30:00", field="DateTime")), False, "when the file was last changed"),
+        (taken_in(Capture(local="2026-10-25T09:30:00", field="DateTimeDigitized")), False, "when the picture was st"),
+        (taken_in(Capture(local="2099-10-25T09:30:00")), False, "The camera says 2099-10-25T09:30:00, which was still"),
+        (taken_in(None, "0000:00:00 00:00:00"), False, "The file says '0000:00:00 00:00:00' where the time should be"),
+        (None, False, None),
+    ],
+)
+def test_a_time_that_is_less_sure_or_none_is_told(photo: UploadedPhoto | None, sure: bool, note: str | None) -> None:
+    found = explain(report(taken_in=photo))
+    assert (found.taken_at_sure, len(found.taken_at_notes)) == (sure, 1 if note else 0)
+    assert note is None or note in found.taken_at_notes[0]
+
+
+def test_why_nothing_is_seen_in_a_picture_that_a_detector_cannot_use_is_told() -> None:
+    why = "Rekognition cannot use the picture a.jpg: InvalidParameterException."
+    read = ReadPhoto(photo_id=PHOTO, photo_revision=1, unreadable=why)
+    found = explain(report(read=read, faces_on=True, faceless=why))
+    assert (found.read, found.faces_summary) == ((f"No bib can be read: {why}",), f"cannot be looked for: {why}")
+
+
+def test_a_photo_that_is_taken_in_is_explained_with_what_ingest_keeps(target: Target) -> None:
+    photo = photo_report(target, RACE, PHOTO).taken_in
+    assert photo is not None and photo.photo_id == PHOTO
 
 
 def test_a_key_names_its_race_and_a_name_does_not() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_taken(
     whole = pictures.jpeg(5, size, **options)
     made = render(pictures.without_end(whole) + padding, "a.jpg", "Race")
     assert made.processed == render(whole, "a.jpg", "Race").processed
+
+
+def test_a_png_that_lacks_only_its_end_is_taken_and_one_that_lacks_a_part_is_not() -> None:
+    noise = Image.effect_noise((700, 500), 90).convert("RGB")
+    whole = pictures.encoded(noise, "PNG")
+    parts = [found.start() - 4 for found in re.finditer(b"IDAT|IEND", whole)]
+    assert len(parts) > 3
+    assert render(whole[: parts[-1]], "a.png", "Race").processed == render(whole, "a.png", "Race").processed
+    for end in (*parts[1:-1], parts[-1] - 1):
+        with pytest.raises(InvalidPicture) as refusal:
+            render(whole[:end], "a.png", "Race")
+        assert refusal.value.reason == "truncated"
 
 
 @settings(max_examples=60, deadline=None)
