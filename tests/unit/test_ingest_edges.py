@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import boto3
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from services.ingest.domain.keys import Rejection
@@ -155,6 +156,38 @@ def test_the_very_version_is_fetched(account: None) -> None:
     assert refused.reason == "too_large"
     with pytest.raises(client.exceptions.NoSuchBucket):
         content("k", bucket="no-such")
+
+
+KMS = "User: arn:aws:sts::1:assumed-role/r/f is not authorized to perform: kms:Decrypt on this resource"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("NoSuchKey", "", Gone),
+        ("NoSuchVersion", "", Gone),
+        ("MethodNotAllowed", "The specified method is not allowed against this resource.", Gone),
+        ("InvalidObjectState", "", "archived"),
+        ("InvalidRequest", "The object was stored using a form of Server Side Encryption.", "encrypted"),
+        ("KMS.DisabledException", "", "encrypted"),
+        ("AccessDenied", KMS, "encrypted"),
+        ("AccessDenied", "Access Denied", ClientError),
+    ],
+)
+def test_whatever_s3_says_of_an_upload_for_good_is_an_outcome(code: str, message: str, expected: object) -> None:
+    class S3:
+        def get_object(self, **_: str) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "GetObject")
+
+    def content() -> object:
+        left = UploadedFile(S3(), RACE, upload("k")).content  # type: ignore[arg-type]
+        return left.reason if isinstance(left, Rejection) else type(left)
+
+    if expected is ClientError:  # a missing permission of ours: no fault of the photo's
+        with pytest.raises(ClientError):
+            content()
+    else:
+        assert content() == expected
 
 
 def test_an_upload_is_fetched_and_rendered_once(account: None) -> None:
