@@ -209,7 +209,7 @@ def test_bibs_that_the_rules_refuse_are_told_whichever_file_came_last(here: Worl
         told = {event.refused: event for event in here.heard() if isinstance(event, BibsRefused)}
         assert [problem.line for problem in told[2].problems] == [3, 5]
         assert "prefixes allows no letters" in told[2].problems[0].message
-        assert '"number-leg" in formats' in told[2].problems[1].message
+        assert "--format number-leg" in told[2].problems[1].message
         assert (here.items("races")[REFUSED]["refused"], here.items("races")[ROSTER]["runners"]) == (2, 3)
     here.deliver(INTAKE, here.upload(RACE_KEY, race_json(bib_rules={"prefixes": ["", "F"], "formats": ["number-leg"]})))
     (event,) = [event for event in here.heard() if isinstance(event, BibsRefused)]
