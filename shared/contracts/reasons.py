@@ -21,8 +21,7 @@ RaceReason = Literal["race_too_large", "race_not_json", "race_invalid", "race_en
 RosterReason = Literal[
     "roster_too_large", "roster_not_text", "roster_spreadsheet", "roster_encoding", "roster_not_csv",
     "roster_no_bib_column", "roster_which_bib_column", "roster_too_wide", "roster_too_long",
-    "roster_too_many_problems", "roster_empty", "roster_archived",
-    "roster_encrypted",
+    "roster_too_many_problems", "roster_empty", "roster_archived", "roster_encrypted",
 ]  # fmt: skip
 
 Reason = KeyReason | PictureReason | RaceReason | RosterReason
@@ -123,7 +122,7 @@ _RACES: Mapping[RaceReason | RosterReason, tuple[str, str]] = {
         "roster.csv is encrypted in S3 with a key that SnapRace does not have.",
         "Upload it again without a key of your own.",
     ),
-    "roster_empty": ("No row of roster.csv can be used.", "Write one runner a line, with her bib."),
+    "roster_empty": ("roster.csv is empty, or no row of it can be used.", "Write one runner a line, with her bib."),
 }
 
 REASONS: Mapping[Reason, Explanation] = {

@@ -49,6 +49,18 @@ def test_bad_rows_are_named_and_the_rest_is_used() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "The roster is empty."),
+        (b" \r\n\n", "The roster is empty."),
+        (b"%PDF-1.7\n", "The roster is a PDF, and no CSV."),
+    ],
+)
+def test_a_file_without_a_table_says_so(body: bytes, said: str) -> None:
+    assert str(refusal(body)).startswith(said)
+
+
 class TestHeaders:
     @pytest.mark.parametrize(
         ("header", "bib", "names"),
@@ -57,6 +69,9 @@ class TestHeaders:
             ("BIB NUMBER,NAME", "BIB NUMBER", ["NAME"]),
             ("Bib #,Full Name", "Bib #", ["Full Name"]),
             ("Name,Bib No.", "Bib No.", ["Name"]),
+            ("BibNumber,FirstName,LastName", "BibNumber", ["FirstName", "LastName"]),
+            ("race_no,RUNNERNAME", "race_no", ["RUNNERNAME"]),
+            ("Göğüs No,Ad", "Göğüs No", ["Ad"]),
             ("No.,Name", "No.", ["Name"]),
             ("#,Name", "#", ["Name"]),
             ("Race No,First Name,Last Name", "Race No", ["First Name", "Last Name"]),
@@ -270,7 +285,8 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
-            ("", "roster_no_bib_column"),
+            ("", "roster_empty"),
+            ("name\nKim\n", "roster_no_bib_column"),
             ("bib,name\n", "roster_empty"),
             ("bib\n" + "?\n" * (MAX_PROBLEMS + 1), "roster_too_many_problems"),
             ("bib\n" + "\n".join(map(str, range(MAX_RUNNERS + 1))), "roster_too_long"),

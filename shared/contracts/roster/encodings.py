@@ -82,6 +82,8 @@ def decode(body: bytes, encoding: str | None = None) -> Decoded:
     decoded = _by_form(body)
     if decoded is None:
         decoded = _by_words(body)
+    if decoded.text.startswith("%PDF-"):
+        raise InvalidRoster("roster_not_text", "The roster is a PDF, and no CSV. Save its table as CSV (UTF-8).")
     if re.match(r"\s*<(?:!doctype|html|table|\?xml)", decoded.text[:200], re.IGNORECASE):
         raise InvalidRoster("roster_not_csv", "The roster is a web page or XML, and no CSV. Save it as CSV (UTF-8).")
     return decoded

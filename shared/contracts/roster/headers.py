@@ -36,6 +36,7 @@ numero de peito | no de peito | peito | peitoral | dorsais
 startnummer deelnemer | rugnummer | borstnummer | brystnummer | nummerlapp | rintanumero | kilpailunumero | rasanumer
 numer startowy | nr startowy | nr start | startovni cislo | st cislo | startove cislo | rajtszam | numar de concurs
 numar concurs | startni broj | startna stevilka | stardinumber | starta numurs | starto numeris | gogus numarasi
+gogus no | yarisci no | tavlingsnr | tavlingsnummer | plate | plate no | plate number
 αριθμος συμμετοχης | αριθμος αθλητη | מספר חזה | رقم الصدر | หมายเลขบิบ | เลขบิบ | หมายเลขวิ่ง | bib หมายเลข
 so bib | so deo | so ao
 стартовый номер | стартовый no | ст номер | ст no | нагрудный номер | номер участника | no участника | старт номер
@@ -92,8 +93,12 @@ soyad | soyadi | ho | nama belakang | фамилия | прізвище | пре
 
 
 def folded(cell: str) -> str:
-    """A header cell without what does not tell words apart: case, accents, width, dots, other signs, spaces."""
-    text = unicodedata.normalize("NFKD", cell.replace("°", "o").replace("#", " # ")).casefold()
+    """A header cell without what does not tell words apart: case, accents, width, dots, other signs, spaces.
+
+    BibNumber is two words, as programs write them.
+    """
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell.replace("°", "o").replace("#", " # "))
+    text = unicodedata.normalize("NFKD", apart).casefold()
     text = "".join(character for character in text if unicodedata.category(character) not in ("Mn", "Cf"))
     text = unicodedata.normalize("NFC", text).translate(_PLAIN)
     return " ".join(re.sub(r"[^\w#]+|_", " ", text).split())
@@ -104,7 +109,9 @@ _PLAIN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "ß": "ss", 
 
 
 def _words(table: str) -> frozenset[str]:
-    return frozenset(folded(word) for line in table.splitlines() for word in line.split("|") if word.strip())
+    """The words of a table, folded, and each written as one: databases have no spaces."""
+    words = {folded(word) for line in table.splitlines() for word in line.split("|") if word.strip()}
+    return frozenset(words | {word.replace(" ", "") for word in words})
 
 
 SURE, UNSURE = _words(_SURE_BIB_WORDS), _words(_UNSURE_BIB_WORDS)

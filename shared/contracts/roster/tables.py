@@ -44,6 +44,8 @@ def read_table(text: str, bib_column: str | None) -> Table:
     delimiter = separator[1] if separator else _delimiter(head, bib_column)
     top = _top(head, delimiter)
     header = find_header(top, bib_column)
+    if not text.strip():
+        raise InvalidRoster("roster_empty", "The roster is empty.")
     if header is None:
         raise InvalidRoster(
             "roster_no_bib_column",
