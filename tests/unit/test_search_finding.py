@@ -59,7 +59,7 @@ of_a_bib = st.builds(
 )
 entries = st.lists(of_a_bib | st.builds(TimeEntry, **IN_TIME), max_size=30, unique_by=lambda entry: entry.photo_id)
 filters = st.fixed_dictionaries(
-    {"limit": st.integers(1, 7)},
+    {"limit": st.integers(1, 7).map(str)},
     optional={
         "photographer": st.just("Kim"),
         "from": st.just("2026-11-08T09:14"),
