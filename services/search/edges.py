@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.exceptions import ClientError
 
 from services.search.domain import gallery
-from services.search.domain.finding import Query
+from services.search.domain.finding import Hours, Query
 from services.search.domain.gallery import Change, PhotoEvent
-from services.search.questions import NoFace, NotAnImage, PictureTooLarge, Unusable
+from services.search.questions import NoFace, NotAnImage, Order, PictureTooLarge, Unusable
 from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LINK_LIFETIME_S = 15 * 60
+SIGNING_WINDOW_S = 5 * 60
+"""For so long the link to a picture is the same: a browser keeps pictures by their links."""
+LINKS_LAST_S = LINK_LIFETIME_S - SIGNING_WINDOW_S
+"""For so long a link works at least, from the moment it is given."""
 MAX_MATCHES = 500  # of one face; Rekognition would give 4,096
 
 
@@ -81,7 +87,31 @@ class Gallery:
         """The race's photos in the query's order and window, from where the page before ended."""
         low, high = query.keys(ref)
         page = 2 * query.limit if query.photographer is None else 1_000
-        return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
+
+        def between(low: str, high: str, page: int = page) -> Iterator[TimeEntry]:
+            return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
+
+        if isinstance(query.window, Hours):
+            return _day_after_day(between, low, high, query.window, query.order)
+        return between(low, high)
+
+
+def _day_after_day(
+    between: Callable[..., Iterator[TimeEntry]], low: str, high: str, hours: Hours, order: Order
+) -> Iterator[TimeEntry]:
+    """The photos of these hours: those of each day on which there are photos, found by the next photo of any hour.
+
+    Where that is of another hour it is given too, so that whoever cuts pages sees how much was looked at.
+    """
+    while (found := next(between(low, high, 1), None)) is not None:
+        if not hours.holds(found.shot_at):
+            yield found
+        begin, end = (TimeEntry.prefix() + each for each in hours.stretch(found.shot_at, order))
+        yield from between(max(low, begin), min(high, end))
+        if order == "oldest":
+            low = end
+        else:
+            high = begin
 
 
 _UNUSABLE: dict[str, Unusable] = {
@@ -142,15 +172,45 @@ def _asked(operation: Any, **request: Any) -> dict[str, Any] | Unusable:
         return complaint
 
 
+class _SignedAsOfItsWindow(S3SigV4QueryAuth):
+    """Signs a link as of the beginning of the window of time that we are in.
+
+    A link counts from the X-Amz-Date that it was signed with, which may lie in the past (source: Amazon S3 API
+    Reference, "Authenticating Requests: Using Query Parameters", X-Amz-Date and X-Amz-Expires). botocore takes the
+    present for it.
+    """
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        now = datetime.strptime(request.context["timestamp"], SIGV4_TIMESTAMP).replace(tzinfo=UTC).timestamp()
+        begin = datetime.fromtimestamp(now - now % SIGNING_WINDOW_S, UTC)
+        request.context["timestamp"] = begin.strftime(SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]
+
+
+_IN_WINDOWS = "s3v4-in-windows-query"  # botocore looks for signers of links under names that end so
+AUTH_TYPE_MAPS[_IN_WINDOWS] = _SignedAsOfItsWindow
+
+
+def _signer(signature_version: str, **_: Any) -> str | None:
+    """Which signer botocore shall use: ours for links, its own for requests."""
+    return _IN_WINDOWS if signature_version.endswith("-query") else None
+
+
 class Links:
-    """Short-lived links to pictures in the derived bucket."""
+    """Short-lived links to pictures in the derived bucket.
+
+    On AWS links differ between the processes of the function, each of which has credentials of its own; one process
+    gives the same link for as long as a window lasts.
+    """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        # The stubs know no handlers that answer.
+        client.meta.events.register("choose-signer.s3.GetObject", _signer, unique_id=_IN_WINDOWS)  # type: ignore[arg-type]
 
     def to(self, picture: ImageRef, download_as: str | None = None) -> str:
-        """A link to the picture, good for 15 minutes; with `download_as` browsers save it under that name."""
+        """A link to the picture, good for 10 to 15 minutes; with `download_as` browsers save it under that name."""
         request = {"Bucket": picture.bucket, "Key": picture.key}
         if download_as is not None:
             request["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(download_as, safe='')}"

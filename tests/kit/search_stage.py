@@ -178,6 +178,11 @@ class SearchStage:
         body = {"image_b64": base64.b64encode(image).decode(), **RACE._asdict(), **fields}
         return self.ask("/selfie", method="POST", body=json.dumps(body))
 
+    def face(self, face: str, **fields: Any) -> tuple[int, dict[str, Any]]:
+        """More of what a selfie found."""
+        body = {"face": face, **RACE._asdict(), **fields}
+        return self.ask("/selfie/photos", method="POST", body=json.dumps(body))
+
 
 def request(
     resource: str,
