@@ -1,20 +1,32 @@
-"""The stage's edges to AWS: the gallery table, Rekognition, and links to pictures."""
+"""The stage's edges to AWS: the gallery table, Rekognition, links to pictures, and full-size pictures."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.exceptions import ClientError
 
-from services.search.domain import gallery
+from services.search.domain import gallery, originals
 from services.search.domain.finding import Hours, Query
 from services.search.domain.gallery import Change, PhotoEvent
-from services.search.questions import NoFace, NotAnImage, Order, PictureTooLarge, Unusable
+from services.search.questions import (
+    NoFace,
+    NoOriginal,
+    NotAnImage,
+    Order,
+    OriginalArchived,
+    PictureTooLarge,
+    UnknownPhoto,
+    Unusable,
+)
 from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
+from shared.contracts import keys
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
 from shared.contracts.keys import PhotoRef, RaceRef, collection_id, preview_key
@@ -211,7 +223,14 @@ class Links:
 
     def to(self, picture: ImageRef, download_as: str | None = None) -> str:
         """A link to the picture, good for 10 to 15 minutes; with `download_as` browsers save it under that name."""
-        request = {"Bucket": picture.bucket, "Key": picture.key}
+        return self._signed(picture.bucket, picture.key, download_as)
+
+    def to_original(self, key: str, download_as: str) -> str:
+        """A link under which browsers save a full-size picture; as good as the others."""
+        return self._signed(self._bucket, key, download_as)
+
+    def _signed(self, bucket: str, key: str, download_as: str | None) -> str:
+        request = {"Bucket": bucket, "Key": key}
         if download_as is not None:
             request["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(download_as, safe='')}"
         return self._client.generate_presigned_url("get_object", Params=request, ExpiresIn=LINK_LIFETIME_S)
@@ -221,3 +240,66 @@ class Links:
         any_picture = {"Bucket": self._bucket, "Key": preview_key(RaceRef("any", "race"), "photo")}
         parts = urlsplit(self._client.generate_presigned_url("get_object", Params=any_picture))
         return f"{parts.scheme}://{parts.netloc}"
+
+
+_FRESH = timedelta(hours=12)
+"""S3 deletes a copy at the first midnight (UTC) after it was a day old (source: Amazon S3 User Guide, "Lifecycle
+configuration elements", lifecycle rules based on an object's age)."""
+
+
+class Originals:
+    """Full-size pictures: copies of uploads without the camera's notes, made when somebody asks for one.
+
+    S3 deletes a copy after a day, and ingest deletes it with the photo's other pictures.
+    """
+
+    def __init__(self, client: S3Client, photo_bucket: str, derived_bucket: str) -> None:
+        self._client = client
+        self._photo_bucket = photo_bucket
+        self._derived_bucket = derived_bucket
+
+    def of(
+        self, race: RaceRef, photo_id: str, uploads: Iterable[str], preview: ImageRef
+    ) -> str | NoOriginal | OriginalArchived | UnknownPhoto:
+        """The key of the copy, in the derived bucket. `uploads` are the keys that hold the photo."""
+        key = keys.original_key(race, PurePosixPath(preview.key).stem)
+        if self._is_fresh(key):
+            return key
+        upload = self._upload(race, photo_id, uploads)
+        if isinstance(upload, Refusal):
+            return upload
+        original = originals.bare(upload)
+        if original is None:
+            return NoOriginal()
+        self._client.put_object(
+            Bucket=self._derived_bucket,
+            Key=key,
+            Body=original.body,
+            ContentType=original.content_type,
+            CacheControl="private, max-age=31536000, immutable",
+            Tagging=urlencode(keys.SHORT_LIVED),
+        )
+        return key
+
+    def _is_fresh(self, key: str) -> bool:
+        """Whether the copy is there, and will be for as long as a link to it works."""
+        try:
+            made = self._client.head_object(Bucket=self._derived_bucket, Key=key)["LastModified"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "404":
+                return False
+            raise
+        return datetime.now(UTC) - made < _FRESH
+
+    def _upload(self, race: RaceRef, photo_id: str, uploads: Iterable[str]) -> bytes | OriginalArchived | UnknownPhoto:
+        """The photo as it was uploaded. A key may have been overwritten or deleted since the gallery heard of it."""
+        for key in uploads:
+            try:
+                body = self._client.get_object(Bucket=self._photo_bucket, Key=key)["Body"].read()
+            except self._client.exceptions.NoSuchKey:
+                continue
+            except self._client.exceptions.InvalidObjectState:  # an archive tier, from which it takes hours to restore
+                return OriginalArchived()
+            if keys.photo_id(race, hashlib.sha256(body).hexdigest()) == photo_id:
+                return body
+        return UnknownPhoto()

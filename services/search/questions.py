@@ -77,6 +77,18 @@ class BadFace(Refusal, status=400):
     """Send 'face' back as it came, for the same race; or search with the picture again."""
 
 
+class OriginalsOff(Refusal, status=403):
+    """This race gives no full-size pictures. Download the preview."""
+
+
+class OriginalArchived(Refusal, status=409):
+    """The full-size picture lies in an archive by now. Download the preview, or ask the organizer for it."""
+
+
+class NoOriginal(Refusal, status=409):
+    """This photo has no full-size picture that can be given away. Download the preview."""
+
+
 class FacesOff(Refusal, status=409):
     """This race does not search by face. Search by bib instead."""
 
@@ -288,6 +300,12 @@ class OnePhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
     download_url: str
 
 
+class OriginalAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A link under which browsers save the full-size picture. It works for 10 minutes at least."""
+
+    download_url: str
+
+
 class MatchedPhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
     """A photo that a face was found in; `similarity` in percent."""
 
@@ -353,6 +371,23 @@ class SearchApi(Questions):
     @abstractmethod
     def photo(self, asked: PhotoAsked) -> OnePhotoAnswer | UnknownPhoto | UnknownRace:
         """One photo, with a link to save it by."""
+
+    # The first request for a photo copies up to 40 MB.
+    @route(
+        "GET",
+        "/races/{organizer_id}/{event_id}/photos/{photo_id}/original",
+        who="anybody",
+        throttle=Throttle(rate=20, burst=40, each_client=60),
+    )
+    @abstractmethod
+    def original(
+        self, asked: PhotoAsked
+    ) -> OriginalAnswer | OriginalsOff | OriginalArchived | NoOriginal | UnknownPhoto | UnknownRace:
+        """The full-size picture, where the race gives it away.
+
+        It is the upload's own picture, in its format and without a watermark; what the camera noted (place, time,
+        serial number) is left out.
+        """
 
     # Two calls of Rekognition each: at this rate a whole hour of selfies costs some $150.
     @route("POST", "/selfie", who="anybody", throttle=Throttle(rate=20, burst=40, each_client=60))

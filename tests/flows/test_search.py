@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import itertools
 import json
 import logging
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from services.search import edges
 from services.search.domain import finding
 from services.search.domain import gallery as domain
 from services.search.domain.gallery import PhotoEvent
@@ -22,16 +27,19 @@ from services.search.edges import Gallery
 from services.search.functions import api, gallery
 from services.search.questions import SearchApi
 from services.search.records import BibEntry
+from shared.contracts import keys
 from shared.contracts.events import DomainEvent, Evidence, RaceConfigured
 from shared.contracts.keys import preview_key
 from shared.kit import aws
 from shared.kit.records import Records
 from shared.kit.table import Table
-from tests.kit.events import RACE, on_the_bus, rejected
+from tests.kit import events, pictures
+from tests.kit.events import RACE, on_the_bus, raw_key, rejected
 from tests.kit.lambdas import CONTEXT
 from tests.kit.search_stage import (
     BUCKET,
     JPEG,
+    PHOTOS,
     TABLE,
     Rekognition,
     SearchStage,
@@ -423,6 +431,98 @@ def test_a_link_is_signed_as_botocore_signs_one_at_the_windows_beginning(monkeyp
         key = preview_key(RACE, photo_id(1))
         plain = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=900)
         assert preview == plain
+
+
+# --- full-size pictures
+
+UPLOAD = pictures.jpeg(1, (320, 200), exif=pictures.exif(original="2026:11:08 09:30:00"))
+OWN_ID = keys.photo_id(RACE, hashlib.sha256(UPLOAD).hexdigest())
+UPLOADED = raw_key("결승 1.jpg")
+
+
+def _with_upload(made: SearchStage, upload: bytes = UPLOAD, *, originals: bool = True) -> None:
+    s3 = aws.client("s3")
+    for bucket in (PHOTOS, BUCKET):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=PHOTOS, Key=UPLOADED, Body=upload)
+    made.hear(configured(originals=originals), events.ingested(OWN_ID, keys=(raw_key("gone.jpg"), UPLOADED)))
+
+
+def _original(made: SearchStage, photo: str = OWN_ID) -> tuple[int, dict[str, Any]]:
+    return made.ask(ONE_PHOTO + "/original", path={**RACE._asdict(), "photo_id": photo})
+
+
+def _copy() -> dict[str, Any]:
+    return aws.client("s3").get_object(Bucket=BUCKET, Key=keys.original_key(RACE, OWN_ID))
+
+
+def test_a_race_that_gives_originals_gives_the_full_size_picture_without_the_cameras_notes() -> None:
+    with search_stage() as made:
+        _with_upload(made)
+        status, body = _original(made)
+        assert status == 200
+        link = urlsplit(body["download_url"])
+        assert link.path == "/" + keys.original_key(RACE, OWN_ID)
+        assert parse_qs(link.query)["response-content-disposition"] == [
+            "attachment; filename*=UTF-8''gone.jpg"  # as the list has it
+        ]
+        copy = _copy()
+        with Image.open(copy["Body"]) as given, Image.open(io.BytesIO(UPLOAD)) as upload:
+            assert (given.size, given.tobytes()) == (upload.size, upload.tobytes())
+            assert (dict(given.getexif()), bool(upload.getexif())) == ({}, True)
+        assert copy["ContentType"] == "image/jpeg"
+        tags = aws.client("s3").get_object_tagging(Bucket=BUCKET, Key=keys.original_key(RACE, OWN_ID))["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == keys.SHORT_LIVED
+
+
+def test_a_full_size_picture_is_copied_once_and_again_before_s3_deletes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with search_stage() as made:
+        _with_upload(made)
+        _original(made)
+        aws.calls.clear()
+        assert _original(made)[0] == 200
+        assert aws.calls["s3.PutObject"] == 0
+        monkeypatch.setattr(edges, "_FRESH", timedelta(0))
+        assert _original(made)[0] == 200
+        assert aws.calls["s3.PutObject"] == 1
+
+
+def test_a_race_that_does_not_give_originals_refuses_and_looks_at_no_upload() -> None:
+    with search_stage() as made:
+        _with_upload(made, originals=False)
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (403, "originals_off")
+        assert aws.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_of_an_upload_that_holds_another_photo_by_now_nothing_is_given() -> None:
+    with search_stage() as made:
+        _with_upload(made, pictures.jpeg(2, (320, 200)))
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (404, "unknown_photo")
+        made.hear(events.withdrawn(OWN_ID))
+        assert _original(made)[1]["error"]["code"] == "unknown_photo"
+        assert _original(made, photo_id(77))[1]["error"]["code"] == "unknown_photo"
+
+
+def test_of_a_file_that_cannot_be_taken_apart_nothing_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with search_stage() as made:
+        _with_upload(made)
+        monkeypatch.setattr("services.search.domain.originals.bare", lambda _: None)
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (409, "no_original")
+
+
+def test_an_upload_in_an_archive_tier_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with search_stage() as made:
+        _with_upload(made)
+
+        def archived(**_: Any) -> None:
+            raise made.s3.exceptions.InvalidObjectState({"Error": {"Code": "InvalidObjectState"}}, "GetObject")
+
+        monkeypatch.setattr(made.s3, "get_object", archived)
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (409, "original_archived")
 
 
 # --- by selfie

@@ -1,6 +1,6 @@
 """Whether a JSON value fits a schema of an OpenAPI document: for the tests of the APIs' answers.
 
-Knows the keywords of JSON Schema that our documents use, and raises KeyError for any other, so that none is passed over.
+Knows the keywords of JSON Schema that our documents use, and raises KeyError for any other: none is passed over.
 """
 
 from __future__ import annotations

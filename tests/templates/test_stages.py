@@ -214,6 +214,7 @@ def _resources(card: Stage, function: Function, on: str) -> list[str]:
     return {
         "processed": [f"{derived}/processed/*"],
         "previews": [f"{derived}/preview/*", f"{derived}/thumbnail/*"],
+        "originals": [f"{derived}/original/*"],
         "rosters": [f"{derived}/roster/*"],
     }.get(on) or [_resource(card, function, on)]
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from services.search import pages
 from services.search.domain import finding, selfie, shown
 from services.search.domain.finding import Query
-from services.search.edges import LINKS_LAST_S, Faces, Gallery, Links
+from services.search.edges import LINKS_LAST_S, Faces, Gallery, Links, Originals
 from services.search.questions import (
     BadCursor,
     BadFace,
     DayAndHours,
     FaceAsked,
     FacesOff,
+    NoOriginal,
     NothingToBeBestAt,
     OnePhotoAnswer,
+    OriginalAnswer,
+    OriginalArchived,
+    OriginalsOff,
     PageAnswer,
     PageAsked,
     PageFileAnswer,
@@ -40,10 +44,11 @@ from shared.kit.api.routes import serves
 class Search(SearchApi):
     """The search API's answers."""
 
-    def __init__(self, gallery: Gallery, faces: Faces, links: Links) -> None:
+    def __init__(self, gallery: Gallery, faces: Faces, links: Links, originals: Originals) -> None:
         self._gallery = gallery
         self._faces = faces
         self._links = links
+        self._originals = originals
 
     def page(self, asked: PageAsked) -> PageAnswer:
         """The page itself."""
@@ -87,6 +92,23 @@ class Search(SearchApi):
         if photo is not None and photo.here:
             return shown.one_photo_answer(photo, self._links)
         return UnknownPhoto() if self._gallery.race(asked.race) else UnknownRace()
+
+    def original(
+        self, asked: PhotoAsked
+    ) -> OriginalAnswer | OriginalsOff | OriginalArchived | NoOriginal | UnknownPhoto | UnknownRace:
+        """The full-size picture."""
+        race = self._gallery.race(asked.race)
+        if race is None:
+            return UnknownRace()
+        if not race.originals:
+            return OriginalsOff()
+        photo = self._gallery.photo(asked.race, asked.photo_id)
+        if photo is None or photo.preview is None:
+            return UnknownPhoto()
+        key = self._originals.of(asked.race, photo.photo_id, photo.keys, photo.preview)
+        if isinstance(key, Refusal):
+            return key
+        return OriginalAnswer(download_url=self._links.to_original(key, download_as=shown.filename(photo)))
 
     def selfie(
         self, asked: SelfieAsked
@@ -155,5 +177,6 @@ handler = serves(
         Gallery(here.records),
         Faces(here.client("rekognition"), here.environment.snaprace_env),
         Links(here.client("s3"), here.environment.derived_bucket),
+        Originals(here.client("s3"), here.environment.photo_bucket, here.environment.derived_bucket),
     ),
 )
