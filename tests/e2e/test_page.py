@@ -194,6 +194,21 @@ def test_the_selfie_leaves_once_whatever_is_asked_of_its_photos(visit: Callable[
     assert visited.complaints == []
 
 
+def test_the_selfie_leaves_once_also_while_it_is_compared(visit: Callable[..., Visit]) -> None:
+    visited = visit("/" + RACE_QUERY)
+    page = visited.page
+    _selfie(page)
+    held: list[Route] = []
+    page.route("**/selfie", lambda route: held.append(route))
+    page.get_by_role("button", name="Find my photos").click()
+    expect(page.locator("#results")).to_be_visible()
+    page.get_by_label("Order").select_option("oldest")
+    held[0].continue_()
+    expect(page.locator("#count")).to_have_text("3 photos of you")
+    expect(page.locator(".tile").first).to_contain_text("91% alike")
+    assert len(held) == 1
+
+
 def test_a_refused_selfie_says_what_to_do(visit: Callable[..., Visit]) -> None:
     visited = visit("/" + RACE_QUERY)
     visited.made.rekognition.faces = [face(0.3), face(0.3)]

@@ -27,15 +27,18 @@ from services.search.edges import Gallery
 from services.search.functions import api, gallery
 from services.search.questions import SearchApi
 from services.search.records import BibEntry
+from services.search.stage import STAGE
 from shared.contracts import keys
 from shared.contracts.events import DomainEvent, Evidence, RaceConfigured
 from shared.contracts.keys import preview_key
 from shared.kit import aws
+from shared.kit.api.openapi import document
 from shared.kit.records import Records
 from shared.kit.table import Table
 from tests.kit import events, pictures
 from tests.kit.events import RACE, on_the_bus, raw_key, rejected
 from tests.kit.lambdas import CONTEXT
+from tests.kit.schema import violations
 from tests.kit.search_stage import (
     BUCKET,
     JPEG,
@@ -719,8 +722,23 @@ requests = st.builds(
 )
 
 
+DOCUMENT = document(STAGE)
+
+
+def _check_described(event: dict[str, Any], response: dict[str, Any]) -> None:
+    """What a route answers is as the API's description has it."""
+    described = DOCUMENT["paths"].get(event["resource"], {}).get(event["httpMethod"].lower())
+    if described is None:
+        return
+    content = described["responses"][str(response["statusCode"])]["content"]
+    media = response["headers"]["Content-Type"].partition(";")[0]
+    assert media in content
+    if media == "application/json":
+        assert list(violations(json.loads(response["body"]), content[media]["schema"], DOCUMENT)) == []
+
+
 def test_bad_input_never_gets_a_5xx() -> None:
-    """Invariant 11: whatever comes, the answer is a page, a result or a typed refusal."""
+    """Invariant 11: whatever comes, the answer is a page, a result or a typed refusal, as it is described."""
     with search_stage(Rekognition(matches={photo_id(1): 99.0})) as made:
         small_race(made)
 
@@ -729,6 +747,7 @@ def test_bad_input_never_gets_a_5xx() -> None:
         def whatever_comes(event: dict[str, Any]) -> None:
             response = made.handle(event)
             assert response["statusCode"] < 500
+            _check_described(event, response)
             if response["statusCode"] >= 400 and event["httpMethod"] != "HEAD":
                 error = json.loads(response["body"])["error"]
                 assert error["code"]

@@ -218,6 +218,8 @@ def _extents(upload: bytes, at: int) -> Iterator[tuple[int, bool, int, int]]:
     version = upload[at]
     sizes = struct.unpack_from(">BB", upload, at + 4)
     offset_size, length_size, base_size, index_size = (half for size in sizes for half in (size >> 4, size & 15))
+    if not length_size:
+        raise ValueError("items without a length")
     reader = _Numbers(upload, at + 6)
     id_size = 2 if version < 2 else 4
     for _ in range(reader.take(id_size)):

@@ -87,12 +87,15 @@ function times(from, to) {
   return { ...(from && { from }), ...(to && { to }) };
 }
 
-function fetchPage(what, cursor) {
+async function fetchPage(what, cursor) {
   if (what.kind !== "selfie") return ask(`${racePath()}/photos?${new URLSearchParams(question(cursor))}`);
-  return what.face ? post("selfie/photos", { ...question(cursor), face: what.face }) : compare(what);
+  await what.compared?.catch(() => null);
+  if (what.face) return post("selfie/photos", { ...question(cursor), face: what.face });
+  what.compared = compare(what);
+  return what.compared;
 }
 
-// The picture leaves once; all that follows is asked with what it was found in.
+// The picture leaves once, whatever is asked meanwhile; all that follows is asked with what it was found in.
 async function compare(what) {
   const page = await post("selfie", { ...question(null), image_b64: what.image });
   what.face = page.face;
