@@ -33,7 +33,7 @@ def bare(upload: bytes) -> Original | None:
             return Original("image/jpeg", b"".join(_jpeg(upload)))
         if upload.startswith(_PNG):
             return Original("image/png", b"".join(_png(upload)))
-        if upload[4:8] == b"ftyp":
+        if _is_heic(upload):
             return Original("image/heic", _heic(upload))
     except (struct.error, IndexError, ValueError):
         return None
@@ -154,10 +154,19 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 # --- HEIC -------------------------------------------------------------------------------------------------
 
 _OF_THE_PICTURE = {b"ftyp", b"meta", b"mdat"}
+_OF_ITS_ITEMS = {b"hdlr", b"dinf", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"grpl"}
+_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
 _NOTES = {b"Exif", b"mime", b"uri "}
 
 Box = tuple[bytes, int, int]
 """A box: its type, and from where to where its content is."""
+
+
+def _is_heic(upload: bytes) -> bool:
+    """Raw files and films begin with the same box, and name other brands in it."""
+    (size,) = struct.unpack_from(">I", upload)
+    brands = {upload[8:12], *(upload[at : at + 4] for at in range(16, min(size, 256), 4))}
+    return upload[4:8] == b"ftyp" and bool(brands & _BRANDS)
 
 
 def _heic(upload: bytes) -> bytes:
@@ -191,7 +200,9 @@ def _boxes(upload: bytes, at: int, end: int) -> Iterator[Box]:
 
 def _places_of_notes(upload: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
     """Where the items are that are no pictures."""
-    found = {kind: (first, last) for kind, first, last in _boxes(upload, begin, end)}
+    boxes = list(_boxes(upload, begin, end))
+    yield from ((first, last) for kind, first, last in boxes if kind not in _OF_ITS_ITEMS)
+    found = {kind: (first, last) for kind, first, last in boxes}
     notes = set(_notes(upload, *found[b"iinf"])) if b"iinf" in found else set()
     if not notes:
         return

@@ -113,8 +113,11 @@ function post(path, fields) {
 // Shown at once when it is known what: nothing moves that was there before.
 async function begin() {
   if (history.state?.photo) history.replaceState(null, ""); // loaded anew: no photo is open
-  await openRace();
-  delete document.body.dataset.opening;
+  try {
+    await openRace();
+  } finally {
+    delete document.body.dataset.opening;
+  }
 }
 
 async function openRace() {
