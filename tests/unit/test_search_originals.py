@@ -6,6 +6,7 @@ import io
 import struct
 from typing import Any
 
+import pillow_heif
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,6 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from services.search.domain.originals import bare
 from tests.kit import pictures
-
-pillow_heif = pytest.importorskip("pillow_heif")
 
 SECRET = b"Somewhere 37.5N"
 
