@@ -102,6 +102,18 @@ def test_texts_of_a_png_are_left_out() -> None:
     assert (_seen(given_away), SECRET in given_away, b"tRNS" in given_away) == (_seen(upload), False, True)
 
 
+def test_a_png_is_turned_by_its_xmp_where_exif_does_not_say_and_a_missing_end_is_added() -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", '<r tiff:Orientation="6"/>', zip=False)
+    out = io.BytesIO()
+    _picture().save(out, "PNG", pnginfo=texts)
+    given_away = _given(out.getvalue())
+    assert _given(out.getvalue()[:-12]) == given_away
+    with Image.open(io.BytesIO(given_away)) as image:
+        assert dict(image.getexif()) == {0x0112: 6}
+        assert image.tobytes() == _picture().tobytes()
+
+
 def test_a_heic_keeps_its_pixels_and_its_turn() -> None:
     image = pillow_heif.from_pillow(_picture())
     out = io.BytesIO()

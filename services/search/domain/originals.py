@@ -114,7 +114,7 @@ def _turn(tiff: bytes) -> int:
 
 
 def _turn_by_xmp(xmp: bytes) -> int:
-    said = re.search(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]", xmp)
+    said = re.search(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[\"'<]", xmp)
     return int(said[1]) if said else 0
 
 
@@ -129,22 +129,41 @@ def _tiff_with(turn: int) -> bytes:
 # --- PNG --------------------------------------------------------------------------------------------------
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_XMP_OF_PNG = b"XML:com.adobe.xmp\0\0"  # the second zero: not compressed, as the XMP specification (part 3) has it
 _LOOKS = {b"cHRM", b"cICP", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"tRNS", b"bKGD", b"pHYs", b"mDCV", b"cLLI"}
 
 
 def _png(upload: bytes) -> Iterator[bytes]:
+    chunks = list(_chunks(upload))
+    turn = _turn_of_png(chunks)
     yield _PNG
-    at, kind = len(_PNG), b""
-    while kind != b"IEND":
+    for kind, body in chunks:
+        if kind == b"IDAT" and turn != 1:  # before the first, where any viewer has it in time
+            yield _chunk(b"eXIf", _tiff_with(turn))
+            turn = 1
+        if kind[:1].isupper() or kind in _LOOKS:  # what a picture cannot be shown without begins with a capital
+            yield _chunk(kind, body)
+    yield _chunk(b"IEND", b"")  # also where the upload lacks it
+
+
+def _chunks(upload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content, up to the end of the picture, or of the upload."""
+    at = len(_PNG)
+    while at < len(upload):
         length, kind = struct.unpack_from(">I4s", upload, at)
         end = at + 12 + length
+        if kind == b"IEND":
+            return
         if end > len(upload):
             raise ValueError("cut off")
-        if kind == b"eXIf" and (turn := _turn(upload[at + 8 : at + 8 + length])) > 1:
-            yield _chunk(kind, _tiff_with(turn))
-        if kind[:1].isupper() or kind in _LOOKS:  # what a picture cannot be shown without begins with a capital
-            yield upload[at:end]
+        yield kind, upload[at + 8 : end - 4]
         at = end
+
+
+def _turn_of_png(chunks: list[tuple[bytes, bytes]]) -> int:
+    by_exif = next((_turn(body) for kind, body in chunks if kind == b"eXIf"), 0)
+    xmp = (body for kind, body in chunks if kind == b"iTXt" and body.startswith(_XMP_OF_PNG))
+    return by_exif or next((_turn_by_xmp(body) for body in xmp), 0) or 1
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -155,7 +174,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 _OF_THE_PICTURE = {b"ftyp", b"meta", b"mdat"}
 _OF_ITS_ITEMS = {b"hdlr", b"dinf", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"grpl"}
-_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
+_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _NOTES = {b"Exif", b"mime", b"uri "}
 
 Box = tuple[bytes, int, int]
@@ -164,9 +183,7 @@ Box = tuple[bytes, int, int]
 
 def _is_heic(upload: bytes) -> bool:
     """Raw files and films begin with the same box, and name other brands in it."""
-    (size,) = struct.unpack_from(">I", upload)
-    brands = {upload[8:12], *(upload[at : at + 4] for at in range(16, min(size, 256), 4))}
-    return upload[4:8] == b"ftyp" and bool(brands & _BRANDS)
+    return upload[4:8] == b"ftyp" and upload[8:12] in _BRANDS
 
 
 def _heic(upload: bytes) -> bytes:
