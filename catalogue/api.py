@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,14 +16,15 @@ import yaml
 
 from catalogue.markdown import code, in_one_line, table
 from services import cards
-from shared.contracts.api import Argument, Content, Route
+from shared.contracts.api import BEFORE_ANY_ROUTE, Argument, Content, Refusal, Route
 from shared.contracts.card import Stage
 from shared.kit.api.openapi import document, interfaces
 
 HEAD = """# The APIs
 
 Made from the stages' `questions.py` by `python -m catalogue`; a test keeps it true. Behind the front door the API of a
-stage is at `/api/<stage>`. What is refused is JSON, `{"error": {"code", "message"}}`.
+stage is at `/api/<stage>`. What is refused is JSON, `{"error": {"code", "message"}}`. HEAD is answered like GET,
+without the body.
 
 """
 OPENAPI_HEAD = (
@@ -38,7 +39,10 @@ def pages() -> dict[str, str]:
     serving = [card for card in cards() if card.serving]
     rows = [_who(card, route) for card in serving for route in _routes(card)]
     who = "## Who may call what\n\n" + table(("stage", "route", "who", "requests a second (at once)"), rows)
-    page = HEAD + "\n".join([who, *(part for card in serving for part in _stage(card))])
+    before = "## What is refused whatever the route\n\n" + table(
+        ("refuses", "status", "sentence"), _refused(BEFORE_ANY_ROUTE)
+    )
+    page = HEAD + "\n".join([who, before, *(part for card in serving for part in _stage(card))])
     return {"docs/api.md": page, **{f"docs/{_openapi(card)}": _document(card) for card in serving}}
 
 
@@ -73,7 +77,7 @@ def _route(route: Route) -> str:
         f"{route.description}\n",
         table(("takes", "in", "as"), map(_taken, route.arguments)),
         f"Answers {_answer(route)}.\n",
-        table(("refuses", "status", "sentence"), _refused(route)),
+        table(("refuses", "status", "sentence"), _refused(route.refusals)),
     )
     return "\n".join(parts)
 
@@ -110,7 +114,7 @@ def _answer(route: Route) -> str:
     return f"{code(route.answers.__name__)} ({fields}): {in_one_line(route.answers).removesuffix('.')}"
 
 
-def _refused(route: Route) -> Iterator[tuple[str, str, str]]:
-    for refusal in route.refusals:
+def _refused(refusals: Iterable[Refusal]) -> Iterator[tuple[str, str, str]]:
+    for refusal in refusals:
         status = HTTPStatus(refusal.STATUS)
         yield code(refusal.CODE), f"{status.value} {status.phrase}", refusal.message

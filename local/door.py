@@ -24,12 +24,13 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from local import gate
 from local.aws import clients
 from shared.contracts import naming
+from shared.contracts.api import error
 
 HOST = "127.0.0.1"
 PAGE_STAGE = "search"
@@ -42,12 +43,13 @@ Find = Callable[[str], str]
 
 # Of one connection, not of the message (RFC 9110, 7.6.1), or written anew by httpx and uvicorn.
 _HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
-    | {"upgrade", "host", "content-length", "content-encoding", "accept-encoding", "date", "server"}
+    {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer"}
+    | {b"transfer-encoding", b"upgrade"}
+    | {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"date", b"server"}
 )
 
 # Tells the stage under which path its API is reached: a page it serves must know where to ask.
-_PREFIX_HEADER = "x-forwarded-prefix"
+_PREFIX_HEADER = b"x-forwarded-prefix"
 
 _REMEMBERED_SECONDS = 1.0
 
@@ -80,7 +82,7 @@ def application(aws_url: str, find: Find) -> Starlette:
 
 def gated(app: gate.Application, port: int) -> gate.Gate:
     """The application as it is served at this port."""
-    return gate.Gate(app, gate.front_door(port), gate.origins(port), MOST_BYTES)
+    return gate.Gate(app, gate.front_door(port), gate.origins(port), MOST_BYTES, refusal=error)
 
 
 async def _forward(request: Request, stage: str, path: str, aws_url: str, find: Find) -> Response:
@@ -94,10 +96,10 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
     api_id = base.netloc.split(".", 1)[0]
     target = f"{base.path.rstrip('/')}{path}" + (f"?{request.url.query}" if request.url.query else "")
     headers = [
-        *(header for header in _end_to_end(request.headers.items()) if header[0] != _PREFIX_HEADER),
-        (_PREFIX_HEADER, f"/api/{stage}"),
-        ("host", f"{api_id}.execute-api.{urlsplit(aws_url).netloc}"),
-        ("accept-encoding", "identity"),
+        *(header for header in _end_to_end(request.headers.raw) if header[0] != _PREFIX_HEADER),
+        (_PREFIX_HEADER, f"/api/{stage}".encode()),
+        (b"host", f"{api_id}.execute-api.{urlsplit(aws_url).netloc}".encode()),
+        (b"accept-encoding", b"identity"),
     ]
     url = httpx.URL(aws_url).copy_with(raw_path=target.encode("ascii"))
     if not url.path.startswith(base.path.rstrip("/") + "/"):  # httpx has followed dot segments
@@ -108,8 +110,7 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
     except httpx.TransportError:
         return _refusal(*_NO_ANSWER)
     response = Response(answer.content, answer.status_code)
-    for name, value in _end_to_end(answer.headers.multi_items()):
-        response.headers.append(name, value)
+    response.raw_headers += _end_to_end(answer.headers.raw)
     return response
 
 
@@ -118,12 +119,14 @@ def _raw_path(request: Request) -> str:
     return str(request.scope["raw_path"].decode("ascii"))
 
 
-def _end_to_end(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """What goes on to the other side, byte for byte: values need not be ASCII (RFC 9110, 5.5)."""
+    return ((name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
 
 
-def _refusal(status: int, reason: str, message: str) -> Response:
-    return JSONResponse({"reason": reason, "message": message}, status)
+def _refusal(status: int, code: str, message: str) -> Response:
+    """A refusal of the door's own, in the form of the APIs'."""
+    return Response(error(code, message), status, media_type="application/json")
 
 
 def api_finder(aws_url: str, env: str) -> Find:

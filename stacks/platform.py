@@ -18,6 +18,7 @@ from constructs import Construct
 from dashboards.alarms import Severity
 from shared.contracts import naming
 from shared.contracts.events import SOURCE_PREFIX
+from shared.contracts.keys import SHORT_LIVED
 from shared.contracts.rules import UPLOADS
 from stacks.environment import Address, Environment, EnvironmentStack
 from stacks.nag import acknowledge
@@ -101,12 +102,17 @@ class PlatformStack(EnvironmentStack):
         return bucket
 
     def _derived_bucket(self, logs: s3.IBucket) -> None:
-        """What we make of uploads; can be made again, so neither versioned nor tiered. Makes no events."""
+        """What we make of uploads; can be made again, so neither versioned nor tiered. Makes no events.
+
+        S3 deletes full-size pictures a day after a runner asked for one: they are as large as all uploads together.
+        """
         self._bucket(
             "Derived",
             **self._named(naming.DERIVED),
             lifecycle_rules=[
-                s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
+                s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1)),
+                # By tag, since the race comes first in every key.
+                s3.LifecycleRule(id="short-lived", tag_filters=SHORT_LIVED, expiration=cdk.Duration.days(1)),
             ],
             cors=[s3.CorsRule(allowed_methods=[s3.HttpMethods.GET], allowed_origins=["*"], max_age=3600)],
             server_access_logs_bucket=logs,

@@ -19,14 +19,28 @@ _CORS = b"access-control-"
 _ALLOW_ORIGIN = b"access-control-allow-origin"
 
 
+def _reason_and_message(reason: str, message: str) -> bytes:
+    """AWS SDKs read an error's sentence from "message"."""
+    return json.dumps({"reason": reason, "message": message}).encode()
+
+
 class Gate:
     """Lets through what the rules allow, with bodies of at most `most_bytes`; answers the rest itself.
 
-    Answers allow no page to read them but those of `pages` (origins), whatever the application behind says.
+    Answers allow no page to read them but those of `pages` (origins), whatever the application behind says. `refusal`
+    makes JSON of the code and the sentence of what is refused.
     """
 
-    def __init__(self, app: Application, rules: Rules, pages: Collection[str], most_bytes: int) -> None:
+    def __init__(
+        self,
+        app: Application,
+        rules: Rules,
+        pages: Collection[str],
+        most_bytes: int,
+        refusal: Callable[[str, str], bytes] = _reason_and_message,
+    ) -> None:
         self._app, self._rules, self._pages, self._most_bytes = app, rules, pages, most_bytes
+        self._refusal = refusal
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request, web socket or lifetime, as ASGI calls it."""
@@ -65,7 +79,7 @@ class Gate:
             nonlocal refused
             if not (began or refused):
                 refused = True
-                await _send_refusal(why, send)
+                await _send_refusal(why, self._refusal(why.reason, why.message), send)
 
         try:
             self._rules(asked)
@@ -94,8 +108,7 @@ class Gate:
         return [always, (_ALLOW_ORIGIN, origin.encode("latin-1")), *others]
 
 
-async def _send_refusal(refused: Refused, send: Send) -> None:
-    body = json.dumps({"reason": refused.reason, "message": refused.message}).encode()
+async def _send_refusal(refused: Refused, body: bytes, send: Send) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

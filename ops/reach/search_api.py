@@ -43,7 +43,11 @@ class SearchApi:
         picture = read_file(selfie)
         if len(picture) > _SELFIE_BYTES:
             raise Failed(f"{selfie} has {len(picture):,} bytes; at most {_SELFIE_BYTES:,} are taken. Save it smaller.")
-        return self._pages("selfie", questions.SelfieAsked(**race._asdict(), image=picture))
+        first = self._ask("selfie", questions.SelfieAsked(**race._asdict(), image=picture))
+        yield from first.photos
+        if first.next_cursor is not None:  # the picture is compared once
+            asked = questions.FaceAsked(**race._asdict(), face=first.face, cursor=first.next_cursor)
+            yield from self._pages("face", asked)
 
     def _pages(self, name: str, asked: msgspec.Struct | None) -> Iterator[Any]:
         """The photos of all pages."""

@@ -27,6 +27,7 @@ STAGE = Stage(
                 Call(("s3:ListBucket", "s3:ListBucketVersions"), on="photo-bucket"),
                 Call(("s3:PutObject", "s3:DeleteObject"), on="processed"),
                 Call(("s3:PutObject", "s3:DeleteObject"), on="previews"),
+                Call(("s3:DeleteObject",), on="originals"),
                 Call(
                     ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), on="table"
                 ),

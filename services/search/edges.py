@@ -1,18 +1,32 @@
-"""The stage's edges to AWS: the gallery table, Rekognition, and links to pictures."""
+"""The stage's edges to AWS: the gallery table, Rekognition, links to pictures, and full-size pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
+from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.exceptions import ClientError
 
-from services.search.domain import gallery
-from services.search.domain.finding import Query
+from services.search.domain import gallery, originals
+from services.search.domain.finding import Hours, Query
 from services.search.domain.gallery import Change, PhotoEvent
-from services.search.questions import NoFace, NotAnImage, PictureTooLarge, Unusable
+from services.search.questions import (
+    NoFace,
+    NoOriginal,
+    NotAnImage,
+    Order,
+    OriginalArchived,
+    PictureTooLarge,
+    UnknownPhoto,
+    Unusable,
+)
 from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
+from shared.contracts import keys
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
 from shared.contracts.keys import PhotoRef, RaceRef, collection_id, preview_key
@@ -25,6 +39,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LINK_LIFETIME_S = 15 * 60
+SIGNING_WINDOW_S = 5 * 60
+"""For so long the link to a picture is the same: a browser keeps pictures by their links."""
+LINKS_LAST_S = LINK_LIFETIME_S - SIGNING_WINDOW_S
+"""For so long a link works at least, from the moment it is given."""
 MAX_MATCHES = 500  # of one face; Rekognition would give 4,096
 
 
@@ -81,7 +99,31 @@ class Gallery:
         """The race's photos in the query's order and window, from where the page before ended."""
         low, high = query.keys(ref)
         page = 2 * query.limit if query.photographer is None else 1_000
-        return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
+
+        def between(low: str, high: str, page: int = page) -> Iterator[TimeEntry]:
+            return self._records.between(TimeEntry, ref, low, high, descending=query.order != "oldest", page=page)
+
+        if isinstance(query.window, Hours):
+            return _day_after_day(between, low, high, query.window, query.order)
+        return between(low, high)
+
+
+def _day_after_day(
+    between: Callable[..., Iterator[TimeEntry]], low: str, high: str, hours: Hours, order: Order
+) -> Iterator[TimeEntry]:
+    """The photos of these hours: those of each day on which there are photos, found by the next photo of any hour.
+
+    Where that is of another hour it is given too, so that whoever cuts pages sees how much was looked at.
+    """
+    while (found := next(between(low, high, 1), None)) is not None:
+        if not hours.holds(found.shot_at):
+            yield found
+        begin, end = (TimeEntry.prefix() + each for each in hours.stretch(found.shot_at, order))
+        yield from between(max(low, begin), min(high, end))
+        if order == "oldest":
+            low = end
+        else:
+            high = begin
 
 
 _UNUSABLE: dict[str, Unusable] = {
@@ -142,16 +184,53 @@ def _asked(operation: Any, **request: Any) -> dict[str, Any] | Unusable:
         return complaint
 
 
+class _SignedAsOfItsWindow(S3SigV4QueryAuth):
+    """Signs a link as of the beginning of the window of time that we are in.
+
+    A link counts from the X-Amz-Date that it was signed with, which may lie in the past (source: Amazon S3 API
+    Reference, "Authenticating Requests: Using Query Parameters", X-Amz-Date and X-Amz-Expires). botocore takes the
+    present for it.
+    """
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        now = datetime.strptime(request.context["timestamp"], SIGV4_TIMESTAMP).replace(tzinfo=UTC).timestamp()
+        begin = datetime.fromtimestamp(now - now % SIGNING_WINDOW_S, UTC)
+        request.context["timestamp"] = begin.strftime(SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]
+
+
+_IN_WINDOWS = "s3v4-in-windows-query"  # botocore looks for signers of links under names that end so
+AUTH_TYPE_MAPS[_IN_WINDOWS] = _SignedAsOfItsWindow
+
+
+def _signer(signature_version: str, **_: Any) -> str | None:
+    """Which signer botocore shall use: ours for links, its own for requests."""
+    return _IN_WINDOWS if signature_version.endswith("-query") else None
+
+
 class Links:
-    """Short-lived links to pictures in the derived bucket."""
+    """Short-lived links to pictures in the derived bucket.
+
+    On AWS links differ between the processes of the function, each of which has credentials of its own; one process
+    gives the same link for as long as a window lasts.
+    """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        # The stubs know no handlers that answer.
+        client.meta.events.register("choose-signer.s3.GetObject", _signer, unique_id=_IN_WINDOWS)  # type: ignore[arg-type]
 
     def to(self, picture: ImageRef, download_as: str | None = None) -> str:
-        """A link to the picture, good for 15 minutes; with `download_as` browsers save it under that name."""
-        request = {"Bucket": picture.bucket, "Key": picture.key}
+        """A link to the picture, good for 10 to 15 minutes; with `download_as` browsers save it under that name."""
+        return self._signed(picture.bucket, picture.key, download_as)
+
+    def to_original(self, key: str, download_as: str) -> str:
+        """A link under which browsers save a full-size picture; as good as the others."""
+        return self._signed(self._bucket, key, download_as)
+
+    def _signed(self, bucket: str, key: str, download_as: str | None) -> str:
+        request = {"Bucket": bucket, "Key": key}
         if download_as is not None:
             request["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(download_as, safe='')}"
         return self._client.generate_presigned_url("get_object", Params=request, ExpiresIn=LINK_LIFETIME_S)
@@ -161,3 +240,66 @@ class Links:
         any_picture = {"Bucket": self._bucket, "Key": preview_key(RaceRef("any", "race"), "photo")}
         parts = urlsplit(self._client.generate_presigned_url("get_object", Params=any_picture))
         return f"{parts.scheme}://{parts.netloc}"
+
+
+_FRESH = timedelta(hours=12)
+"""S3 deletes a copy at the first midnight (UTC) after it was a day old (source: Amazon S3 User Guide, "Lifecycle
+configuration elements", lifecycle rules based on an object's age)."""
+
+
+class Originals:
+    """Full-size pictures: copies of uploads without the camera's notes, made when somebody asks for one.
+
+    S3 deletes a copy after a day, and ingest deletes it with the photo's other pictures.
+    """
+
+    def __init__(self, client: S3Client, photo_bucket: str, derived_bucket: str) -> None:
+        self._client = client
+        self._photo_bucket = photo_bucket
+        self._derived_bucket = derived_bucket
+
+    def of(
+        self, race: RaceRef, photo_id: str, uploads: Iterable[str], preview: ImageRef
+    ) -> str | NoOriginal | OriginalArchived | UnknownPhoto:
+        """The key of the copy, in the derived bucket. `uploads` are the keys that hold the photo."""
+        key = keys.original_key(race, PurePosixPath(preview.key).stem)
+        if self._is_fresh(key):
+            return key
+        upload = self._upload(race, photo_id, uploads)
+        if isinstance(upload, Refusal):
+            return upload
+        original = originals.bare(upload)
+        if original is None:
+            return NoOriginal()
+        self._client.put_object(
+            Bucket=self._derived_bucket,
+            Key=key,
+            Body=original.body,
+            ContentType=original.content_type,
+            CacheControl="private, max-age=31536000, immutable",
+            Tagging=urlencode(keys.SHORT_LIVED),
+        )
+        return key
+
+    def _is_fresh(self, key: str) -> bool:
+        """Whether the copy is there, and will be for as long as a link to it works."""
+        try:
+            made = self._client.head_object(Bucket=self._derived_bucket, Key=key)["LastModified"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "404":
+                return False
+            raise
+        return datetime.now(UTC) - made < _FRESH
+
+    def _upload(self, race: RaceRef, photo_id: str, uploads: Iterable[str]) -> bytes | OriginalArchived | UnknownPhoto:
+        """The photo as it was uploaded. A key may have been overwritten or deleted since the gallery heard of it."""
+        for key in uploads:
+            try:
+                body = self._client.get_object(Bucket=self._photo_bucket, Key=key)["Body"].read()
+            except self._client.exceptions.NoSuchKey:
+                continue
+            except self._client.exceptions.InvalidObjectState:  # an archive tier, from which it takes hours to restore
+                return OriginalArchived()
+            if keys.photo_id(race, hashlib.sha256(body).hexdigest()) == photo_id:
+                return body
+        return UnknownPhoto()

@@ -23,11 +23,15 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9_-]{1,64}){1,4}")
 _A_YEAR = "public, max-age=31536000, immutable"
 
 
-def index(asked: PageAsked, pictures_from: str) -> PageAnswer:
-    """The page; it may load pictures from the origin `pictures_from`, and nothing from anywhere else."""
+def index(asked: PageAsked, pictures_from: str, links_last_s: int) -> PageAnswer:
+    """The page; it may load pictures from the origin `pictures_from`, and nothing from anywhere else.
+
+    Links to them last for `links_last_s` seconds.
+    """
     body = _files()[_INDEX]
     language, api = _language(asked.accept_language), _api_base(asked.forwarded_prefix)
-    for name, value in {"language": language, "api": api, "version": _version()}.items():
+    filled_in = {"language": language, "api": api, "version": _version(), "links-last": str(links_last_s)}
+    for name, value in filled_in.items():
         body = body.replace("{{" + name + "}}", value)
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

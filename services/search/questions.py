@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,7 @@ from shared.contracts.keys import ID, RaceRef
 
 Order = Literal["newest", "oldest", "best"]
 MAX_LIMIT = 100  # what one BatchGetItem reads
+MAX_FACE = 40_000  # characters; 500 photos take some 18,000
 
 # --- refusals ---------------------------------------------------------------------------------------------
 
@@ -57,7 +58,11 @@ class NothingToBeBestAt(BadOrder):
 
 
 class BadTime(Refusal, status=400):
-    """Give from and to as the race's local time without a zone, like 2026-11-08T09:30."""
+    """Give from and to as the race's local time without a zone, like 2026-11-08T09:30, or 09:30 for whichever day."""
+
+
+class DayAndHours(BadTime):
+    """Give from and to both with a day, or both without."""
 
 
 class BadLimit(Refusal, status=400):
@@ -65,7 +70,23 @@ class BadLimit(Refusal, status=400):
 
 
 class BadCursor(Refusal, status=400):
-    """Send next_cursor back as it came, with the same order; or leave cursor out to start over."""
+    """Send next_cursor back as it came, with all else as it was asked; or leave cursor out to start over."""
+
+
+class BadFace(Refusal, status=400):
+    """Send 'face' back as it came, for the same race; or search with the picture again."""
+
+
+class OriginalsOff(Refusal, status=403):
+    """This race gives no full-size pictures. Download the preview."""
+
+
+class OriginalArchived(Refusal, status=409):
+    """The full-size picture lies in an archive by now. Download the preview, or ask the organizer for it."""
+
+
+class NoOriginal(Refusal, status=409):
+    """This photo has no full-size picture that can be given away. Download the preview."""
 
 
 class FacesOff(Refusal, status=409):
@@ -96,7 +117,8 @@ Unusable = NoFace | NotAnImage | PictureTooLarge
 
 
 def _local_time(text: str) -> str | None:
-    return text if wall_clock(text) else None
+    """The time as it stands; a time of day is one of any day."""
+    return text if wall_clock(f"2000-01-01T{text}" if text[2:3] == ":" else text) else None
 
 
 def _from_base64(text: str) -> bytes | None:
@@ -107,15 +129,13 @@ def _from_base64(text: str) -> bytes | None:
         return None
 
 
-def _is_yes(value: Any) -> bool:
-    return value in (True, "true", "1")
-
-
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_HOUR = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?"
 Id = Annotated[str, Meta(pattern=f"^{ID}$"), Otherwise(UnknownRace())]
 Bib = Annotated[str, Meta(max_length=20), Reads(bibs.canonical), Otherwise(BadBib())]
 LocalTime = Annotated[
     str,
-    Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?)?$"),
+    Meta(pattern=f"^({_DAY}|({_DAY}T)?{_HOUR})$"),
     Reads(_local_time),
     Otherwise(BadTime()),
 ]
@@ -162,12 +182,19 @@ class Filtered(RaceAsked, frozen=True, kw_only=True):
     order: Annotated[Order, Otherwise(BadOrder())]
     begin: Annotated[
         LocalTime | None,
-        Meta(description="Taken at this time or later, by the race's clock (no zone), like 2026-11-08T09:30."),
+        Meta(
+            description="Taken at this time or later, by the race's clock (no zone), like 2026-11-08T09:30; or at this "
+            "time of whichever day, like 09:30."
+        ),
     ] = msgspec.field(default=None, name="from")
-    end: Annotated[LocalTime | None, Meta(description="Taken before the end of this day, minute or second.")] = (
-        msgspec.field(default=None, name="to")
-    )
-    photographer: Annotated[str | None, Reads(str)] = None
+    end: Annotated[
+        LocalTime | None,
+        Meta(
+            description="Taken before the end of this day, minute or second. As a time of day, one before `from` is of "
+            "the next day: from=22:00 and to=02:00 are a night."
+        ),
+    ] = msgspec.field(default=None, name="to")
+    photographer: str | None = None
     limit: Annotated[
         int, Meta(ge=1, le=MAX_LIMIT), Otherwise(BadLimit(f"limit is a whole number from 1 to {MAX_LIMIT}."))
     ] = 24
@@ -188,7 +215,6 @@ class PhotosAsked(Filtered, frozen=True, kw_only=True):
     ] = "newest"
     doubtful: Annotated[
         bool,
-        Reads(_is_yes),
         Meta(description='With a bib, "true" also gives the photos in which the runner is only supposed to be.'),
     ] = False
 
@@ -211,6 +237,18 @@ class SelfieAsked(Filtered, frozen=True, kw_only=True):
         Meta(description="Base64 of a JPEG or PNG of at most 4 MB with one person, or one clearly in front."),
         Otherwise(NotAnImage("Send 'image_b64' as base64 of a JPEG or PNG file.")),
     ] = msgspec.field(name="image_b64")
+
+
+class FaceAsked(Filtered, frozen=True, kw_only=True):
+    """A page of the photos of a face that was looked for already."""
+
+    bib: Annotated[Bib | None, Meta(description="What this bib already finds is left out of `new_photos`.")] = None
+    order: Annotated[
+        Order, Meta(description="The most similar first, or by the time taken."), Otherwise(BadOrder())
+    ] = "best"
+    face: Annotated[
+        str, Meta(max_length=MAX_FACE, description="`face` of the answer to the selfie."), Otherwise(BadFace())
+    ]
 
 
 # --- what is answered -------------------------------------------------------------------------------------
@@ -241,7 +279,7 @@ class RaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhotoAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A photo. Links work for 15 minutes; width and height are the preview's, in pixels."""
+    """A photo. Links work for 10 minutes at least; width and height are the preview's, in pixels."""
 
     photo_id: str
     filename: str
@@ -262,6 +300,12 @@ class OnePhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
     download_url: str
 
 
+class OriginalAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A link under which browsers save the full-size picture. It works for 10 minutes at least."""
+
+    download_url: str
+
+
 class MatchedPhotoAnswer(PhotoAnswer, frozen=True, kw_only=True):
     """A photo that a face was found in; `similarity` in percent."""
 
@@ -277,19 +321,23 @@ class PhotosAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SelfieAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of the photos of a face; `new_photos` are those of them that are not found by the bib already."""
+    """A page of the photos of a face; `new_photos` are those of them that are not found by the bib already.
+
+    `face` asks for other pages, orders and filters without the picture. It holds photo ids and similarities.
+    """
 
     photos: list[MatchedPhotoAnswer]
     new_photos: list[MatchedPhotoAnswer]
     next_cursor: str | None
     total: int
+    face: str
 
 
 # --- the routes -------------------------------------------------------------------------------------------
 
 
 class SearchApi(Questions):
-    """Finds a runner's photos by bib, by selfie and by time. Links in answers work for 15 minutes."""
+    """Finds a runner's photos by bib, by selfie and by time. Links in answers work for 10 to 15 minutes."""
 
     BUSY: ClassVar[Busy] = Busy("Search is busy. Try again in a few seconds.")
 
@@ -313,7 +361,7 @@ class SearchApi(Questions):
 
     @route("GET", "/races/{organizer_id}/{event_id}/photos", who="anybody")
     @abstractmethod
-    def photos(self, asked: PhotosAsked) -> PhotosAnswer | NothingToBeBestAt | BadCursor | UnknownRace:
+    def photos(self, asked: PhotosAsked) -> PhotosAnswer | NothingToBeBestAt | DayAndHours | BadCursor | UnknownRace:
         """Photos of a race.
 
         All filters combine. A page can hold fewer photos than `limit`; there are more while `next_cursor` is not null.
@@ -324,12 +372,40 @@ class SearchApi(Questions):
     def photo(self, asked: PhotoAsked) -> OnePhotoAnswer | UnknownPhoto | UnknownRace:
         """One photo, with a link to save it by."""
 
+    # The first request for a photo copies up to 40 MB.
+    @route(
+        "GET",
+        "/races/{organizer_id}/{event_id}/photos/{photo_id}/original",
+        who="anybody",
+        throttle=Throttle(rate=20, burst=40, each_client=60),
+    )
+    @abstractmethod
+    def original(
+        self, asked: PhotoAsked
+    ) -> OriginalAnswer | OriginalsOff | OriginalArchived | NoOriginal | UnknownPhoto | UnknownRace:
+        """The full-size picture, where the race gives it away.
+
+        It is the upload's own picture, in its format and without a watermark; what the camera noted (place, time,
+        serial number) is left out.
+        """
+
     # Two calls of Rekognition each: at this rate a whole hour of selfies costs some $150.
     @route("POST", "/selfie", who="anybody", throttle=Throttle(rate=20, burst=40, each_client=60))
     @abstractmethod
-    def selfie(self, asked: SelfieAsked) -> SelfieAnswer | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
+    def selfie(
+        self, asked: SelfieAsked
+    ) -> SelfieAnswer | DayAndHours | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
         """The photos of a face.
 
-        The picture is compared and forgotten: never stored, never logged. For the next page send the same request with
-        `cursor`.
+        The picture is compared and forgotten: never stored, never logged. For the next page, another order or other
+        filters ask `/selfie/photos` with the answer's `face`; or send the same request again with `cursor`.
+        """
+
+    # Reads all photos of the face, up to 500, for each page.
+    @route("POST", "/selfie/photos", who="anybody", throttle=Throttle(rate=50, burst=100, each_client=300))
+    @abstractmethod
+    def face(self, asked: FaceAsked) -> SelfieAnswer | BadFace | DayAndHours | BadCursor | FacesOff | UnknownRace:
+        """More of the photos of a face that a selfie found.
+
+        Nothing is compared again: photos that came since the selfie was sent are not among them.
         """

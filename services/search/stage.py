@@ -34,6 +34,11 @@ STAGE = Stage(
                 Call(("rekognition:DetectFaces",), on="any"),
                 Call(("rekognition:SearchFacesByImage",), on="collections"),
                 Call(("s3:GetObject",), on="previews"),
+                Call(("s3:GetObject",), on="photos"),
+                # Without these S3 answers 403 for what is not there, where 404 tells that it is not.
+                Call(("s3:ListBucket",), on="photo-bucket"),
+                Call(("s3:ListBucket",), on="derived-bucket"),
+                Call(("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"), on="originals"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
             ),
             timeout_s=25,

@@ -15,7 +15,8 @@ that a refusal that is not declared is a type error. Router, validation, OpenAPI
 
 Fields of the argument that the path names come from the path; the others of a GET or DELETE from the query string, of a
 POST or PUT from the JSON body. What is empty counts as not given. A value that its type or its Meta does not take is
-refused as `Otherwise` says. Fields are looked at in their order, and the first that is wrong decides.
+refused as `Otherwise` says. Fields are looked at in their order, and the first that is wrong decides. Numbers, true and
+false are written as in JSON everywhere; in a body they are no text.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 import msgspec
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+HEAD = "HEAD"
 Source = Literal["path", "query", "body", "header"]
 Who = Literal["anybody", "operator"]
 """Who may ask: anybody, or who signs requests with an identity of the AWS account that is allowed to."""
@@ -136,9 +138,18 @@ class Busy(Refusal, status=503):
     HEADERS: ClassVar[Mapping[str, str]] = {"Retry-After": "3"}
 
 
+BEFORE_ANY_ROUTE: tuple[Refusal, ...] = (Refused(), NotLetThrough(), TooLarge(), TooManyRequests())
+"""How API Gateway and the firewall refuse a request, whichever route it is for."""
+
+
 def as_error(refusal: Refusal) -> bytes:
     """The JSON of an answer that refuses, whoever gives it."""
-    return msgspec.json.encode({"error": {"code": refusal.CODE, "message": refusal.message}})
+    return error(refusal.CODE, refusal.message)
+
+
+def error(code: str, message: str) -> bytes:
+    """The JSON of an answer that refuses, from a code for programs and a sentence for people."""
+    return msgspec.json.encode({"error": {"code": code, "message": message}})
 
 
 # --- what a route takes -----------------------------------------------------------------------------------
@@ -286,6 +297,11 @@ class Route:
     def arguments(self) -> tuple[Argument, ...]:
         """What it takes, in the order in which it is looked at."""
         return tuple(_argument(field, self.method, self.path) for field in msgspec.structs.fields(self.takes))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods it is asked with: HEAD gets what GET gets, without the body (RFC 9110, 9.3.2)."""
+        return (self.method, HEAD) if self.method == "GET" else (self.method,)
 
     @property
     def has_body(self) -> bool:

@@ -26,6 +26,7 @@ Resource = Literal[
     "derived-bucket",
     "processed",
     "previews",
+    "originals",
     "rosters",
     "collections",
     "any",
@@ -149,9 +150,9 @@ class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
     `on` is a resource the stacks know: "table", "bus" (there just what the function says), "queue" (the function's
-    own), "photos" (objects in that bucket), "processed", "previews" and "rosters" (those objects of the derived
-    bucket), "photo-bucket" and "derived-bucket" (the buckets themselves), "collections" (the races' face collections),
-    or "any" for actions that have no resource.
+    own), "photos" (objects in that bucket), "processed", "previews", "originals" and "rosters" (those objects of the
+    derived bucket), "photo-bucket" and "derived-bucket" (the buckets themselves), "collections" (the races' face
+    collections), or "any" for actions that have no resource.
     """
 
     actions: tuple[str, ...]

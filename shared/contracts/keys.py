@@ -166,7 +166,7 @@ def is_newer(sequencer: str, than: str) -> bool:
     return sequencer.ljust(width, "0").upper() > than.ljust(width, "0").upper()
 
 
-PROCESSED, PREVIEW, THUMBNAIL, ROSTERS = "processed", "preview", "thumbnail", "roster"
+PROCESSED, PREVIEW, THUMBNAIL, ORIGINAL, ROSTERS = "processed", "preview", "thumbnail", "original", "roster"
 """The folders of a race in the derived bucket."""
 
 
@@ -183,6 +183,15 @@ def preview_key(race: RaceRef, photo: str) -> str:
 def thumbnail_key(race: RaceRef, photo: str) -> str:
     """Where the thumbnail lives in the derived bucket."""
     return f"{race.prefix}{THUMBNAIL}/{photo}.jpg"
+
+
+SHORT_LIVED = {"kept": "a-day"}
+"""The tag of objects in the derived bucket that S3 deletes after a day."""
+
+
+def original_key(race: RaceRef, photo: str) -> str:
+    """Where the full-size picture lives in the derived bucket, once a runner asked for it; in the upload's format."""
+    return f"{race.prefix}{ORIGINAL}/{photo}"
 
 
 def roster_key(race: RaceRef, digest: str) -> str:

@@ -42,7 +42,7 @@ def add_api(
         deploy_options=_deployment(stack, routes, environment),
         default_cors_preflight_options=apigateway.CorsOptions(
             allow_origins=apigateway.Cors.ALL_ORIGINS,
-            allow_methods=sorted({route.method for route in routes}),
+            allow_methods=sorted({method for route in routes for method in route.methods}),
             allow_headers=["Content-Type"],
             max_age=cdk.Duration.hours(1),
         ),
@@ -52,7 +52,8 @@ def add_api(
         integration = apigateway.LambdaIntegration(functions[function.name], allow_test_invoke=False)
         for route in function.routes:
             resource = api.root.resource_for_path(route.path)
-            resource.add_method(route.method, integration, authorization_type=_AUTHORIZATION[route.who])
+            for method in route.methods:
+                resource.add_method(method, integration, authorization_type=_AUTHORIZATION[route.who])
     add_firewall(stack, card, api, env)
     ssm.StringParameter(stack, "ApiUrl", parameter_name=naming.api_url_parameter(env, card.name), string_value=api.url)
     acknowledge(
@@ -104,11 +105,12 @@ def _deployment(stack: cdk.Stack, routes: list[Route], environment: Environment)
         throttling_rate_limit=RATE,
         throttling_burst_limit=BURST,
         method_options={
-            f"{route.path}/{route.method}": apigateway.MethodDeploymentOptions(
+            f"{route.path}/{method}": apigateway.MethodDeploymentOptions(
                 throttling_rate_limit=route.throttle.rate, throttling_burst_limit=route.throttle.burst
             )
             for route in routes
             if route.throttle
+            for method in route.methods
         },
         access_log_destination=apigateway.LogGroupLogDestination(access_log),
         access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(

@@ -101,7 +101,7 @@ def _of_route(route: Route) -> Acl.StatementProperty:
     path = "/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in route.path.split("/"))
     both = [
         _matches(f"{path}/?$", Acl.FieldToMatchProperty(uri_path={})),
-        _matches(f"^{route.method}$", Acl.FieldToMatchProperty(method={})),
+        _matches(f"^({'|'.join(route.methods)})$", Acl.FieldToMatchProperty(method={})),
     ]
     return Acl.StatementProperty(and_statement=Acl.AndStatementProperty(statements=both))
 

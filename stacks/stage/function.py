@@ -19,7 +19,7 @@ from shared.contracts import environment as surroundings
 from shared.contracts import naming
 from shared.contracts.card import PYTHON, Call, Layer, Resource
 from shared.contracts.events import SOURCE_PREFIX
-from shared.contracts.keys import PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
+from shared.contracts.keys import ORIGINAL, PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
 from stacks.nag import acknowledge, wildcard
 from stacks.stage.setting import Setting, title
 
@@ -36,6 +36,7 @@ _NAMED_BY_RACE: dict[Resource, str] = {
     "photos": "Photographers and organizers name the uploads, so the role can only name the bucket.",
     "processed": "Copies are named by race and photo, so the role can only name their folder.",
     "previews": "Previews are named by race and photo, so the role can only name their folders.",
+    "originals": "Full-size pictures are named by race and photo, so the role can only name their folder.",
     "rosters": "Rosters are named by race and content, so the role can only name their folder.",
     "collections": "A race's collection is made when its first photo comes, so the role can only name the prefix.",
 }
@@ -146,6 +147,7 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]
         "derived-bucket": [f"{s3}{derived}"],
         "processed": [made(PROCESSED)],
         "previews": [made(PREVIEW), made(THUMBNAIL)],
+        "originals": [made(ORIGINAL)],
         "rosters": [made(ROSTERS)],
         "collections": [at.stack.format_arn(service="rekognition", resource="collection", resource_name=collections)],
         "any": ["*"],

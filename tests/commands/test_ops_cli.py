@@ -364,6 +364,18 @@ def test_a_runners_photos_are_found_by_selfie(
     assert [(photo["filename"], photo["similarity"]) for photo in told["photos"]] == [("결승 2.jpg", 99.1)]
 
 
+def test_a_selfie_is_compared_once_for_all_pages(
+    snaprace: Snaprace, gallery: search_stage.SearchStage, tmp_path: Path
+) -> None:
+    many = range(1, 31)  # more than a page
+    gallery.hear(*map(search_stage.ingested, many))
+    gallery.rekognition.matches = {search_stage.photo_id(number): 60.0 + number for number in many}
+    (tmp_path / "me.jpg").write_bytes(search_stage.JPEG)
+    told = json.loads(snaprace("find", "--selfie", "me.jpg", "--json").out)
+    assert [photo["similarity"] for photo in told["photos"]] == sorted((60.0 + number for number in many), reverse=True)
+    assert [operation for operation, _ in gallery.rekognition.requests] == ["DetectFaces", "SearchFacesByImage"]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -16,8 +16,10 @@ import pytest
 from services.search.functions.api import Search
 from services.search.questions import SearchApi
 from services.search.stage import STAGE
+from shared.contracts.api import BEFORE_ANY_ROUTE, Refusal, as_error
 from shared.kit.api.openapi import document
 from tests.kit.events import RACE
+from tests.kit.schema import violations
 from tests.kit.search_stage import (
     Rekognition,
     SearchStage,
@@ -31,15 +33,16 @@ from tests.kit.search_stage import (
     search_stage,
 )
 
+DOCUMENT = document(STAGE)
 ROUTES = {route.name: route for route in SearchApi.routes()}
 OPERATIONS: dict[str, dict[str, Any]] = {
-    operation["operationId"]: operation for path in document(STAGE)["paths"].values() for operation in path.values()
+    operation["operationId"]: operation for path in DOCUMENT["paths"].values() for operation in path.values()
 }
 
 
 def test_the_paths_are_the_cards_and_the_methods() -> None:
     card = {(route.method, route.path) for function in STAGE.serving for route in function.routes}
-    described = {(method.upper(), path) for path, methods in document(STAGE)["paths"].items() for method in methods}
+    described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert described == card == {(route.method, route.path) for route in ROUTES.values()}
     assert Search.__abstractmethods__ == frozenset(), "every route has its method"
 
@@ -48,6 +51,8 @@ def _described(operation: str, status: int, body: dict[str, Any]) -> None:
     """The status and code are of the operation, and the body has its type's fields: all of them and no others."""
     responses = OPERATIONS[operation]["responses"]
     assert str(status) in responses, f"{operation} answered an undescribed {status}"
+    schema = responses[str(status)]["content"]["application/json"]["schema"]
+    assert list(violations(body, schema, DOCUMENT)) == []
     if status < 300:
         assert json.loads(msgspec.json.encode(msgspec.convert(body, ROUTES[operation].answers))) == body
         return
@@ -105,6 +110,50 @@ def test_selfie_answers_are_as_described(rekognition: Rekognition, fields: dict[
         got, body = _filled(made).selfie(**fields)
         assert got == status, body
         _described("selfie", got, body)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"total": "many"}, "$.total"),
+        ({"total": True}, "$.total"),
+        ({"more": 1}, "$.more is not described"),
+        ({"photos": [{}]}, "$.photos[0]"),
+        ({"photos": None}, "$.photos"),
+    ],
+)
+def test_an_answer_that_is_not_as_described_is_seen(changed: dict[str, Any], complaint: str) -> None:
+    schema = OPERATIONS["photos"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = {"photos": [], "next_cursor": None, "total": 0}
+    assert list(violations(answer, schema, DOCUMENT)) == []
+    assert next(violations({**answer, **changed}, schema, DOCUMENT)).startswith(complaint)
+    assert [*violations({"photos": []}, schema, DOCUMENT)]
+
+
+def test_a_face_is_answered_as_described() -> None:
+    with search_stage(Rekognition(matches={photo_id(1): 99.5, photo_id(2): 91})) as made:
+        face = _filled(made).selfie()[1]["face"]
+        asked = [
+            made.face(face),
+            made.face(face, limit=1, order="newest"),
+            made.face("x"),
+            made.face(""),
+            made.face(face, limit="1"),
+        ]
+        asked += [made.face(face, event_id="other"), made.face(face, **{"from": "09:00", "to": "2026-11-08"})]
+        made.hear(configured(faces=False, revision="0B"))
+        asked.append(made.face(face))
+        for status, body in asked:
+            _described("face", status, body)
+        assert [status for status, _ in asked] == [200, 200, 400, 400, 400, 400, 400, 409]
+
+
+@pytest.mark.parametrize("refusal", BEFORE_ANY_ROUTE)
+def test_what_is_refused_before_any_route_is_described_for_each(refusal: Refusal) -> None:
+    for operation, described in OPERATIONS.items():
+        response = described["responses"][str(refusal.STATUS)]["content"]["application/json"]
+        assert list(violations(json.loads(as_error(refusal)), response["schema"], DOCUMENT)) == [], operation
+        assert refusal.CODE in response["examples"]
 
 
 def test_a_busy_answer_says_when_to_come_back() -> None:

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from tests.kit import browser
+from services.search.questions import SearchApi
+from shared.contracts import keys
+from shared.contracts.keys import RaceRef
+from tests.kit import browser, events, pictures
 from tests.kit.events import RACE
 from tests.kit.page_server import serving
-from tests.kit.search_stage import SearchStage, configured, face, ingested, matched, photo_id, runner, search_stage
+from tests.kit.search_stage import (
+    BUCKET,
+    SearchStage,
+    configured,
+    face,
+    ingested,
+    matched,
+    photo_id,
+    runner,
+    search_stage,
+)
+from tests.kit.search_stage import (
+    PHOTOS as PHOTO_BUCKET,
+)
 
 RACE_QUERY = f"?organizer={RACE.organizer_id}&event={RACE.event_id}"
 PHOTOS = 30  # more than a page of results
@@ -151,6 +170,45 @@ def test_the_camera_takes_the_selfie(visit: Callable[..., Visit]) -> None:
     assert visited.complaints == []
 
 
+def test_the_selfie_leaves_once_whatever_is_asked_of_its_photos(visit: Callable[..., Visit]) -> None:
+    visited = visit("/" + RACE_QUERY)
+    page = visited.page
+    visited.made.rekognition.matches = {photo_id(number): 50.0 + number for number in range(1, PHOTOS + 1)}
+    _selfie(page)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or "") if "/selfie" in request.url else None)
+    compared = len(visited.made.rekognition.requests)
+    page.get_by_role("button", name="Find my photos").click()
+    expect(page.locator("#count")).to_have_text("30 photos of you")
+    page.get_by_label("Order").select_option("oldest")
+    expect(page.locator(".tile").first).to_contain_text("51% alike")
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".tile")).to_have_count(30)
+    page.get_by_label("From").fill("09:29")
+    expect(page.locator("#count")).to_have_text("2 photos of you")
+    assert ["image_b64" in body for body in sent] == [True, False, False, False]
+    assert len(visited.made.rekognition.requests) == compared + 2
+    page.get_by_role("button", name="Find my photos").click()
+    expect(page.locator("#count")).to_have_text("2 photos of you")
+    assert "image_b64" in sent[-1], "who searches again finds photos that came since"
+    assert visited.complaints == []
+
+
+def test_the_selfie_leaves_once_also_while_it_is_compared(visit: Callable[..., Visit]) -> None:
+    visited = visit("/" + RACE_QUERY)
+    page = visited.page
+    _selfie(page)
+    held: list[Route] = []
+    page.route("**/selfie", lambda route: held.append(route))
+    page.get_by_role("button", name="Find my photos").click()
+    expect(page.locator("#results")).to_be_visible()
+    page.get_by_label("Order").select_option("oldest")
+    held[0].continue_()
+    expect(page.locator("#count")).to_have_text("3 photos of you")
+    expect(page.locator(".tile").first).to_contain_text("91% alike")
+    assert len(held) == 1
+
+
 def test_a_refused_selfie_says_what_to_do(visit: Callable[..., Visit]) -> None:
     visited = visit("/" + RACE_QUERY)
     visited.made.rekognition.faces = [face(0.3), face(0.3)]
@@ -266,3 +324,264 @@ def test_without_a_race_the_page_asks_for_one(visit: Callable[..., Visit]) -> No
     page.get_by_label("Race", exact=True).fill(RACE.event_id)
     page.get_by_role("button", name="Open race").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Han River Marathon")
+
+
+def _results(visited: Visit) -> Page:
+    """The page, once it shows the photos of bib 1042."""
+    expect(visited.page.locator(".tile")).to_have_count(24)
+    return visited.page
+
+
+# --- the browser's history
+
+
+def test_back_from_an_open_photo_returns_to_the_grid(visit: Callable[..., Visit]) -> None:
+    visited = visit("/" + RACE_QUERY + "&bib=1042")
+    page, dialog = _results(visited), visited.page.get_by_role("dialog")
+    page.locator(".tile").nth(1).click()
+    page.get_by_role("button", name="Next photo").click()
+    page.get_by_role("button", name="Next photo").click()
+    expect(page.get_by_role("dialog", name="Photo 4 of 30")).to_be_visible()
+    page.go_back()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".tile")).to_have_count(24)
+    expect(page.locator(".tile").nth(3)).to_be_focused()
+    assert "bib=1042" in page.url
+    page.go_forward()
+    expect(page.get_by_role("dialog", name="Photo 4 of 30")).to_be_visible()
+    page.go_back()
+    expect(dialog).to_have_count(0)
+    assert visited.complaints == []
+
+
+@pytest.mark.parametrize("how", ["Escape", "Close"])
+def test_a_photo_that_was_closed_is_no_step_back(visit: Callable[..., Visit], how: str) -> None:
+    page = _results(visit("/" + RACE_QUERY + "&bib=1042"))
+    for _ in range(2):
+        page.locator(".tile").first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        if how == "Escape":
+            page.keyboard.press("Escape")
+        else:
+            page.get_by_role("button", name="Close").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    page.go_back()
+    assert page.url == "about:blank", "the page that was before"
+
+
+# --- slow and broken lines
+
+
+def _colour(page: Page) -> Any:
+    """What is seen in the middle of the open photo."""
+    with Image.open(io.BytesIO(page.locator("#large").screenshot())) as seen:
+        return seen.convert("RGB").getpixel((seen.width // 2, seen.height // 2))
+
+
+def test_on_a_slow_line_no_photo_is_shown_under_anothers_caption(visit: Callable[..., Visit]) -> None:
+    page = _results(visit("/" + RACE_QUERY + "&bib=1042"))
+    page.locator(".tile").first.click()
+    large = page.locator("#large")
+    expect(large).to_have_js_property("naturalWidth", 1200)
+    first = _colour(page)
+    held: list[Route] = []
+    page.route("**/preview/**", lambda route: held.append(route))
+    page.get_by_role("button", name="Next photo").click()
+    expect(page.get_by_role("dialog", name="Photo 2 of 30")).to_be_visible()
+    expect(large).to_have_css("background-image", re.compile("data:image/gif"))
+    assert _colour(page) != first
+    held[0].continue_()
+    expect(large).to_have_js_property("naturalWidth", 1200)
+
+
+def test_show_more_that_fails_keeps_what_is_there_and_can_be_tried_again(visit: Callable[..., Visit]) -> None:
+    page = _results(visit("/" + RACE_QUERY + "&bib=1042"))
+    expect(page.locator(".tile")).to_have_count(24)
+    page.route("**/photos?*cursor=*", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.get_by_role("alert").filter(has_text="could not be reached")).to_be_visible()
+    expect(page.locator(".tile")).to_have_count(24)
+    expect(page.locator("#count")).to_have_text("30 photos of bib 1042")
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".tile")).to_have_count(30)
+    expect(page.locator("#more-problem")).to_be_empty()
+
+
+def _at(monkeypatch: pytest.MonkeyPatch, clock: str) -> None:
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime.fromisoformat(f"2026-11-08T{clock}"))
+
+
+def _refuse_links_of(page: Page, stamp: str) -> None:
+    """As S3 refuses what has ended."""
+
+    def answer(route: Route) -> None:
+        if f"X-Amz-Date={stamp}" in route.request.url:
+            route.fulfill(status=403)
+        else:
+            route.continue_()
+
+    page.route(f"**/{BUCKET}/**", answer)
+
+
+def test_links_that_ended_are_renewed(visit: Callable[..., Visit], monkeypatch: pytest.MonkeyPatch) -> None:
+    _at(monkeypatch, "09:30:00")
+    page = visit("/" + RACE_QUERY).page
+    _refuse_links_of(page, "20261108T093000Z")
+    with page.expect_response("**/photos?*"):
+        page.get_by_label("Your bib number").fill("1042")
+        page.keyboard.press("Enter")
+    _at(monkeypatch, "09:50:00")
+    for place in (0, 12, 23):
+        tile = page.locator(".tile").nth(place)
+        tile.scroll_into_view_if_needed()
+        expect(tile.locator("img")).to_have_js_property("naturalWidth", 480)
+    page.locator(".tile").nth(20).click()
+    expect(page.locator("#large")).to_have_js_property("naturalWidth", 1200)
+
+
+def test_a_photo_that_is_looked_at_for_long_can_still_be_downloaded(
+    visit: Callable[..., Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _at(monkeypatch, "09:30:00")
+    page = visit("/" + RACE_QUERY).page
+    page.clock.install()
+    page.goto(page.url + "&bib=1042")
+    expect(page.locator(".tile")).to_have_count(24)
+    page.locator(".tile").first.click()
+    download = page.get_by_role("link", name="Download")
+    expect(download).to_have_attribute("href", re.compile("X-Amz-Date=20261108T093000Z"))
+    _at(monkeypatch, "09:45:00")
+    page.clock.fast_forward("11:00")
+    with page.expect_request(re.compile("attachment")) as asked:
+        download.click()
+    assert "X-Amz-Date=20261108T094500Z" in asked.value.url
+
+
+def test_a_link_to_results_moves_nothing_that_was_there(visit: Callable[..., Visit], chromium: Browser) -> None:
+    address = visit("/").address
+    for language in ("en-US", "ko-KR"):
+        context = chromium.new_context(viewport={"width": 1100, "height": 800}, locale=language)
+        page = context.new_page()
+        page.add_init_script(
+            """window.shift = 0;
+            new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shift += entry.value; })
+                .observe({ type: "layout-shift", buffered: true });"""
+        )
+
+        def slowly(route: Route) -> None:
+            time.sleep(0.2)  # so that the page is painted before
+            route.continue_()
+
+        page.route("**/api/**", slowly)
+        page.goto(f"{address}/{RACE_QUERY}&bib=1042")
+        page.locator(".tile img.there").nth(3).wait_for()
+        assert page.evaluate("window.shift") < 0.001
+        context.close()
+
+
+# --- fingers
+
+
+def _touch(page: Page, *moments: list[tuple[int, int]]) -> None:
+    """Fingers at these places, one moment after the other; at the end none."""
+    session = page.context.new_cdp_session(page)
+    before = 0
+    for fingers in [*moments, []]:
+        kind = "touchStart" if len(fingers) > before else "touchEnd" if len(fingers) < before else "touchMove"
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        before = len(fingers)
+    session.detach()
+
+
+def test_a_swipe_turns_the_page_and_a_pinch_zooms(visit: Callable[..., Visit]) -> None:
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    page = _results(visit("/" + RACE_QUERY + "&bib=1042", **phone))
+    page.locator(".tile").first.click()
+    expect(page.locator("#large")).to_have_js_property("naturalWidth", 1200)
+    title = page.locator("#viewer-title")
+    _touch(page, [(300, 400)], [(200, 400)], [(60, 410)])
+    expect(title).to_have_text("Photo 2 of 30")
+    _touch(page, [(180, 300)], [(200, 420)], [(250, 600)])
+    _touch(page, [(200, 400)], [(200, 400), (160, 400)], [(330, 400), (20, 400)], [(330, 400)])
+    expect(title).to_have_text("Photo 2 of 30")
+    assert page.evaluate("visualViewport.scale") > 1.2
+    _touch(page, [(300, 400)], [(200, 400)], [(60, 400)])
+    expect(title).to_have_text("Photo 2 of 30")
+
+
+# --- other races
+
+
+NIGHT = RaceRef("seoul", "night-2026")
+GIVING = RaceRef("seoul", "giving-2026")
+
+
+def _query(race: RaceRef) -> str:
+    return f"?organizer={race.organizer_id}&event={race.event_id}"
+
+
+def test_a_night_races_next_day_is_found_by_time(visit: Callable[..., Visit], race: tuple[SearchStage, str]) -> None:
+    made, _ = race
+    made.hear(configured(NIGHT))
+    for number, at in enumerate(("08T21:30", "08T22:30", "09T00:30", "09T02:30")):
+        made.hear(events.ingested(photo_id(100 + number), race=NIGHT, taken_at=f"2026-11-{at}:00"))
+    visited = visit("/" + _query(NIGHT))
+    page, tiles = visited.page, visited.page.locator(".tile")
+    page.get_by_role("tab", name="All photos").click()
+    expect(tiles).to_have_count(4)
+    page.get_by_label("From").fill("22:00")
+    expect(tiles).to_have_count(3)
+    page.get_by_label("To", exact=True).fill("02:00")
+    expect(tiles).to_have_count(2)
+    expect(tiles.first).to_have_accessible_name("Photo 1 of 2, Nov 9, 00:30")
+    page.get_by_label("From").fill("00:00")
+    expect(tiles).to_have_count(1)
+    assert visited.complaints == []
+
+
+def test_full_size_pictures_are_offered_where_the_race_gives_them(
+    visit: Callable[..., Visit], race: tuple[SearchStage, str]
+) -> None:
+    made, _ = race
+    upload = pictures.jpeg(1, (64, 48))
+    own_id = keys.photo_id(GIVING, hashlib.sha256(upload).hexdigest())
+    for bucket in (PHOTO_BUCKET, BUCKET):
+        made.s3.create_bucket(Bucket=bucket)
+    uploaded = events.raw_key("a.jpg", GIVING)
+    made.s3.put_object(Bucket=PHOTO_BUCKET, Key=uploaded, Body=upload)
+    made.hear(configured(GIVING, originals=True), events.ingested(own_id, race=GIVING, keys=(uploaded,)))
+    page = _results(visit("/" + RACE_QUERY + "&bib=1042"))
+    page.locator(".tile").first.click()
+    expect(page.get_by_role("link", name="Download")).to_have_attribute("href", re.compile("attachment"))
+    expect(page.get_by_role("button", name="Full size")).to_have_count(0)
+    page = visit("/" + _query(GIVING), viewport={"width": 360, "height": 740}).page
+    page.get_by_role("tab", name="All photos").click()
+    page.locator(".tile:not(.waiting)").click()
+    original = page.get_by_role("button", name="Full size")
+    with page.expect_request(re.compile(keys.original_key(GIVING, own_id))):
+        original.click()
+
+
+def test_a_full_size_picture_that_cannot_be_given_is_told(
+    visit: Callable[..., Visit], race: tuple[SearchStage, str]
+) -> None:
+    made, _ = race
+    made.hear(configured(GIVING, originals=True, revision="0B"), events.ingested(photo_id(200), race=GIVING))
+    page = visit("/" + _query(GIVING)).page
+    page.get_by_role("tab", name="All photos").click()
+    page.locator(".tile:not(.waiting)").first.click()
+    page.route(
+        "**/original",
+        lambda route: route.fulfill(status=409, json={"error": {"code": "no_original", "message": "No."}}),
+    )
+    page.get_by_role("button", name="Full size").click()
+    expect(page.get_by_role("alert").filter(has_text="No.")).to_be_visible()
+    expect(page.get_by_role("button", name="Full size")).to_be_enabled()
+
+
+def test_what_the_api_refuses_is_said_in_korean_too(visit: Callable[..., Visit]) -> None:
+    of_programs = {"bad_field", "bad_json", "bad_limit", "bad_order", "missing_field", "unknown_file"}
+    codes = {refusal.CODE for route in SearchApi.routes() for refusal in route.refusals}
+    korean = set(visit("/").page.evaluate("Object.keys(STRINGS.ko.errors)"))
+    assert codes - of_programs <= korean

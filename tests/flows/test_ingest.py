@@ -6,13 +6,14 @@ import itertools
 import json
 import random
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
 from services.ingest.records import UNPLACED, KeyRecord, UploadedPhoto, Waiting
 from shared.contracts.events import DomainEvent, PhotoIngested, PhotoRejected, PhotoWithdrawn
-from shared.contracts.keys import RaceRef
+from shared.contracts.keys import RaceRef, original_key
 from shared.kit import aws
 from tests.kit import events, pictures
 from tests.kit.compare import assert_same, settled
@@ -273,6 +274,21 @@ def test_a_photo_comes_back_after_its_deletion(at_race: World) -> None:
     said = at_race.heard()
     assert isinstance(latest(said), PhotoIngested)
     assert set(at_race.derived()) == {said[-1].processed.key, said[-1].preview.key, said[-1].thumbnail.key}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_full_size_picture_goes_with_the_others(at_race: World, times: int) -> None:
+    """The search stage made it, under the name of the photo's preview."""
+    key, body = raw_key("a.jpg"), pictures.jpeg()
+    for _ in range(times):
+        at_race.deliver(INTAKE, at_race.upload(key, body))
+        *_, shown = at_race.heard()
+        assert isinstance(shown, PhotoIngested)
+        client("s3").put_object(
+            Bucket=DERIVED, Key=original_key(RACE, PurePosixPath(shown.preview.key).stem), Body=body
+        )
+        at_race.deliver(INTAKE, at_race.delete(key))
+        assert list(at_race.derived()) == []
 
 
 def believed(said: list[DomainEvent]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from shared.contracts import naming
 from shared.contracts.api import Route
 from shared.contracts.card import Function
 from shared.contracts.events import SOURCE_PREFIX, Box, ImageRef
-from shared.contracts.keys import PREVIEW, PROCESSED, ROSTERS, THUMBNAIL, processed_key
+from shared.contracts.keys import ORIGINAL, PREVIEW, PROCESSED, ROSTERS, THUMBNAIL, processed_key
 from tests.kit import events, pictures, small_race
 from tests.kit.events import RACE, raw_key, said
 from tests.kit.lambdas import DERIVED, ENV, PHOTOS
@@ -38,7 +38,13 @@ FUNCTIONS = {f"{card.name}.{function.name}": function for card in cards() for fu
 # --- from calls to permissions ----------------------------------------------------------------------------
 
 
-IN_DERIVED = {PROCESSED: "processed", PREVIEW: "previews", THUMBNAIL: "previews", ROSTERS: "rosters"}
+IN_DERIVED = {
+    PROCESSED: "processed",
+    PREVIEW: "previews",
+    THUMBNAIL: "previews",
+    ORIGINAL: "originals",
+    ROSTERS: "rosters",
+}
 
 
 def place(bucket: str, key: str) -> str:
@@ -48,6 +54,12 @@ def place(bucket: str, key: str) -> str:
 
 def of_object(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
     return lambda asked: {(f"s3:{action}", place(asked["Bucket"], asked["Key"]))}
+
+
+def of_put_object(asked: dict[str, Any]) -> set[Permission]:
+    """Tags need an action of their own (source: Amazon S3 API Reference, PutObject, Permissions)."""
+    actions = ("PutObject", "PutObjectTagging") if "Tagging" in asked else ("PutObject",)
+    return {(f"s3:{action}", place(asked["Bucket"], asked["Key"])) for action in actions}
 
 
 def of_get_object(asked: dict[str, Any]) -> set[Permission]:
@@ -108,7 +120,7 @@ NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
     "s3.GetObject": of_get_object,
     "s3.HeadObject": of_head_object,
     "s3.HeadBucket": of("s3:ListBucket", "photo-bucket"),
-    "s3.PutObject": of_object("PutObject"),
+    "s3.PutObject": of_put_object,
     "s3.DeleteObject": of_object("DeleteObject"),
     **{f"dynamodb.{name}": of(f"dynamodb:{name}", "table") for name in TABLE},
     "dynamodb.TransactWriteItems": of_transaction,
@@ -189,6 +201,8 @@ def organizers_words(here: World) -> None:
     )
     for faces in (False, True):
         tell(here, here.upload(f"{RACE.prefix}race.json", json.dumps({**small_race.SETTINGS, "faces": faces}).encode()))
+    settings = {**small_race.SETTINGS, "originals": True}
+    tell(here, here.upload(f"{RACE.prefix}race.json", json.dumps(settings).encode()))
 
 
 def ids(here: World) -> list[str]:
@@ -207,7 +221,7 @@ def questions(here: World) -> None:
     """Every route of every API, with what it must be asked and with all that it may."""
     selfie = small_race.picture(1)
     here.paint_selfie(selfie, "kim")
-    known = {**RACE._asdict(), "photo_id": ids(here)[0], "bib": "11", "file": "app.js", "limit": "2"}
+    known: dict[str, Any] = {**RACE._asdict(), "photo_id": ids(here)[0], "bib": "11", "file": "app.js", "limit": 2}
     known["image_b64"] = base64.b64encode(selfie).decode()
     for name, function in FUNCTIONS.items():
         for route in function.routes:
@@ -216,13 +230,15 @@ def questions(here: World) -> None:
                 assert answer["statusCode"] < 400, (
                     f"{route.path}: say in `known` what else it is asked ({answer['body']})"
                 )
+                if route.name == "selfie":  # its answer is what the next route takes
+                    known["face"] = json.loads(answer["body"])["face"]
 
 
-def question(route: Route, known: dict[str, str], only_required: bool) -> dict[str, Any]:
+def question(route: Route, known: dict[str, Any], only_required: bool) -> dict[str, Any]:
     wanted = [each for each in route.arguments if each.key in known and (each.required or not only_required)]
-    parts: dict[str, dict[str, str]] = defaultdict(dict)
+    parts: dict[str, dict[str, Any]] = defaultdict(dict)
     for each in wanted:
-        parts[each.source][each.key] = known[each.key]
+        parts[each.source][each.key] = known[each.key] if each.source == "body" else str(known[each.key])
     body = json.dumps(parts["body"]) if route.method in ("POST", "PUT") else None
     return request(route.path, method=route.method, path=parts["path"] or None, query=parts["query"], body=body)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import itertools
 import json
 import logging
+import re
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from services.search import edges
 from services.search.domain import finding
 from services.search.domain import gallery as domain
 from services.search.domain.gallery import PhotoEvent
@@ -20,15 +27,22 @@ from services.search.edges import Gallery
 from services.search.functions import api, gallery
 from services.search.questions import SearchApi
 from services.search.records import BibEntry
+from services.search.stage import STAGE
+from shared.contracts import keys
 from shared.contracts.events import DomainEvent, Evidence, RaceConfigured
+from shared.contracts.keys import preview_key
 from shared.kit import aws
+from shared.kit.api.openapi import document
 from shared.kit.records import Records
 from shared.kit.table import Table
-from tests.kit.events import RACE, on_the_bus, rejected
+from tests.kit import events, pictures
+from tests.kit.events import RACE, on_the_bus, raw_key, rejected
 from tests.kit.lambdas import CONTEXT
+from tests.kit.schema import violations
 from tests.kit.search_stage import (
     BUCKET,
     JPEG,
+    PHOTOS,
     TABLE,
     Rekognition,
     SearchStage,
@@ -43,6 +57,8 @@ from tests.kit.search_stage import (
     search_stage,
     withdrawn,
 )
+
+ONE_PHOTO = "/races/{organizer_id}/{event_id}/photos/{photo_id}"
 
 
 def ids(body: dict[str, Any], name: str = "photos") -> list[int]:
@@ -261,6 +277,55 @@ def test_filters_combine() -> None:
         assert ids(made.photos(bib="42", photographer="Lee", doubtful="true")[1]) == [3]
 
 
+NIGHT = {
+    1: "2026-11-08T21:59:59",
+    2: "2026-11-08T22:00:00",
+    3: "2026-11-08T23:59:59",
+    4: "2026-11-09T00:00:00",
+    5: "2026-11-09T02:00:30",
+    6: "2026-11-09T02:01:00",
+    7: "2026-11-09T22:30:00",  # a camera whose clock is a day ahead
+    8: "9999-12-31T23:00:00",
+    9: None,
+}
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize("limit", ["1", "3", "100"])
+@pytest.mark.parametrize(
+    ("hours", "found"),
+    [
+        ({"from": "22:00", "to": "02:00"}, [2, 3, 4, 5, 7, 8]),
+        ({"from": "00:00", "to": "02:00"}, [4, 5]),
+        ({"from": "22:15"}, [3, 7, 8]),
+        ({"from": "05:00", "to": "06:00"}, []),
+        ({"from": "2026-11-08T22:00", "to": "2026-11-09T02:00"}, [2, 3, 4, 5]),
+    ],
+)
+def test_a_nights_photos_are_found_by_the_hours(
+    hours: dict[str, str], found: list[int], limit: str, order: str
+) -> None:
+    with search_stage() as made:
+        made.hear(configured(), *(ingested(number, at=at) for number, at in NIGHT.items()))
+        shown: list[int] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            _, body = made.photos(order=order, limit=limit, cursor=cursor, **hours)
+            shown += ids(body)
+            cursor = body["next_cursor"]
+        assert shown == (found if order == "oldest" else found[::-1])
+
+
+def test_looking_for_hours_passes_over_no_others() -> None:
+    """A race has 200,000 photos. Each day takes two queries; here a third sees that there are more before these hours,
+    and two that there is no day before."""
+    with search_stage() as made:
+        made.hear(configured(), *(ingested(n, at=f"2026-11-08T{n // 4:02}:{15 * (n % 4):02}:00") for n in range(96)))
+        aws.calls.clear()
+        assert ids(made.photos(**{"from": "09:30", "to": "09:50"}, limit="24")[1]) == [39, 38]
+        assert aws.calls["dynamodb.Query"] == 5
+
+
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 def test_pages_of_a_race_are_all_of_it(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with search_stage() as made:
@@ -330,6 +395,139 @@ def test_a_search_by_bib_asks_dynamodb_twice() -> None:
         assert dict(aws.calls) == {"dynamodb.Query": 1, "dynamodb.BatchGetItem": 1}
 
 
+# --- links
+
+
+def _at(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime.fromisoformat(time))
+
+
+def _links(made: SearchStage) -> dict[str, str]:
+    (photo,) = made.photos(bib="7")[1]["photos"]
+    one = made.ask(ONE_PHOTO, path={**RACE._asdict(), "photo_id": photo["photo_id"]})[1]
+    assert {name: one[name] for name in photo if name.endswith("_url")}.items() <= photo.items()
+    return {name: link for name, link in one.items() if name.endswith("_url")}
+
+
+def test_links_are_the_same_for_five_minutes_so_that_browsers_keep_the_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with search_stage() as made:
+        small_race(made)
+        _at(monkeypatch, "2026-11-08T09:30:00")
+        early = _links(made)
+        _at(monkeypatch, "2026-11-08T09:34:59")
+        assert _links(made) == early
+        _at(monkeypatch, "2026-11-08T09:35:00")
+        later = _links(made)
+        for name, link in early.items():
+            assert {"X-Amz-Date=20261108T093000Z", "X-Amz-Expires=900"} <= set(re.split("[?&]", link)), name
+            assert "X-Amz-Date=20261108T093500Z" in later[name]
+
+
+def test_a_link_is_signed_as_botocore_signs_one_at_the_windows_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    _at(monkeypatch, "2026-11-08T09:30:00")
+    with search_stage() as made:
+        small_race(made)
+        preview = _links(made)["preview_url"]
+        client = aws.client("s3")
+        key = preview_key(RACE, photo_id(1))
+        plain = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=900)
+        assert preview == plain
+
+
+# --- full-size pictures
+
+UPLOAD = pictures.jpeg(1, (320, 200), exif=pictures.exif(original="2026:11:08 09:30:00"))
+OWN_ID = keys.photo_id(RACE, hashlib.sha256(UPLOAD).hexdigest())
+UPLOADED = raw_key("결승 1.jpg")
+
+
+def _with_upload(made: SearchStage, upload: bytes = UPLOAD, *, originals: bool = True) -> None:
+    s3 = aws.client("s3")
+    for bucket in (PHOTOS, BUCKET):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=PHOTOS, Key=UPLOADED, Body=upload)
+    made.hear(configured(originals=originals), events.ingested(OWN_ID, keys=(raw_key("gone.jpg"), UPLOADED)))
+
+
+def _original(made: SearchStage, photo: str = OWN_ID) -> tuple[int, dict[str, Any]]:
+    return made.ask(ONE_PHOTO + "/original", path={**RACE._asdict(), "photo_id": photo})
+
+
+def _copy() -> dict[str, Any]:
+    return aws.client("s3").get_object(Bucket=BUCKET, Key=keys.original_key(RACE, OWN_ID))
+
+
+def test_a_race_that_gives_originals_gives_the_full_size_picture_without_the_cameras_notes() -> None:
+    with search_stage() as made:
+        _with_upload(made)
+        status, body = _original(made)
+        assert status == 200
+        link = urlsplit(body["download_url"])
+        assert link.path == "/" + keys.original_key(RACE, OWN_ID)
+        assert parse_qs(link.query)["response-content-disposition"] == [
+            "attachment; filename*=UTF-8''gone.jpg"  # as the list has it
+        ]
+        copy = _copy()
+        with Image.open(copy["Body"]) as given, Image.open(io.BytesIO(UPLOAD)) as upload:
+            assert (given.size, given.tobytes()) == (upload.size, upload.tobytes())
+            assert (dict(given.getexif()), bool(upload.getexif())) == ({}, True)
+        assert copy["ContentType"] == "image/jpeg"
+        tags = aws.client("s3").get_object_tagging(Bucket=BUCKET, Key=keys.original_key(RACE, OWN_ID))["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == keys.SHORT_LIVED
+
+
+def test_a_full_size_picture_is_copied_once_and_again_before_s3_deletes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with search_stage() as made:
+        _with_upload(made)
+        _original(made)
+        aws.calls.clear()
+        assert _original(made)[0] == 200
+        assert aws.calls["s3.PutObject"] == 0
+        monkeypatch.setattr(edges, "_FRESH", timedelta(0))
+        assert _original(made)[0] == 200
+        assert aws.calls["s3.PutObject"] == 1
+
+
+def test_a_race_that_does_not_give_originals_refuses_and_looks_at_no_upload() -> None:
+    with search_stage() as made:
+        _with_upload(made, originals=False)
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (403, "originals_off")
+        assert aws.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_of_an_upload_that_holds_another_photo_by_now_nothing_is_given() -> None:
+    with search_stage() as made:
+        _with_upload(made, pictures.jpeg(2, (320, 200)))
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (404, "unknown_photo")
+        made.hear(events.withdrawn(OWN_ID))
+        assert _original(made)[1]["error"]["code"] == "unknown_photo"
+        assert _original(made, photo_id(77))[1]["error"]["code"] == "unknown_photo"
+
+
+def test_of_a_file_that_cannot_be_taken_apart_nothing_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with search_stage() as made:
+        _with_upload(made)
+        monkeypatch.setattr("services.search.domain.originals.bare", lambda _: None)
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (409, "no_original")
+
+
+def test_an_upload_in_an_archive_tier_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with search_stage() as made:
+        _with_upload(made)
+
+        def archived(**_: Any) -> None:
+            raise made.s3.exceptions.InvalidObjectState({"Error": {"Code": "InvalidObjectState"}}, "GetObject")
+
+        monkeypatch.setattr(made.s3, "get_object", archived)
+        status, body = _original(made)
+        assert (status, body["error"]["code"]) == (409, "original_archived")
+
+
 # --- by selfie
 
 
@@ -360,10 +558,44 @@ def test_a_selfies_pages_are_all_of_it() -> None:
         assert (ids(first), ids(second), second["next_cursor"]) == ([4, 3, 2], [1], None)
 
 
+def test_a_selfie_is_compared_once_for_all_pages_orders_and_filters() -> None:
+    with search_stage(Rekognition(matches={photo_id(n): 90.0 + n for n in (1, 2, 3, 4)})) as made:
+        small_race(made)
+        _, first = made.selfie(limit=3)
+        compared = len(made.rekognition.requests)
+        face = first["face"]
+        assert made.face(face, limit=3) == (200, first)
+        _, second = made.face(face, limit=3, cursor=first["next_cursor"])
+        assert (ids(second), second["next_cursor"], second["total"]) == ([1], None, 4)
+        assert ids(made.face(face, order="oldest")[1]) == [1, 2, 3, 4]
+        assert ids(made.face(face, photographer="Kim")[1]) == [2, 1]
+        assert ids(made.face(face, bib="42")[1], "new_photos") == [4, 3]
+        assert len(made.rekognition.requests) == compared == 2
+
+
+def test_of_a_selfies_photos_none_is_shown_that_was_withdrawn_and_none_once_faces_are_off() -> None:
+    with search_stage(Rekognition(matches={photo_id(n): 90.0 + n for n in (1, 2)})) as made:
+        face = small_race(made).selfie()[1]["face"]
+        made.hear(withdrawn(1))
+        assert ids(made.face(face)[1]) == [2]
+        made.hear(configured(faces=False, revision="0B"))
+        assert made.face(face)[1]["error"]["code"] == "faces_off"
+
+
+def test_pages_of_one_face_are_no_pages_of_another() -> None:
+    with search_stage(Rekognition(matches={photo_id(n): 90.0 + n for n in (1, 2, 3, 4)})) as made:
+        cursor = small_race(made).selfie(limit=1)[1]["next_cursor"]
+        other = made.selfie(JPEG + b"other", limit=1)[1]["face"]
+        for asked in (made.face(other, cursor=cursor), made.selfie(JPEG + b"other", cursor=cursor)):
+            assert (asked[0], asked[1]["error"]["code"]) == (400, "bad_cursor")
+
+
 def test_a_race_without_photos_yet_has_no_collection_and_that_is_no_error() -> None:
     with search_stage(Rekognition(has_collection=False)) as made:
         made.hear(configured())
-        assert made.selfie() == (200, {"photos": [], "new_photos": [], "next_cursor": None, "total": 0})
+        status, body = made.selfie()
+        assert (status, body) == (200, {**body, "photos": [], "new_photos": [], "next_cursor": None, "total": 0})
+        assert made.face(body["face"])[1]["total"] == 0
 
 
 @pytest.mark.parametrize(
@@ -438,7 +670,9 @@ selfie_bodies = st.fixed_dictionaries(
         "organizer_id": st.just(RACE.organizer_id) | json_values,
         "event_id": st.just(RACE.event_id) | json_values,
     },
-    optional=dict.fromkeys(("bib", "cursor", "order", "limit", "from", "to", "threshold"), json_values),
+    optional=dict.fromkeys(
+        ("bib", "cursor", "order", "limit", "from", "to", "threshold", "photographer", "face"), json_values
+    ),
 )
 bodies = (
     st.none()
@@ -479,7 +713,7 @@ paths = st.fixed_dictionaries(
 requests = st.builds(
     request,
     st.sampled_from([route.path for route in SearchApi.routes()]) | st.text(max_size=20),
-    method=st.sampled_from(["GET", "POST", "OPTIONS", "DELETE"]),
+    method=st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "DELETE"]),
     path=st.none() | paths,
     query=st.none() | parameters,
     headers=st.none() | st.dictionaries(st.text(max_size=10), st.text(max_size=20), max_size=3),
@@ -488,8 +722,23 @@ requests = st.builds(
 )
 
 
+DOCUMENT = document(STAGE)
+
+
+def _check_described(event: dict[str, Any], response: dict[str, Any]) -> None:
+    """What a route answers is as the API's description has it."""
+    described = DOCUMENT["paths"].get(event["resource"], {}).get(event["httpMethod"].lower())
+    if described is None:
+        return
+    content = described["responses"][str(response["statusCode"])]["content"]
+    media = response["headers"]["Content-Type"].partition(";")[0]
+    assert media in content
+    if media == "application/json":
+        assert list(violations(json.loads(response["body"]), content[media]["schema"], DOCUMENT)) == []
+
+
 def test_bad_input_never_gets_a_5xx() -> None:
-    """Invariant 11: whatever comes, the answer is a page, a result or a typed refusal."""
+    """Invariant 11: whatever comes, the answer is a page, a result or a typed refusal, as it is described."""
     with search_stage(Rekognition(matches={photo_id(1): 99.0})) as made:
         small_race(made)
 
@@ -498,7 +747,8 @@ def test_bad_input_never_gets_a_5xx() -> None:
         def whatever_comes(event: dict[str, Any]) -> None:
             response = made.handle(event)
             assert response["statusCode"] < 500
-            if response["statusCode"] >= 400:
+            _check_described(event, response)
+            if response["statusCode"] >= 400 and event["httpMethod"] != "HEAD":
                 error = json.loads(response["body"])["error"]
                 assert error["code"]
                 assert error["message"].endswith(".")

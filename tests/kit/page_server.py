@@ -40,7 +40,7 @@ def _event(method: str, path: str, query: str, headers: dict[str, str], body: st
     for route in ROUTES:
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
         match = re.fullmatch(pattern, path)
-        if match and method == route.method:
+        if match and method in route.methods:
             return {
                 "httpMethod": method,
                 "resource": route.path,
@@ -76,7 +76,7 @@ def serving(stage: SearchStage, pictures: Any = _picture) -> Iterator[str]:
             response = stage.handle(event)
             return self._send(response["statusCode"], response["headers"], response["body"].encode())
 
-        do_POST = do_GET  # noqa: N815 - the base class's names
+        do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
 
         def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)

@@ -18,7 +18,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from services.search.edges import Faces, Gallery, Links
+from services.search.edges import Faces, Gallery, Links, Originals
 from services.search.functions.api import Search
 from services.search.questions import SearchApi
 from shared.contracts.events import (
@@ -41,7 +41,7 @@ from tests.kit import events
 from tests.kit.events import RACE, raw_key
 
 TABLE = "gallery"
-BUCKET = events.DERIVED
+BUCKET, PHOTOS = events.DERIVED, events.PHOTOS
 PLACEHOLDER = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
 JPEG = b"\xff\xd8\xff\xe0 a picture that Rekognition alone would look into"
 
@@ -50,9 +50,17 @@ def photo_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def configured(race: RaceRef = RACE, *, faces: bool = True, revision: str = "0A") -> RaceConfigured:
+def configured(
+    race: RaceRef = RACE, *, faces: bool = True, originals: bool = False, revision: str = "0A"
+) -> RaceConfigured:
     return events.configured(
-        revision, race=race, faces=faces, name="Han River Marathon", date="2026-11-08", timezone="Asia/Seoul"
+        revision,
+        race=race,
+        faces=faces,
+        originals=originals,
+        name="Han River Marathon",
+        date="2026-11-08",
+        timezone="Asia/Seoul",
     )
 
 
@@ -147,6 +155,7 @@ class SearchStage:
     faces: Faces
     api: Router
     rekognition: Rekognition
+    s3: Any
 
     def hear(self, *events: RaceConfigured | PhotoIngested | PhotoMatched | PhotoWithdrawn) -> None:
         for event in events:
@@ -177,6 +186,11 @@ class SearchStage:
     def selfie(self, image: bytes = JPEG, **fields: Any) -> tuple[int, dict[str, Any]]:
         body = {"image_b64": base64.b64encode(image).decode(), **RACE._asdict(), **fields}
         return self.ask("/selfie", method="POST", body=json.dumps(body))
+
+    def face(self, face: str, **fields: Any) -> tuple[int, dict[str, Any]]:
+        """More of what a selfie found."""
+        body = {"face": face, **RACE._asdict(), **fields}
+        return self.ask("/selfie/photos", method="POST", body=json.dumps(body))
 
 
 def request(
@@ -216,9 +230,10 @@ def _client(service: Service) -> Any:
     return aws.client(service, IMPATIENT)
 
 
-def answering(gallery: Gallery, faces: Faces, links: Links) -> Router:
+def answering(gallery: Gallery, faces: Faces, links: Links, originals: Originals | None = None) -> Router:
     """The API as its function has it."""
-    return Router(SearchApi.routes(), Search(gallery, faces, links))
+    given = originals or Originals(_client("s3"), PHOTOS, BUCKET)
+    return Router(SearchApi.routes(), Search(gallery, faces, links, given))
 
 
 @contextmanager
@@ -241,7 +256,8 @@ def search_stage(rekognition: Rekognition | None = None) -> Iterator[SearchStage
         vision = _client("rekognition")
         vision.meta.events.register_first("before-send.rekognition.*", double.answer)
         gallery, faces = Gallery(Records(Table(_client("dynamodb"), TABLE))), Faces(vision, "dev")
+        s3 = _client("s3")
         try:
-            yield SearchStage(gallery, faces, answering(gallery, faces, Links(_client("s3"), BUCKET)), double)
+            yield SearchStage(gallery, faces, answering(gallery, faces, Links(s3, BUCKET)), double, s3)
         finally:
             vision.meta.events.unregister("before-send.rekognition.*", double.answer)

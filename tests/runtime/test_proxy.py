@@ -72,6 +72,24 @@ def test_query_body_status_and_headers_go_through(browser: httpx.Client) -> None
     assert echoed["client"] == "page"
 
 
+def test_header_values_need_not_be_ascii(door: Running) -> None:
+    url = httpx.URL(door.front_door)
+    for value in ("김".encode(), "Königsforst".encode("latin-1"), b"\xff\xfe"):
+        with contextlib.closing(http.client.HTTPConnection(url.netloc.decode(), timeout=30)) as connection:
+            connection.putrequest("GET", "/api/search/races")
+            connection.putheader("x-client", value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            assert answer.status == 200
+            echoed = json.loads(answer.read())["client"]
+            assert echoed in {value.decode(charset, "replace") for charset in ("utf-8", "latin-1")}
+
+
+def test_head_is_passed_on_and_answered_without_a_body(browser: httpx.Client) -> None:
+    answer = browser.head("/api/search/races")
+    assert (answer.status_code, answer.content, answer.headers["x-echo"]) == (200, b"", "yes")
+
+
 @pytest.mark.parametrize("sent", ["/", "/page/app.js", "/api/search/races"])
 def test_the_stage_is_told_under_which_path_its_api_is_reached(browser: httpx.Client, sent: str) -> None:
     answer = browser.get(sent, headers={"x-forwarded-prefix": "/somewhere/else"})
@@ -81,7 +99,7 @@ def test_the_stage_is_told_under_which_path_its_api_is_reached(browser: httpx.Cl
 def test_a_stage_without_an_api_is_refused_in_a_sentence(browser: httpx.Client) -> None:
     answer = browser.get("/api/nothing/here")
     assert answer.status_code == 404
-    assert answer.json() == {"reason": "unknown_stage", "message": "No stage 'nothing' has an API here."}
+    assert answer.json() == {"error": {"code": "unknown_stage", "message": "No stage 'nothing' has an API here."}}
 
 
 def test_a_link_signed_in_a_handler_opens_in_a_browser_of_this_machine(door: Running) -> None:
@@ -149,7 +167,7 @@ def test_no_path_leads_to_the_emulators_own_addresses(door: Running, out: str) -
             ("GET", "restapis/x/api/_user_request_/"),
         ):
             status, said = sent_as_it_is(door.front_door, method, f"{within}{out}{to}")
-            assert (status, json.loads(said)["reason"]) == (400, "bad_path")
+            assert (status, json.loads(said)["error"]["code"]) == (400, "bad_path")
     for path in ("/_ministack/reset", f"/live/{out}_ministack/reset", "/%5fministack/reset"):
         assert sent_as_it_is(door.aws_url, "POST", path)[0] in (400, 403)
     assert [bucket["Name"] for bucket in door.client("s3").list_buckets()["Buckets"] if bucket["Name"] == "there"]
@@ -182,7 +200,7 @@ def test_the_door_asks_nobody_outside_the_stages_api_even_without_its_gate(out: 
 
 def test_a_body_that_no_api_would_take_is_refused_at_the_door(browser: httpx.Client) -> None:
     answer = browser.post("/api/search/selfie", content=(b"x" * 1024**2 for _ in range(11)))
-    assert (answer.status_code, answer.json()["reason"]) == (413, "too_large")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
 def test_when_the_embedded_aws_is_not_there_the_door_says_so() -> None:
@@ -192,4 +210,4 @@ def test_when_the_embedded_aws_is_not_there_the_door_says_so() -> None:
     with serving(command, {}, f"{door}/health"):
         answer = httpx.get(f"{door}/", trust_env=False)
     assert answer.status_code == 502
-    assert answer.json()["message"] == "The embedded AWS does not answer; is it still running?"
+    assert answer.json()["error"]["message"] == "The embedded AWS does not answer; is it still running?"

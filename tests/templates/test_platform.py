@@ -4,6 +4,7 @@ import pytest
 
 from services import cards
 from shared.contracts import naming
+from shared.contracts.keys import SHORT_LIVED
 from tests.templates.templates import Template, tls_only
 
 
@@ -126,6 +127,13 @@ def test_archived_events_go_no_later_than_a_deleted_photo_itself(env: str, reque
     ]
     for archive in platform.of_type("AWS::Events::Archive").values():
         assert 0 < archive["RetentionDays"] <= min(kept)
+
+
+def test_s3_deletes_full_size_pictures_after_a_day(platform: Template) -> None:
+    derived = _bucket(platform, "snaprace-dev-derived")
+    (rule,) = (each for each in derived["LifecycleConfiguration"]["Rules"] if "TagFilters" in each)
+    assert {tag["Key"]: tag["Value"] for tag in rule["TagFilters"]} == SHORT_LIVED
+    assert (rule["ExpirationInDays"], rule["Status"]) == (1, "Enabled")
 
 
 def test_alarm_topics_are_encrypted_speak_tls_only_and_hear_alarms(platform: Template) -> None:

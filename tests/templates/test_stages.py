@@ -214,6 +214,7 @@ def _resources(card: Stage, function: Function, on: str) -> list[str]:
     return {
         "processed": [f"{derived}/processed/*"],
         "previews": [f"{derived}/preview/*", f"{derived}/thumbnail/*"],
+        "originals": [f"{derived}/original/*"],
         "rosters": [f"{derived}/roster/*"],
     }.get(on) or [_resource(card, function, on)]
 
@@ -303,3 +304,22 @@ def test_stacks_share_no_exports_and_no_custom_resources(dev: dict[str, Template
         kinds = {resource["Type"] for resource in template.resources.values()}
         assert not [kind for kind in kinds if kind.startswith("Custom::")], name
         assert "AWS::CloudFormation::CustomResource" not in kinds, name
+
+
+@pytest.mark.parametrize("card", [card for card in cards() if card.serving], ids=lambda card: card.name)
+def test_its_api_takes_every_route_and_head_wherever_it_takes_get(dev: dict[str, Template], card: Stage) -> None:
+    template = dev[card.name]
+    resources = template.of_type("AWS::ApiGateway::Resource")
+
+    def path(resource: dict[str, Any]) -> str:
+        """The path of a resource, up to the API's root."""
+        if "Ref" not in resource:
+            return ""
+        known = resources[resource["Ref"]]
+        return f"{path(known['ParentId'])}/{known['PathPart']}"
+
+    methods = template.of_type("AWS::ApiGateway::Method").values()
+    taken = {(each["HttpMethod"], path(each["ResourceId"]) or "/") for each in methods}
+    asked = {(route.method, route.path) for function in card.serving for route in function.routes}
+    heads = {("HEAD", path) for method, path in asked if method == "GET"}
+    assert {each for each in taken if each[0] != "OPTIONS"} == asked | heads

@@ -126,12 +126,16 @@ def _refused(code: str, message: str) -> dict[str, Any]:
         ("a", {}, {}, ["a", None, None, "en"]),
         ("a", {"pages": "", "word": ""}, {"Accept-Language": ""}, ["a", None, None, "en"]),
         ("a", {"pages": "9", "word": "b", "more": "x"}, {"Accept-Language": "ko"}, ["a", 9, "B", "ko"]),
+        ("a", {}, {"Accept-Language": "한국어", "X-Client": "\xff"}, ["a", None, None, "한국어"]),
     ],
 )
 def test_each_field_is_taken_from_its_place(
     path: str, query: dict[str, str], headers: dict[str, str], told: list[Any]
 ) -> None:
     assert _asked(path={"book": path}, query=query, headers=headers) == (200, {"told": told})
+
+
+NO_NUMBERS = ("1_0", "+5", " 5", "5 ", "5\n", "05", "5.0", "5e0", "٥", "５", "true", "null", "[5]", "9" * 5000)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +146,7 @@ def test_each_field_is_taken_from_its_place(
         ("no", {}, 404, _refused("no_such_book", "Not here.")),
         ("a", {"pages": "10"}, 400, _refused("bad_number", "Give a number from 1 to 9.")),
         ("a", {"pages": "x"}, 400, _refused("bad_number", "Give a number from 1 to 9.")),
+        *(("a", {"pages": sent}, 400, _refused("bad_number", "Give a number from 1 to 9.")) for sent in NO_NUMBERS),
         ("a", {"word": "1"}, 400, _refused("bad_number", "Give a word.")),
         ("a", {"word": "1", "pages": "0"}, 400, _refused("bad_number", "Give a number from 1 to 9.")),
     ],
@@ -162,6 +167,12 @@ def test_the_first_wrong_field_is_refused_in_its_own_words(
         ('{"title": null}', 400, _refused("missing_field", "Send 'title' in the request's JSON.")),
         ('{"title": 1}', 400, _refused("bad_field", "Send 'title' as text.")),
         ('{"title": "t", "price": "much"}', 400, _refused("bad_field", "Send 'price' as a number.")),
+        ('{"title": "t", "price": "2.5"}', 400, _refused("bad_field", "Send 'price' as a number.")),
+        (
+            '{"title": "t", "price": 1, "is_sold": "true"}',
+            400,
+            _refused("bad_field", "Send 'is_sold' as true or false."),
+        ),
         ('{"title": "t", "price": 1, "is_sold": 2}', 400, _refused("bad_field", "Send 'is_sold' as true or false.")),
     ],
 )
@@ -170,7 +181,7 @@ def test_a_body_that_is_not_as_declared_is_refused(body: str, status: int, error
 
 
 def test_a_text_is_answered_as_it_is_with_its_own_headers() -> None:
-    body = '{"title": "t", "price": "2.5", "is_sold": true}'
+    body = '{"title": "t", "price": 2.5, "is_sold": true}'
     response = Router(Books.routes(), Library()).respond(
         request("/books/{book}", method="PUT", path={"book": "a"}, body=body)
     )
@@ -182,7 +193,21 @@ def test_a_text_is_answered_as_it_is_with_its_own_headers() -> None:
 def test_pages_of_other_origins_may_ask_with_the_declared_methods() -> None:
     response = Router(Books.routes(), Library()).respond(request("/books/{book}", method="OPTIONS"))
     assert (response["statusCode"], response["body"]) == (204, "")
-    assert response["headers"]["Access-Control-Allow-Methods"] == "GET, PUT, OPTIONS"
+    assert response["headers"]["Access-Control-Allow-Methods"] == "GET, HEAD, PUT, OPTIONS"
+
+
+@pytest.mark.parametrize("book", ["a", "no"])
+def test_head_is_answered_like_get_without_the_body(book: str) -> None:
+    router = Router(Books.routes(), Library())
+    head, get = (
+        router.respond(request("/books/{book}", method=method, path={"book": book})) for method in ("HEAD", "GET")
+    )
+    assert (head, get["body"] != "") == ({**get, "body": ""}, True)
+
+
+def test_what_answers_put_alone_answers_no_head() -> None:
+    tell = next(route for route in Books.routes() if route.name == "tell")
+    assert Router((tell,), Library()).respond(request("/books/{book}", method="HEAD"))["statusCode"] == 404
 
 
 def test_an_address_that_is_not_declared_is_refused() -> None:
@@ -228,8 +253,8 @@ def test_the_document_says_who_may_ask_and_how_it_refuses() -> None:
     schema = tell["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["title", "price"]
     assert schema["properties"]["is_sold"] == {"type": "boolean", "default": False}
-    assert set(look["responses"]) == {"200", "400", "404", "503"}
-    assert set(tell["responses"]) == {"200", "400", "404", "413", "503"}
+    assert set(look["responses"]) == {"200", "400", "403", "404", "413", "429", "503", "default"}
+    assert set(tell["responses"]) == {"200", "400", "403", "404", "413", "429", "503", "default"}
     assert set(tell["responses"]["400"]["content"]["application/json"]["examples"]) == {
         "bad_field",
         "bad_json",

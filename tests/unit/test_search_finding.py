@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import typing
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.search.domain import finding, selfie
-from services.search.domain.finding import Query, Window
+from services.search.domain.finding import Hours, Query, Window
 from services.search.functions.api import Search
-from services.search.questions import Order, PhotosAsked, SearchApi
+from services.search.questions import MAX_FACE, BadCursor, BadFace, Order, PhotosAsked, SearchApi
 from services.search.records import BibEntry, PhotoEntry, TimeEntry
 from shared.contracts.api import Refusal
+from shared.contracts.keys import RaceRef
 from shared.kit.api.arguments import arguments
 from shared.kit.api.request import Request
 from tests.kit.events import RACE
@@ -26,7 +29,7 @@ PHOTOS = next(route for route in SearchApi.routes() if route.takes is PhotosAske
 
 def _asked(**query: Any) -> PhotosAsked | Refusal:
     """What a list of photos is asked for, or how that is refused."""
-    path = RACE._asdict()
+    path = {name: query.pop(name, given) for name, given in RACE._asdict().items()}
     request = Request(
         method="GET", resource=PHOTOS.path, path=path, query=query, headers={}, raw_body="", is_base64=False
     )
@@ -59,7 +62,7 @@ of_a_bib = st.builds(
 )
 entries = st.lists(of_a_bib | st.builds(TimeEntry, **IN_TIME), max_size=30, unique_by=lambda entry: entry.photo_id)
 filters = st.fixed_dictionaries(
-    {"limit": st.integers(1, 7)},
+    {"limit": st.integers(1, 7).map(str)},
     optional={
         "photographer": st.just("Kim"),
         "from": st.just("2026-11-08T09:14"),
@@ -112,6 +115,23 @@ def test_a_page_that_passes_over_too_many_goes_on_in_the_next(monkeypatch: pytes
         ({"to": "2026-11-08T09:30"}, ["2026-11-08T09:30:59.999"], ["", "2026-11-08T09:31:00.000"]),
         ({"to": "2026-11-08"}, ["2026-11-08T23:59:59.999"], ["2026-11-09T00:00:00.000"]),
         ({}, ["", "2026-11-08T09:30:00.000"], []),
+        (
+            {"from": "09:30", "to": "09:59"},
+            ["2026-11-08T09:30:00.000", "2026-11-09T09:59:59.999"],
+            ["", "2026-11-08T09:29:59.999", "2026-11-08T10:00:00.000"],
+        ),
+        (
+            {"from": "22:00", "to": "02:00"},
+            [
+                "2026-11-08T22:00:00.000",
+                "2026-11-08T23:59:59.999",
+                "2026-11-09T00:00:00.000",
+                "2026-11-09T02:00:59.999",
+            ],
+            ["", "2026-11-08T21:59:59.999", "2026-11-09T02:01:00.000", "2026-11-09T09:00:00.000"],
+        ),
+        ({"from": "09:30"}, ["2026-11-08T23:59:59.999", "2026-11-09T09:30:00.000"], ["", "2026-11-09T00:00:00.000"]),
+        ({"to": "02:00"}, ["2026-11-08T00:00:00.000", "2026-11-09T02:00:59.999"], ["", "2026-11-08T02:01:00.000"]),
     ],
 )
 def test_windows(window: dict[str, str], inside: list[str], outside: list[str]) -> None:
@@ -126,6 +146,21 @@ def test_a_bib_is_asked_for_as_it_is_printed(asked: str, bib: str) -> None:
     assert query.bib == bib
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize("hours", [("22:00", "02:00"), ("00:30", "02:00"), ("09:00", "17:30"), ("09:00", "")])
+@given(shot=st.datetimes(), other=st.datetimes())
+def test_between_the_hours_of_one_day_and_the_next_there_are_none(
+    order: Order, hours: tuple[str, str], shot: datetime, other: datetime
+) -> None:
+    window = _query(**{"from": hours[0], "to": hours[1]}).window
+    assert isinstance(window, Hours)
+    here, there = (each.isoformat(timespec="milliseconds") for each in (shot, other))
+    begin, end = window.stretch(here, order)
+    assert here < end if order == "oldest" else begin <= here, "what comes next is ahead"
+    ahead = here <= there < end if order == "oldest" else begin <= there <= here
+    assert not ahead or window.holds(there) == (begin <= there < end)
+
+
 CURSOR_OF_OLDEST = base64.urlsafe_b64encode(json.dumps(["oldest", ["", "", "x"]]).encode()).decode()
 
 
@@ -135,12 +170,18 @@ CURSOR_OF_OLDEST = base64.urlsafe_b64encode(json.dumps(["oldest", ["", "", "x"]]
         ({"bib": "10:42"}, "bad_bib"),
         ({"bib": "9" * 21}, "bad_bib"),
         ({"bib": 42}, "bad_bib"),
-        ({"from": "09:30"}, "bad_time"),
         ({"from": "2026-11-08T09:30+09:00"}, "bad_time"),
         ({"to": "2026-13-40"}, "bad_time"),
         ({"limit": "0"}, "bad_limit"),
         ({"limit": "101"}, "bad_limit"),
-        ({"limit": "9" * 5000}, "bad_limit"),
+        *(({"limit": sent}, "bad_limit") for sent in ("9" * 5000, "1_0", "+5", " 5", "5 ", "05", "5.0", "٥")),
+        ({"doubtful": "maybe"}, "bad_field"),
+        ({"doubtful": "TRUE"}, "bad_field"),
+        ({"from": "25:00"}, "bad_time"),
+        ({"from": "T09:30"}, "bad_time"),
+        ({"from": "9:30"}, "bad_time"),
+        ({"from": "22:00", "to": "2026-11-09T02:00"}, "bad_time"),
+        ({"from": "2026-11-08", "to": "02:00"}, "bad_time"),
         ({"order": "random"}, "bad_order"),
         ({"order": ["newest"]}, "bad_order"),
         ({"order": "best"}, "bad_order"),
@@ -156,10 +197,59 @@ def test_what_cannot_be_asked_is_refused_with_its_own_reason(asked: dict[str, An
 
     outcome = _asked(**asked)
     if isinstance(outcome, PhotosAsked):
-        outcome = Search(Untouched(), Untouched(), Untouched()).photos(outcome)  # type: ignore[arg-type]
+        outcome = Search(Untouched(), Untouched(), Untouched(), Untouched()).photos(outcome)  # type: ignore[arg-type]
     assert isinstance(outcome, Refusal)
     refused = (outcome.CODE, outcome.STATUS)
     assert refused == (reason, 400)
+
+
+QUESTION = {"bib": "42", "order": "newest", "from": "09:00", "photographer": "Kim", "limit": "1"}
+TWO: list[dict[str, Any]] = [
+    {"photo_id": f"{n:032x}", "shot_at": f"2026-11-08T09:0{n}:00.000", "uploaded_at": "", "photographer": "Kim"}
+    for n in (1, 2)
+]
+
+
+def _first_cursor() -> str:
+    one, other = (BibEntry(bib="42", status="confirmed", confidence=9, read=True, **each) for each in TWO)
+    cursor = finding.page([one, other], _query(**QUESTION)).next_cursor
+    assert cursor
+    return cursor
+
+
+def test_a_cursor_is_good_for_pages_of_any_size_and_the_same_bib_in_other_letters() -> None:
+    assert _query(**{**QUESTION, "cursor": _first_cursor(), "limit": "7", "bib": "#0042"}).after
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"bib": "43"},
+        {"bib": ""},
+        {"order": "oldest"},
+        {"order": "best"},
+        {"from": "09:01"},
+        {"to": "10:00"},
+        {"photographer": "Lee"},
+        {"photographer": ""},
+        {"doubtful": "true"},
+        {"event_id": "another"},
+        {"organizer_id": "another"},
+    ],
+)
+def test_a_cursor_of_another_question_is_refused(changed: dict[str, str]) -> None:
+    asked = _asked(**{**QUESTION, "cursor": _first_cursor(), **changed})
+    assert isinstance(asked, PhotosAsked)
+    assert isinstance(finding.query_of(asked), BadCursor)
+
+
+def test_a_cursor_that_was_changed_is_refused() -> None:
+    cursor = _first_cursor()
+    digest, position = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    for forged in ([digest, ["", *position[1:]]], [digest[:-1], position], [digest, position[:2]], position):
+        asked = _asked(**QUESTION, cursor=base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("="))
+        assert isinstance(asked, PhotosAsked)
+        assert isinstance(finding.query_of(asked), BadCursor)
 
 
 def test_a_bib_is_read_as_people_write_it() -> None:
@@ -167,7 +257,7 @@ def test_a_bib_is_read_as_people_write_it() -> None:
 
 
 def test_a_query_without_wishes_asks_for_the_newest() -> None:
-    assert _query() == Query(order="newest", window=Window(), limit=24)
+    assert _query() == Query(digest=_query(limit="9").digest, order="newest", window=Window(), limit=24)
 
 
 @pytest.mark.parametrize(
@@ -184,3 +274,35 @@ def test_a_query_without_wishes_asks_for_the_newest() -> None:
 def test_whose_selfie_it_is_must_be_clear(areas: list[float], reason: str | None) -> None:
     unclear = selfie.unclear(areas)
     assert (unclear and unclear.CODE) == reason
+
+
+FOUND = {f"{n:032x}": 80.0 + n / 50 for n in range(500)}
+
+
+def test_what_a_face_was_found_in_comes_back_exactly_and_is_small() -> None:
+    face = selfie.as_face(RACE, "of", FOUND)
+    found = selfie.matches(RACE, face)
+    assert isinstance(found, selfie.Matches)
+    assert (found.by_id, found.of) == (FOUND, "of")
+    assert len(face) < MAX_FACE / 2
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        "",
+        "!!",
+        "AAAA",
+        selfie.as_face(RACE, "of", FOUND)[:-8],
+        "B" + selfie.as_face(RACE, "of", FOUND)[1:],
+        selfie.as_face(RaceRef("other", "race"), "of", FOUND),
+        selfie.as_face(RACE, "of", {"ab": 90.0}),
+        selfie.as_face(RACE, "of", {"0" * 32: math.nan}),
+    ],
+)
+def test_a_face_that_did_not_come_from_here_is_refused(face: str) -> None:
+    assert isinstance(selfie.matches(RACE, face), BadFace)
+
+
+def test_each_picture_and_threshold_has_pages_of_its_own() -> None:
+    assert len({selfie.face_of(image, least) for image in (b"a", b"b") for least in (80.0, 90.0)}) == 4

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from services.ingest.domain.photos import Photos, derived_keys, photos_of
+from services.ingest.domain.photos import Photos, derived_keys, keys_of_generation, photos_of
 from services.ingest.records import KeyRecord, Size, UploadedPhoto
 from shared.contracts.events import DomainEvent, ImageRef, PhotoIngested, PhotoRejected, PhotoWithdrawn
 from shared.contracts.keys import RaceRef
@@ -68,7 +68,7 @@ def obsolete_keys(race: RaceRef, record: KeyRecord, photos: Photos) -> Iterator[
     for former in record.former:
         photo = photos[former.photo_id]
         if photo.withdrawn or photo.generation > former.generation:
-            yield from derived_keys(race, former.photo_id, former.generation)
+            yield from keys_of_generation(race, former.photo_id, former.generation)
 
 
 def _rejections(race: RaceRef, record: KeyRecord) -> Iterator[PhotoRejected]:

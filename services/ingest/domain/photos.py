@@ -13,7 +13,7 @@ import msgspec
 from services.ingest.domain.keys import KeyEvent, Rejection
 from services.ingest.records import Copy, Former, KeyRecord, Look, UploadedPhoto, Waiting
 from shared.contracts.events import Meta, next_revision
-from shared.contracts.keys import RaceRef, preview_key, processed_key, thumbnail_key
+from shared.contracts.keys import RaceRef, original_key, preview_key, processed_key, thumbnail_key
 from shared.contracts.messages import ObjectCreated, ObjectDeleted
 
 # The event and the item name every copy (keys have up to 1,024 bytes): both have limits.
@@ -119,8 +119,17 @@ def keys_to_render(race: RaceRef, content: KeyContent, photos: Photos) -> Derive
 
 def derived_keys(race: RaceRef, photo_id: str, generation: int) -> DerivedKeys:
     """Where the processed copy, the preview and the thumbnail of one generation live."""
-    name = f"{photo_id}-{generation}" if generation else photo_id
+    name = _name(photo_id, generation)
     return processed_key(race, name), preview_key(race, name), thumbnail_key(race, name)
+
+
+def _name(photo_id: str, generation: int) -> str:
+    return f"{photo_id}-{generation}" if generation else photo_id
+
+
+def keys_of_generation(race: RaceRef, photo_id: str, generation: int) -> tuple[str, ...]:
+    """Where all that was made of one generation lives, whichever stage made it."""
+    return (*derived_keys(race, photo_id, generation), original_key(race, _name(photo_id, generation)))
 
 
 def used_up_generation(photo_id: str, photo: UploadedPhoto | None, by: Meta) -> UploadedPhoto:

@@ -30,7 +30,7 @@ def photo_answer(photo: GalleryPhoto, links: Links) -> PhotoAnswer:
     preview, thumbnail = _pictures(photo)
     return PhotoAnswer(
         photo_id=photo.photo_id,
-        filename=_filename(photo),
+        filename=filename(photo),
         taken_at=photo.taken_at,
         photographer=photo.photographer,
         runners=tuple(runner.alone for runner in photo.runners),
@@ -45,7 +45,7 @@ def photo_answer(photo: GalleryPhoto, links: Links) -> PhotoAnswer:
 def one_photo_answer(photo: GalleryPhoto, links: Links) -> OnePhotoAnswer:
     """The photo for somebody who looks at it alone."""
     preview, _ = _pictures(photo)
-    saved_as = f"{PurePosixPath(_filename(photo)).stem}{PurePosixPath(preview.key).suffix}"
+    saved_as = f"{PurePosixPath(filename(photo)).stem}{PurePosixPath(preview.key).suffix}"
     shown = msgspec.structs.asdict(photo_answer(photo, links)) | {"runners": photo.runners}
     return OnePhotoAnswer(**shown, download_url=links.to(preview, download_as=saved_as))
 
@@ -61,5 +61,6 @@ def _pictures(photo: GalleryPhoto) -> tuple[ImageRef, ImageRef]:
     return photo.preview, photo.thumbnail
 
 
-def _filename(photo: GalleryPhoto) -> str:
+def filename(photo: GalleryPhoto) -> str:
+    """What the photographer called it."""
     return photo.keys[0].rsplit("/", 1)[-1]

@@ -5,12 +5,19 @@ from __future__ import annotations
 from services.search import pages
 from services.search.domain import finding, selfie, shown
 from services.search.domain.finding import Query
-from services.search.edges import Faces, Gallery, Links
+from services.search.edges import LINKS_LAST_S, Faces, Gallery, Links, Originals
 from services.search.questions import (
     BadCursor,
+    BadFace,
+    DayAndHours,
+    FaceAsked,
     FacesOff,
+    NoOriginal,
     NothingToBeBestAt,
     OnePhotoAnswer,
+    OriginalAnswer,
+    OriginalArchived,
+    OriginalsOff,
     PageAnswer,
     PageAsked,
     PageFileAnswer,
@@ -37,14 +44,15 @@ from shared.kit.api.routes import serves
 class Search(SearchApi):
     """The search API's answers."""
 
-    def __init__(self, gallery: Gallery, faces: Faces, links: Links) -> None:
+    def __init__(self, gallery: Gallery, faces: Faces, links: Links, originals: Originals) -> None:
         self._gallery = gallery
         self._faces = faces
         self._links = links
+        self._originals = originals
 
     def page(self, asked: PageAsked) -> PageAnswer:
         """The page itself."""
-        return pages.index(asked, pictures_from=self._links.origin())
+        return pages.index(asked, pictures_from=self._links.origin(), links_last_s=LINKS_LAST_S)
 
     def page_file(self, asked: PageFileAsked) -> PageFileAnswer | UnknownFile:
         """What the page loads."""
@@ -55,7 +63,7 @@ class Search(SearchApi):
         race = self._gallery.race(asked.race)
         return shown.race_answer(asked.race, race) if race else UnknownRace()
 
-    def photos(self, asked: PhotosAsked) -> PhotosAnswer | NothingToBeBestAt | BadCursor | UnknownRace:
+    def photos(self, asked: PhotosAsked) -> PhotosAnswer | NothingToBeBestAt | DayAndHours | BadCursor | UnknownRace:
         """Photos by bib, time and photographer."""
         if asked.order == "best" and asked.bib is None:
             return NothingToBeBestAt()
@@ -85,9 +93,29 @@ class Search(SearchApi):
             return shown.one_photo_answer(photo, self._links)
         return UnknownPhoto() if self._gallery.race(asked.race) else UnknownRace()
 
-    def selfie(self, asked: SelfieAsked) -> SelfieAnswer | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
+    def original(
+        self, asked: PhotoAsked
+    ) -> OriginalAnswer | OriginalsOff | OriginalArchived | NoOriginal | UnknownPhoto | UnknownRace:
+        """The full-size picture."""
+        race = self._gallery.race(asked.race)
+        if race is None:
+            return UnknownRace()
+        if not race.originals:
+            return OriginalsOff()
+        photo = self._gallery.photo(asked.race, asked.photo_id)
+        if photo is None or photo.preview is None:
+            return UnknownPhoto()
+        key = self._originals.of(asked.race, photo.photo_id, photo.keys, photo.preview)
+        if isinstance(key, Refusal):
+            return key
+        return OriginalAnswer(download_url=self._links.to_original(key, download_as=shown.filename(photo)))
+
+    def selfie(
+        self, asked: SelfieAsked
+    ) -> SelfieAnswer | DayAndHours | BadCursor | FacesOff | SeveralFaces | Unusable | UnknownRace:
         """The photos of a face."""
-        query = finding.query_of(asked)
+        face = selfie.face_of(asked.image, asked.threshold)
+        query = finding.query_of(asked, face)
         if isinstance(query, Refusal):
             return query
         if unreadable := selfie.unreadable(asked.image):
@@ -105,10 +133,25 @@ class Search(SearchApi):
         similarity = self._faces.similarities(asked.race, asked.image, asked.threshold)
         if isinstance(similarity, Refusal):
             return similarity
-        return self._with_face(asked, query, similarity)
+        return self._with_face(asked, query, similarity, selfie.as_face(asked.race, face, similarity))
 
-    def _with_face(self, asked: SelfieAsked, query: Query, similarity: dict[str, float]) -> SelfieAnswer:
-        """The page of photos that are so similar, by their ids."""
+    def face(self, asked: FaceAsked) -> SelfieAnswer | BadFace | DayAndHours | BadCursor | FacesOff | UnknownRace:
+        """The photos of a face that was looked for already."""
+        found = selfie.matches(asked.race, asked.face)
+        if isinstance(found, Refusal):
+            return found
+        query = finding.query_of(asked, found.of)
+        if isinstance(query, Refusal):
+            return query
+        race = self._gallery.race(asked.race)
+        if race is None:
+            return UnknownRace()
+        return self._with_face(asked, query, found.by_id, asked.face) if race.faces else FacesOff()
+
+    def _with_face(
+        self, asked: SelfieAsked | FaceAsked, query: Query, similarity: dict[str, float], face: str
+    ) -> SelfieAnswer:
+        """The page of photos that are so similar, by their ids; `face` stands for all of them."""
         photos = self._gallery.photos(asked.race, similarity)
         entries = [entry for entry in selfie.entries(photos.values(), similarity) if query.admits(entry)]
         page = finding.page(entries, query)
@@ -123,6 +166,7 @@ class Search(SearchApi):
             new_photos=[photo for photo in found if photo.photo_id not in known],
             next_cursor=page.next_cursor,
             total=len(entries),
+            face=face,
         )
 
 
@@ -133,5 +177,6 @@ handler = serves(
         Gallery(here.records),
         Faces(here.client("rekognition"), here.environment.snaprace_env),
         Links(here.client("s3"), here.environment.derived_bucket),
+        Originals(here.client("s3"), here.environment.photo_bucket, here.environment.derived_bucket),
     ),
 )

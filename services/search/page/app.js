@@ -5,8 +5,10 @@
 
 const MAX_SELFIE_SIDE = 1280;
 const PAGE_SIZE = 24;
+const SWIPE = 60; // pixels
 
 const $ = (id) => document.getElementById(id);
+const LINKS_LAST_MS = 1000 * Number(document.querySelector("meta[name=links-last]").content);
 const api = new URL(document.querySelector("meta[name=api]").content, document.baseURI);
 const place = new URLSearchParams(location.search);
 const race = { organizer: place.get("organizer"), event: place.get("event"), info: null };
@@ -14,10 +16,13 @@ const race = { organizer: place.get("organizer"), event: place.get("event"), inf
 let language = remembered() || document.documentElement.lang;
 let tab = "bib";
 let selfie = null; // base64 of the downscaled JPEG, while a search by selfie is being made up
-let search = null; // what the results show: {kind, bib, image}
+let search = null; // what the results show: {kind, bib, image or face}; face stands for an image that was compared
 let found = { photos: [], cursor: null, total: null, fresh: new Set() };
 let asked = 0; // number of the newest question: answers to older ones are dropped
 let shownAt = 0;
+let linkedAt = 0; // when the link to download was given
+let closing = false; // whether the viewer waits for the browser to go back
+let swipe = null; // where a finger touched the viewer alone
 
 // --- words
 
@@ -69,21 +74,51 @@ const racePath = () => `races/${encodeURIComponent(race.organizer)}/${encodeURIC
 
 function question(cursor) {
   const filters = new FormData($("filters"));
-  const asked = { limit: String(PAGE_SIZE), order: filters.get("order") };
-  for (const end of ["from", "to"]) if (filters.get(end)) asked[end] = `${race.info.date}T${filters.get(end)}`;
+  const asked = { limit: PAGE_SIZE, order: filters.get("order"), ...times(filters.get("from"), filters.get("to")) };
   if (search.bib) asked.bib = search.bib;
   if (search.kind === "bib" && filters.get("doubtful")) asked.doubtful = "true";
   if (cursor) asked.cursor = cursor;
   return asked;
 }
 
-function fetchPage(cursor) {
-  if (search.kind !== "selfie") return ask(`${racePath()}/photos?${new URLSearchParams(question(cursor))}`);
-  const body = { ...question(cursor), organizer_id: race.organizer, event_id: race.event, image_b64: search.image };
-  return ask("selfie", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+// Of whichever day, so that a race over midnight is found; a beginning alone lasts beyond midnight.
+function times(from, to) {
+  if (from && !to) return { from: `${race.info.date}T${from}` };
+  return { ...(from && { from }), ...(to && { to }) };
+}
+
+async function fetchPage(what, cursor) {
+  if (what.kind !== "selfie") return ask(`${racePath()}/photos?${new URLSearchParams(question(cursor))}`);
+  await what.compared?.catch(() => null);
+  if (what.face) return post("selfie/photos", { ...question(cursor), face: what.face });
+  what.compared = compare(what);
+  return what.compared;
+}
+
+// The picture leaves once, whatever is asked meanwhile; all that follows is asked with what it was found in.
+async function compare(what) {
+  const page = await post("selfie", { ...question(null), image_b64: what.image });
+  what.face = page.face;
+  delete what.image;
+  return page;
+}
+
+function post(path, fields) {
+  const body = JSON.stringify({ organizer_id: race.organizer, event_id: race.event, ...fields });
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body });
 }
 
 // --- which race
+
+// Shown at once when it is known what: nothing moves that was there before.
+async function begin() {
+  if (history.state?.photo) history.replaceState(null, ""); // loaded anew: no photo is open
+  try {
+    await openRace();
+  } finally {
+    delete document.body.dataset.opening;
+  }
+}
 
 async function openRace() {
   if (!race.organizer || !race.event) {
@@ -208,6 +243,7 @@ function start(what) {
 
 async function load(cursor = null) {
   const mine = ++asked;
+  $("more-problem").textContent = "";
   if (!cursor) {
     found = { photos: [], cursor: null, total: null, fresh: new Set() };
     $("results").hidden = false;
@@ -219,7 +255,7 @@ async function load(cursor = null) {
   $("results").setAttribute("aria-busy", "true");
   $("more").disabled = true;
   try {
-    const page = await fetchPage(cursor);
+    const page = await fetchPage(search, cursor);
     if (mine !== asked) return;
     found.photos.push(...page.photos);
     found.cursor = page.next_cursor;
@@ -229,7 +265,7 @@ async function load(cursor = null) {
     if (cursor) $("grid").children[found.photos.length - page.photos.length]?.firstChild.focus();
     else bringIntoView();
   } catch (error) {
-    if (mine === asked) complain(error);
+    if (mine === asked) complain(error, cursor);
   } finally {
     if (mine === asked) {
       $("results").removeAttribute("aria-busy");
@@ -266,8 +302,13 @@ function explainNothing() {
   return tell(search.kind === "bib" ? t("nothing_bib", search) : t("nothing_all"));
 }
 
-function complain(error) {
+// What is there stays, if it is only that no more came; the button asks again.
+function complain(error, cursor = null) {
   if (!(error instanceof Refused)) throw error;
+  if (cursor) {
+    $("more-problem").textContent = error.words;
+    return;
+  }
   $("results").hidden = false;
   $("grid").replaceChildren();
   $("filters").hidden = true;
@@ -311,6 +352,7 @@ function tile(photo, at) {
   image.alt = "";
   image.loading = "lazy";
   image.onload = () => image.classList.add("there");
+  image.onerror = () => tryAgain(image, photo, "thumbnail_url");
   image.src = photo.thumbnail_url;
   const tags = document.createElement("span");
   tags.className = "tags";
@@ -349,8 +391,13 @@ function tag([kind, values]) {
   return node;
 }
 
+// The hour, with the day where it is not the race's.
 function time(photo) {
-  return photo.taken_at ? photo.taken_at.slice(11, 16) : "";
+  if (!photo.taken_at) return "";
+  const [day, clock] = [photo.taken_at.slice(0, 10), photo.taken_at.slice(11, 16)];
+  if (day === race.info.date) return clock;
+  const words = { month: "short", day: "numeric", timeZone: "UTC" };
+  return `${new Intl.DateTimeFormat(language, words).format(new Date(`${day}T12:00:00Z`))}, ${clock}`;
 }
 
 function describe(photo, at) {
@@ -365,9 +412,8 @@ function look(at) {
   shownAt = at;
   const photo = found.photos[at];
   $("viewer-title").textContent = t("photo", { i: at + 1, n: found.total ?? found.photos.length });
-  $("large").src = photo.preview_url;
-  $("large").alt = describe(photo, at);
-  $("large").style.background = `url("${photo.placeholder}") center / contain no-repeat`;
+  $("viewer-problem").textContent = "";
+  enlarge(photo, at);
   const known = search.kind === "all" ? photo.runners.map(reason) : reasons(photo);
   const notes = known.map(([kind, values]) => {
     const node = tag([kind, values]);
@@ -380,17 +426,89 @@ function look(at) {
   $("caption").replaceChildren(...notes);
   $("previous").disabled = at === 0;
   $("next").disabled = at === found.photos.length - 1;
+  $("original").hidden = !race.info.originals;
+  remember(photo);
   if (!$("viewer").open) $("viewer").showModal();
   link(photo);
 }
 
-// Links live for minutes: the one to download, and the preview if its link has died, are fetched when looked at.
+// In a new element: the old one would show the photo before until this one has come, which may take long.
+function enlarge(photo, at) {
+  const large = new Image();
+  large.id = "large";
+  large.alt = describe(photo, at);
+  large.style.background = `url("${photo.placeholder}") center / contain no-repeat`;
+  large.onload = () => { large.style.background = ""; };
+  large.onerror = () => tryAgain(large, photo, "preview_url");
+  large.src = photo.preview_url;
+  $("large").replaceWith(large);
+}
+
+// Back closes the photo: looking at one is a step of the browser's history, however many are looked at.
+function remember(photo) {
+  const state = { photo: photo.photo_id };
+  if (history.state?.photo) history.replaceState(state, "");
+  else history.pushState(state, "");
+}
+
+function closeViewer() {
+  if (closing) return;
+  closing = true;
+  history.back();
+}
+
+function wentTo(state) {
+  closing = false;
+  const at = found.photos.findIndex((photo) => photo.photo_id === state?.photo);
+  if (at >= 0) look(at);
+  else if ($("viewer").open) $("viewer").close();
+}
+
+// Links last for minutes. New ones are asked for when a picture does not come, and when a photo is looked at.
+async function renew(photo) {
+  const fresh = await ask(`${racePath()}/photos/${photo.photo_id}`);
+  photo.thumbnail_url = fresh.thumbnail_url;
+  photo.preview_url = fresh.preview_url;
+  return fresh;
+}
+
+async function tryAgain(image, photo, link) {
+  image.onerror = null;
+  if (await renew(photo).catch(() => null)) image.src = photo[link];
+}
+
 async function link(photo) {
   $("download").removeAttribute("href");
-  const fresh = await ask(`${racePath()}/photos/${photo.photo_id}`).catch(() => null);
-  if (!fresh || found.photos[shownAt] !== photo) return;
+  const fresh = await renew(photo).catch((error) => error);
+  if (found.photos[shownAt] !== photo) return;
+  if (fresh instanceof Error) return void ($("viewer-problem").textContent = fresh.words);
   $("download").href = fresh.download_url;
-  if ($("large").complete && !$("large").naturalWidth) $("large").src = fresh.preview_url;
+  linkedAt = Date.now();
+}
+
+async function download(event) {
+  if ($("download").href && Date.now() - linkedAt < LINKS_LAST_MS) return;
+  event.preventDefault();
+  $("viewer-problem").textContent = "";
+  await link(found.photos[shownAt]);
+  if ($("download").href) save($("download").href);
+}
+
+async function downloadOriginal() {
+  const photo = found.photos[shownAt];
+  $("viewer-problem").textContent = "";
+  $("original").disabled = true;
+  try {
+    save((await ask(`${racePath()}/photos/${photo.photo_id}/original`)).download_url);
+  } catch (error) {
+    if (found.photos[shownAt] === photo) $("viewer-problem").textContent = error.words;
+  } finally {
+    $("original").disabled = false;
+  }
+}
+
+function save(address) {
+  Object.assign(document.createElement("a"), { href: address }).click();
 }
 
 function step(by) {
@@ -400,6 +518,21 @@ function step(by) {
 function leave() {
   $("large").removeAttribute("src");
   $("grid").children[shownAt]?.firstChild.focus();
+  if (history.state?.photo) closeViewer(); // the browser closed it by itself
+}
+
+// One finger sideways turns the page. Two zoom, and on a zoomed page one moves it: those are the browser's.
+function touch(event) {
+  const zoomed = visualViewport && visualViewport.scale > 1.01;
+  swipe = event.touches.length === 1 && !zoomed ? event.touches[0] : null;
+}
+
+function lift(event) {
+  const from = swipe;
+  swipe = null;
+  if (!from || event.touches.length) return;
+  const [x, y] = [event.changedTouches[0].clientX - from.clientX, event.changedTouches[0].clientY - from.clientY];
+  if (Math.abs(x) > SWIPE && Math.abs(x) > Math.abs(y)) step(x < 0 ? 1 : -1);
 }
 
 // --- wiring
@@ -443,7 +576,14 @@ $("camera").onclose = closeCamera;
 $("filters").onchange = () => search && load();
 $("filters").onsubmit = (event) => event.preventDefault();
 $("more").onclick = () => load(found.cursor);
-$("close").onclick = () => $("viewer").close();
+$("close").onclick = closeViewer;
+$("viewer").oncancel = (event) => {
+  event.preventDefault();
+  closeViewer();
+};
+$("download").onclick = download;
+$("original").onclick = downloadOriginal;
+window.onpopstate = (event) => wentTo(event.state);
 $("previous").onclick = () => step(-1);
 $("next").onclick = () => step(1);
 $("viewer").onclose = leave;
@@ -451,13 +591,10 @@ $("viewer").onkeydown = (event) => {
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
 };
-let touchedAt = 0;
-$("viewer").addEventListener("touchstart", (event) => { touchedAt = event.changedTouches[0].clientX; }, { passive: true });
-$("viewer").addEventListener("touchend", (event) => {
-  const moved = event.changedTouches[0].clientX - touchedAt;
-  if (Math.abs(moved) > 60) step(moved < 0 ? 1 : -1);
-}, { passive: true });
+$("viewer").addEventListener("touchstart", touch, { passive: true });
+$("viewer").addEventListener("touchend", lift, { passive: true });
+$("viewer").addEventListener("touchcancel", () => { swipe = null; }, { passive: true });
 
 choose("bib");
 speak(language);
-openRace();
+begin();

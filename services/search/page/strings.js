@@ -26,7 +26,7 @@ const STRINGS = {
     read_long: "Bib {bib} was read in this photo", recognised_long: "Bib {bib} was recognised by the face",
     unsure_long: "Perhaps bib {bib}: we are not sure", similar_long: "The face is {n}% alike", fresh_long: "Not found by your bib",
     photo: "Photo {i} of {n}", by: "Photo: {name}",
-    download: "Download", close: "Close", previous: "Previous photo", next: "Next photo",
+    download: "Download", original: "Full size", close: "Close", previous: "Previous photo", next: "Next photo",
     camera_title: "Look into the camera", shoot: "Take the picture", cancel: "Cancel",
     foot: "Photos by the race's photographers. Previews carry a watermark.",
     errors: {
@@ -61,7 +61,7 @@ const STRINGS = {
     read_long: "이 사진에서 배번 {bib}을(를) 읽었습니다", recognised_long: "얼굴로 배번 {bib}을(를) 알아보았습니다",
     unsure_long: "배번 {bib}일 수도 있습니다 (불확실)", similar_long: "얼굴이 {n}% 닮았습니다", fresh_long: "배번으로는 찾지 못한 사진",
     photo: "{n}장 중 {i}번째 사진", by: "사진: {name}",
-    download: "내려받기", close: "닫기", previous: "이전 사진", next: "다음 사진",
+    download: "내려받기", original: "원본", close: "닫기", previous: "이전 사진", next: "다음 사진",
     camera_title: "카메라를 봐 주세요", shoot: "찍기", cancel: "취소",
     foot: "대회 사진작가들이 찍은 사진입니다. 미리보기에는 워터마크가 있습니다.",
     errors: {
@@ -74,6 +74,10 @@ const STRINGS = {
       bad_time: "시간을 다시 골라 주세요.",
       bad_cursor: "목록이 바뀌었습니다. 다시 검색해 주세요.",
       busy: "지금 검색이 몰리고 있습니다. 몇 초 뒤 다시 시도해 주세요.",
+      bad_face: "셀카로 다시 검색해 주세요.",
+      originals_off: "이 대회는 원본 사진을 제공하지 않습니다. 미리보기를 내려받아 주세요.",
+      original_archived: "원본 사진이 보관소로 옮겨졌습니다. 미리보기를 내려받거나 주최 측에 문의해 주세요.",
+      no_original: "이 사진은 원본을 제공할 수 없습니다. 미리보기를 내려받아 주세요.",
       faces_off: "이 대회는 얼굴 검색을 하지 않습니다. 배번으로 찾아 주세요.",
       no_face: "얼굴이 보이지 않습니다. 밝은 곳에서 정면으로, 얼굴이 크게 나온 사진을 써 주세요.",
       several_faces: "얼굴이 여러 개라 누구의 사진을 찾는지 알 수 없습니다. 혼자 나온 사진을 쓰거나 잘라 주세요.",

@@ -31,13 +31,29 @@ def arguments(route: Route, request: Request) -> msgspec.Struct | Refusal:
     return route.takes(**values)
 
 
+_WRITTEN_AS_IN_JSON = (int, float, bool)
+
+
+def _from_text(argument: Argument, text: str) -> Any:
+    """What a path, a query or a header means, which are text. Raises msgspec.DecodeError.
+
+    Numbers and yes or no are written as in JSON. msgspec's own reading of text (`strict=False`) would also take "5.0"
+    and "1e1" for whole numbers, and "nan" and "TRUE".
+    """
+    if argument.plain not in _WRITTEN_AS_IN_JSON:
+        return text
+    if text != text.strip():  # JSON allows spaces around a value
+        raise msgspec.DecodeError("spaces")
+    return msgspec.json.decode(text)
+
+
 def _read(argument: Argument, sent: Any) -> Any:
     """The value, or a refusal."""
     if sent is None or sent == "":
         return argument.missing if argument.required else argument.default
     try:
-        plain = msgspec.convert(sent, argument.plain, strict=False)
-    except msgspec.ValidationError:
+        plain = msgspec.convert(sent if argument.source == "body" else _from_text(argument, sent), argument.plain)
+    except (msgspec.ValidationError, msgspec.DecodeError):
         return argument.mistyped
     try:
         value = msgspec.convert(plain, argument.sent)

@@ -9,15 +9,16 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts.api import Api, Argument, Content, Questions, Refusal, Route, UnknownRoute
+from shared.contracts.api import BEFORE_ANY_ROUTE, Api, Argument, Content, Questions, Refusal, Route, UnknownRoute
 from shared.contracts.card import Stage
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _GENERAL = (
     'Errors are JSON, `{"error": {"code", "message"}}`; the message says what to do. Behind the front door the API is '
-    "at `%s`; each deployment also has its own API Gateway address."
+    "at `%s`; each deployment also has its own API Gateway address. HEAD is answered like GET, without the body."
 )
+_ERROR_CONTENT: Json = {"application/json": {"schema": {"$ref": _REF.format(name="ErrorAnswer")}}}
 _SIGNED: Json = {
     "sigv4": {
         "type": "apiKey",
@@ -126,11 +127,15 @@ def _answer(route: Route, schemas: _Schemas) -> Json:
 
 
 def _refusals(route: Route) -> Json:
-    """A response for each status, with an example for each code."""
+    """A response for each status, with an example for each code; and one for what is not of the route's making.
+
+    API Gateway keeps the status of what it refuses by itself (source: its response types DEFAULT_4XX and DEFAULT_5XX).
+    """
     by_status: dict[int, list[Refusal]] = {}
-    for refusal in route.refusals:
+    for refusal in (*route.refusals, *BEFORE_ANY_ROUTE):
         by_status.setdefault(refusal.STATUS, []).append(refusal)
-    return {str(status): _refused(status, refusals) for status, refusals in by_status.items()}
+    responses = {str(status): _refused(status, by_status[status]) for status in sorted(by_status)}
+    return {**responses, "default": {"description": "Refused on the way to the API.", "content": _ERROR_CONTENT}}
 
 
 def _refused(status: int, refusals: list[Refusal]) -> Json:
@@ -142,13 +147,14 @@ def _refused(status: int, refusals: list[Refusal]) -> Json:
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(examples)}.",
         **({"headers": {name: {"schema": {"type": "string"}} for name in headers}} if headers else {}),
-        "content": {"application/json": {"schema": {"$ref": _REF.format(name="ErrorAnswer")}, "examples": examples}},
+        "content": {"application/json": {**_ERROR_CONTENT["application/json"], "examples": examples}},
     }
 
 
 def _error(routes: Iterable[Route]) -> Json:
-    """The body of all refusals."""
-    codes = {refusal.CODE for route in routes for refusal in route.refusals} | {UnknownRoute.CODE}
+    """The body of all refusals. The codes are examples, since who stands between may refuse with others."""
+    refusals = [*BEFORE_ANY_ROUTE, UnknownRoute(), *(refusal for route in routes for refusal in route.refusals)]
+    codes = {refusal.CODE for refusal in refusals}
     return {
         "ErrorAnswer": {
             "title": "ErrorAnswer",
@@ -162,7 +168,7 @@ def _error(routes: Iterable[Route]) -> Json:
             "description": "Why a request was refused: a code for programs, and a sentence for people that says what "
             "to do.",
             "type": "object",
-            "properties": {"code": {"enum": sorted(codes)}, "message": {"type": "string"}},
+            "properties": {"code": {"type": "string", "examples": sorted(codes)}, "message": {"type": "string"}},
             "required": ["code", "message"],
         },
     }

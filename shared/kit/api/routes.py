@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError, HTTPClientError
 
-from shared.contracts.api import Questions, Refusal, Route, UnknownRoute
+from shared.contracts.api import HEAD, Questions, Refusal, Route, UnknownRoute
 from shared.contracts.card import Stage
 from shared.contracts.errors import TemporaryFailure
 from shared.kit.api.arguments import arguments
@@ -36,12 +36,14 @@ class Router:
     """Answers requests by the methods of `api`, which implements the interface that declares `routes`."""
 
     def __init__(self, routes: tuple[Route, ...], api: Questions) -> None:
-        self._routes: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in routes}
+        self._routes: dict[tuple[str, str], Route] = {
+            (method, route.path): route for route in routes for method in route.methods
+        }
         self._api = api
         # Pages of other origins may ask too: nothing here depends on cookies.
         self._cors = {
             "Access-Control-Allow-Origin": "*",
-            "Access-Control-Allow-Methods": ", ".join([*sorted({route.method for route in routes}), "OPTIONS"]),
+            "Access-Control-Allow-Methods": ", ".join([*sorted({method for method, _ in self._routes}), "OPTIONS"]),
             "Access-Control-Allow-Headers": "Content-Type",
             "Access-Control-Max-Age": "86400",
         }
@@ -50,6 +52,8 @@ class Router:
         """API Gateway's response to API Gateway's event."""
         request = Request.from_event(event)
         response = _PREFLIGHT if request.method == "OPTIONS" else Response.to(self._outcome(request))
+        if request.method == HEAD:
+            response = msgspec.structs.replace(response, body="")
         return response.to_event(self._cors)
 
     def _outcome(self, request: Request) -> msgspec.Struct | Refusal:
