@@ -24,6 +24,7 @@ from services.ingest.domain.texts import camera, tidy
 from services.ingest.domain.times import Found, Stamp, found
 from services.ingest.records import Look, Size, TimeField
 from shared.contracts.errors import InvalidPicture
+from shared.contracts.jpeg import END
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
@@ -148,8 +149,8 @@ def _jpeg_without_end(content: bytes) -> _Opened | None:
     """
     if not jpeg.has_all_scans(content):
         return None
-    ended = _opened(content + jpeg.END, "JPEG")
-    going_on = _opened(content + _MORE_DATA + jpeg.END, "JPEG")
+    ended = _opened(content + END, "JPEG")
+    going_on = _opened(content + _MORE_DATA + END, "JPEG")
     return ended if ImageChops.difference(ended.picture, going_on.picture).getbbox() is None else None
 
 

@@ -47,6 +47,7 @@ service model of SQS.
 TEMPORARY_CODES = frozenset(
     {
         "ConditionalRequestConflict",  # S3, of conditional writes
+        "InternalError",  # SQS, of an entry
         "InternalException",
         "InternalFailure",
         "InternalServerError",

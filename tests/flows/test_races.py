@@ -83,7 +83,7 @@ def test_a_roster_is_imported_as_a_claim_check_even_before_its_race(here: World)
         (RACE_KEY, race_json(bib_rules={"lowest": 10**60}), "race_invalid"),
         (RACE_KEY, race_json(watermark={"left": 0, "top": 0, "width": 1e-200, "height": 1}), "race_invalid"),
         (RACE_KEY, race_json(name="x" * 70_000), "race_too_large"),
-        (ROSTER_KEY, b"", "roster_no_bib_column"),
+        (ROSTER_KEY, b"", "roster_empty"),
         (ROSTER_KEY, b"name\nx\n", "roster_no_bib_column"),
         (ROSTER_KEY, b"bib\n", "roster_empty"),
         (ROSTER_KEY, b"\x00\x01", "roster_not_text"),

@@ -18,6 +18,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from shared.contracts import jpeg
+from shared.contracts.jpeg import Segment
+
 
 class Original(msgspec.Struct, frozen=True):
     """A picture that can be given away."""
@@ -42,56 +45,34 @@ def bare(upload: bytes) -> Original | None:
 
 # --- JPEG -------------------------------------------------------------------------------------------------
 
-_EOI, _SOS, _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
-# In a scan's data FF is followed by 00 or is a restart marker; any other marker ends it (T.81, B.1.1.5).
-_AFTER_A_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 
 
 def _jpeg(upload: bytes) -> Iterator[bytes]:
-    segments = list(_segments(upload))
-    yield b"\xff\xd8"
+    segments = list(jpeg.segments(upload))
+    if not segments or not (segments[-1].is_end or segments[-1].marker == jpeg.SCAN):
+        raise ValueError("cut off, or no segments")
+    yield jpeg.START
     turn = _turn_of_jpeg(segments)
     if turn != 1:
         exif = _EXIF + _tiff_with(turn)
         yield b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif
-    for marker, body, scan in segments:
-        if _is_kept(marker, body):
-            yield bytes((0xFF, marker)) + struct.pack(">H", 2 + len(body)) + body
-            yield scan
-    yield b"\xff\xd9"  # also where the upload lacks it
+    for segment in segments:
+        if _is_kept(segment):
+            yield bytes((0xFF, segment.marker)) + struct.pack(">H", 2 + len(segment.body)) + segment.body
+            yield segment.scan
+    yield jpeg.END  # also where the upload lacks it
 
 
-def _segments(upload: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, content, and of a scan the data that follows; up to the end of the picture, or of the upload."""
-    at = 2
-    while at < len(upload):
-        if upload[at] != 0xFF:
-            raise ValueError("not a marker")
-        if upload[at + 1] == 0xFF:  # fill bytes
-            at += 1
-            continue
-        marker = upload[at + 1]
-        if marker == _EOI:
-            return
-        (length,) = struct.unpack_from(">H", upload, at + 2)
-        end = at + 2 + length
-        body, scan = upload[at + 4 : end], b""
-        if marker == _SOS:
-            following = _AFTER_A_SCAN.search(upload, end)
-            scan = upload[end : following.start() if following else len(upload)]
-        yield marker, body, scan
-        at = end + len(scan)
+def _is_kept(segment: Segment) -> bool:
+    if not (_APP0 <= segment.marker <= _APP15 or segment.marker == _COM):
+        return not segment.is_end
+    return segment.marker in (_APP0, _APP14) or (segment.marker == _APP2 and segment.body.startswith(_ICC))
 
 
-def _is_kept(marker: int, body: bytes) -> bool:
-    if not (_APP0 <= marker <= _APP15 or marker == _COM):
-        return True
-    return marker in (_APP0, _APP14) or (marker == _APP2 and body.startswith(_ICC))
-
-
-def _turn_of_jpeg(segments: list[tuple[int, bytes, bytes]]) -> int:
-    notes = [body for marker, body, _ in segments if marker == _APP1]
+def _turn_of_jpeg(segments: list[Segment]) -> int:
+    notes = [segment.body for segment in segments if segment.marker == _APP1]
     by_exif = next((_turn(body[len(_EXIF) :]) for body in notes if body.startswith(_EXIF)), 0)
     return by_exif or next((_turn_by_xmp(body) for body in notes if body.startswith(_XMP)), 0) or 1
 
