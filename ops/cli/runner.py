@@ -45,7 +45,7 @@ def _show(photos: Sequence[PhotoAnswer], *, as_json: bool) -> None:
     from services.search.questions import MatchedPhotoAnswer
 
     if as_json:
-        shown = ("photo_id", "filename", "taken_at", "runners", "preview_url", "similarity")
+        shown = ("photo_id", "filename", "taken_at", "taken_at_sure", "runners", "preview_url", "similarity")
         print(to_json({"photos": [some_of(photo, *shown) for photo in photos]}))
         return
     if not photos:
@@ -53,13 +53,18 @@ def _show(photos: Sequence[PhotoAnswer], *, as_json: bool) -> None:
         return
     for photo in photos:
         facts = [
-            (photo.taken_at or "")[:19].replace("T", " "),
+            _when(photo),
             ", ".join(f"{runner.bib} {runner.status}" for runner in photo.runners),
             f"{photo.similarity:.0f}% alike" if isinstance(photo, MatchedPhotoAnswer) else "",
         ]
         answers.print(Text(photo.filename, style="bold"), Text(" · ".join(filter(None, facts))), sep="  ")
         answers.print(Text(f"  {photo.preview_url}", style="dim"))
     console.print(f"{counted(len(photos), 'photo')}; the links work for 15 minutes.")
+
+
+def _when(photo: PhotoAnswer) -> str:
+    when = (photo.taken_at or "")[:19].replace("T", " ")
+    return when if photo.taken_at_sure or not when else f"about {when}"
 
 
 COMMANDS = (find,)

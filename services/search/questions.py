@@ -279,11 +279,15 @@ class RaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhotoAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A photo. Links work for 10 minutes at least; width and height are the preview's, in pixels."""
+    """A photo. Links work for 10 minutes at least; width and height are the preview's, in pixels.
+
+    `taken_at_sure` is false where the time is not when the photo was taken, but when its file was stored or changed.
+    """
 
     photo_id: str
     filename: str
     taken_at: str | None
+    taken_at_sure: bool
     photographer: str | None
     runners: tuple[Runner, ...]
     preview_url: str

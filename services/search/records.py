@@ -107,7 +107,7 @@ class GalleryPhoto(ShownPhoto, frozen=True, kw_only=True):
         PhotoWithdrawn: ("photo_id", "withdrawn_revision"),
         PhotoIngested: (
             "photo_id", "ingest_revision", "keys", "preview", "thumbnail", "placeholder", "uploaded_at", "taken_at",
-            "photographer",
+            "taken_at_sure", "photographer",
         ),
         PhotoMatched: ("photo_id", "match_revision", "photo_revision", "runners", "complete"),
     }  # fmt: skip
@@ -120,6 +120,7 @@ class GalleryPhoto(ShownPhoto, frozen=True, kw_only=True):
     placeholder: str = ""
     uploaded_at: str = ""
     taken_at: str | None = None
+    taken_at_sure: bool | msgspec.UnsetType = msgspec.UNSET
     photographer: str | None = None
 
     match_revision: int = -1

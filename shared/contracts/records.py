@@ -91,10 +91,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return type(self).locate(where, *values)
 
     def item(self, where: RaceRef | str) -> dict[str, Any]:
-        """The record as an item of a race (or partition)."""
+        """The record as an item of a race (or partition). What is UNSET is left out."""
         pk, sk = self.place(where).key
-        besides = {name: getattr(self, name) for name in self.ALSO_STORED}
-        return {"PK": pk, "SK": sk, **msgspec.structs.asdict(self), **besides}
+        fields = msgspec.structs.asdict(self) | {name: getattr(self, name) for name in self.ALSO_STORED}
+        return {"PK": pk, "SK": sk, **{name: value for name, value in fields.items() if value is not msgspec.UNSET}}
 
 
 class Progress(Record, frozen=True, kw_only=True):

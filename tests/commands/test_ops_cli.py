@@ -383,6 +383,7 @@ def test_a_selfie_is_compared_once_for_all_pages(
         (b"no picture", "not a"),
         (b"\xff\xd8\xff" + b"0" * 3_999_998, "has 4,000,001 bytes; at most 4,000,000 are taken"),
     ],
+    ids=["no file", "no picture", "too large"],
 )
 def test_a_selfie_that_is_none(
     content: bytes | None, sentence: str, snaprace: Snaprace, gallery: search_stage.SearchStage, tmp_path: Path

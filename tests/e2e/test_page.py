@@ -525,7 +525,8 @@ def test_a_night_races_next_day_is_found_by_time(visit: Callable[..., Visit], ra
     made, _ = race
     made.hear(configured(NIGHT))
     for number, at in enumerate(("08T21:30", "08T22:30", "09T00:30", "09T02:30")):
-        made.hear(events.ingested(photo_id(100 + number), race=NIGHT, taken_at=f"2026-11-{at}:00"))
+        sure: dict[str, Any] = {"taken_at_sure": False} if at == "08T22:30" else {}
+        made.hear(events.ingested(photo_id(100 + number), race=NIGHT, taken_at=f"2026-11-{at}:00", **sure))
     visited = visit("/" + _query(NIGHT))
     page, tiles = visited.page, visited.page.locator(".tile")
     page.get_by_role("tab", name="All photos").click()
@@ -535,6 +536,7 @@ def test_a_night_races_next_day_is_found_by_time(visit: Callable[..., Visit], ra
     page.get_by_label("To", exact=True).fill("02:00")
     expect(tiles).to_have_count(2)
     expect(tiles.first).to_have_accessible_name("Photo 1 of 2, Nov 9, 00:30")
+    expect(tiles.last).to_have_accessible_name("Photo 2 of 2, about 22:30")
     page.get_by_label("From").fill("00:00")
     expect(tiles).to_have_count(1)
     assert visited.complaints == []

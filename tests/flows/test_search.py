@@ -353,6 +353,17 @@ def test_a_withdrawn_photo_is_not_found_any_more() -> None:
         assert (status, body["error"]["code"]) == (404, "unknown_photo")
 
 
+@pytest.mark.parametrize(
+    ("said", "sure"), [({}, True), ({"taken_at_sure": False}, False), ({"taken_at": None}, False)], ids=str
+)
+def test_a_time_says_whether_it_is_when_the_photo_was_taken(said: dict[str, Any], sure: bool) -> None:
+    with search_stage() as made:
+        made.hear(configured(), events.ingested(photo_id(1), **{"taken_at": "2026-11-08T09:30:00", **said}))
+        one = {"organizer_id": RACE.organizer_id, "event_id": RACE.event_id, "photo_id": photo_id(1)}
+        _, body = made.ask(ONE_PHOTO, path=one)
+        assert body["taken_at_sure"] is sure
+
+
 def test_one_photo_can_be_saved_under_its_name() -> None:
     with search_stage() as made:
         small_race(made)

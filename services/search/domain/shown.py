@@ -32,6 +32,7 @@ def photo_answer(photo: GalleryPhoto, links: Links) -> PhotoAnswer:
         photo_id=photo.photo_id,
         filename=filename(photo),
         taken_at=photo.taken_at,
+        taken_at_sure=photo.taken_at is not None and photo.taken_at_sure is not False,
         photographer=photo.photographer,
         runners=tuple(runner.alone for runner in photo.runners),
         preview_url=links.to(preview),

@@ -391,9 +391,13 @@ function tag([kind, values]) {
   return node;
 }
 
-// The hour, with the day where it is not the race's.
+// The hour, with the day where it is not the race's; "about" where the camera does not say when it took the photo.
 function time(photo) {
   if (!photo.taken_at) return "";
+  return photo.taken_at_sure ? clockOf(photo) : t("about", { time: clockOf(photo) });
+}
+
+function clockOf(photo) {
   const [day, clock] = [photo.taken_at.slice(0, 10), photo.taken_at.slice(11, 16)];
   if (day === race.info.date) return clock;
   const words = { month: "short", day: "numeric", timeZone: "UTC" };
