@@ -43,7 +43,7 @@ from tests.kit.events import RACE, raw_key
 TABLE = "gallery"
 BUCKET, PHOTOS = events.DERIVED, events.PHOTOS
 PLACEHOLDER = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
-JPEG = b"\xff\xd8\xff\xe0 a picture that Rekognition alone would look into"
+JPEG = b"\xff\xd8\xff\xfe\x00\x33 a picture that Rekognition alone would look into\xff\xd9"
 
 
 def photo_id(number: int) -> str:

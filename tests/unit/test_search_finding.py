@@ -22,6 +22,7 @@ from shared.contracts.api import Refusal
 from shared.contracts.keys import RaceRef
 from shared.kit.api.arguments import arguments
 from shared.kit.api.request import Request
+from tests.kit import pictures
 from tests.kit.events import RACE
 
 PHOTOS = next(route for route in SearchApi.routes() if route.takes is PhotosAsked)
@@ -276,6 +277,13 @@ def test_whose_selfie_it_is_must_be_clear(areas: list[float], reason: str | None
     assert (unclear and unclear.CODE) == reason
 
 
+def test_a_selfie_that_lacks_its_end_marker_gets_it() -> None:
+    whole = pictures.jpeg(1, (64, 48))
+    assert selfie.with_its_end(whole) == whole == selfie.with_its_end(whole[:-2])
+    assert selfie.with_its_end(PNG) == PNG
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
 FOUND = {f"{n:032x}": 80.0 + n / 50 for n in range(500)}
 
 

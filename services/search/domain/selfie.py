@@ -17,6 +17,7 @@ from msgspec import Meta
 from services.search.domain.gallery import entry
 from services.search.questions import BadFace, NoFace, NotAnImage, PictureTooLarge, SeveralFaces
 from services.search.records import GalleryPhoto, PhotoEntry
+from shared.contracts import jpeg
 from shared.contracts.keys import RaceRef
 
 # Lambda takes 6 MB of request, in which base64 makes three bytes four characters.
@@ -44,6 +45,13 @@ def unreadable(image: bytes) -> PictureTooLarge | NotAnImage | None:
     if len(image) > MAX_IMAGE_BYTES:
         return PictureTooLarge()
     return None if image.startswith(_SIGNATURES) else NotAnImage()
+
+
+def with_its_end(image: bytes) -> bytes:
+    """The picture with the end marker that a JPEG may lack: viewers show it all the same, a detector may refuse it."""
+    if not image.startswith(jpeg.START) or any(segment.is_end for segment in jpeg.segments(image)):
+        return image
+    return image + jpeg.END
 
 
 def unclear(areas: Sequence[float]) -> NoFace | SeveralFaces | None:

@@ -125,12 +125,13 @@ class Search(SearchApi):
             return UnknownRace()
         if not race.faces:
             return FacesOff()
-        areas = self._faces.areas(asked.image)
+        image = selfie.with_its_end(asked.image)
+        areas = self._faces.areas(image)
         if isinstance(areas, Refusal):
             return areas
         if unclear := selfie.unclear(areas):
             return unclear
-        similarity = self._faces.similarities(asked.race, asked.image, asked.threshold)
+        similarity = self._faces.similarities(asked.race, image, asked.threshold)
         if isinstance(similarity, Refusal):
             return similarity
         return self._with_face(asked, query, similarity, selfie.as_face(asked.race, face, similarity))
