@@ -60,6 +60,11 @@ def agreed(question: str, *, yes: bool) -> bool:
     return yes or click.confirm(question, err=True)
 
 
+def agreed_if_asked(question: str) -> bool:
+    """Whether the user says yes; where there is nobody to ask, what is likely stands."""
+    return not sys.stdin.isatty() or click.confirm(question, default=True, err=True)
+
+
 json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs.")
 
 

@@ -242,7 +242,8 @@ def roster_import(
     """Import a race's runners from a CSV, or from a spreadsheet's own file (.xlsx, .xls, .ods).
 
     The columns are known by their names, in many languages. Bad rows, and bibs that the race's rules refuse, are shown
-    with their line, and nothing is imported, unless --skip-bad-rows says so.
+    with their line, and nothing is imported, unless --skip-bad-rows says so. At a terminal you are asked whether the
+    names of a text that is not UTF-8 are right.
 
     \b
     snaprace roster import roster.csv --organizer hanriver --event seoul-2026
@@ -261,6 +262,8 @@ def roster_import(
     problems = read.roster.problems
     console.print(read.found(), markup=False)
     show_problems(problems)
+    if read.roster.guessed and not options.agreed_if_asked("Are these names right?"):
+        raise Failed("Nothing was imported. Say what the encoding is with --encoding NAME.")
     wanted = not problems or skip_bad_rows
     if wanted:
         import_roster(target, race, read.body)

@@ -533,6 +533,20 @@ def test_all_settings_can_come_from_a_file(snaprace: Snaprace, race: Target, fil
     assert in_bucket(race)["name"] == "Seoul Marathon"
 
 
+@pytest.mark.parametrize(("typed", "code", "held"), [("y", 0, 1), ("n", 1, 0)])
+def test_names_in_a_guessed_encoding_are_asked_about_at_a_terminal(
+    snaprace: Snaprace, race: Target, files: None, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, held: int
+) -> None:
+    snaprace("race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25")
+    Path("old.csv").write_bytes("배번,이름\n1042,김서연\n".encode("cp949"))
+    monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda _: True})(f"{typed}\n"))
+    said = snaprace("roster", "import", "old.csv")
+    assert (said.code, said.err.count("runner imported")) == (code, held)
+    assert "the first names: 김서연" in " ".join(said.err.split())
+    assert "Are these names right?" in said.err
+    assert ("Say what the encoding is with --encoding NAME." in said.err) is (code == 1)
+
+
 def test_a_race_is_shown_with_its_roster_and_what_was_refused(snaprace: Snaprace, race: Target, files: None) -> None:
     snaprace("race", "create", *NAMED, "--name", "Seoul", "--date", "2026-10-25")
     by_hand = b"bib,name\n1042,Kim\nx:1,Lee\n1042-2,Park\n"
