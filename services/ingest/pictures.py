@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import functools
 import io
-import re
 import struct
 import warnings
 import zlib
@@ -23,6 +22,7 @@ from services.ingest.domain.formats import accept
 from services.ingest.domain.texts import camera, tidy
 from services.ingest.domain.times import Found, Stamp, found
 from services.ingest.records import Look, Size, TimeField
+from shared.contracts import xmp
 from shared.contracts.errors import InvalidPicture
 from shared.contracts.jpeg import END
 
@@ -77,7 +77,6 @@ _UPRIGHT = {
 
 
 _ORIENTATIONS = range(1, 9)
-_XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])\s*["'<]""")
 
 
 class Rendition(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,9 +314,8 @@ def _orientation(image: Image.Image, exif: Exif | None) -> int:
     told = exif.get(ExifTags.Base.Orientation) if exif else None
     if isinstance(told, int) and told in _ORIENTATIONS:
         return told
-    xmp = image.info.get("xmp", b"")
-    match = _XMP_ORIENTATION.search(xmp if isinstance(xmp, bytes) else str(xmp).encode())
-    return int(match[1]) if match else 1
+    said = image.info.get("xmp", b"")
+    return xmp.orientation(said if isinstance(said, bytes) else str(said).encode()) or 1
 
 
 def _time(exif: Exif | None) -> Found:

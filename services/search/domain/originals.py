@@ -11,14 +11,13 @@ and items; there the turn is a property of the image).
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 
 import msgspec
 
-from shared.contracts import jpeg
+from shared.contracts import jpeg, xmp
 from shared.contracts.jpeg import Segment
 
 
@@ -74,7 +73,7 @@ def _is_kept(segment: Segment) -> bool:
 def _turn_of_jpeg(segments: list[Segment]) -> int:
     notes = [segment.body for segment in segments if segment.marker == _APP1]
     by_exif = next((_turn(body[len(_EXIF) :]) for body in notes if body.startswith(_EXIF)), 0)
-    return by_exif or next((_turn_by_xmp(body) for body in notes if body.startswith(_XMP)), 0) or 1
+    return by_exif or next((xmp.orientation(body) for body in notes if body.startswith(_XMP)), None) or 1
 
 
 def _turn(tiff: bytes) -> int:
@@ -92,11 +91,6 @@ def _turn(tiff: bytes) -> int:
     except struct.error:  # damaged; the picture is shown as it lies
         return 0
     return 0
-
-
-def _turn_by_xmp(xmp: bytes) -> int:
-    said = re.search(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[\"'<]", xmp)
-    return int(said[1]) if said else 0
 
 
 _ORIENTATION, _SHORT = 0x0112, 3
@@ -143,8 +137,8 @@ def _chunks(upload: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _turn_of_png(chunks: list[tuple[bytes, bytes]]) -> int:
     by_exif = next((_turn(body) for kind, body in chunks if kind == b"eXIf"), 0)
-    xmp = (body for kind, body in chunks if kind == b"iTXt" and body.startswith(_XMP_OF_PNG))
-    return by_exif or next((_turn_by_xmp(body) for body in xmp), 0) or 1
+    by_xmp = (xmp.orientation(body) for kind, body in chunks if kind == b"iTXt" and body.startswith(_XMP_OF_PNG))
+    return by_exif or next(by_xmp, None) or 1
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
