@@ -219,13 +219,18 @@ class PhotosAsked(Filtered, frozen=True, kw_only=True):
     ] = False
 
 
-class SelfieAsked(Filtered, frozen=True, kw_only=True):
-    """A page of the photos of a face."""
+class OfFace(Filtered, frozen=True, kw_only=True):
+    """What can be asked of the photos of a face."""
 
     bib: Annotated[Bib | None, Meta(description="What this bib already finds is left out of `new_photos`.")] = None
     order: Annotated[
         Order, Meta(description="The most similar first, or by the time taken."), Otherwise(BadOrder())
     ] = "best"
+
+
+class SelfieAsked(OfFace, frozen=True, kw_only=True):
+    """A page of the photos of a face."""
+
     threshold: Annotated[
         float,
         Meta(ge=0, le=100, description="The least similarity, in percent."),
@@ -239,13 +244,9 @@ class SelfieAsked(Filtered, frozen=True, kw_only=True):
     ] = msgspec.field(name="image_b64")
 
 
-class FaceAsked(Filtered, frozen=True, kw_only=True):
+class FaceAsked(OfFace, frozen=True, kw_only=True):
     """A page of the photos of a face that was looked for already."""
 
-    bib: Annotated[Bib | None, Meta(description="What this bib already finds is left out of `new_photos`.")] = None
-    order: Annotated[
-        Order, Meta(description="The most similar first, or by the time taken."), Otherwise(BadOrder())
-    ] = "best"
     face: Annotated[
         str, Meta(max_length=MAX_FACE, description="`face` of the answer to the selfie."), Otherwise(BadFace())
     ]
