@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ops.cli import options
@@ -58,8 +56,7 @@ def _must_be_meant(event: str, *, yes: bool) -> None:
     """Let the user type the event's id. Raises Abort where it is another."""
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise click.UsageError("There is nobody here to ask: say --yes --confirm EVENT.")
+    options.must_be_able_to_ask(yes=yes, instead="--yes --confirm EVENT")
     if click.prompt("Type the event_id to delete all of this for good", err=True) != event:
         raise click.ClickException("That is another id; nothing was deleted.")
 

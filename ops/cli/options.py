@@ -53,10 +53,15 @@ def race_of(target: Target, photo: str, organizer: str | None, event: str | None
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
+def must_be_able_to_ask(*, yes: bool, instead: str = "--yes") -> None:
+    """Raise UsageError where the user has not said yes before, and there is nobody to ask; what to say `instead`."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(f"There is nobody here to ask: say {instead}.")
+
+
 def agreed(question: str, *, yes: bool) -> bool:
     """Whether the user says yes, or has said so before. Raises UsageError where there is nobody to ask."""
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError("There is nobody here to ask: say --yes.")
+    must_be_able_to_ask(yes=yes)
     return yes or click.confirm(question, err=True)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import click
 from rich.table import Table
 from rich.text import Text
 
+from ops.cli import options
 from ops.cli.screen import Bar, answers, console
 from ops.look.backlog import dead_letters
 from ops.look.changes import Changes, changes, view
@@ -87,7 +86,7 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
 
     Raises UsageError where it would have to ask and cannot.
     """
-    _must_be_able_to_ask(yes=yes)
+    options.must_be_able_to_ask(yes=yes)
     found, outcome = waiting(target, stage, function), Redriven()
     for each in found:
         _say_what_waits(each)
@@ -138,7 +137,7 @@ def _say_what_moved(outcome: Redriven, stage: str) -> None:
 
 def show_replay(target: Target, plan: Plan, only: Only, *, rate: float, yes: bool, as_json: bool) -> int:
     """Ask, and say how a replay gets on and what it changed; the exit code. Raises UsageError as a redrive does."""
-    _must_be_able_to_ask(yes=yes)
+    options.must_be_able_to_ask(yes=yes)
     _say_what_is_planned(target, plan)
     with tempfile.TemporaryDirectory(prefix="snaprace-replay-") as folder:
         events = CollectedEvents(Path(folder) / "events.jsonl")
@@ -252,13 +251,8 @@ def _them(number: int) -> str:
     return "it" if number == 1 else f"these {number:,}"
 
 
-def _must_be_able_to_ask(*, yes: bool) -> None:
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError("There is nobody here to ask: say --yes.")
-
-
 def _agreed(question: str, *, yes: bool) -> bool:
-    if yes or click.confirm(question, err=True):
+    if options.agreed(question, yes=yes):
         return True
     console.print("Nothing was sent.")
     return False
