@@ -98,7 +98,7 @@ def misplaced(target: Target, key: str) -> UploadState | None:
     if "/" not in key or near_race(key) is not None:
         return None
     held = target.records("ingest").get(KeyState.locate(UNPLACED, key))
-    if held is None or held.state != "rejected" or key not in uploads_at(target, key):
+    if held is None or held.state != "rejected" or not is_there(target, key):
         _require_looked_at(target, key)
         raise Failed(f"There is no upload '{key}'. {_why_none(key)}")
     return UploadState(key=key, state="rejected", uploaded_at=held.at, reason=held.reason, message=held.message)
@@ -130,21 +130,23 @@ def _require_possible(name: str) -> None:
         raise Failed(f"No photo has such a name: '{name[:40]}…' has {size:,} bytes, and S3 takes {MAX_KEY_BYTES:,}.")
 
 
+def _is_ignored(key: str) -> bool:
+    """Whether no stage looks at what has this key."""
+    try:
+        return parse_key(key).kind is KeyKind.OTHER
+    except InvalidKey:  # ingest rejects it
+        return False
+
+
 def _require_looked_at(target: Target, key: str) -> None:
     """Raise Failed for an upload that no stage looks at."""
-    try:
-        ignored = parse_key(key).kind is KeyKind.OTHER
-    except InvalidKey:
-        return
-    if ignored and is_there(target, key):
+    if _is_ignored(key) and is_there(target, key):
         raise Failed(f"'{key}' is uploaded, and is no photo. {why_in_no_race(key)}")
 
 
 def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
     """What is known of the photo that a photo id, a key or a file name means. Raises Failed when there is none."""
     _require_possible(name)
-    if "/" in name:
-        _require_looked_at(target, name)
     photo_id = name if _PHOTO_ID.fullmatch(name) else None
     keys = _keys_of(target, race, photo_id) if photo_id else _keys_named(target, race, name)
     records = _records(target, race, keys)
@@ -153,7 +155,7 @@ def photo_report(target: Target, race: RaceRef, name: str) -> PhotoReport:
         keys = list(dict.fromkeys([*_keys_of(target, race, photo_id), *keys]))
         records = _records(target, race, keys)
     deleted = [key for key, record in records.items() if record.state == "withdrawn"]
-    if deleted and not any(key in uploads_at(target, key) for key in deleted):
+    if deleted and not any(is_there(target, key) for key in deleted):
         raise Failed(f"The upload '{name}' was deleted from the race {race}, and its photo is withdrawn.")
     if not keys:
         _require_looked_at(target, name)
@@ -227,7 +229,7 @@ def _keys_named(target: Target, race: RaceRef, name: str) -> list[str]:
     Failed where several are.
     """
     key = name if "/" in name else f"{race.prefix}{RAW_PHOTOS}/{name}"
-    if _records(target, race, [key]) or key in uploads_at(target, key):
+    if _records(target, race, [key]) or (not _is_ignored(key) and is_there(target, key)):
         return [key]
     wanted = unicodedata.normalize("NFC", name)
     known = [each.key for each in target.records("ingest").query(KeyState, race) if each.state != "withdrawn"]
