@@ -24,7 +24,7 @@ from ops.look.explain import explain
 from ops.look.photo import photo_report
 from ops.look.quiet import until_quiet
 from ops.race.races import import_roster
-from ops.race.rosters import read_roster, refused_now
+from ops.race.rosters import read_roster, refused_now, runners_of
 from ops.race.settings import checked, put_race
 from ops.race.upload import upload
 from ops.reach.errors import Failed
@@ -33,7 +33,6 @@ from services.races.records import RosterHeld
 from shared.contracts.bibs import Format
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import RaceSettings
-from shared.contracts.roster.runners import from_json
 
 CASES_FILE = "cases.json"
 _DATE = "2026-10-25"
@@ -142,10 +141,11 @@ def _roster(target: Target, race: RaceRef, file: Path, case: Case) -> dict[str, 
     held = target.records("races").get(RosterHeld.locate(race))
     if held is None:
         return {"refused": "The races stage keeps no roster."}
-    kept = target.client("s3").get_object(Bucket=held.roster.bucket, Key=held.roster.key)["Body"].read()
     never_found = {problem.line for problem in refused_now(target, race)}
     return {
-        "runners": {runner.printed: runner.name for runner in from_json(kept) if runner.line not in never_found},
+        "runners": {
+            runner.printed: runner.name for runner in runners_of(target, held) if runner.line not in never_found
+        },
         "problems": [{"line": problem.line, "message": problem.message} for problem in read.roster.problems],
     }
 
@@ -160,17 +160,18 @@ def _pictures(
 
     Those whose races have the same settings share one.
     """
-    races: dict[bytes, RaceRef] = {}
+    races: list[RaceRef] = []
     lies: dict[str, tuple[RaceRef, str]] = {}
     for settings, together in _by_settings(cases).items():
-        race = races.setdefault(settings, RaceRef("cases", f"pictures{len(races)}"))
+        race = RaceRef("cases", f"pictures{len(races)}")
+        races.append(race)
         put_race(target, race, settings)
         files = {folder / case.case: case.case for case in together}
         came = upload(target, race, list(files))
         if came.failed:
             raise CannotRun(f"{came.failed[0][0]} could not be uploaded: {came.failed[0][1]}.")
         lies |= {files[file]: (race, key) for file, key in came.keys.items()}
-    if not until_quiet(target, list(races.values()), patience_s=_PATIENCE_S, progress=lambda _left: check()):
+    if not until_quiet(target, races, patience_s=_PATIENCE_S, progress=lambda _left: check()):
         raise CannotRun(f"After {_PATIENCE_S:.0f} s messages are still in work.")
     return {case: _picture(target, *place) for case, place in lies.items()}
 

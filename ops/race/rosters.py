@@ -13,7 +13,7 @@ from services.races.records import RaceHeld, RosterHeld
 from shared.contracts.errors import InvalidInput
 from shared.contracts.keys import RaceRef
 from shared.contracts.roster.reading import Roster, names, parse_roster
-from shared.contracts.roster.runners import Problem, from_json, refused
+from shared.contracts.roster.runners import Problem, Runner, from_json, refused
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,14 @@ def refused_now(target: Target, race: RaceRef) -> tuple[Problem, ...]:
     rules, roster = records.get(RaceHeld.locate(race)), records.get(RosterHeld.locate(race))
     if rules is None or roster is None:
         return ()
+    runners = sorted(runners_of(target, roster), key=lambda runner: runner.line)
+    return refused(runners, rules.settings.bib_rules)
+
+
+def runners_of(target: Target, roster: RosterHeld) -> list[Runner]:
+    """The runners of a roster that the races stage holds."""
     where = roster.roster
-    runners = from_json(target.client("s3").get_object(Bucket=where.bucket, Key=where.key)["Body"].read())
-    return refused(sorted(runners, key=lambda runner: runner.line), rules.settings.bib_rules)
+    return from_json(target.client("s3").get_object(Bucket=where.bucket, Key=where.key)["Body"].read())
 
 
 def read_roster(
