@@ -1,13 +1,12 @@
 """What all tests share: no way to a real AWS account, and the product's own templates."""
 
-import functools
 import gc
 import os
 from pathlib import Path
 
-import botocore.session
 import pytest
 
+from tests.kit import botocore_once
 from tests.kit.synthesis import MADE_BEFORE, made_once, synthesize
 
 NOBODY = {
@@ -26,20 +25,17 @@ def pytest_configure() -> None:
     os.environ.update(NOBODY)
     for name in LEADS_ELSEWHERE:
         os.environ.pop(name, None)
-    _parse_service_models_once()
+    botocore_once.share()
 
 
-def _parse_service_models_once() -> None:
-    """Let all boto3 sessions of this process share what reads the services' models, megabytes of JSON.
-
-    Many tests make a session of their own, and each would parse them again.
-    """
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+LONG_FILES = ("runtime", "e2e", "house", "vision", "flows", "templates")
+"""Folders of the files that take long: first those that mostly wait."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that mostly wait, or at the end they would be waited for alone."""
-    items.sort(key=lambda item: item.path.parent.name not in ("runtime", "e2e"))
+    """Begin with the long files: a worker takes a file at a time, and at the end one would be waited for alone."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
 
 def pytest_collection_finish() -> None:

@@ -297,7 +297,11 @@ class Wire:
             if self.trouble:
                 self.trouble.going_out(call)
             double = self.doubles.get(call.service)
-            return _json(200, double(call.operation, json.loads(request.body))) if double else None
+            if double is None:
+                return None
+            answer = double(call.operation, json.loads(request.body))
+            request.url = _NOWHERE
+            return _json(200, answer)
         except Refused as refused:
             request.url = _NOWHERE
             return _refusal(call.service, refused)
