@@ -40,7 +40,7 @@ PHOTOGRAPHER = "박도현"
 # A photo takes seconds; when nothing at all has moved for so long, and no message is in work, nothing will.
 _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
-SMALL = 24
+SMALL = 16
 """Photos of the drawn race that `snaprace demo --small` takes, besides bad files and copies."""
 _SETTLING_SECONDS = 300  # faces are compared once more when nothing has come for 30 s
 
@@ -108,7 +108,7 @@ class Demo:
 def demo(home: Path, ports: Ports, own: Material | None, observer: Observer, *, small: bool = False) -> Iterator[Demo]:
     """Take a race, one's own or the drawn one, through a new, empty runtime, which ends with the context.
 
-    `small` takes a third of the drawn race.
+    `small` takes a fifth of the drawn race.
     """
     began = time.monotonic()
     with preparing(own) as whole, runtime.start(home, ports, observer.step, keep=False) as started:

@@ -1,6 +1,6 @@
 """The whole product, as `make demo` runs it: the drawn race through the deployed templates and real vision.
 
-The suite takes a third of the race (`snaprace demo --small`), the soak all of it.
+The suite takes a fifth of the race (`snaprace demo --small`), the soak all of it.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def test_the_calls_that_cost_are_counted_and_at_the_floor(ended: Ended, truth: T
     assert least <= calls["IndexFaces"] <= 1
     assert 0 < calls["SearchFaces"] <= 0.6
     assert least <= calls["S3 GET"] <= 1
-    # A third of the race has half of its hidden bibs, each of which is worked out with its neighbours.
+    # A fifth of the race has a third of its hidden bibs, each of which is worked out with its neighbours.
     assert 0 < calls["DynamoDB"] <= (16 if ended.small else 12)
     assert 0 < calls["PutEvents"] <= 5
     assert ended.report["api_calls"]["s3.PutObject"] >= 3 * len(truth.photos)
