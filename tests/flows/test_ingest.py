@@ -334,12 +334,13 @@ def pictures_on_show(here: World) -> set[str]:
     return {f"{RACE.prefix}{kind}/{name}.jpg" for kind in ("processed", "preview", "thumbnail") for name in names}
 
 
-def test_every_order_ends_the_same(here: World) -> None:
+@pytest.mark.parametrize("sampled", [18, pytest.param(718, marks=pytest.mark.soak)])
+def test_every_order_ends_the_same(here: World, sampled: int) -> None:
     """Invariant 3, for one race: a sample of the 720 orders of five uploads and deletions and the race itself."""
     told = [configured(here), *story(here)]
     orders = list(itertools.permutations(told))
     outcomes = []
-    for order in [orders[0], orders[-1], *random.Random(7).sample(orders, 38)]:
+    for order in [orders[0], orders[-1], *random.Random(7).sample(orders[1:-1], sampled)]:
         fresh(here)
         for message in order:
             assert here.deliver(INTAKE, message) == []

@@ -111,8 +111,9 @@ def test_kill_9_leaves_no_process_and_the_next_start_has_all_that_was_kept(home:
     until(lambda: any("sleep 300" in command for command in processes(again)))  # the message is worked on again
 
 
-def test_a_part_that_is_killed_is_started_again_while_the_others_go_on(home: Path, small: Path) -> None:
-    supervisor, running = supervised(home, small, keep=True, vision=True)
+@pytest.mark.parametrize("vision", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_a_part_that_is_killed_is_started_again_while_the_others_go_on(home: Path, small: Path, vision: bool) -> None:
+    supervisor, running = supervised(home, small, keep=True, vision=vision)
     running.client("sqs").send_message(QueueUrl=queue_url(running, "patient"), MessageBody="for a full batch")
     for name, group in running.parts.items():
         os.killpg(group, signal.SIGKILL)
@@ -123,7 +124,7 @@ def test_a_part_that_is_killed_is_started_again_while_the_others_go_on(home: Pat
     assert set(now.parts) == set(running.parts)
     assert not set(now.parts.values()) & set(running.parts.values())
     assert supervisor.poll() is None
-    for url in (f"{now.vision_url}/health", f"{now.front_door}/health"):
+    for url in [f"{now.vision_url}/health"] * vision + [f"{now.front_door}/health"]:
         assert httpx.get(url, trust_env=False).is_success
     [waiting] = now.client("sqs").receive_message(QueueUrl=queue_url(now, "patient"))["Messages"]
     assert waiting["Body"] == "for a full batch"

@@ -166,6 +166,7 @@ def test_a_full_queue_throttles_at_once_and_a_signal_stops_everything(
     assert until(lambda: not any(alive(worker) for worker in workers), 5)
 
 
+@pytest.mark.soak
 def test_faces_that_were_acknowledged_survive_kill_9_and_workers_do_not(started: Callable[..., Server]) -> None:
     picture = jpeg(heads(4, unit=60))
     acknowledged: dict[str, str] = {}
