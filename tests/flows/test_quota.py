@@ -1,4 +1,4 @@
-"""A race of 2,000 recorded photos at Rekognition's smallest quota, 5 calls a second, with ten workers, in virtual time.
+"""A race of 1,000 recorded photos at Rekognition's smallest quota, 5 calls a second, with ten workers, in virtual time.
 
 As fast as they are answered, ten workers would make four times as many calls. No photo may become a dead letter by
 that, refused calls must stay few, and the quota must be used. With the real runtime and in real time the same is tried
@@ -25,7 +25,7 @@ from tests.kit.wire import Refused
 from tests.kit.world import world
 from vision.front.quotas import REGIONS, Bucket
 
-PHOTOS, WORKERS = 2_000, 10
+PHOTOS, WORKERS = 1_000, 10
 QUOTAS = REGIONS["ap-northeast-2"]
 LOOK_S, REFUSAL_S = 0.5, 0.02
 """How long Rekognition takes to answer, and to refuse."""
