@@ -1,7 +1,7 @@
 """Lets botocore work out once for the process what it works out anew for every client, and partly for every request.
 
-Tests make some thousand clients, most of them for a function's next process: a quarter of their time would go there. All
-that is shared is read-only, or a note of what a pure function gave.
+Tests make some thousand clients, most of them for a function's next process, and many more requests. All that is shared
+is read-only, or a note of what a pure function gave.
 """
 
 from __future__ import annotations
