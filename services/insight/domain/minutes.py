@@ -1,0 +1,101 @@
+"""What a race's visitors did in a minute, as it follows from the minute's facts; and many minutes together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from services.insight.domain import sessions
+from services.insight.domain.facts import Fact, Kind, unrepeated
+from services.insight.domain.sessions import Activity, Sessions
+from services.insight.domain.uniques import Uniques
+
+MOST_NAMED = 100
+"""Pages, photos, searches and referrers that are named of a minute, a quarter of an hour or a day; the rest is counted
+as OTHERS. So a list of the most wanted is exact while no more than these are wanted, and close to it beyond."""
+
+OTHERS = ""
+_NAMED_BY: Mapping[Kind, str] = {"page_view": "pages", "photo_view": "photos", "download": "downloads"}
+
+
+class Visits(msgspec.Struct, frozen=True, kw_only=True):
+    """What visitors did, of one minute or of many.
+
+    `events` counts by kind, robots apart; `found` are searches that found something, `missed` those that found nothing,
+    by what was searched for. `visitors` is a packed Uniques; `earlier_visitors` has those who came from the day before
+    by their hash of that day, and all others as in `visitors`.
+    """
+
+    events: dict[str, int] = {}
+    robots: int = 0
+    found: int = 0
+    missed: dict[str, int] = {}
+    pages: dict[str, int] = {}
+    photos: dict[str, int] = {}
+    downloads: dict[str, int] = {}
+    referrers: dict[str, int] = {}
+    visitors: bytes = b""
+    earlier_visitors: bytes = b""
+    sessions: Sessions = Sessions()
+
+
+def of_minute(facts: Iterable[Fact], known: Mapping[bytes, sessions.Seen]) -> tuple[Visits, Activity]:
+    """A minute's visits, and who was there when; `known` were there in the half hour before (sessions.before)."""
+    told = unrepeated(facts)
+    people = [fact for fact in told if not fact.robot]
+    added, activity = sessions.fold(known, people)
+    searches = [fact for fact in people if fact.kind == "search"]
+    named: dict[str, Counter[str]] = {field: Counter() for field in _NAMED_BY.values()}
+    for fact in people:
+        if fact.kind in _NAMED_BY:
+            named[_NAMED_BY[fact.kind]][fact.subject] += 1
+    return (
+        Visits(
+            events=dict(sorted(Counter(fact.kind for fact in people).items())),
+            robots=len(told) - len(people),
+            found=sum(1 for fact in searches if fact.found),
+            missed=_most(Counter(fact.subject for fact in searches if not fact.found)),
+            referrers=_most(Counter(fact.referrer for fact in people if fact.referrer)),
+            visitors=Uniques.of(fact.visitor for fact in people).packed(),
+            earlier_visitors=Uniques.of(fact.earlier or fact.visitor for fact in people).packed(),
+            sessions=added,
+            **{field: _most(counts) for field, counts in named.items()},
+        ),
+        activity,
+    )
+
+
+def together(parts: Iterable[Visits]) -> Visits:
+    """The sum of many; a visitor of several counts once."""
+    counts: dict[str, Counter[str]] = {field: Counter() for field in _COUNTED}
+    robots = found = 0
+    visitors, earlier = Uniques(), Uniques()
+    added = Sessions()
+    for part in parts:
+        for field, counter in counts.items():
+            counter.update(getattr(part, field))
+        robots, found, added = robots + part.robots, found + part.found, added + part.sessions
+        visitors.add(Uniques.unpacked(part.visitors))
+        earlier.add(Uniques.unpacked(part.earlier_visitors))
+    events = dict(sorted(counts.pop("events").items()))
+    return Visits(
+        events=events,
+        robots=robots,
+        found=found,
+        visitors=visitors.packed(),
+        earlier_visitors=earlier.packed(),
+        sessions=added,
+        **{field: _most(counter) for field, counter in counts.items()},
+    )
+
+
+_COUNTED = ("events", "missed", "pages", "photos", "downloads", "referrers")
+
+
+def _most(counts: Mapping[str, int]) -> dict[str, int]:
+    """The largest counts by name, and what the others come to: sums stay what they are."""
+    ranked = sorted(counts.items(), key=lambda each: (each[0] == OTHERS, -each[1], each[0]))
+    named, rest = ranked[:MOST_NAMED], sum(count for _, count in ranked[MOST_NAMED:])
+    return dict(named) | ({OTHERS: rest} if rest else {})
