@@ -141,6 +141,16 @@ def test_a_session_does_not_end_at_midnight() -> None:
     assert Uniques.unpacked(whole.earlier_visitors).count == 1, "of two days, and one person"
 
 
+@pytest.mark.parametrize(("gap", "started"), [(GAP_MS - 1, 1), (GAP_MS, 2)])
+def test_a_session_ends_after_half_an_hour_to_the_millisecond(gap: int, started: int) -> None:
+    first = BEGIN + MINUTE_MS - 1
+    kept = Kept()
+    kept.tell([_fact(n, at, 1, "page_view", "/", 0, False) for n, at in enumerate((first, first + gap))])
+    for minute in sorted(kept.pending):
+        kept.roll(minute)
+    assert minutes.together(kept.visits.values()).sessions.started == started
+
+
 def test_what_is_told_twice_with_other_words_counts_once_whichever_came_first() -> None:
     one = Fact(id=b"12345678", at_ms=BEGIN, kind="share", visitor=b"87654321")
     other = Fact(id=b"12345678", at_ms=BEGIN + 5, kind="download", visitor=b"87654321")
@@ -203,6 +213,19 @@ class TestCalendar:
         parts = list(calendar.hours(found, which))
         assert [minute for part in parts for minute in part] == list(found)
         assert {calendar.day_of(minute, which) for minute in found} == {date.fromisoformat(day)}
+
+    @pytest.mark.parametrize(
+        ("zone", "day", "lengths"),
+        [
+            ("Australia/Lord_Howe", "2026-04-05", [60, 60, 30] + 22 * [60]),
+            ("Europe/Berlin", "2026-10-25", 25 * [60]),
+            ("Asia/Kathmandu", "2026-10-25", 24 * [60]),
+        ],
+    )
+    def test_hours_are_the_clocks(self, zone: str, day: str, lengths: list[int]) -> None:
+        which = ZoneInfo(zone)
+        parts = list(calendar.hours(calendar.day(date.fromisoformat(day), which), which))
+        assert [len(part) for part in parts] == lengths
 
     def test_days_of_every_zone_are_whole_quarters_and_leave_nothing_out(self) -> None:
         for name in sorted(available_timezones()):
