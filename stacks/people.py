@@ -100,7 +100,7 @@ class PeopleStack(EnvironmentStack):
 
     def _look_into_stages(self) -> Iterator[Right]:
         """What the stages keep, and what lies in their queues."""
-        yield Right(READING, tuple(self._table(card.name) for card in self._cards if card.keeps))
+        yield Right(READING, tuple(self._tables()))
         # A look at dead letters receives them, and lets them be seen again at once.
         looking = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
         yield Right(looking, (self._queues,))
@@ -120,7 +120,7 @@ class PeopleStack(EnvironmentStack):
         yield Right(("s3:ListBucketVersions",), (photos, derived))
         yield Right(("s3:GetObject", "s3:DeleteObject"), (f"{photos}/*",))
         yield Right(("s3:DeleteObjectVersion",), (f"{photos}/*", f"{derived}/*"))
-        yield Right(("dynamodb:BatchWriteItem",), tuple(self._table(card.name) for card in self._cards if card.keeps))
+        yield Right(("dynamodb:BatchWriteItem",), tuple(self._tables()))
         collections = self._arn("rekognition", "collection", f"{naming.stack(self._env, '*')}")
         yield Right(("rekognition:DescribeCollection", "rekognition:DeleteCollection"), (collections,))
         yield Right(("sqs:DeleteMessage",), (self._queues,))
@@ -153,6 +153,13 @@ class PeopleStack(EnvironmentStack):
     def _table(self, stage: str) -> str:
         (generation,) = (card.generation for card in self._cards if card.name == stage)
         return self._arn("dynamodb", "table", naming.table(self._env, stage, generation))
+
+    def _tables(self) -> Iterator[str]:
+        """All that stages keep something in."""
+        yield from (self._table(card.name) for card in self._cards if card.has_table)
+        for card in self._cards:
+            for each in card.short_lived:
+                yield self._arn("dynamodb", "table", naming.short_lived_table(self._env, card.name, each.name))
 
     @property
     def _photos(self) -> str:

@@ -77,7 +77,8 @@ def _erase_what_is_kept(target: Target, race: RaceRef) -> None:
     """Delete derived files, the stages' items, the face collection, and dead letters."""
     erase_versions(target, target.derived_bucket, versions(target, target.derived_bucket, race.prefix))
     for stage in _keeping():
-        target.table(stage).delete_all((item["PK"], item["SK"]) for item in _items(target, stage, race))
+        for table in target.tables(stage):
+            table.delete_all((item["PK"], item["SK"]) for item in table.query(race.partition, only=("PK", "SK")))
     if _faces(target, race) is not None:
         target.client("rekognition").delete_collection(CollectionId=collection_id(target.env, race))
     _letters(target, race, delete=True)
@@ -93,7 +94,8 @@ def _keeping() -> list[str]:
 
 def _items(target: Target, stage: str, race: RaceRef) -> Iterator[dict[str, Any]]:
     """The keys of all that a stage keeps of a race: its partition."""
-    return target.table(stage).query(race.partition, only=("PK", "SK"))
+    for table in target.tables(stage):
+        yield from table.query(race.partition, only=("PK", "SK"))
 
 
 def _faces(target: Target, race: RaceRef) -> int | None:

@@ -73,6 +73,14 @@ class Target:
         """A stage's table itself."""
         return Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation))
 
+    def tables(self, stage: str) -> list[Table]:
+        """All tables of a stage, also those for what is kept a while only."""
+        card, client = card_of(stage), self.client("dynamodb")
+        own = [self.table(stage)] if card.has_table else []
+        return own + [
+            Table(client, naming.short_lived_table(self.env, stage, each.name)) for each in card.short_lived
+        ]
+
     @property
     def photo_bucket(self) -> str:
         """Where photos, race.json and roster.csv are uploaded."""

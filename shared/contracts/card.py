@@ -13,12 +13,14 @@ from typing import Any, Literal
 from shared.contracts.api import Api, Route
 from shared.contracts.events import DomainEvent
 from shared.contracts.notes import Note
-from shared.contracts.records import Progress, Record
+from shared.contracts.records import Progress, Record, ShortLived
 from shared.contracts.rules import Rule, domain_rule, upload_rule
 
 Layer = Literal["base", "pictures"]
 Resource = Literal[
     "table",
+    "short-lived",
+    "stream",
     "bus",
     "queue",
     "photos",
@@ -98,7 +100,9 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """A Kinesis stream of the function's own, which a rule fills with domain events.
+    """A Kinesis stream of the function's own, which a rule fills with domain events; not with replays of them.
+
+    Other functions of the stage may put records into it as well (`Call` on "stream").
 
     A record that fails is retried `retries` times for at most `max_age_s` seconds, and its batch halved meanwhile; then
     its place in the stream goes to a dead-letter queue. `parallelization` batches of a shard are worked on at once.
@@ -121,7 +125,7 @@ class Stream:
     @property
     def rules(self) -> Iterator[Rule]:
         """What brings records into the stream."""
-        yield domain_rule(self.hears)
+        yield domain_rule(self.hears, news_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +153,8 @@ Feed = Queue | Stream | Schedule | Api
 class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
-    `on` is a resource the stacks know: "table", "bus" (there just what the function says), "queue" (the function's
+    `on` is a resource the stacks know: "table", "short-lived" (the stage's tables of that kind and their indexes),
+    "stream" (that of another function of the stage), "bus" (there just what the function says), "queue" (the function's
     own), "photos" (objects in that bucket), "processed", "previews", "originals" and "rosters" (those objects of the
     derived bucket), "photo-bucket" and "derived-bucket" (the buckets themselves), "collections" (the races' face
     collections), or "any" for actions that have no resource.
@@ -262,6 +267,8 @@ class Function:
 class Stage:
     """A stage of the pipeline: one folder in services/, one stack, and one table where a function keeps something.
 
+    Records may name further tables for what is kept a while only.
+
     DynamoDB restores a table's past into a new table: `generation` counts these (docs/runbooks/restore.md).
     """
 
@@ -272,6 +279,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         _require(self.generation >= 1, "the first generation of a table is 1")
+        _require(len(self.streamed) <= 1, "a stage has one stream")
 
     def function(self, name: str) -> Function:
         """The function of that name. Raises KeyError."""
@@ -291,6 +299,21 @@ class Stage:
     def keeps(self) -> tuple[type[Record], ...]:
         """All kinds of records in the stage's table."""
         return tuple(dict.fromkeys(record for function in self.functions for record in function.keeps))
+
+    @property
+    def short_lived(self) -> tuple[ShortLived, ...]:
+        """The tables beside its own."""
+        return tuple(dict.fromkeys(record.TABLE for record in self.keeps if record.TABLE))
+
+    @property
+    def has_table(self) -> bool:
+        """Whether it keeps anything in a table of its own."""
+        return any(record.TABLE is None for record in self.keeps)
+
+    @property
+    def streamed(self) -> tuple[Function, ...]:
+        """The functions that a stream feeds, of which there is one at the most."""
+        return tuple(function for function in self.functions if isinstance(function.fed_by, Stream))
 
     @property
     def queued(self) -> tuple[Function, ...]:

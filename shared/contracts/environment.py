@@ -8,13 +8,14 @@ import msgspec
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
-    """A function's surroundings. The table's name and the queues' URLs are "" where it has none."""
+    """A function's surroundings. The names of table and stream and the queues' URLs are "" where it has none."""
 
     snaprace_env: str
     bus_name: str
     photo_bucket: str
     derived_bucket: str
     table_name: str = ""
+    stream_name: str = ""
     queue_url: str = ""
     dead_letter_queue_url: str = ""
 

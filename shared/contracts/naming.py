@@ -50,6 +50,11 @@ def table(env: str, stage: str, generation: int = 1) -> str:
     return f"{PREFIX}-{env}-{stage}" if generation == 1 else f"{PREFIX}-{env}-{stage}-{generation}"
 
 
+def short_lived_table(env: str, stage: str, name: str) -> str:
+    """A table of a stage for what is kept a while only."""
+    return f"{PREFIX}-{env}-{stage}-{name}"
+
+
 def function(env: str, stage: str, function: str) -> str:
     """A Lambda function of a stage."""
     return f"{PREFIX}-{env}-{stage}-{function}"

@@ -25,6 +25,26 @@ Origins = Mapping[type[msgspec.Struct], tuple[str, ...]]
 
 R = TypeVar("R", bound="Record")
 
+EXPIRES_AT = "expires_at"
+"""Of an item in a short-lived table: when DynamoDB may delete it, in seconds since 1970; within some days it does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """An index of a table by two attributes, which holds keys alone. What it finds may be a moment old."""
+
+    name: str
+    partition: str
+    sort: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortLived:
+    """A table beside the stage's own, whose items go when their EXPIRES_AT is past, and no past of which is kept."""
+
+    name: str
+    indexes: tuple[Index, ...] = ()
+
 
 @dataclass(frozen=True)
 class At(Generic[R]):
@@ -46,9 +66,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `SORT_KEY` is the pattern of its sort key: text with {fields} of the record. `FROM` says which fields are what an
     event or upload said, by the message's type; the others are the stage's own. `ALSO_STORED` names properties that
     are stored beside the fields. `VIEW` marks a kind that reads a part of another kind's items: just its fields are
-    asked for, and it is never written.
+    asked for, and it is never written. `TABLE` is the short-lived table it is in, None for the stage's own.
     """
 
+    TABLE: ClassVar[ShortLived | None] = None
     SORT_KEY: ClassVar[str]
     FROM: ClassVar[Origins] = {}
     ALSO_STORED: ClassVar[tuple[str, ...]] = ()

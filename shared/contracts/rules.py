@@ -16,13 +16,15 @@ OBJECT_CREATED, OBJECT_DELETED = "Object Created", "Object Deleted"
 class Rule:
     """A rule on the bus of the domain events, or on the default bus, where S3 tells of the photo bucket.
 
-    `suffixes` are ends of an object's key, any key if empty.
+    `suffixes` are ends of an object's key, any key if empty. With `news_only` no replay comes: neither an event that
+    the archive sends again, nor one by which a stage only repeats what it said.
     """
 
     kind: Literal["Events", "Uploads"]
     sources: tuple[str, ...]
     detail_types: tuple[str, ...]
     suffixes: tuple[str, ...] = ()
+    news_only: bool = False
 
     def pattern(self, photo_bucket: str) -> dict[str, Any]:
         """The rule's event pattern, as EventBridge writes one."""
@@ -31,22 +33,28 @@ class Rule:
             pattern["detail"] = {"bucket": {"name": [photo_bucket]}}
             if self.suffixes:
                 pattern["detail"]["object"] = {"key": [{"suffix": suffix} for suffix in self.suffixes]}
+        if self.news_only:
+            pattern["replay-name"] = [{"exists": False}]
+            pattern["detail"] = {"meta": {"replay": [{"exists": False}]}}
         return pattern
 
     def brings(self, event: Mapping[str, Any]) -> bool:
         """Whether it brings `event`, which is of its bus (and of the photo bucket)."""
         if event["source"] not in self.sources or event["detail-type"] not in self.detail_types:
             return False
+        if self.news_only and ("replay-name" in event or event["detail"]["meta"].get("replay") is not None):
+            return False
         return not self.suffixes or event["detail"]["object"]["key"].endswith(self.suffixes)
 
 
-def domain_rule(events: Iterable[type[DomainEvent]]) -> Rule:
+def domain_rule(events: Iterable[type[DomainEvent]], *, news_only: bool = False) -> Rule:
     """The rule that brings domain events of these types."""
     heard = tuple(events)
     return Rule(
         kind="Events",
         sources=tuple(sorted({SOURCE_PREFIX + event.STAGE for event in heard})),
         detail_types=tuple(sorted(event.__name__ for event in heard)),
+        news_only=news_only,
     )
 
 

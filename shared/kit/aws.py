@@ -8,7 +8,7 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
-Service = Literal["s3", "dynamodb", "events", "rekognition", "sqs"]
+Service = Literal["s3", "dynamodb", "events", "kinesis", "rekognition", "sqs"]
 
 # "standard" retries back off exponentially with full jitter, on throttling and on server errors: three attempts take
 # 3 s of pauses at most. More would not help: a queue function's message comes back by itself, and a process has retries

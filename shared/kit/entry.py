@@ -12,9 +12,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+from shared.contracts import naming
 from shared.contracts.api import Api
 from shared.contracts.card import Function, Stage
 from shared.contracts.environment import Environment
+from shared.contracts.records import ShortLived
 from shared.kit import aws
 from shared.kit.bus import EventBus
 from shared.kit.deadline import IMPATIENT, Deadline
@@ -35,8 +37,15 @@ class Here:
     """What a function works with: its surroundings, and clients of the services that its card lets it call."""
 
     def __init__(
-        self, card: Function, environment: Environment, telemetry: Telemetry, paces: Paces, deadline: Deadline
+        self,
+        stage: Stage,
+        card: Function,
+        environment: Environment,
+        telemetry: Telemetry,
+        paces: Paces,
+        deadline: Deadline,
     ) -> None:
+        self._stage = stage
         self.environment = environment
         self.telemetry = telemetry
         self._paces = paces
@@ -58,6 +67,11 @@ class Here:
     def records(self) -> Records:
         """The stage's table, by its records."""
         return Records(Table(self.client("dynamodb"), self.environment.table_name))
+
+    def records_in(self, table: ShortLived) -> Records:
+        """One of the stage's short-lived tables, by its records."""
+        name = naming.short_lived_table(self.environment.snaprace_env, self._stage.name, table.name)
+        return Records(Table(self.client("dynamodb"), name))
 
     @cached_property
     def bus(self) -> EventBus:
@@ -84,6 +98,7 @@ class Entry(Generic[H]):
         build: Build[H],
         invoke: Callable[[H, dict[str, Any], Any, Entry[H]], dict[str, Any] | None],
     ) -> None:
+        self._stage = stage
         self.card = stage.function(function)
         self.name = f"{stage.name}.{function}"
         self.deadline = Deadline()
@@ -114,7 +129,8 @@ class Entry(Generic[H]):
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any] | None:
         """Handle an invocation."""
         if self._handle is None:
-            here = Here(self.card, Environment.of(os.environ), self.telemetry, self.paces, self.deadline)
+            environment = Environment.of(os.environ)
+            here = Here(self._stage, self.card, environment, self.telemetry, self.paces, self.deadline)
             self._handle = self._build(here)
         return self._invoke(self._handle, event, context, self)
 

@@ -83,6 +83,7 @@ def _variables(at: Setting, queue: sqs.Queue | None) -> dict[str, str]:
         derived_bucket=naming.derived_bucket(env, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION),
         table_name=at.table.table_name if at.table else "",
         queue_url=queue.queue_url if queue else "",
+        stream_name=stream_name(at),
         dead_letter_queue_url=queue.dead_letter_queue.queue.queue_url if queue and queue.dead_letter_queue else "",
     )
     return {
@@ -91,6 +92,11 @@ def _variables(at: Setting, queue: sqs.Queue | None) -> dict[str, str]:
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "AWS_EMF_ENVIRONMENT": "Lambda",
     }
+
+
+def stream_name(at: Setting) -> str:
+    """The stream of the stage, if it has one. It is named, not referred to: another function may be made later."""
+    return next((naming.stream(at.environment.name, at.stage.name, each.name) for each in at.stage.streamed), "")
 
 
 # --- what it may do -----------------------------------------------------------------------------------------
@@ -154,6 +160,14 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]
     }
     if at.table:
         known["table"] = [at.table.table_arn]
+    if at.short_lived:
+        known["short-lived"] = [
+            arn
+            for table, made in zip(at.stage.short_lived, at.short_lived, strict=True)
+            for arn in (made.table_arn, *(f"{made.table_arn}/index/{index.name}" for index in table.indexes))
+        ]
+    if stream := stream_name(at):
+        known["stream"] = [at.stack.format_arn(service="kinesis", resource="stream", resource_name=stream)]
     if queue:
         known["queue"] = [queue.queue_arn]
     return known

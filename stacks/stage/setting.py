@@ -15,7 +15,9 @@ from stacks.environment import Environment
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """`rules_dlq` takes the events that no rule of the stage could deliver; `table` is the stage's own."""
+    """`rules_dlq` takes the events that no rule of the stage could deliver; `table` is the stage's own, beside
+    which it may have `short_lived` ones.
+    """
 
     stack: cdk.Stack
     environment: Environment
@@ -23,6 +25,7 @@ class Setting:
     card: Function
     rules_dlq: sqs.Queue
     table: dynamodb.TableV2 | None
+    short_lived: tuple[dynamodb.TableV2, ...]
 
     def id(self, what: str) -> str:
         """The construct id of something of the function."""

@@ -6,18 +6,20 @@ rolls back and is destroyed by itself.
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
+from shared.contracts.records import EXPIRES_AT, ShortLived
 from stacks.environment import Environment, EnvironmentStack
 from stacks.nag import acknowledge
 from stacks.stage.api import add_api
 from stacks.stage.feeds import add_queue, dead_letter_queue, feed_by_queue, feed_by_schedule, feed_by_stream
 from stacks.stage.function import add_function
-from stacks.stage.setting import Setting
+from stacks.stage.setting import Setting, title
 
 
 class StageStack(EnvironmentStack):
@@ -33,7 +35,8 @@ class StageStack(EnvironmentStack):
         )
         self._card = card
         self._environment = environment
-        self._table = self._kept() if card.keeps else None
+        self._table = self._kept() if card.has_table else None
+        self._short_lived = tuple(self._kept_a_while(table) for table in card.short_lived)
         dlq = naming.rule_dead_letter_queue(environment.name, card.name)
         self._rules_dlq = dead_letter_queue(self, "RulesDlq", dlq, of="the stage's rules")
         made = {function.name: self._function(function) for function in card.functions}
@@ -64,6 +67,30 @@ class StageStack(EnvironmentStack):
             removal_policy=self._environment.removal_policy,
         )
 
+    def _kept_a_while(self, table: ShortLived) -> dynamodb.TableV2:
+        """A table whose items expire. Its past is not kept, so that what is gone is gone, and neither is it in prod."""
+        made = dynamodb.TableV2(
+            self,
+            f"{title(table.name)}Table",
+            table_name=naming.short_lived_table(self._environment.name, self._card.name, table.name),
+            partition_key=dynamodb.Attribute(name="PK", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="SK", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute=EXPIRES_AT,
+            billing=dynamodb.Billing.on_demand(),
+            global_secondary_indexes=[
+                dynamodb.GlobalSecondaryIndexPropsV2(
+                    index_name=index.name,
+                    partition_key=dynamodb.Attribute(name=index.partition, type=dynamodb.AttributeType.STRING),
+                    sort_key=dynamodb.Attribute(name=index.sort, type=dynamodb.AttributeType.STRING),
+                    projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+                )
+                for index in table.indexes
+            ],
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        acknowledge(made, {"AwsSolutions-DDB3": "It holds what is forgotten after a day: no past of it may be kept."})
+        return made
+
     def _function(self, card: Function) -> lambda_.Function:
         """The function, and what feeds it."""
         at = Setting(
@@ -73,6 +100,7 @@ class StageStack(EnvironmentStack):
             card=card,
             rules_dlq=self._rules_dlq,
             table=self._table,
+            short_lived=self._short_lived,
         )
         queue = add_queue(at, card.fed_by) if isinstance(card.fed_by, Queue) else None
         function = add_function(at, queue)
