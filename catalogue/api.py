@@ -111,7 +111,9 @@ def _answer(route: Route) -> str:
     if issubclass(route.answers, Content):
         return f"{' or '.join(route.answers.TYPES)}: {in_one_line(route.answers).removesuffix('.')}"
     fields = ", ".join(map(code, route.answers.__struct_encode_fields__))
-    return f"{code(route.answers.__name__)} ({fields}): {in_one_line(route.answers).removesuffix('.')}"
+    kept = ". It has an `ETag`; who sends that as `If-None-Match` is answered 304 while it holds"
+    about = in_one_line(route.answers).removesuffix(".") + (kept if route.is_revalidated else "")
+    return f"{code(route.answers.__name__)} ({fields}): {about}"
 
 
 def _refused(refusals: Iterable[Refusal]) -> Iterator[tuple[str, str, str]]:

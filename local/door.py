@@ -51,6 +51,10 @@ _HOP_BY_HOP = frozenset(
 # Tells the stage under which path its API is reached: a page it serves must know where to ask.
 _PREFIX_HEADER = b"x-forwarded-prefix"
 
+# Tells the stage who asks, behind what the client says itself, as CloudFront does it (source: its Developer Guide,
+# "Request and response behavior for custom origins", Client IP addresses).
+_CLIENTS_HEADER = b"x-forwarded-for"
+
 _REMEMBERED_SECONDS = 1.0
 
 _NO_ANSWER = (502, "no_answer", "The embedded AWS does not answer; is it still running?")
@@ -96,8 +100,9 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
     api_id = base.netloc.split(".", 1)[0]
     target = f"{base.path.rstrip('/')}{path}" + (f"?{request.url.query}" if request.url.query else "")
     headers = [
-        *(header for header in _end_to_end(request.headers.raw) if header[0] != _PREFIX_HEADER),
+        *(header for header in _end_to_end(request.headers.raw) if header[0] not in (_PREFIX_HEADER, _CLIENTS_HEADER)),
         (_PREFIX_HEADER, f"/api/{stage}".encode()),
+        (_CLIENTS_HEADER, ", ".join([*request.headers.getlist("x-forwarded-for"), _client(request)]).encode("latin-1")),
         (b"host", f"{api_id}.execute-api.{urlsplit(aws_url).netloc}".encode()),
         (b"accept-encoding", b"identity"),
     ]
@@ -112,6 +117,10 @@ async def _forward(request: Request, stage: str, path: str, aws_url: str, find: 
     response = Response(answer.content, answer.status_code)
     response.raw_headers += _end_to_end(answer.headers.raw)
     return response
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else HOST
 
 
 def _raw_path(request: Request) -> str:

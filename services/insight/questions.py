@@ -27,7 +27,7 @@ from shared.contracts.keys import ID, RaceRef
 Bucket = Literal["minute", "hour", "day"]
 MAX_EVENTS = 100
 MAX_BATCH_BYTES = 65_536
-"""What `navigator.sendBeacon` takes at most. Source: Fetch Standard, "HTTP-network-or-cache fetch", inflight keepalive."""
+"""What `navigator.sendBeacon` takes at most. Source: Fetch Standard, "HTTP-network-or-cache fetch"."""
 MAX_BUCKETS = 400
 
 # --- refusals ---------------------------------------------------------------------------------------------
@@ -134,7 +134,9 @@ class StatsAsked(RaceAsked, frozen=True, kw_only=True):
 
     begin: Annotated[
         LocalMoment | None,
-        Meta(description="From this day or time on, like 2026-11-08 or 2026-11-08T09:30; the last seven days if empty."),
+        Meta(
+            description="From this day or time on, like 2026-11-08 or 2026-11-08T09:30; the last seven days if empty."
+        ),
     ] = msgspec.field(default=None, name="from")
     end: Annotated[
         LocalMoment | None, Meta(description="Until the end of this day, or until this time; now if empty.")

@@ -35,13 +35,21 @@ import msgspec
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 HEAD = "HEAD"
-Source = Literal["path", "query", "body", "header"]
+Source = Literal["path", "query", "body", "header", "address"]
 Who = Literal["anybody", "operator"]
 """Who may ask: anybody, or who signs requests with an identity of the AWS account that is allowed to."""
 
 
 MAX_BODY = 5_700_000
 """Characters of a request's body. Lambda takes 6 MB of request (InvokeFunction), API Gateway's part of it included."""
+
+
+@dataclass(frozen=True)
+class BodyLimit:
+    """The most bytes that the body of a route's requests may have, and how a larger one is refused."""
+
+    most_bytes: int
+    otherwise: Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +80,14 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     content_type: str
     headers: Mapping[str, str] = {}
+
+
+class Revalidated(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of answers that a client may keep, and ask again whether they still hold.
+
+    They have an ETag, the digest of their body; who names it in If-None-Match is answered 304, without the body, while
+    the answer is the same (RFC 9110, 13.1.2). It is worked out each time all the same: what is saved is the sending.
+    """
 
 
 @dataclass(frozen=True)
@@ -179,6 +195,14 @@ class Header:
     name: str
 
 
+@dataclass(frozen=True)
+class SourceAddress:
+    """Marks a field that holds the IP address from which the client asks.
+
+    It tells clients apart and proves nothing: shared/kit/api/request.py says when a client can make it up.
+    """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Argument:
     """One of the things a route takes: field `name` of its argument, under `key` in a part of the request.
@@ -212,7 +236,9 @@ def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Ar
     plain = base if reads is None else _argument_type(reads)
     constraints = [mark for mark in marks if isinstance(mark, msgspec.Meta)]
     key = header or field.encode_name
-    source = "header" if header else _source(key, method, path)
+    source: Source = "header" if header else _source(key, method, path)
+    if any(isinstance(mark, SourceAddress) for mark in marks):
+        source = "address"
     bad_field = BadField(f"Send '{key}' as {_IN_WORDS.get(plain, 'described')}.")
     otherwise = next((mark.refusal for mark in marks if isinstance(mark, Otherwise)), bad_field)
     asked_for = field.required and source == "body"
@@ -287,6 +313,7 @@ class Route:
     path: str
     who: Who
     throttle: Throttle | None
+    body_limit: BodyLimit
     takes: type[msgspec.Struct]
     answers: type[msgspec.Struct]
     declared: tuple[type[Refusal], ...]
@@ -304,6 +331,11 @@ class Route:
         return (self.method, HEAD) if self.method == "GET" else (self.method,)
 
     @property
+    def is_revalidated(self) -> bool:
+        """Whether its answer has an ETag, and may be 304."""
+        return issubclass(self.answers, Revalidated)
+
+    @property
     def has_body(self) -> bool:
         """Whether it takes a JSON body."""
         return any(argument.source == "body" for argument in self.arguments)
@@ -311,7 +343,7 @@ class Route:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """All ways in which it refuses, each sentence once: by status, then by code."""
-        body = (BadJson(), TooLarge()) if self.has_body else ()
+        body = (BadJson(), self.body_limit.otherwise) if self.has_body else ()
         arguments = (refusal for argument in self.arguments for refusal in argument.refusals)
         every = (*body, *arguments, *(refusal() for refusal in self.declared), self.busy)
         unique = {(refusal.STATUS, refusal.CODE, refusal.message): refusal for refusal in every}
@@ -348,30 +380,37 @@ class Api:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_AS_LAMBDA_TAKES = BodyLimit(MAX_BODY, TooLarge())
 
-def route(method: Method, path: str, *, who: Who, throttle: Throttle | None = None) -> Callable[[F], F]:
+
+def route(
+    method: Method, path: str, *, who: Who, throttle: Throttle | None = None, body_limit: BodyLimit = _AS_LAMBDA_TAKES
+) -> Callable[[F], F]:
     """Declare a method of Questions as a route."""
 
     def declare(function: F) -> F:
-        function.declared = (method, path, who, throttle)  # type: ignore[attr-defined]
+        function.declared = (method, path, who, throttle, body_limit)  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
 def _route_of(function: Any, busy: Busy) -> Route:
-    method, path, who, throttle = function.declared
+    method, path, who, throttle, body_limit = function.declared
     hints = typing.get_type_hints(function)
     result = hints.pop("return")
     (takes,) = hints.values()
     outcomes = typing.get_args(result) or (result,)
     (answers,) = (each for each in outcomes if not issubclass(each, Refusal))
+    if issubclass(answers, Revalidated) and method != "GET":
+        raise TypeError(f"{function.__name__}: only the answer to GET can be kept and asked again.")
     return Route(
         name=function.__name__,
         method=method,
         path=path,
         who=who,
         throttle=throttle,
+        body_limit=body_limit,
         takes=takes,
         answers=answers,
         declared=tuple(each for each in outcomes if issubclass(each, Refusal)),

@@ -49,6 +49,7 @@ def _event(method: str, path: str, query: str, headers: dict[str, str], body: st
                 "headers": headers,
                 "body": body,
                 "isBase64Encoded": False,
+                "requestContext": {"identity": {"sourceIp": "127.0.0.1"}},
             }
     return None
 

@@ -202,6 +202,7 @@ def request(
     headers: dict[str, str] | None = None,
     body: str | None = None,
     is_base64: bool = False,
+    source_ip: str = "192.0.2.1",
 ) -> dict[str, Any]:
     """A request as API Gateway's proxy integration hands it to the function."""
     return {
@@ -212,6 +213,7 @@ def request(
         "headers": headers,
         "body": body,
         "isBase64Encoded": is_base64,
+        "requestContext": {"identity": {"sourceIp": source_ip}},
     }
 
 

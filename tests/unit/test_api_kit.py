@@ -16,6 +16,7 @@ from msgspec import Meta
 from shared.contracts.api import (
     MAX_BODY,
     Api,
+    BodyLimit,
     Busy,
     Content,
     Header,
@@ -23,6 +24,8 @@ from shared.contracts.api import (
     Questions,
     Reads,
     Refusal,
+    Revalidated,
+    SourceAddress,
     Throttle,
     route,
 )
@@ -71,6 +74,22 @@ class Text(Content, frozen=True, kw_only=True):
     TYPES: ClassVar[tuple[str, ...]] = ("text/plain",)
 
 
+class ShelfAsked(msgspec.Struct, frozen=True, kw_only=True):
+    row: int = 1
+    origin: Annotated[str | None, Header("origin")] = None
+    address: Annotated[str, SourceAddress()]
+
+
+class Shelf(Revalidated, frozen=True, kw_only=True):
+    """A row of books."""
+
+    books: list[str]
+
+
+class FullShelf(Refusal, status=413):
+    """Send less."""
+
+
 class Books(Questions):
     """Books."""
 
@@ -80,6 +99,16 @@ class Books(Questions):
     @abstractmethod
     def look(self, asked: BookAsked) -> Told | NoSuchBook:
         """A book."""
+
+    @route("GET", "/shelf", who="anybody")
+    @abstractmethod
+    def shelf(self, asked: ShelfAsked) -> Shelf | NoSuchBook:
+        """A shelf."""
+
+    @route("POST", "/shelf", who="anybody", body_limit=BodyLimit(20, FullShelf()))
+    @abstractmethod
+    def fill(self, asked: ShelfAsked) -> Told:
+        """Fill a shelf."""
 
     @route("PUT", "/books/{book}", who="operator", throttle=Throttle(rate=5, burst=10, each_client=30))
     @abstractmethod
@@ -98,6 +127,12 @@ class Library(Books):
         if self.failure:
             raise self.failure
         return Told(told=list(msgspec.structs.astuple(asked))) if asked.book != "no" else NoSuchBook("Not here.")
+
+    def shelf(self, asked: ShelfAsked) -> Shelf | NoSuchBook:
+        return Shelf(books=[str(asked.row), str(asked.origin), asked.address]) if asked.row else NoSuchBook()
+
+    def fill(self, asked: ShelfAsked) -> Told:
+        return Told(told=[])
 
     def tell(self, asked: BookTold) -> Text:
         headers = {"Cache-Control": "no-cache"}
@@ -190,10 +225,99 @@ def test_a_text_is_answered_as_it_is_with_its_own_headers() -> None:
     assert response["headers"]["Cache-Control"] == "no-cache"
 
 
+def _shelf(**asked: Any) -> dict[str, Any]:
+    return Router(Books.routes(), Library()).respond(request("/shelf", **asked))
+
+
+def test_an_answer_that_holds_still_is_not_sent_again() -> None:
+    first = _shelf()
+    tag = first["headers"]["ETag"]
+    assert (first["statusCode"], first["headers"]["Cache-Control"]) == (200, "no-cache")
+    again = _shelf(headers={"If-None-Match": tag})
+    assert (again["statusCode"], again["body"], again["headers"]["ETag"]) == (304, "", tag)
+    assert again["headers"]["Cache-Control"] == "no-cache"
+    assert "Content-Type" not in again["headers"]
+    other = _shelf(query={"row": "2"}, headers={"If-None-Match": tag})
+    assert (other["statusCode"], other["headers"]["ETag"] == tag) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("named", "status"),
+    [
+        ("{}", 304),
+        ("W/{}", 304),
+        ('"a, b", W/{}', 304),
+        ('{},W/"c"', 304),
+        (" * ", 304),
+        ("", 200),
+        ('"a"', 200),
+        ('"*"', 200),
+    ],
+)
+def test_an_answer_is_named_as_http_has_it(named: str, status: int) -> None:
+    tag = _shelf()["headers"]["ETag"]
+    assert _shelf(headers={"If-None-Match": named.format(tag)})["statusCode"] == status
+    assert _shelf(method="HEAD", headers={"If-None-Match": named.format(tag)})["statusCode"] == status
+
+
+def test_what_is_refused_or_changes_something_is_never_answered_as_unchanged() -> None:
+    any_of_them = {"If-None-Match": "*"}
+    assert _shelf(query={"row": "0"}, headers=any_of_them)["statusCode"] == 404
+    assert _shelf(method="POST", body="{}", headers=any_of_them)["statusCode"] == 200
+
+
+def test_only_what_is_got_can_be_asked_again() -> None:
+    class Wrong(Questions):
+        @route("POST", "/shelf", who="anybody")
+        def fill(self, asked: ShelfAsked) -> Shelf:
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match="fill: only the answer to GET"):
+        Wrong.routes()
+
+
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({}, "192.0.2.1"),
+        ({"X-Forwarded-For": "198.51.100.7"}, "192.0.2.1"),  # not through the front door: the client made it up
+        ({"X-Forwarded-Prefix": "/api/books"}, "192.0.2.1"),
+        ({"X-Forwarded-Prefix": "/api/books", "X-Forwarded-For": "198.51.100.7"}, "198.51.100.7"),
+        ({"X-Forwarded-Prefix": "/api/books", "X-Forwarded-For": "10.0.0.1, 2001:db8::7"}, "2001:db8::7"),
+        ({"X-Forwarded-Prefix": "/api/books", "X-Forwarded-For": "10.0.0.1,198.51.100.7, 192.0.2.1"}, "198.51.100.7"),
+        ({"X-Forwarded-Prefix": "/api/books", "X-Forwarded-For": "192.0.2.1"}, "192.0.2.1"),
+    ],
+)
+def test_a_client_is_known_by_the_address_that_the_door_saw(headers: dict[str, str], address: str) -> None:
+    assert json.loads(_shelf(headers=headers)["body"])["books"][2] == address
+
+
+def test_a_header_that_is_not_there_is_told_from_one_that_is() -> None:
+    told = [json.loads(_shelf(headers=headers)["body"])["books"][1] for headers in ({}, {"Origin": "null"})]
+    assert told == ["None", "null"]
+
+
+@pytest.mark.parametrize(
+    ("body", "is_base64", "status"),
+    [
+        ('{"row": 123456789}  ', False, 200),
+        ('{"row": 123456789}   ', False, 413),
+        ('{"x": "가나다라마"}', False, 413),  # 17 characters, 27 bytes
+        ("eyJyb3ciOiAxMjM0NTY3ODl9ICA=", True, 200),
+        ("eyJyb3ciOiAxMjM0NTY3ODl9ICAg", True, 413),
+    ],
+)
+def test_a_body_is_as_large_as_its_route_takes(body: str, is_base64: bool, status: int) -> None:
+    response = _shelf(method="POST", body=body, is_base64=is_base64)
+    assert response["statusCode"] == status
+    if status == 413:
+        assert json.loads(response["body"]) == _refused("full_shelf", "Send less.")
+
+
 def test_pages_of_other_origins_may_ask_with_the_declared_methods() -> None:
     response = Router(Books.routes(), Library()).respond(request("/books/{book}", method="OPTIONS"))
     assert (response["statusCode"], response["body"]) == (204, "")
-    assert response["headers"]["Access-Control-Allow-Methods"] == "GET, HEAD, PUT, OPTIONS"
+    assert response["headers"]["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, OPTIONS"
 
 
 @pytest.mark.parametrize("book", ["a", "no"])
@@ -261,6 +385,19 @@ def test_the_document_says_who_may_ask_and_how_it_refuses() -> None:
         "missing_field",
     }
     assert "Retry-After" in look["responses"]["503"]["headers"]
+
+
+def test_the_document_says_what_may_be_asked_again_and_nothing_of_addresses() -> None:
+    made = document(CARD)["paths"]["/shelf"]
+    get, post = made["get"], made["post"]
+    assert [each["name"] for each in get["parameters"]] == ["row", "origin", "if-none-match"]
+    assert [each["name"] for each in post["parameters"]] == ["origin"]
+    assert set(post["requestBody"]["content"]["application/json"]["schema"]["properties"]) == {"row"}
+    assert (set(get["responses"]["304"]), set(get["responses"]["200"]["headers"])) == (
+        {"description", "headers"},
+        {"ETag"},
+    )
+    assert "full_shelf" in post["responses"]["413"]["content"]["application/json"]["examples"]
 
 
 def test_a_function_imports_neither_the_description_nor_a_framework() -> None:

@@ -13,7 +13,7 @@ from shared.kit.api.request import Request
 
 def arguments(route: Route, request: Request) -> msgspec.Struct | Refusal:
     """What the method is given; or how the request is refused, by the first argument that is wrong."""
-    body = request.json() if route.has_body else {}
+    body = request.json(route.body_limit) if route.has_body else {}
     if isinstance(body, Refusal):
         return body
     parts: Mapping[Source, Mapping[str, Any]] = {
@@ -24,7 +24,8 @@ def arguments(route: Route, request: Request) -> msgspec.Struct | Refusal:
     }
     values = {}
     for argument in route.arguments:
-        value = _read(argument, parts[argument.source].get(argument.key))
+        is_address = argument.source == "address"
+        value = _read(argument, request.address if is_address else parts[argument.source].get(argument.key))
         if isinstance(value, Refusal):
             return value
         values[argument.name] = value

@@ -28,6 +28,17 @@ _SIGNED: Json = {
         "x-amazon-apigateway-authtype": "awsSigv4",
     }
 }
+_IF_NONE_MATCH: Json = {
+    "name": "if-none-match",
+    "in": "header",
+    "description": "The `ETag` of an answer that the client has.",
+    "schema": {"type": "string"},
+}
+_ETAG: Json = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}
+_UNCHANGED: Json = {
+    "description": "The answer is the one that `If-None-Match` names; it is not sent again.",
+    "headers": _ETAG,
+}
 
 
 def interfaces(card: Stage) -> tuple[type[Questions], ...]:
@@ -84,9 +95,16 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         "operationId": route.name,
         "summary": summary.strip().removesuffix("."),
         "description": " ".join(description.split()),
-        "parameters": [_parameter(each, schemas) for each in route.arguments if each.source != "body"],
+        "parameters": [
+            *(_parameter(each, schemas) for each in route.arguments if each.source not in ("body", "address")),
+            *([_IF_NONE_MATCH] if route.is_revalidated else []),
+        ],
         "requestBody": _body(route, schemas) if route.has_body else None,
-        "responses": {"200": _answer(route, schemas), **_refusals(route)},
+        "responses": {
+            "200": _answer(route, schemas),
+            **({"304": _UNCHANGED} if route.is_revalidated else {}),
+            **_refusals(route),
+        },
         "security": [{"sigv4": []}] if route.who == "operator" else None,
     }
     return {name: value for name, value in described.items() if value}
@@ -123,7 +141,11 @@ def _answer(route: Route, schemas: _Schemas) -> Json:
     description = " ".join((inspect.getdoc(route.answers) or "").split())
     if issubclass(route.answers, Content):
         return {"description": description, "content": {kind: {} for kind in route.answers.TYPES}}
-    return {"description": description, "content": {"application/json": {"schema": schemas.of(route.answers)}}}
+    return {
+        "description": description,
+        **({"headers": _ETAG} if route.is_revalidated else {}),
+        "content": {"application/json": {"schema": schemas.of(route.answers)}},
+    }
 
 
 def _refusals(route: Route) -> Json:

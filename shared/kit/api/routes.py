@@ -51,7 +51,11 @@ class Router:
     def respond(self, event: dict[str, Any]) -> dict[str, Any]:
         """API Gateway's response to API Gateway's event."""
         request = Request.from_event(event)
-        response = _PREFLIGHT if request.method == "OPTIONS" else Response.to(self._outcome(request))
+        response = (
+            _PREFLIGHT
+            if request.method == "OPTIONS"
+            else Response.to(self._outcome(request), request.headers.get("if-none-match", ""))
+        )
         if request.method == HEAD:
             response = msgspec.structs.replace(response, body="")
         return response.to_event(self._cors)
