@@ -77,9 +77,7 @@ class Target:
         """All tables of a stage, also those for what is kept a while only."""
         card, client = card_of(stage), self.client("dynamodb")
         own = [self.table(stage)] if card.has_table else []
-        return own + [
-            Table(client, naming.short_lived_table(self.env, stage, each.name)) for each in card.short_lived
-        ]
+        return own + [Table(client, naming.short_lived_table(self.env, stage, each.name)) for each in card.short_lived]
 
     @property
     def photo_bucket(self) -> str:

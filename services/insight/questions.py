@@ -216,18 +216,21 @@ class FlowMinute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the race's photos are.
+    """Where the race's uploads and photos are.
 
-    `uploaded` = `searchable` + `waiting` + `rejected`. Of the photos that were taken in, `bibs_read` and `faces_indexed`
-    have been looked at by these stages. `p50_s` and `p95_s` are seconds from upload to searchable, None before there is
-    a searchable photo; they are exact to 5%.
+    `uploaded` = `searchable` + `waiting` + `rejected` + `duplicates`, which are further uploads of the same picture. Of
+    those that wait some are not `taken_in` yet. Of the photos that are taken in, `bibs_read` and `faces_indexed` have
+    been looked at by these stages. `p50_s` and `p95_s` are seconds from upload to searchable, null before there is a
+    searchable photo; they are exact to 5%.
     """
 
     uploaded: int
     searchable: int
     waiting: int
     rejected: int
+    duplicates: int
     reasons: list[Reason]
+    taken_in: int
     bibs_read: int
     faces_indexed: int
     trend: list[FlowMinute]

@@ -118,6 +118,31 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return {"PK": pk, "SK": sk, **{name: value for name, value in fields.items() if value is not msgspec.UNSET}}
 
 
+COUNT = "count."
+"""How the names of the attributes begin that a Tally counts in."""
+
+
+class Tally(Record, frozen=True, kw_only=True):
+    """A kind of item in which is counted, by names; its fields are those of its sort key.
+
+    Numbers are added to what is there, in a transaction with what they count. Nothing else is ever written.
+    """
+
+    def adding(self, where: RaceRef | str, numbers: Mapping[str, int]) -> Addition:
+        """That these numbers are added."""
+        fields = msgspec.structs.asdict(self)
+        return Addition(self.place(where).key, fields, {COUNT + name: number for name, number in numbers.items()})
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Numbers, by attribute, to be added to those of the item with this key; `fields` are of the item as well."""
+
+    key: Key
+    fields: Mapping[str, Any]
+    numbers: Mapping[str, int]
+
+
 class Progress(Record, frozen=True, kw_only=True):
     """A record, one for each upload or each photo, that tells whether a function is done with it.
 

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.contracts.keys import RaceRef, is_newer
-from shared.contracts.records import At, Key, Record
+from shared.contracts.records import COUNT, Addition, At, Key, Record, Tally
 from shared.kit.table import ABSENT, ALWAYS, Condition, Item, Table
 
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
+T = TypeVar("T", bound=Tally)
 
 Put = tuple[RaceRef | str, Record, Condition]
 """The race (or partition), the record, and the condition under which it is written."""
@@ -85,6 +86,17 @@ class Records:
         for item in self._table.between(race.partition, low, high, descending=descending, page=page):
             yield msgspec.convert(item, kind)
 
+    def tallies(self, kind: type[T], where: RaceRef | str, *values: object) -> Iterator[tuple[T, dict[str, int]]]:
+        """A race's tallies of a kind of which the first values are these, each with its numbers by name."""
+        partition = where.partition if isinstance(where, RaceRef) else where
+        for item in self._table.query(partition, kind.prefix(*values)):
+            yield msgspec.convert(item, kind), _counts(item)
+
+    def tallies_between(self, kind: type[T], low: At[T], high: At[T]) -> Iterator[tuple[T, dict[str, int]]]:
+        """The tallies from the place `low` through `high`."""
+        for item in self._table.between(low.partition, low.sort_key, high.sort_key, page=1_000):
+            yield msgspec.convert(item, kind), _counts(item)
+
     def put(self, where: RaceRef | str, record: Record, condition: Condition = ALWAYS) -> bool:
         """Write the record; False when the condition did not hold (then nothing was written)."""
         return self._table.put(record.item(where), condition)
@@ -99,17 +111,21 @@ class Records:
             if self.put(race, record, unchanged(held, "revision")):
                 return
 
-    def write(self, puts: Iterable[Put], deletes: Iterable[At[Any]] = ()) -> bool:
+    def write(self, puts: Iterable[Put], deletes: Iterable[At[Any]] = (), additions: Iterable[Addition] = ()) -> bool:
         """All in one transaction (at most 100 items), each put under its own condition.
 
         False when a condition did not hold or another transaction was at the same items: read again, decide again.
         """
         items = [(record.item(where), condition) for where, record, condition in puts]
-        return self._table.write_guarded(items, [at.key for at in deletes])
+        return self._table.write_guarded(items, [at.key for at in deletes], list(additions))
 
     def put_all(self, where: RaceRef, records: Iterable[Record]) -> None:
         """Write records that need no condition, 25 a request."""
         self._table.put_all(record.item(where) for record in records)
+
+    def delete(self, at: At[Any], condition: Condition = ALWAYS) -> bool:
+        """Delete the record if it is there; False when the condition did not hold."""
+        return self._table.delete(*at.key, condition)
 
     def delete_all(self, places: Iterable[At[Any]]) -> None:
         """Delete records if they are there, 25 a request."""
@@ -125,6 +141,10 @@ def unchanged(held: Record | None, *fields: str) -> Condition:
         names={f"#{field}": field for field in fields},
         values={f":{field}": getattr(held, field) for field in fields},
     )
+
+
+def _counts(item: Item) -> dict[str, int]:
+    return {name.removeprefix(COUNT): number for name, number in item.items() if name.startswith(COUNT)}
 
 
 def _fields(kinds: Collection[type[Record]]) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from shared.contracts.errors import RefusedForGood, SnapRaceError, TemporaryFailure, Throttled
+from shared.contracts.records import Addition
 from shared.kit.failures import Kind, kind_of_code
 
 if TYPE_CHECKING:
@@ -159,8 +160,10 @@ class Table:
         time.sleep(_PAUSE_S * 2 ** (_ATTEMPTS - attempts))
         return attempts - 1
 
-    def write_guarded(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = ()) -> bool:
-        """All in one transaction (at most 100 items), each put under its own condition.
+    def write_guarded(
+        self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = (), additions: Sequence[Addition] = ()
+    ) -> bool:
+        """All in one transaction (at most 100 items), each put under its own condition; additions make their items.
 
         False when a condition did not hold or another transaction was at the same items: read again, decide again.
         Raises RefusedForGood for what DynamoDB never takes, as an item above 400 KB.
@@ -170,6 +173,7 @@ class Table:
             for item, condition in puts
         ]
         actions += [{"Delete": {"TableName": self.name, "Key": _key(pk, sk)}} for pk, sk in deletes]
+        actions += [{"Update": {"TableName": self.name, **_addition_arguments(each)}} for each in additions]
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
@@ -209,6 +213,24 @@ def _condition_arguments(condition: Condition) -> dict[str, Any]:
     return arguments
 
 
+def _addition_arguments(addition: Addition) -> dict[str, Any]:
+    """An UpdateExpression by aliases, since names may have dots and be reserved words."""
+    names, values, added, told = {}, {}, [], []
+    for place, (name, value) in enumerate([*addition.numbers.items(), *addition.fields.items()]):
+        names[f"#{place}"], values[f":{place}"] = name, value
+        if name in addition.numbers:
+            added.append(f"#{place} :{place}")
+        else:
+            told.append(f"#{place} = :{place}")
+    expression = f"ADD {', '.join(added)}" + (f" SET {', '.join(told)}" if told else "")
+    return {
+        "Key": _key(*addition.key),
+        "UpdateExpression": expression,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item(values),
+    }
+
+
 def _projection(only: Sequence[str]) -> dict[str, Any]:
     """Arguments that limit an answer to these attributes. Many words are reserved, so each goes by an alias."""
     if not only:
@@ -223,13 +245,14 @@ def _key(pk: str, sk: str) -> Any:
 
 def to_item(item: Mapping[str, Any]) -> Any:
     """DynamoDB's form of a dict; structs become maps, None and UNSET are left out, floats keep their digits."""
-    plain = msgspec.to_builtins({name: value for name, value in item.items() if value is not msgspec.UNSET})
+    told = {name: value for name, value in item.items() if value is not msgspec.UNSET}
+    plain = msgspec.to_builtins(told, builtin_types=(bytes,))
     return {name: _serializer.serialize(_decimal(value)) for name, value in plain.items() if value is not None}
 
 
 def from_item(item: Mapping[str, Any]) -> Item:
-    """A plain dict of DynamoDB's form; whole numbers are int, others float."""
-    return {name: _number(_deserializer.deserialize(value)) for name, value in item.items()}
+    """A plain dict of DynamoDB's form; whole numbers are int, others float; binaries are bytes."""
+    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
 def _decimal(value: Any) -> Any:
@@ -242,11 +265,13 @@ def _decimal(value: Any) -> Any:
     return value
 
 
-def _number(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Binary):
+        return bytes(value)
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):
-        return {name: _number(inner) for name, inner in value.items()}
+        return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_number(inner) for inner in value]
+        return [_plain(inner) for inner in value]
     return value

@@ -15,8 +15,9 @@ from stacks.environment import Environment
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """`rules_dlq` takes the events that no rule of the stage could deliver; `table` is the stage's own, beside
-    which it may have `short_lived` ones.
+    """`table` is the stage's own, beside which it may have `short_lived` ones.
+
+    `rules_dlq` takes the events that no rule of the stage could deliver.
     """
 
     stack: cdk.Stack

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore import xform_name
 
+from shared.contracts.records import Addition
 from shared.kit.table import Condition, Item, Key, from_item, to_item
 from tests.kit.memory_table import MemoryTable
 from tests.kit.wire import Refused
@@ -70,8 +71,9 @@ class DynamoDB:
             return {}
         puts = [(from_item(one["Put"]["Item"]), _condition(one["Put"])) for one in actions if "Put" in one]
         deletes = [_key(one["Delete"]["Key"]) for one in actions if "Delete" in one]
+        additions = [_addition(one["Update"]) for one in actions if "Update" in one]
         (name,) = {next(iter(one.values()))["TableName"] for one in actions}
-        if not self.table(name).write_guarded(puts, deletes):
+        if not self.table(name).write_guarded(puts, deletes, additions):
             raise Refused("TransactionCanceledException", more={"CancellationReasons": [{"Code": _FAILED}]})
         self._tokens.add(token)
         return {}
@@ -88,6 +90,16 @@ def _conditional(held: bool) -> Json:
 
 def _key(key: Json) -> Key:
     return key["PK"]["S"], key["SK"]["S"]
+
+
+def _addition(asked: Json) -> Addition:
+    """What `ADD #0 :0, #1 :1 SET #2 = :2` says."""
+    names, values = asked["ExpressionAttributeNames"], from_item(asked["ExpressionAttributeValues"])
+    added, _, told = asked["UpdateExpression"].removeprefix("ADD ").partition(" SET ")
+    numbers = dict(one.split() for one in added.split(", "))
+    fields = dict(one.split(" = ") for one in told.split(", ")) if told else {}
+    by_name = [{names[name]: values[value] for name, value in each.items()} for each in (fields, numbers)]
+    return Addition(_key(asked["Key"]), *by_name)
 
 
 def _condition(asked: Json) -> Condition:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from greenlet import getcurrent, greenlet
 
+from shared.contracts.records import Addition
 from shared.kit.table import Condition, Item, Key, Table
 
 
@@ -69,16 +70,22 @@ class MemoryTable(Table):
             self._step("BatchWriteItem")
             self._delete(pk, sk)
 
-    def write_guarded(self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = ()) -> bool:
+    def write_guarded(
+        self, puts: Sequence[tuple[Item, Condition]], deletes: Sequence[Key] = (), additions: Sequence[Addition] = ()
+    ) -> bool:
         self._step("TransactWriteItems")
-        assert len(puts) + len(deletes) <= 100
-        assert len({(item["PK"], item["SK"]) for item, _ in puts} | set(deletes)) == len(puts) + len(deletes)
+        actions = [*((item["PK"], item["SK"]) for item, _ in puts), *deletes, *(each.key for each in additions)]
+        assert len(set(actions)) == len(actions) <= 100
         if not all(self._holds(item, condition) for item, condition in puts):
             return False
         for item, _ in puts:
             self._put(item)
         for pk, sk in deletes:
             self._delete(pk, sk)
+        for each in additions:
+            (pk, sk), item = each.key, self.items.get(each.key, {})
+            counted = {name: item.get(name, 0) + number for name, number in each.numbers.items()}
+            self._put({"PK": pk, "SK": sk, **item, **each.fields, **counted})
         return True
 
     def _sent(self, key: Key, only: Sequence[str] = ()) -> Item:
@@ -89,7 +96,11 @@ class MemoryTable(Table):
         key = (item["PK"], item["SK"])
         if key not in self.items:
             bisect.insort(self._sorted.setdefault(key[0], []), key[1])
-        self.items[key] = {name: value for name, value in msgspec.to_builtins(item).items() if value is not None}
+        self.items[key] = {
+            name: value
+            for name, value in msgspec.to_builtins(item, builtin_types=(bytes,)).items()
+            if value is not None
+        }
 
     def _delete(self, pk: str, sk: str) -> None:
         if self.items.pop((pk, sk), None) is not None:
@@ -106,7 +117,7 @@ def _copy(item: Any) -> Any:
     """A deep copy of an item, or of none; items are builtins already, of which msgspec makes new ones ten times faster
     than copy.deepcopy.
     """
-    return msgspec.to_builtins(item)
+    return msgspec.to_builtins(item, builtin_types=(bytes,))
 
 
 def _term(term: str, condition: Condition, held: Item) -> bool:

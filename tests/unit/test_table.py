@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from shared.contracts.records import Addition
 from shared.kit.table import ABSENT, ALWAYS, Condition, Table, from_item, to_item
 from tests.kit.memory_table import MemoryTable
 
@@ -48,6 +49,19 @@ def test_a_query_reads_all_pages_in_order_and_resumes(table: Table) -> None:
     assert [item["SK"] for item in table.query("p", "A#")] == [f"A#{n:03}" for n in range(9)]
     assert [item["SK"] for item in table.query("p", "A#", after="A#006")] == ["A#007", "A#008"]
     assert len(list(table.query("p"))) == 10
+
+
+def test_what_is_added_counts_with_what_is_written_or_not_at_all(table: Table) -> None:
+    added = Addition(("p", "counts"), {"minute": 7}, {"count.a": 2, "count.b.c": -1})
+    assert table.write_guarded([({"PK": "p", "SK": "one"}, ABSENT)], additions=[added])
+    assert not table.write_guarded([({"PK": "p", "SK": "one"}, ABSENT)], additions=[added])
+    assert table.write_guarded([({"PK": "p", "SK": "two"}, ABSENT)], additions=[added])
+    assert table.get("p", "counts") == {"PK": "p", "SK": "counts", "minute": 7, "count.a": 4, "count.b.c": -2}
+
+
+def test_bytes_stay_bytes(table: Table) -> None:
+    table.put({"PK": "p", "SK": "s", "packed": b"\x00\xff", "inside": {"packed": [b"a"]}})
+    assert table.get("p", "s") == {"PK": "p", "SK": "s", "packed": b"\x00\xff", "inside": {"packed": [b"a"]}}
 
 
 def test_only_the_attributes_asked_for_are_sent_also_those_with_reserved_names(table: Table) -> None:

@@ -1,0 +1,235 @@
+"""What the insight stage keeps.
+
+Of visitors: facts and who was there, for a day, in tables of their own; the numbers of each minute, quarter of an hour
+and day that follow from them, for as long as the race is kept. Of photos: where each upload and each photo is, and how
+many there are at each place.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.contracts.events import (
+    BibsRead,
+    FacesIndexed,
+    ObjectRef,
+    PhotoIngested,
+    PhotoMatched,
+    PhotoRejected,
+    PhotoWithdrawn,
+    RaceConfigured,
+    RosterImported,
+)
+from shared.contracts.records import Index, Origins, Record, ShortLived, Tally
+
+KEPT_S = 24 * 3600
+"""Seconds that facts and sessions are kept. DynamoDB may take some days more to delete what has expired."""
+
+EVENTS = ShortLived(name="events", indexes=(Index(name="by-type", partition="of_type", sort="SK"),))
+"""What visitors did; by minute in a race's partition, and by type in the index."""
+SESSIONS = ShortLived(name="sessions")
+"""Who was there, by activity: the key of who was active in a minute is that minute."""
+
+# --- visitors -----------------------------------------------------------------------------------------------
+
+
+class Chunk(Record, frozen=True, kw_only=True):
+    """What visitors did in a minute, of one kind, as one batch had it: `facts` packed (domain/facts.py).
+
+    `name` follows from the facts, so that the same batch again is the same chunk.
+    """
+
+    TABLE: ClassVar[ShortLived] = EVENTS
+    SORT_KEY: ClassVar[str] = "{minute:09d}#{kind}#{name}"
+
+    minute: int
+    kind: str
+    name: str
+    facts: bytes
+    of_type: str
+    expires_at: int
+
+
+class Active(Record, frozen=True, kw_only=True):
+    """Who was there in a minute, packed (domain/sessions.py)."""
+
+    TABLE: ClassVar[ShortLived] = SESSIONS
+    SORT_KEY: ClassVar[str] = "ACTIVE#{minute:09d}"
+
+    minute: int
+    visitors: bytes
+    expires_at: int
+
+
+class Pending(Record, frozen=True, kw_only=True):
+    """There are facts of a minute that its numbers do not know yet. In a partition of all races.
+
+    `token` follows from the facts that came last, so that the mark is only taken away by who has read them.
+    """
+
+    PARTITION: ClassVar[str] = "PENDING"
+    SORT_KEY: ClassVar[str] = "{race}#{minute:09d}"
+
+    race: str
+    minute: int
+    token: str
+
+
+class MinuteVisits(Record, frozen=True, kw_only=True):
+    """The numbers of a minute, packed (domain/minutes.py); `version` orders what is written."""
+
+    SORT_KEY: ClassVar[str] = "MINUTE#{minute:09d}"
+
+    minute: int
+    visits: bytes
+    version: int
+
+
+class QuarterVisits(Record, frozen=True, kw_only=True):
+    """The numbers of a quarter of an hour that begins with a minute (since 1970)."""
+
+    SORT_KEY: ClassVar[str] = "QUARTER#{minute:09d}"
+
+    minute: int
+    visits: bytes
+    version: int
+
+
+class DayVisits(Record, frozen=True, kw_only=True):
+    """The numbers of a day (ISO 8601) in a time zone."""
+
+    SORT_KEY: ClassVar[str] = "DAY#{date}#{zone}"
+
+    date: str
+    zone: str
+    visits: bytes
+    version: int
+
+
+# --- the race -----------------------------------------------------------------------------------------------
+
+
+class Race(Record, frozen=True, kw_only=True):
+    """The race's name and time zone; `revision` of the RaceConfigured that said so."""
+
+    SORT_KEY: ClassVar[str] = "RACE"
+    FROM: ClassVar[Origins] = {RaceConfigured: ("name", "timezone", "revision")}
+
+    name: str
+    timezone: str
+    revision: str
+
+
+class Roster(Record, frozen=True, kw_only=True):
+    """Where the race's roster is; `revision` of the RosterImported that said so."""
+
+    SORT_KEY: ClassVar[str] = "ROSTER"
+    FROM: ClassVar[Origins] = {RosterImported: ("roster", "runners", "revision")}
+
+    roster: ObjectRef
+    runners: int
+    revision: str
+
+
+# --- photos -------------------------------------------------------------------------------------------------
+
+
+class Upload(Record, frozen=True, kw_only=True):
+    """What is known of a raw key: sequencers of what S3 last told of it, and who has taken it in.
+
+    `version_id` is that of the upload of `created`. `rejected` is the sequencer of the upload that was rejected for
+    `reason`. `holders` are the photos that hold the key.
+    """
+
+    SORT_KEY: ClassVar[str] = "UPLOAD#{key}"
+    FROM: ClassVar[Origins] = {PhotoRejected: ("key", "reason", "rejected")}
+
+    key: str
+    created: str = ""
+    version_id: str | None = None
+    deleted: str = ""
+    rejected: str = ""
+    reason: str = ""
+    holders: tuple[str, ...] = ()
+    version: int = 0
+
+
+class Photo(Record, frozen=True, kw_only=True):
+    """Where a photo is on its way.
+
+    `ingested`, `withdrawn` and `matched` are the newest revisions that were heard. `read`, `indexed` and `identified`
+    are of the picture (photo_revision) that the stages have looked at; `identified` only when that was complete.
+    `searchable_ms` is when PhotoMatched first said so of this picture, `uploaded_ms` when it was uploaded, in
+    milliseconds since 1970.
+    """
+
+    SORT_KEY: ClassVar[str] = "PHOTO#{photo_id}"
+    FROM: ClassVar[Origins] = {
+        PhotoIngested: ("photo_id", "ingested", "keys", "uploaded_ms"),
+        PhotoWithdrawn: ("photo_id", "withdrawn"),
+        BibsRead: ("photo_id", "read"),
+        FacesIndexed: ("photo_id", "indexed"),
+        PhotoMatched: ("photo_id", "matched", "identified", "bibs", "searchable_ms"),
+    }
+
+    photo_id: str
+    ingested: int = 0
+    withdrawn: int = 0
+    read: int = 0
+    indexed: int = 0
+    matched: int = 0
+    identified: int = 0
+    keys: tuple[str, ...] = ()
+    bibs: tuple[str, ...] = ()
+    uploaded_ms: int = 0
+    searchable_ms: int | None = None
+    version: int = 0
+
+
+class FlowCounts(Tally, frozen=True, kw_only=True):
+    """How many uploads and photos are at each place (domain/flow.py); the sum of all shards counts."""
+
+    SORT_KEY: ClassVar[str] = "FLOW#{shard}"
+
+    shard: str
+
+
+class FlowMinute(Tally, frozen=True, kw_only=True):
+    """How many photos were uploaded in a minute, and how many became searchable."""
+
+    SORT_KEY: ClassVar[str] = "FLOW_MINUTE#{minute:09d}"
+
+    minute: int
+
+
+class BibPhotos(Tally, frozen=True, kw_only=True):
+    """How many photos a runner is found in."""
+
+    SORT_KEY: ClassVar[str] = "BIB#{bib}"
+
+    bib: str
+
+
+class Coverage(Record, frozen=True, kw_only=True):
+    """How many of the roster's runners have a photo, as it was at `as_of` (ISO 8601).
+
+    `missing` are some that have none; `version` orders what is written.
+    """
+
+    SORT_KEY: ClassVar[str] = "COVERAGE"
+
+    runners: int
+    covered: int
+    missing: tuple[str, ...]
+    as_of: str
+    version: int
+
+
+class CoveragePending(Record, frozen=True, kw_only=True):
+    """Photos or the roster have changed since a race's coverage was worked out. In a partition of all races."""
+
+    PARTITION: ClassVar[str] = "COVERAGE_PENDING"
+    SORT_KEY: ClassVar[str] = "{race}"
+
+    race: str
+    token: str
