@@ -157,10 +157,10 @@ class Upload(Record, frozen=True, kw_only=True):
 class Photo(Record, frozen=True, kw_only=True):
     """Where a photo is on its way.
 
-    `ingested`, `withdrawn` and `matched` are the newest revisions that were heard. `read`, `indexed` and `identified`
-    are of the picture (photo_revision) that the stages have looked at; `identified` only when that was complete.
-    `searchable_ms` is when PhotoMatched first said so of this picture, `uploaded_ms` when it was uploaded, in
-    milliseconds since 1970.
+    `ingested`, `withdrawn` and `matched` are the newest revisions that were heard; `read`, `indexed` and `matched_of`
+    those of the picture (photo_revision) that was looked at. `complete` has when it was first said of a picture who
+    all is there, `uploaded_ms` when it was uploaded: milliseconds since 1970. `told_keys` and `told_bibs` are what
+    uploads and bibs know of it.
     """
 
     SORT_KEY: ClassVar[str] = "PHOTO#{photo_id}"
@@ -169,7 +169,7 @@ class Photo(Record, frozen=True, kw_only=True):
         PhotoWithdrawn: ("photo_id", "withdrawn"),
         BibsRead: ("photo_id", "read"),
         FacesIndexed: ("photo_id", "indexed"),
-        PhotoMatched: ("photo_id", "matched", "identified", "bibs", "searchable_ms"),
+        PhotoMatched: ("photo_id", "matched", "matched_of", "bibs", "complete"),
     }
 
     photo_id: str
@@ -178,11 +178,13 @@ class Photo(Record, frozen=True, kw_only=True):
     read: int = 0
     indexed: int = 0
     matched: int = 0
-    identified: int = 0
+    matched_of: int = 0
     keys: tuple[str, ...] = ()
     bibs: tuple[str, ...] = ()
     uploaded_ms: int = 0
-    searchable_ms: int | None = None
+    complete: tuple[tuple[int, int], ...] = ()
+    told_keys: tuple[str, ...] = ()
+    told_bibs: tuple[str, ...] = ()
     version: int = 0
 
 
