@@ -1,21 +1,18 @@
-"""Where the ocr stage touches AWS: Rekognition, and the roster's claim check."""
+"""Where the ocr stage touches AWS: Rekognition."""
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from services.ocr.domain.photos import Look
 from services.ocr.records import Word
 from shared.contracts import boxes
-from shared.contracts.errors import PictureRefused, TemporaryFailure
-from shared.contracts.events import ImageRef, ObjectRef
-from shared.contracts.roster.runners import bibs_of_roster, digest
+from shared.contracts.errors import PictureRefused
+from shared.contracts.events import ImageRef
 from shared.kit.detection import Pictures
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_s3 import S3Client
 
 
 class TextDetector:
@@ -44,18 +41,3 @@ class TextDetector:
             for found in response["TextDetections"]
             if found.get("Type") == "WORD"
         )
-
-
-class Rosters:
-    """Rosters by claim check; the last few stay in memory, since every photo of a race asks for the same."""
-
-    def __init__(self, client: S3Client) -> None:
-        self._client = client
-        self.bibs = functools.lru_cache(maxsize=4)(self._fetch)
-        """The canonical bibs of a roster."""
-
-    def _fetch(self, roster: ObjectRef) -> frozenset[str]:
-        body = self._client.get_object(Bucket=roster.bucket, Key=roster.key)["Body"].read()
-        if digest(body) != roster.sha256:
-            raise TemporaryFailure(f"The roster at {roster.key} is not the one that was announced.")
-        return bibs_of_roster(body)

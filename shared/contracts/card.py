@@ -64,6 +64,13 @@ class Uploads:
     deleted: bool = False
     suffixes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _require(self.created or self.deleted, "uploads are made or deleted")
+
+    def rule(self, *, news_only: bool = False) -> Rule:
+        """What brings them."""
+        return upload_rule(created=self.created, deleted=self.deleted, suffixes=self.suffixes, news_only=news_only)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
@@ -82,7 +89,6 @@ class Queue:
 
     def __post_init__(self) -> None:
         _require(bool(self.hears or self.uploads), "a queue brings domain events or uploads")
-        _require(self.uploads is None or self.uploads.created or self.uploads.deleted, "uploads are made or deleted")
         _require(1 <= self.batch <= MAX_BATCH and 0 <= self.window_s <= MAX_WINDOW_S, "batch or window out of bounds")
         # Source: SQS sends at most ten messages without a window; ScalingConfig.MaximumConcurrency is 2 to 1,000.
         _require(self.batch <= 10 or self.window_s > 0, "a batch of more than ten needs a window")
@@ -94,13 +100,12 @@ class Queue:
         if self.hears:
             yield domain_rule(self.hears)
         if self.uploads:
-            heard = self.uploads
-            yield upload_rule(created=heard.created, deleted=heard.deleted, suffixes=heard.suffixes)
+            yield self.uploads.rule()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """A Kinesis stream of the function's own, which a rule fills with domain events; not with replays of them.
+    """A Kinesis stream of the function's own, which rules fill with domain events and uploads; not with replays.
 
     Other functions of the stage may put records into it as well (`Call` on "stream").
 
@@ -109,6 +114,7 @@ class Stream:
     """
 
     hears: tuple[type[DomainEvent], ...]
+    uploads: Uploads | None = None
     batch: int = 100
     window_s: int = 1
     retries: int = 5
@@ -126,6 +132,8 @@ class Stream:
     def rules(self) -> Iterator[Rule]:
         """What brings records into the stream."""
         yield domain_rule(self.hears, news_only=True)
+        if self.uploads:
+            yield self.uploads.rule(news_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +239,7 @@ class Function:
     @property
     def uploads(self) -> Uploads | None:
         """The S3 notifications that its rules bring."""
-        return self.fed_by.uploads if isinstance(self.fed_by, Queue) else None
+        return self.fed_by.uploads if isinstance(self.fed_by, Queue | Stream) else None
 
     @property
     def visibility_timeout_s(self) -> int:

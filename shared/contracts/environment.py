@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+DEAD_LETTERS = "DEAD_LETTER_QUEUE_URL"
+"""The variable of `dead_letter_queue_url`."""
+
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """A function's surroundings. The names of table and stream and the queues' URLs are "" where it has none."""

@@ -22,6 +22,11 @@ REASON, ERROR, MESSAGE_ID, SENT_AT, RECEIVES = "Reason", "Error", "MessageId", "
 (ms) and how often it was received, all as SQS had them in the function's queue.
 """
 
+ENCODING, BASE64, NOTHING = "Encoding", "base64", "===="
+"""The attribute of a stream's record that was set aside, of which the body is not the record itself, but encoded: as
+base64, which has this form for no bytes at all, since SQS takes no empty body.
+"""
+
 _THROTTLED_S, _THROTTLED_AT_MOST_S = 60, 1800
 _RECEIVES_A_STEP = 4  # as often a throttled message waits equally long, before it waits twice as long
 _FAILED_S = 4

@@ -35,14 +35,15 @@ class Rule:
                 pattern["detail"]["object"] = {"key": [{"suffix": suffix} for suffix in self.suffixes]}
         if self.news_only:
             pattern["replay-name"] = [{"exists": False}]
-            pattern["detail"] = {"meta": {"replay": [{"exists": False}]}}
+            if self.kind == "Events":
+                pattern["detail"] = {"meta": {"replay": [{"exists": False}]}}
         return pattern
 
     def brings(self, event: Mapping[str, Any]) -> bool:
         """Whether it brings `event`, which is of its bus (and of the photo bucket)."""
         if event["source"] not in self.sources or event["detail-type"] not in self.detail_types:
             return False
-        if self.news_only and ("replay-name" in event or event["detail"]["meta"].get("replay") is not None):
+        if self.news_only and ("replay-name" in event or "replay" in event["detail"].get("meta", {})):
             return False
         return not self.suffixes or event["detail"]["object"]["key"].endswith(self.suffixes)
 
@@ -58,7 +59,7 @@ def domain_rule(events: Iterable[type[DomainEvent]], *, news_only: bool = False)
     )
 
 
-def upload_rule(*, created: bool, deleted: bool, suffixes: tuple[str, ...]) -> Rule:
+def upload_rule(*, created: bool, deleted: bool, suffixes: tuple[str, ...], news_only: bool = False) -> Rule:
     """The rule that brings S3's notifications of objects made or deleted."""
     kinds = ((OBJECT_CREATED, created), (OBJECT_DELETED, deleted))
     return Rule(
@@ -66,6 +67,7 @@ def upload_rule(*, created: bool, deleted: bool, suffixes: tuple[str, ...]) -> R
         sources=(S3,),
         detail_types=tuple(kind for kind, wanted in kinds if wanted),
         suffixes=suffixes,
+        news_only=news_only,
     )
 
 

@@ -119,7 +119,7 @@ class Records:
         items = [(record.item(where), condition) for where, record, condition in puts]
         return self._table.write_guarded(items, [at.key for at in deletes], list(additions))
 
-    def put_all(self, where: RaceRef, records: Iterable[Record]) -> None:
+    def put_all(self, where: RaceRef | str, records: Iterable[Record]) -> None:
         """Write records that need no condition, 25 a request."""
         self._table.put_all(record.item(where) for record in records)
 

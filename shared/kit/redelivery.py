@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecordPayload
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -65,24 +68,45 @@ class Redelivery:
         self._put_off([each for each in failed if each.message_id not in given_up], telemetry)
         return given_up
 
+    def set_aside(self, data: bytes, record: KinesisStreamRecordPayload, error: Exception) -> None:
+        """Make a dead letter of a stream's record that nobody can read; raises what SQS does.
+
+        SQS takes text of printable characters only: what is none is sent as base64, and the letter says so.
+        """
+        text, encoded = _as_text(data)
+        told = {
+            redelivery.MESSAGE_ID: record.sequence_number,
+            redelivery.SENT_AT: str(round(float(record.approximate_arrival_timestamp) * 1000)),
+            redelivery.RECEIVES: "1",
+            **({redelivery.ENCODING: redelivery.BASE64} if encoded else {}),
+        }
+        self._send(text, error, told)
+
     def _give_up(self, failed: Failed, telemetry: Telemetry) -> bool:
         told = {
-            redelivery.REASON: type(failed.error).__name__,
-            redelivery.ERROR: _printable(str(failed.error)) or "without a word",
             redelivery.MESSAGE_ID: failed.message_id,
             redelivery.SENT_AT: failed.record.attributes.sent_timestamp,
             redelivery.RECEIVES: str(failed.receives),
         }
         try:
-            self._client.send_message(
-                QueueUrl=self._dead_letter_queue_url,
-                MessageBody=failed.record.body,
-                MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in told.items()},
-            )
+            self._send(failed.record.body, failed.error, told)
         except (BotoCoreError, ClientError) as error:
             telemetry.logger.warning("message not given up", message_id=failed.message_id, error=str(error))
             return False
         return True
+
+    def _send(self, body: str, error: Exception, told: Mapping[str, str]) -> None:
+        why = {
+            redelivery.REASON: type(error).__name__,
+            redelivery.ERROR: _printable(str(error)) or "without a word",
+        }
+        self._client.send_message(
+            QueueUrl=self._dead_letter_queue_url,
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in {**why, **told}.items()
+            },
+        )
 
     def _put_off(self, failed: Sequence[Failed], telemetry: Telemetry) -> None:
         """Lambda leaves a failed message as it is; so it is seen again when this says, not after the whole timeout.
@@ -112,6 +136,15 @@ class Redelivery:
         if failed.kind is Kind.THROTTLED:
             return redelivery.after_throttling_s(failed.message_id, failed.receives)
         return redelivery.after_failure_s(failed.message_id, failed.receives, self._visibility_timeout_s)
+
+
+def _as_text(data: bytes) -> tuple[str, bool]:
+    """The data as text, and whether that is base64 of it."""
+    with suppress(UnicodeDecodeError):
+        text = data.decode()
+        if text.isprintable() and text:
+            return text, False
+    return base64.b64encode(data).decode() or redelivery.NOTHING, True
 
 
 def _printable(text: str) -> str:

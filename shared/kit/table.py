@@ -267,7 +267,7 @@ def _decimal(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Binary):
-        return bytes(value)
+        return value.value
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

@@ -48,8 +48,9 @@ class Telemetry:
         self._handled = 0
         self.logger.warning("batch taken apart", reason=type(error).__name__, error=str(error))
 
-    def count(self, *, failed: int, throttled: int) -> None:
-        """Remember how many messages of this invocation failed, and how many go back for too many calls."""
+    def count(self, *, handled: int = 0, failed: int = 0, throttled: int = 0) -> None:
+        """Remember how many messages of this invocation are done, failed, or go back for too many calls."""
+        self._handled += handled
         self._failed += failed
         self._throttled += throttled
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from shared.contracts import messages
 from shared.contracts.card import Function, Queue, Stage, Stream
+from shared.contracts.errors import InvalidMessage
 from shared.contracts.messages import Message
 from shared.kit.entry import Build, Entry
 from shared.kit.failures import Kind, kind_of
@@ -26,6 +27,7 @@ Handle = Callable[[Message], None]
 HandleAll = Callable[[Sequence[Message]], None]
 HandleTime = Callable[[str], None]
 Record = SQSRecord | KinesisStreamRecord
+T = TypeVar("T")
 
 _TO_FINISH_S = 10.0
 """What an invocation keeps of its time to write, say and acknowledge what is done when a call's turn comes too late."""
@@ -43,6 +45,26 @@ def together(stage: Stage, function: str, build: Build[HandleAll]) -> Entry[Hand
     was for too many calls: then all come back.
     """
     return Entry(stage, function, build, _all_at_once)
+
+
+class Reader(Protocol[T]):
+    """What a function that a stream feeds does with its records."""
+
+    def read(self, data: bytes, arrived_ms: int) -> T:
+        """What a record says that came into the stream then (ms since 1970). Raises InvalidMessage."""
+
+    def handle(self, told: Sequence[T]) -> None:
+        """All that the records of a batch say. The same may come again, in other batches, also while it is handled."""
+
+
+def streamed(stage: Stage, function: str, build: Build[Reader[Any]]) -> Entry[Reader[Any]]:
+    """The entry of a function that handles the records of a batch together.
+
+    A record that cannot be read goes to the dead-letter queue as it is, and the others are handled. When these fail
+    because there are too many calls, all come back; for any other failure Lambda halves the batch, and at last writes
+    the places of what still fails to the dead-letter queue (on-failure destination, bounded retries and age).
+    """
+    return Entry(stage, function, build, _of_a_stream)
 
 
 def by_the_clock(stage: Stage, function: str, build: Build[HandleTime]) -> Entry[HandleTime]:
@@ -76,6 +98,36 @@ def _all_at_once(handle: HandleAll, event: dict[str, Any], context: Any, entry: 
         if throttled:
             return _sent_back(throttled, event, context, entry)
     return _one_by_one(lambda message: handle([message]), event, context, entry)
+
+
+def _of_a_stream(reader: Reader[Any], event: dict[str, Any], context: Any, entry: Entry[Any]) -> dict[str, Any]:
+    records = [KinesisStreamRecord(record) for record in event["Records"]]
+    with _invocation(context, entry):
+        readable = [said for record in records for said in _read(reader, record, entry)]
+        try:
+            if readable:
+                reader.handle(readable)
+        except Exception as error:
+            if kind_of(error) is not Kind.THROTTLED:
+                entry.telemetry.count(failed=len(readable))
+                entry.telemetry.logger.exception("batch failed", records=len(records))
+                raise
+            entry.telemetry.count(throttled=len(readable))
+            return {"batchItemFailures": [{"itemIdentifier": records[0].kinesis.sequence_number}]}
+        entry.telemetry.count(handled=len(readable))
+    return {"batchItemFailures": []}
+
+
+def _read(reader: Reader[T], record: KinesisStreamRecord, entry: Entry[Any]) -> list[T]:
+    """What a record says; nothing of one that is set aside."""
+    data = record.kinesis.data_as_bytes()
+    with suppress(InvalidMessage), entry.telemetry.message(*_identity(record)):
+        try:
+            return [reader.read(data, round(1000 * float(record.kinesis.approximate_arrival_timestamp)))]
+        except InvalidMessage as error:
+            entry.redelivery.set_aside(data, record.kinesis, error)
+            raise
+    return []
 
 
 def _sent_back(throttled: Exception, event: dict[str, Any], context: Any, entry: Entry[Any]) -> dict[str, Any]:

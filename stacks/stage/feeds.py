@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from shared.contracts import environment as surroundings
 from shared.contracts import naming
 from shared.contracts.card import Queue, Schedule, Stream
 from shared.contracts.redelivery import MAX_RECEIVES
@@ -75,10 +76,8 @@ def feed_by_stream(at: Setting, function: lambda_.Function, feed: Stream) -> Non
         encryption=kinesis.StreamEncryption.MANAGED,
         removal_policy=at.environment.removal_policy,
     )
-    # An event without the field would fail for good. Every domain event has an id, and ids spread evenly.
-    target = targets.KinesisStream(stream, partition_key_path="$.detail.meta.id", **_retried(at))
     for rule in feed.rules:
-        _add_rule(at, rule, target)
+        _add_rule(at, rule, targets.KinesisStream(stream, partition_key_path=_SPREAD_BY[rule.kind], **_retried(at)))
     function.add_event_source(
         sources.KinesisEventSource(
             stream,
@@ -93,6 +92,11 @@ def feed_by_stream(at: Setting, function: lambda_.Function, feed: Stream) -> Non
             report_batch_item_failures=True,
         )
     )
+    function.add_environment(surroundings.DEAD_LETTERS, dlq.queue_url)  # where the worker sets records aside
+
+
+# An event without the field would fail for good. Every domain event has an id, every upload a key; both spread evenly.
+_SPREAD_BY = {"Events": "$.detail.meta.id", "Uploads": "$.detail.object.key"}
 
 
 def feed_by_schedule(at: Setting, function: lambda_.Function, feed: Schedule) -> None:
@@ -153,7 +157,7 @@ def _add_rule(at: Setting, rule: Rule, target: events.IRuleTarget) -> None:
     """A rule of the card on its bus, with its target."""
     domain = rule.kind == "Events"
     pattern: dict[str, Any] = rule.pattern(naming.photo_bucket(at.environment.name, cdk.Aws.ACCOUNT_ID, cdk.Aws.REGION))
-    events.Rule(
+    made = events.Rule(
         at.stack,
         at.id(rule.kind),
         description=f"{'Domain events' if domain else 'Uploads'} that {at.stage.name}.{at.card.name} hears",
@@ -163,6 +167,9 @@ def _add_rule(at: Setting, rule: Rule, target: events.IRuleTarget) -> None:
         ),
         targets=[target],
     )
+    if "replay-name" in pattern:  # events.EventPattern does not know it
+        cfn_rule: Any = made.node.default_child
+        cfn_rule.add_property_override("EventPattern.replay-name", pattern["replay-name"])
 
 
 def _bus(at: Setting) -> events.IEventBus:

@@ -14,7 +14,7 @@ from services.faces.functions.identity import Resolver
 from services.faces.functions.index import Indexer
 from services.faces.records import IdentifiedPhoto
 from services.faces.stage import STAGE as FACES
-from services.ocr.edges import Rosters, TextDetector
+from services.ocr.edges import TextDetector
 from services.ocr.functions.read import Reader
 from services.ocr.stage import STAGE as OCR
 from shared.contracts import messages
@@ -25,6 +25,7 @@ from shared.kit.bus import EventBus
 from shared.kit.detection import Pictures
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
+from shared.kit.rosters import Rosters
 from tests.kit import events
 from tests.kit.events import RACE
 from tests.kit.fake_aws import FakeEvents, FakeQueue, FakeRekognition, FakeRosters

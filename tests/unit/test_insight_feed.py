@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.insight.domain.facts import Fact
-from services.insight.domain.feed import PAYLOAD_UNIT, Told, decode, encode
+from services.insight.domain.feed import PAYLOAD_UNIT, Said, Told, decode, encode
+from services.insight.domain.flow import milliseconds
 from shared.contracts.errors import InvalidMessage
 from shared.contracts.keys import RaceRef
+from shared.contracts.messages import ObjectCreated
 from tests.kit import events
 
 RACE = RaceRef("acme", "city-run-2026")
@@ -53,7 +55,15 @@ def test_a_usual_request_is_one_record_and_the_longest_is_few() -> None:
 
 def test_a_domain_event_is_told_apart() -> None:
     envelope = events.said(events.withdrawn())
-    assert decode(events.as_body(envelope).encode()) == envelope
+    assert decode(events.as_body(envelope).encode()) == Said(envelope, milliseconds(envelope.meta.occurred_at))
+
+
+def test_what_s3_says_is_told_apart() -> None:
+    happened = events.notification("acme/run/raw_photos/a.jpg", "Created", at="2026-11-08T09:30:00Z")
+    said = decode(json.dumps(happened).encode())
+    assert isinstance(said, Said)
+    assert isinstance(said.message, ObjectCreated)
+    assert said.at_ms == milliseconds("2026-11-08T09:30:00Z")
 
 
 POISON = {
@@ -62,9 +72,9 @@ POISON = {
     "no JSON after all": b"{",
     "no UTF-8": b'{"source": "\xff"}',
     "no event": b"{}",
-    "S3's notification": json.dumps(
+    "no time of day": json.dumps(
         {
-            "source": "aws.s3", "detail-type": "Object Created", "id": "1", "time": "2026-11-08T09:30:00Z",
+            "source": "aws.s3", "detail-type": "Object Created", "id": "1", "time": "today",
             "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "sequencer": "01"}},
         }
     ).encode(),

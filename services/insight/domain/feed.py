@@ -1,4 +1,4 @@
-"""What the stage's stream carries: what visitors did, as the collector puts it in, and domain events, as a rule does.
+"""What the stage's stream carries: what visitors did, as the collector puts it in, and what rules bring from the buses.
 
 A record of visitors' is what one request told, in one piece: it is there whole or not at all, and costs one PUT payload
 unit (25 KB, Kinesis pricing) instead of one for each event. It is MessagePack of a race and its facts; EventBridge's
@@ -8,6 +8,8 @@ records are JSON objects. Their first bytes tell them apart: `{` is no beginning
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +18,7 @@ from shared.contracts import messages
 from shared.contracts.errors import InvalidMessage
 from shared.contracts.events import Envelope
 from shared.contracts.keys import RaceRef, valid_id
+from shared.contracts.messages import ObjectEvent
 from shared.contracts.parts import parts
 
 PAYLOAD_UNIT = 25_000
@@ -44,10 +47,17 @@ def encode(race: RaceRef, facts: Iterable[Fact]) -> Iterator[bytes]:
         yield msgspec.msgpack.encode(Told(race.organizer_id, race.event_id, together))
 
 
-def decode(data: bytes) -> Told | Envelope:
+class Said(NamedTuple):
+    """A domain event, or what S3 says of an upload; and when EventBridge had it, in milliseconds since 1970."""
+
+    message: Envelope | ObjectEvent
+    at_ms: int
+
+
+def decode(data: bytes) -> Told | Said:
     """What a record tells. Raises InvalidMessage for one that nobody could have meant."""
     if data.startswith(b"{"):
-        return _domain_event(data)
+        return _said(data)
     try:
         told = msgspec.msgpack.decode(data, type=Told)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -59,14 +69,21 @@ def decode(data: bytes) -> Told | Envelope:
     return told
 
 
-def _domain_event(data: bytes) -> Envelope:
+class _OnTheBus(msgspec.Struct):
+    time: datetime
+
+
+def _said(data: bytes) -> Said:
     try:
         message = messages.parse(data.decode())
+        at = msgspec.json.decode(data, type=_OnTheBus).time
     except UnicodeDecodeError:
         raise InvalidMessage("not_json", "The record is not JSON in UTF-8.") from None
-    if not isinstance(message, Envelope):
-        raise InvalidMessage("unexpected_message", "The stream hears domain events and visitors only.")
-    return message
+    except msgspec.ValidationError as error:
+        raise InvalidMessage("no_time", f"The event does not say when it was: {error}.") from None
+    if not isinstance(message, Envelope | ObjectEvent):
+        raise InvalidMessage("unexpected_message", "The stream hears events and visitors only.")
+    return Said(message, round(at.timestamp() * 1000))
 
 
 def _size(fact: Fact) -> int:

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ from shared.contracts.messages import ObjectCreated, ObjectDeleted
 replace = msgspec.structs.replace
 PhotoEvent = PhotoIngested | PhotoWithdrawn | BibsRead | FacesIndexed | PhotoMatched
 UploadEvent = ObjectCreated | ObjectDeleted | PhotoRejected
+C = TypeVar("C")
 
 ARRIVING, REJECTED, FILES, PHOTOS, READ, INDEXED, SEARCHABLE, TOOK = (
     "arriving", "rejected.", "files", "photos", "read", "indexed", "searchable", "took.",
@@ -184,9 +185,9 @@ def told(before: Iterable[str], changes: Mapping[str, bool]) -> tuple[str, ...]:
     return tuple(sorted((set(before) | changes.keys()) - {name for name, here in changes.items() if not here}))
 
 
-def difference(before: Counter[str], after: Counter[str]) -> Counter[str]:
+def difference(before: Counter[C], after: Counter[C]) -> Counter[C]:
     """What to add to what `before` had been added to."""
-    changed = Counter(after)
+    changed: Counter[C] = Counter(after)
     changed.subtract(before)
     return changed
 

@@ -17,7 +17,7 @@ import msgspec
 
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.domain.photos import Change, arrived, bibs_read, counted_up, still_there, withdrawn
-from services.ocr.edges import Rosters, TextDetector
+from services.ocr.edges import TextDetector
 from services.ocr.notes import RereadPhoto, RereadRace
 from services.ocr.records import ReadPhoto, RosterHeard, RulesHeard
 from services.ocr.stage import STAGE
@@ -33,6 +33,7 @@ from shared.kit.entry import Here
 from shared.kit.optimistic import SELDOM, until_written
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Found, Records, unchanged
+from shared.kit.rosters import Rosters
 
 PAGE = 500  # photos that one note looks through, in memory
 

@@ -1,0 +1,95 @@
+"""Where the insight stage keeps facts of visitors, and where photos are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from services.insight.domain import chunks, steps
+from services.insight.domain.feed import Told
+from services.insight.domain.flow import PhotoEvent, UploadEvent
+from services.insight.domain.steps import Step
+from services.insight.records import CoveragePending, Pending, Photo, Upload
+from shared.contracts.keys import RaceRef
+from shared.contracts.records import At
+from shared.kit.optimistic import CROWDED, until_written
+from shared.kit.records import Found, Records, unchanged
+
+
+class Facts:
+    """What visitors did; `records` has the marks of what is to be worked out, `events` the facts."""
+
+    def __init__(self, records: Records, events: Records) -> None:
+        self._records = records
+        self._events = events
+
+    def keep(self, told: Iterable[Told]) -> None:
+        """Keep it, and mark its minutes when all of it is there."""
+        kept = chunks.chunks(told)
+        for race, theirs in kept.items():
+            self._events.put_all(race, theirs)
+        marks = [mark for race, theirs in kept.items() for mark in chunks.marks(race, theirs)]
+        self._records.put_all(Pending.PARTITION, marks)
+
+
+class Flow:
+    """Where a race's uploads and photos are."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def learn(
+        self,
+        race: RaceRef,
+        uploads: Mapping[str, Sequence[UploadEvent]],
+        photos: Mapping[str, Sequence[tuple[PhotoEvent, int]]],
+        token: str,
+    ) -> None:
+        """Learn what was said of uploads, by key, and of photos, by id; `token` names what was said."""
+        places: list[At[Any]] = [
+            *(Upload.locate(race, key) for key in uploads),
+            *(Photo.locate(race, each) for each in photos),
+        ]
+        found = self._records.read(*places)
+        for key, events in uploads.items():
+            self._upload(race, key, events, found)
+        for photo_id, said in photos.items():
+            while not self._photo(race, photo_id, said, found):
+                found = self._records.read(Photo.locate(race, photo_id))
+        if photos:
+            mark = CoveragePending(race=race.partition, token=token)
+            self._records.put(CoveragePending.PARTITION, mark)
+
+    def _upload(self, race: RaceRef, key: str, events: Sequence[UploadEvent], found: Found) -> None:
+        reads = _at_first(found, lambda: self._records.read(Upload.locate(race, key)))
+
+        def attempt() -> bool | None:
+            held = next(reads).get(Upload.locate(race, key))
+            return self._written(race, steps.upload_step(race, held, key, events))
+
+        until_written(f"upload {key}", attempt, CROWDED)
+
+    def _photo(self, race: RaceRef, photo_id: str, said: Sequence[tuple[PhotoEvent, int]], found: Found) -> bool:
+        """Whether all is told that there is to tell."""
+        reads = _at_first(found, lambda: self._records.read(Photo.locate(race, photo_id)))
+
+        def attempt() -> bool | None:
+            held = next(reads).get(Photo.locate(race, photo_id))
+            step = steps.photo_step(held, photo_id, said)
+            uploads = self._records.read_each({key: Upload.locate(race, key) for key in step.keys})
+            return self._written(race, steps.taken(race, held, step, uploads))
+
+        return until_written(f"photo {photo_id}", attempt, CROWDED)
+
+    def _written(self, race: RaceRef, step: Step) -> bool | None:
+        """Whether all is done; None when somebody else wrote meanwhile."""
+        puts = [(race, after, unchanged(before, "version")) for before, after in step.changes]
+        if puts and not self._records.write(puts, additions=step.additions):
+            return None
+        return step.done
+
+
+def _at_first(found: Found, again: Callable[[], Found]) -> Iterator[Found]:
+    yield found
+    while True:
+        yield again()
