@@ -51,13 +51,14 @@ class Chunk(Record, frozen=True, kw_only=True):
 
 
 class Active(Record, frozen=True, kw_only=True):
-    """Who was there in a minute, packed (domain/sessions.py)."""
+    """Who was there in a minute, packed (domain/sessions.py); `version` orders what is written."""
 
     TABLE: ClassVar[ShortLived] = SESSIONS
     SORT_KEY: ClassVar[str] = "ACTIVE#{minute:09d}"
 
     minute: int
     visitors: bytes
+    version: int
     expires_at: int
 
 
@@ -76,12 +77,16 @@ class Pending(Record, frozen=True, kw_only=True):
 
 
 class MinuteVisits(Record, frozen=True, kw_only=True):
-    """The numbers of a minute, packed (domain/minutes.py); `version` orders what is written."""
+    """The numbers of a minute, packed (domain/minutes.py); `version` orders what is written.
+
+    `active` is a digest of who was there: while it is another one, what follows from that is not marked yet.
+    """
 
     SORT_KEY: ClassVar[str] = "MINUTE#{minute:09d}"
 
     minute: int
     visits: bytes
+    active: bytes
     version: int
 
 
@@ -210,6 +215,10 @@ class BibPhotos(Tally, frozen=True, kw_only=True):
     SORT_KEY: ClassVar[str] = "BIB#{bib}"
 
     bib: str
+
+
+MOST_MISSING = 50
+"""Runners without a photo who are named."""
 
 
 class Coverage(Record, frozen=True, kw_only=True):

@@ -267,7 +267,7 @@ def _decimal(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Binary):
-        return value.value
+        return bytes(value.value)  # type: ignore[attr-defined]  # its stub does not know it
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -65,6 +66,16 @@ def of_minute(facts: Iterable[Fact], known: Mapping[bytes, sessions.Seen]) -> tu
         ),
         activity,
     )
+
+
+def pack(visits: Visits) -> bytes:
+    """Visits as bytes; equal visits are equal bytes."""
+    return zlib.compress(msgspec.msgpack.encode(visits, order="sorted"), 6)
+
+
+def unpack(packed: bytes) -> Visits:
+    """The inverse of `pack`."""
+    return msgspec.msgpack.decode(zlib.decompress(packed), type=Visits)
 
 
 def together(parts: Iterable[Visits]) -> Visits:

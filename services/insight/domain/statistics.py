@@ -1,0 +1,193 @@
+"""What visitors did in a range of days and hours, in all and by bucket.
+
+A range is made of whole days where it can be, else of quarters of an hour, and at its ends of minutes. So the buckets
+sum to the totals, and a month takes no more reads than a day.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from services.insight.domain import calendar, live, minutes
+from services.insight.domain.calendar import QUARTER
+from services.insight.domain.minutes import Visits
+from services.insight.domain.uniques import Uniques
+from services.insight.questions import (
+    MAX_BUCKETS,
+    BadRange,
+    Bucket,
+    BucketAnswer,
+    StatsAnswer,
+    StatsAsked,
+    TooManyBuckets,
+)
+from services.insight.questions import Visits as VisitsAnswer
+
+DEFAULT_DAYS = 7
+MOST_NAMED = 50
+MOST_DAYS = 3_660
+"""Of a range: ten years are a mistake."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Minutes (since 1970) of a race's days and hours."""
+
+    minutes: range
+    zone: ZoneInfo
+    bucket: Bucket
+
+    @property
+    def buckets(self) -> list[range]:
+        """The minutes of each bucket, of which the first and the last may be cut."""
+        return list(_cut(self.minutes, self.zone, self.bucket))
+
+
+def range_of(asked: StatsAsked, zone: ZoneInfo, now: int) -> Range | BadRange | TooManyBuckets:
+    """The range that is asked for, when `now` is the running minute."""
+    today = calendar.day_of(now, zone)
+    try:
+        begin = _moment(asked.begin, zone) if asked.begin else midnight(today - timedelta(days=DEFAULT_DAYS - 1), zone)
+        end = _moment(asked.end, zone, ends=True) if asked.end else now + 1
+    except (ValueError, OverflowError):
+        return BadRange()
+    if begin >= end:
+        return BadRange("The range ends before it begins. Give from before to, and from before now.")
+    if end - begin > MOST_DAYS * 24 * 60:
+        return TooManyBuckets()
+    found = Range(range(begin, end), zone, asked.bucket)
+    return found if len(found.buckets) <= MAX_BUCKETS else TooManyBuckets()
+
+
+def _moment(text: str, zone: ZoneInfo, *, ends: bool = False) -> int:
+    """The first minute of a day or time; of a day that `ends` a range the one after its last."""
+    if "T" not in text:
+        return midnight(date.fromisoformat(text) + timedelta(days=ends), zone)
+    return calendar.minute_of(datetime.fromisoformat(text).replace(tzinfo=zone))
+
+
+def midnight(which: date, zone: ZoneInfo) -> int:
+    """The first minute of a day."""
+    return calendar.day(which, zone).start
+
+
+def midnight_before(now: int, zone: ZoneInfo) -> int:
+    """The first minute of the day that a minute is in."""
+    return midnight(calendar.day_of(now, zone), zone)
+
+
+def _cut(those: range, zone: ZoneInfo, bucket: Bucket) -> Iterator[range]:
+    match bucket:
+        case "minute":
+            yield from (range(minute, minute + 1) for minute in those)
+        case "hour":
+            yield from calendar.hours(those, zone)
+        case "day":
+            which = calendar.day_of(those.start, zone)
+            while (day := calendar.day(which, zone)).start < those.stop:
+                yield range(max(day.start, those.start), min(day.stop, those.stop))
+                which += timedelta(days=1)
+
+
+# --- what it is made of ---------------------------------------------------------------------------------------
+
+
+def whole_days(of: Range) -> list[date]:
+    """The days that are buckets of their own."""
+    if of.bucket != "day":
+        return []
+    days = [calendar.day_of(bucket.start, of.zone) for bucket in of.buckets]
+    return [day for day, bucket in zip(days, of.buckets, strict=True) if calendar.day(day, of.zone) == bucket]
+
+
+def whole_quarters(those: range) -> range:
+    """The quarters of an hour that are whole in some minutes, by their first minutes."""
+    first = those.start + -those.start % QUARTER
+    return range(first, max(first, those.stop - those.stop % QUARTER), QUARTER)
+
+
+def edges(those: range) -> list[range]:
+    """The minutes that are in no whole quarter."""
+    quarters = whole_quarters(those)
+    if not quarters:
+        return [those]
+    last = quarters[-1] + QUARTER
+    return [part for part in (range(those.start, quarters[0]), range(last, those.stop)) if part]
+
+
+def spans(parts: Iterable[range]) -> Iterator[range]:
+    """Ranges in order, with those put together that follow on each other."""
+    open_span: range | None = None
+    for part in parts:
+        if open_span is not None and open_span.stop == part.start:
+            open_span = range(open_span.start, part.stop)
+            continue
+        if open_span is not None:
+            yield open_span
+        open_span = part
+    if open_span is not None:
+        yield open_span
+
+
+def of_bucket(those: range, quarters: Mapping[int, Visits], single: Mapping[int, Visits]) -> Visits:
+    """What visitors did in a bucket, from the numbers of quarters and of minutes."""
+    parts = [quarters[each] for each in whole_quarters(those) if each in quarters]
+    parts += [single[minute] for part in edges(those) for minute in part if minute in single]
+    return minutes.together(parts)
+
+
+# --- what is answered -----------------------------------------------------------------------------------------
+
+
+def answer(of: Range, by_bucket: Sequence[Visits]) -> StatsAnswer:
+    """The statistics of a range, from what visitors did in each of its buckets."""
+    total = minutes.together(by_bucket)
+    return StatsAnswer(
+        begin=_local(of.minutes.start, of.zone),
+        end=_local(of.minutes.stop, of.zone),
+        bucket=of.bucket,
+        timezone=of.zone.key,
+        totals=VisitsAnswer(**_numbers(total)),
+        buckets=[
+            BucketAnswer(begin=_local(bucket.start, of.zone), **_numbers(visits))
+            for bucket, visits in zip(of.buckets, by_bucket, strict=True)
+        ],
+        pages=live.named(total.pages, MOST_NAMED),
+        photos=live.named(total.photos, MOST_NAMED),
+        downloaded=live.named(total.downloads, MOST_NAMED),
+        missed=live.named(total.missed, MOST_NAMED),
+        referrers=live.named(total.referrers, MOST_NAMED),
+    )
+
+
+def _numbers(visits: Visits) -> dict[str, int | float | bool | None]:
+    uniques, of_sessions = Uniques.unpacked(visits.visitors), visits.sessions
+    engaged_s = of_sessions.duration_ms / 1000 / of_sessions.engaged if of_sessions.engaged > 0 else None
+    return {
+        **live.kinds(visits),
+        "found": visits.found,
+        "visitors": uniques.count,
+        "visitors_exact": uniques.exact,
+        "sessions": of_sessions.started,
+        "bounced": max(of_sessions.bounced, 0),
+        "session_s": None if engaged_s is None else round(engaged_s, 1),
+        "robots": visits.robots,
+    }
+
+
+def _local(minute: int, zone: ZoneInfo) -> str:
+    return calendar.at(minute).astimezone(zone).isoformat(timespec="seconds")
+
+
+def table(buckets: Iterable[BucketAnswer]) -> str:
+    """The buckets as CSV (RFC 4180), with a row of headings."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(BucketAnswer.__struct_fields__)
+    writer.writerows(msgspec.structs.astuple(bucket) for bucket in buckets)
+    return text.getvalue()
