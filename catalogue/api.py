@@ -9,7 +9,7 @@ import inspect
 import typing
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import yaml
@@ -95,16 +95,28 @@ def _meaning(argument: Argument) -> Iterator[str]:
     hint = argument.described
     kind, *metas = (hint.__origin__, *hint.__metadata__) if typing.get_origin(hint) is Annotated else (hint,)
     options = typing.get_args(kind)
-    yield f"{', '.join(options[:-1])} or {options[-1]}." if options else f"{KINDS[kind]}."
+    if typing.get_origin(kind) is list:
+        yield _list_of(options[0])
+    else:
+        yield f"{', '.join(options[:-1])} or {options[-1]}." if options else f"{KINDS[kind]}."
     for meta in metas:
         if meta.ge is not None:
             yield f"From {meta.ge} to {meta.le}."
         if meta.max_length is not None:
-            yield f"At most {meta.max_length} characters."
+            yield f"At most {meta.max_length}{'' if typing.get_origin(kind) is list else ' characters'}."
         if meta.pattern is not None:
             yield f"Of the form {code(meta.pattern)}."
         if meta.description is not None:
             yield meta.description
+
+
+def _list_of(structs: Any) -> str:
+    """A sentence on the objects that a list may have: the text by which each is told from the others, and its fields."""
+    named = (
+        f"{code(struct.__struct_config__.tag)} ({', '.join(map(code, struct.__struct_encode_fields__))})"
+        for struct in typing.get_args(structs)
+    )
+    return f"A list of objects, by {code(typing.get_args(structs)[0].__struct_config__.tag_field)}: {', '.join(named)}."
 
 
 def _answer(route: Route) -> str:

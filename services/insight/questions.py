@@ -10,8 +10,10 @@ from msgspec import Meta
 
 from shared.contracts.api import (
     BadField,
+    BodyLimit,
     Busy,
     Content,
+    Described,
     Header,
     Otherwise,
     Questions,
@@ -26,8 +28,8 @@ from shared.contracts.keys import ID, RaceRef
 
 Bucket = Literal["minute", "hour", "day"]
 MAX_EVENTS = 100
-MAX_BATCH_BYTES = 65_536
-"""What `navigator.sendBeacon` takes at most. Source: Fetch Standard, "HTTP-network-or-cache fetch"."""
+MAX_EVENTS_BYTES = 65_536
+"""Of a request: what `navigator.sendBeacon` takes at most. Source: Fetch Standard, "HTTP-network-or-cache fetch"."""
 MAX_BUCKETS = 400
 
 # --- refusals ---------------------------------------------------------------------------------------------
@@ -50,11 +52,11 @@ class BadEvents(Refusal, status=400):
 
 
 class BadToken(Refusal, status=403):
-    """The token is not of this race or has ended. Ask for a new one and send the events again."""
+    """Browsers send a token of the race, and this one is none or has ended. Ask for a new one and send again."""
 
 
 class ForeignPage(Refusal, status=403):
-    """Events are only taken from SnapRace's own pages, and from programs."""
+    """Tokens and events are for SnapRace's own pages, and for programs that are no browsers."""
 
 
 class BadRange(Refusal, status=400):
@@ -101,17 +103,64 @@ class RaceAsked(msgspec.Struct, frozen=True, kw_only=True):
         return RaceRef(self.organizer_id, self.event_id)
 
 
-class EventsAsked(RaceAsked, frozen=True, kw_only=True):
-    """What a visitor did: one event or up to 100.
+# "$" also matches before a line's end: the look-ahead leaves that out.
+_EventId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}(?!\n)$", description="The sender's own, like a UUID.")]
+_PhotoId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$")]
 
-    An event is `{id, kind, ...}`. `id` is the sender's own, a UUID: the same event may be sent again and counts once.
-    `kind` is page_view (`page`), search (`query`, `found`), photo_view, download or share (`photo_id`); any may have a
-    `referrer`, of which the host is kept.
-    """
+
+class _Did(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
+    """Something that a visitor did. The same event, by its `id`, may be sent again and counts once."""
+
+    id: _EventId
+    referrer: Annotated[str, Meta(max_length=2000, description="Where she came from; its host alone is kept.")] = ""
+
+
+class PageView(_Did, frozen=True, kw_only=True, tag="page_view"):
+    """She saw a page."""
+
+    page: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~/-]{0,199}(?!\n)$", description="Its path, without a query.")]
+
+
+class Search(_Did, frozen=True, kw_only=True, tag="search"):
+    """She searched."""
+
+    query: Annotated[str, Meta(max_length=40, description="A bib, or selfie, time or all. Of others it is not kept.")]
+    found: Annotated[int, Meta(ge=0, le=1_000_000, description="How many photos.")]
+
+
+class _DidWithPhoto(_Did, frozen=True, kw_only=True):
+    photo_id: _PhotoId
+
+
+class PhotoView(_DidWithPhoto, frozen=True, kw_only=True, tag="photo_view"):
+    """She looked at a photo."""
+
+
+class Download(_DidWithPhoto, frozen=True, kw_only=True, tag="download"):
+    """She downloaded a photo."""
+
+
+class Share(_DidWithPhoto, frozen=True, kw_only=True, tag="share"):
+    """She shared a photo."""
+
+
+Event = PageView | Search | PhotoView | Download | Share
+
+
+class TokenAsked(RaceAsked, frozen=True, kw_only=True):
+    """A race, and how a browser says which page asks."""
+
+    origin: Annotated[str, Header("origin")] = ""
+    fetch_site: Annotated[str, Header("sec-fetch-site")] = ""
+
+
+class EventsAsked(TokenAsked, frozen=True, kw_only=True):
+    """What a visitor did: up to 100 events."""
 
     events: Annotated[
-        list[dict[str, Any]],
-        Meta(min_length=1, max_length=MAX_EVENTS),
+        list[Any],
+        Meta(max_length=MAX_EVENTS),
+        Described(list[Event]),
         Otherwise(TooManyEvents()),
     ]
     token: Annotated[
@@ -121,12 +170,10 @@ class EventsAsked(RaceAsked, frozen=True, kw_only=True):
     ] = ""
     robot: Annotated[bool, Meta(description="Whether the browser says that a program drives it.")] = False
     user_agent: Annotated[str, Header("user-agent")] = ""
-    origin: Annotated[str, Header("origin")] = ""
-    fetch_site: Annotated[str, Header("sec-fetch-site")] = ""
     do_not_track: Annotated[str, Header("dnt")] = ""
     global_privacy_control: Annotated[str, Header("sec-gpc")] = ""
     purpose: Annotated[str, Header("sec-purpose"), Meta(description="prefetch: not seen by anybody yet.")] = ""
-    address: Annotated[str, SourceAddress()] = ""
+    address: Annotated[str, SourceAddress()]
 
 
 class StatsAsked(RaceAsked, frozen=True, kw_only=True):
@@ -330,13 +377,19 @@ class CollectApi(Questions):
 
     @route("GET", "/{organizer_id}/{event_id}/token", who="anybody")
     @abstractmethod
-    def token(self, asked: RaceAsked) -> TokenAnswer:
+    def token(self, asked: TokenAsked) -> TokenAnswer | ForeignPage | UnknownRace:
         """A token that browsers send with their events, so that no other site's page can make them do so."""
 
     # A visitor's page sends at most a batch every two seconds; a crowd shares one address.
-    @route("POST", "/events", who="anybody", throttle=Throttle(rate=500, burst=1000, each_client=1200))
+    @route(
+        "POST",
+        "/events",
+        who="anybody",
+        throttle=Throttle(rate=500, burst=1000, each_client=1200),
+        body_limit=BodyLimit(MAX_EVENTS_BYTES, TooManyEvents()),
+    )
     @abstractmethod
-    def events(self, asked: EventsAsked) -> EventsAnswer | TooManyEvents | BadEvents | BadToken | ForeignPage:
+    def events(self, asked: EventsAsked) -> EventsAnswer | BadEvents | BadToken | ForeignPage | UnknownRace:
         """What a visitor did.
 
         All events of a request are taken, or none: one that is not as described refuses all, with its place.

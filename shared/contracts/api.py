@@ -189,6 +189,13 @@ class Reads:
 
 
 @dataclass(frozen=True)
+class Described:
+    """Marks a field whose parts the route looks at by itself: the type that a client should send."""
+
+    kind: Any
+
+
+@dataclass(frozen=True)
 class Header:
     """Marks a field that comes from a header of this name (in lower case)."""
 
@@ -234,6 +241,7 @@ def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Ar
     header = next((mark.name for mark in marks if isinstance(mark, Header)), None)
     reads = next((mark.function for mark in marks if isinstance(mark, Reads)), None)
     plain = base if reads is None else _argument_type(reads)
+    asked_as = next((mark.kind for mark in marks if isinstance(mark, Described)), base if plain is Any else plain)
     constraints = [mark for mark in marks if isinstance(mark, msgspec.Meta)]
     key = header or field.encode_name
     source: Source = "header" if header else _source(key, method, path)
@@ -255,7 +263,7 @@ def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Ar
         source=source,
         plain=plain,
         sent=_constrained(plain, constraints),
-        described=_constrained(base if plain is Any else plain, constraints),
+        described=_constrained(asked_as, constraints),
         reads=reads,
         required=field.required,
         default=field.default,
