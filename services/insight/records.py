@@ -7,7 +7,7 @@ many there are at each place.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from shared.contracts.events import (
     BibsRead,
@@ -244,3 +244,23 @@ class CoveragePending(Record, frozen=True, kw_only=True):
 
     race: str
     token: str
+
+
+# --- what visitors are hashed with ----------------------------------------------------------------------------
+
+
+class Secret(Record, frozen=True, kw_only=True):
+    """Random bytes of a race's day, made by whoever needed them first: what visitors are hashed or tokens made with.
+
+    It is in a table of which no past is kept: a salt that point-in-time recovery could bring back for 35 days would
+    let the hashes of those days be traced to addresses. Its use ends half an hour into the next day; DynamoDB may take
+    some days to delete what has expired, so that whoever makes the secret of a day deletes that of the day before last.
+    """
+
+    TABLE: ClassVar[ShortLived] = SESSIONS
+    SORT_KEY: ClassVar[str] = "SECRET#{purpose}#{day}"
+
+    purpose: Literal["visitors", "tokens"]
+    day: str
+    value: bytes
+    expires_at: int

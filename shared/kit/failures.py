@@ -21,6 +21,7 @@ THROTTLED_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
         "EC2ThrottledException",
+        "KMSThrottlingException",
         "KmsThrottled",
         "LimitExceededException",
         "PriorRequestNotComplete",
@@ -41,7 +42,7 @@ THROTTLED_CODES = frozenset(
 """How services say that there were too many calls.
 
 Source: botocore.retries.standard, ThrottledRetryableChecker; DynamoDB's TransactWriteItems, cancellation reasons; the
-service model of SQS.
+service models of SQS and Kinesis.
 """
 
 TEMPORARY_CODES = frozenset(

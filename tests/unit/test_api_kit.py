@@ -344,6 +344,20 @@ def test_an_address_that_is_not_declared_is_refused() -> None:
         Conflict("Others were first."),
         ReadTimeoutError(endpoint_url="https://nowhere"),
         ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "Query"),
+        ClientError({"Error": {"Code": "KMSThrottlingException", "Message": "slow down"}}, "PutRecords"),
+        ClientError(
+            {
+                "Error": {"Code": "InternalFailureException", "Message": "broken"},
+                "ResponseMetadata": {
+                    "HTTPStatusCode": 500,
+                    "RequestId": "1",
+                    "HostId": "1",
+                    "HTTPHeaders": {},
+                    "RetryAttempts": 1,
+                },
+            },
+            "PutRecords",
+        ),
     ],
 )
 def test_what_may_work_later_is_busy_and_says_when_to_come_back(failure: Exception) -> None:

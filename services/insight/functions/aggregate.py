@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from services.insight.domain import chunks, feed
 from services.insight.domain.feed import Said, Told
 from services.insight.domain.flow import PhotoEvent, UploadEvent
-from services.insight.edges import Facts, Flow
+from services.insight.edges.numbers import Facts
+from services.insight.edges.photos import Flow
 from services.insight.records import EVENTS, CoveragePending, Race, Roster
 from services.insight.stage import STAGE
 from shared.contracts import keys

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from services.insight.domain import flow, live, minutes, statistics
 from services.insight.domain.minutes import Visits
 from services.insight.domain.statistics import Range
-from services.insight.edges import Numbers
+from services.insight.edges.numbers import Numbers
 from services.insight.questions import (
     BadRange,
     CoverageAnswer,

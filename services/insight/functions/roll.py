@@ -12,7 +12,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.insight.domain import calendar
-from services.insight.edges import Covered, Numbers
+from services.insight.edges.numbers import Numbers
+from services.insight.edges.photos import Covered
 from services.insight.records import EVENTS, KEPT_S, SESSIONS, Pending, Race
 from services.insight.stage import STAGE
 from shared.contracts.keys import RaceRef

@@ -18,16 +18,7 @@ from shared.contracts.errors import TemporaryFailure
 from shared.kit.api.arguments import arguments
 from shared.kit.api.request import Request, Response
 from shared.kit.entry import Build, Entry
-
-TRANSIENT = {
-    "InternalServerError",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottledException",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
+from shared.kit.failures import Kind, kind_of
 
 _PREFLIGHT = Response(body="", status=204)
 
@@ -73,7 +64,7 @@ class Router:
         except (TemporaryFailure, HTTPClientError):
             return route.busy
         except ClientError as error:
-            if error.response["Error"]["Code"] not in TRANSIENT:
+            if kind_of(error) not in (Kind.THROTTLED, Kind.TEMPORARY):
                 raise
             return route.busy
         return answer
