@@ -3,7 +3,8 @@
 The page stands under two addresses. Directly at API Gateway it is `https://…/live/`, and the API's routes are
 beside it: the page asks `races/…`, relative to itself. Behind the front door it is `/`, and the API is at
 `/api/search/`: the door says so in the request header `X-Forwarded-Prefix: /api/search`, and the page asks there.
-Its own files are at `page/…`, relative, under both.
+Its own files are at `page/…`, relative, under both. Behind the front door the insight stage's API is beside this
+one's, and the page tells it what visitors do; directly at API Gateway that has an address which nobody knows here.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ def index(asked: PageAsked, pictures_from: str, links_last_s: int) -> PageAnswer
     Links to them last for `links_last_s` seconds.
     """
     body = _files()[_INDEX]
-    language, api = _language(asked.accept_language), _api_base(asked.forwarded_prefix)
-    filled_in = {"language": language, "api": api, "version": _version(), "links-last": str(links_last_s)}
+    prefix = _prefix(asked.forwarded_prefix)
+    filled_in = {
+        "language": _language(asked.accept_language),
+        "api": f"{prefix}/" if prefix else "./",
+        "insight": prefix and f"{prefix.rpartition('/')[0]}/insight/",
+        "version": _version(),
+        "links-last": str(links_last_s),
+    }
     for name, value in filled_in.items():
         body = body.replace("{{" + name + "}}", value)
     policy = (
@@ -82,6 +89,7 @@ def _language(accepted: str) -> str:
     return _LANGUAGES[0]
 
 
-def _api_base(forwarded_prefix: str) -> str:
-    prefix = forwarded_prefix.rstrip("/")
-    return prefix + "/" if _PREFIX.fullmatch(prefix) else "./"
+def _prefix(forwarded: str) -> str:
+    """Where the front door has the API, "" where there is no door or what it says is no path."""
+    prefix = forwarded.rstrip("/")
+    return prefix if _PREFIX.fullmatch(prefix) else ""

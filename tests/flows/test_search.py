@@ -797,7 +797,7 @@ def test_the_page_loads_little_and_only_from_here() -> None:
         assert f"https://{BUCKET}.s3.amazonaws.com;" in policy
         assert "{{" not in page["body"]
         size = len(page["body"].encode())
-        for name in ("app.js", "app.css", "strings.js", "icon.svg"):
+        for name in ("app.js", "app.css", "strings.js", "visits.js", "icon.svg"):
             assert f"page/{name}?v=" in page["body"]
             size += len(made.respond("/page/{file}", path={"file": name})["body"].encode())
         assert size < 60_000

@@ -1,14 +1,15 @@
 """The search API and its page at a local address, as API Gateway and the front door would serve them.
 
 `/live/…` is the API as API Gateway has it; `/`, `/page/…` and `/api/search/…` are the front door before it, which
-says so in X-Forwarded-Prefix. Pictures are served from the same port, in place of S3.
+says so in X-Forwarded-Prefix. At `/api/insight/…` is the collector of what visitors do. Pictures are served from the
+same port, in place of S3.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -18,12 +19,16 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 from PIL import Image
 
+from services.insight.questions import CollectApi
 from services.search.edges import Links
 from services.search.stage import STAGE
+from shared.contracts.api import Route
+from tests.kit.insight_collector import Collector
 from tests.kit.search_stage import BUCKET, SearchStage, answering
 
 ROUTES = [route for function in STAGE.serving for route in function.routes]
 PREFIX = "/api/search"
+INSIGHT = "/api/insight"
 
 
 def _picture(key: str) -> bytes:
@@ -35,9 +40,11 @@ def _picture(key: str) -> bytes:
     return out.getvalue()
 
 
-def _event(method: str, path: str, query: str, headers: dict[str, str], body: str | None) -> dict[str, Any] | None:
-    """The event API Gateway makes of a request, or None when no route of the card fits."""
-    for route in ROUTES:
+def _event(
+    routes: Iterable[Route], method: str, path: str, query: str, headers: dict[str, str], body: str | None
+) -> dict[str, Any] | None:
+    """The event API Gateway makes of a request, or None when none of the routes fits."""
+    for route in routes:
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
         match = re.fullmatch(pattern, path)
         if match and method in route.methods:
@@ -55,26 +62,29 @@ def _event(method: str, path: str, query: str, headers: dict[str, str], body: st
 
 
 @contextmanager
-def serving(stage: SearchStage, pictures: Any = _picture) -> Iterator[str]:
+def serving(stage: SearchStage, pictures: Any = _picture, collector: Collector | None = None) -> Iterator[str]:
     """The address at which the stage's API and page stand, without a slash at the end."""
+    collecting = collector or Collector()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path.startswith(f"/{BUCKET}/"):
                 return self._send(200, {"Content-Type": "image/jpeg"}, pictures(url.path))
-            headers = dict(self.headers.items())
-            if url.path.startswith("/live/"):
+            headers, routes, handle = dict(self.headers.items()), ROUTES, stage.handle
+            if url.path.startswith(f"{INSIGHT}/"):
+                path, routes, handle = url.path.removeprefix(INSIGHT), list(CollectApi.routes()), collecting.handle
+            elif url.path.startswith("/live/"):
                 path = url.path.removeprefix("/live")
             else:
                 path = url.path.removeprefix(PREFIX)
                 headers["X-Forwarded-Prefix"] = PREFIX
             length = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(length).decode() if length else None
-            event = _event(self.command, path, url.query, headers, body)
+            event = _event(routes, self.command, path, url.query, headers, body)
             if event is None:
                 return self._send(403, {}, b'{"message": "Missing Authentication Token"}')
-            response = stage.handle(event)
+            response = handle(event)
             return self._send(response["statusCode"], response["headers"], response["body"].encode())
 
         do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
@@ -93,7 +103,7 @@ def serving(stage: SearchStage, pictures: Any = _picture) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     address = f"http://127.0.0.1:{server.server_port}"
     stage.api = answering(stage.gallery, stage.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield address

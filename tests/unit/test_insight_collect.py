@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,110 +15,19 @@ from moto import mock_aws
 
 from services.insight.domain import robots, senders, tokens
 from services.insight.domain.collecting import host, searched
-from services.insight.domain.facts import Fact, short_id
-from services.insight.domain.feed import Told, decode
+from services.insight.domain.facts import short_id
 from services.insight.domain.visitors import day, day_before, end_of_use, hash_of, network
-from services.insight.edges.senders import Races, Secrets, Stream
-from services.insight.functions.collect import Collect
-from services.insight.questions import MAX_EVENTS, MAX_EVENTS_BYTES, CollectApi
+from services.insight.edges.senders import Secrets, Stream
+from services.insight.questions import MAX_EVENTS, MAX_EVENTS_BYTES
 from services.insight.records import Race, Secret
 from shared.contracts.errors import PublishFailed, ServiceRefused, Throttled
 from shared.contracts.keys import RaceRef
-from shared.kit.api.routes import Router
 from shared.kit.records import Records
+from tests.kit.events import RACE
+from tests.kit.insight_collector import NOON, PHONE, PHOTO, PROGRAM, SEOUL, Collector, Kinesis, event, viewed
 from tests.kit.memory_table import MemoryTable
-from tests.kit.search_stage import request
 
-RACE = RaceRef("acme", "city-run-2026")
-SEOUL = ZoneInfo("Asia/Seoul")
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1"
 PAGE = {"Origin": "https://snaprace.example", "Sec-Fetch-Site": "same-origin", "User-Agent": PHONE}
-PROGRAM = {"User-Agent": PHONE}  # a program, by what it leaves out
-PHOTO = "f" * 32
-NOON = datetime(2026, 11, 8, 12, tzinfo=SEOUL)
-Codes = list[str | None]
-
-
-class Kinesis:
-    """Takes records, but those for which the next answer has an error code."""
-
-    def __init__(self, *answers: Codes) -> None:
-        self.taken: list[bytes] = []
-        self.keys: list[str] = []
-        self.requests = 0
-        self._answers = list(answers)
-
-    def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:
-        assert (StreamName, len(Records) <= 500) == ("stream", True)
-        self.requests += 1
-        codes = self._answers.pop(0) if self._answers else [None] * len(Records)
-        assert len(codes) == len(Records)
-        for record, code in zip(Records, codes, strict=True):
-            if code is None:
-                self.taken.append(record["Data"])
-                self.keys.append(record["PartitionKey"])
-        answers = [{"ErrorCode": code, "ErrorMessage": "no"} if code else {"SequenceNumber": "1"} for code in codes]
-        return {"FailedRecordCount": sum(code is not None for code in codes), "Records": answers}
-
-
-class Collector:
-    """The function with tables in memory, at a time that can be set."""
-
-    def __init__(self, kinesis: Kinesis | None = None, *, races: Iterable[RaceRef] = (RACE,)) -> None:
-        self.at = NOON
-        self.kinesis = kinesis or Kinesis()
-        self.calls: list[str] = []
-        self.main = Records(MemoryTable("main", self.calls.append))
-        self.sessions = Records(MemoryTable("sessions", self.calls.append))
-        for race in races:
-            self.main.put(race, Race(name="City Run", timezone="Asia/Seoul", revision="01"))
-        self.restart()
-
-    def restart(self) -> None:
-        """As in another process: nothing is remembered but what the tables hold."""
-        collect = Collect(
-            Races(self.main, lambda: self.at.timestamp()),
-            Secrets(self.sessions, lambda: self.at.timestamp()),
-            Stream(self.kinesis, "stream", lambda _: None),  # type: ignore[arg-type]
-            lambda: int(1000 * self.at.timestamp()),
-        )
-        self._router = Router(CollectApi.routes(), collect)
-
-    def token(self, race: RaceRef = RACE, **headers: str) -> tuple[int, Any]:
-        return self._answer(request("/{organizer_id}/{event_id}/token", path=race._asdict(), headers=headers))
-
-    def send(
-        self, *events: Any, headers: dict[str, str] = PROGRAM, source_ip: str = "192.0.2.1", **fields: Any
-    ) -> tuple[int, Any]:
-        body = json.dumps({**RACE._asdict(), "events": list(events), **fields}, ensure_ascii=False)
-        return self._answer(request("/events", method="POST", body=body, headers=headers, source_ip=source_ip))
-
-    def _answer(self, event: dict[str, Any]) -> tuple[int, Any]:
-        response = self._router.respond(event)
-        assert not any(name.lower() == "set-cookie" for name in response["headers"])
-        return response["statusCode"], json.loads(response["body"])
-
-    @property
-    def facts(self) -> list[Fact]:
-        told = [decode(record) for record in self.kinesis.taken]
-        assert all(isinstance(each, Told) and each.race == RACE for each in told)
-        return [fact for each in told if isinstance(each, Told) for fact in each.facts]
-
-    def fact(self, **asked: Any) -> Fact:
-        """What is kept of a photo view that is sent so."""
-        before = len(self.facts)
-        assert self.send(_viewed(), **asked)[0] == 200
-        (fact,) = self.facts[before:]
-        return fact
-
-
-def _event(kind: str, **fields: Any) -> dict[str, Any]:
-    return {"id": str(uuid.uuid4()), "kind": kind, **fields}
-
-
-def _viewed(**fields: Any) -> dict[str, Any]:
-    return _event("photo_view", photo_id=PHOTO, **fields)
-
 
 # --- what is taken and kept ---------------------------------------------------------------------------------
 
@@ -128,11 +35,11 @@ def _viewed(**fields: Any) -> dict[str, Any]:
 def test_each_kind_of_event_becomes_a_fact_of_the_moment_it_was_received() -> None:
     collector = Collector()
     sent = [
-        _event("page_view", page="/live/", referrer="https://search.example/?q=kim+jisoo"),
-        _event("search", query="a-0042", found=3),
-        _viewed(),
-        _event("download", photo_id=PHOTO),
-        _event("share", photo_id=PHOTO),
+        event("page_view", page="/live/", referrer="https://search.example/?q=kim+jisoo"),
+        event("search", query="a-0042", found=3),
+        viewed(),
+        event("download", photo_id=PHOTO),
+        event("share", photo_id=PHOTO),
     ]
     assert collector.send(*sent) == (200, {"taken": 5, "counted": True})
     kept = [(fact.kind, fact.subject, fact.found, fact.referrer) for fact in collector.facts]
@@ -151,8 +58,8 @@ def test_each_kind_of_event_becomes_a_fact_of_the_moment_it_was_received() -> No
 def test_nothing_that_is_kept_says_who_it_was() -> None:
     collector = Collector()
     collector.send(
-        _event("search", query="Kim Jisoo 010-1234-5678", found=0),
-        _event("page_view", page="/", referrer="https://mail.example/inbox/kim@example.com"),
+        event("search", query="Kim Jisoo 010-1234-5678", found=0),
+        event("page_view", page="/", referrer="https://mail.example/inbox/kim@example.com"),
         headers=PAGE | {"User-Agent": "Kim's browser"},
         source_ip="203.0.113.77",
         token=collector.token()[1]["token"],
@@ -219,7 +126,7 @@ def test_our_own_host_is_no_referrer() -> None:
     collector = Collector()
     token = collector.token()[1]["token"]
     for referrer in ("https://snaprace.example/?organizer=acme", "https://other.example/"):
-        collector.send(_viewed(referrer=referrer), headers=PAGE, token=token)
+        collector.send(viewed(referrer=referrer), headers=PAGE, token=token)
     assert [fact.referrer for fact in collector.facts] == ["", "other.example"]
 
 
@@ -230,26 +137,26 @@ WRONG = {
     "no kind": ({"id": "12345678"}, "events[1]: Object missing required field `kind`."),
     "no object": (5, "events[1]: Expected `object`, got `int`."),
     "no photo": ({"id": "12345678", "kind": "share"}, "events[1]: Object missing required field `photo_id`."),
-    "a photo's name": (_event("share", photo_id="DSC_1.JPG"), "events[1].photo_id: "),
-    "a photo and a line's end": (_event("share", photo_id=f"{PHOTO}\n"), "events[1].photo_id: "),
+    "a photo's name": (event("share", photo_id="DSC_1.JPG"), "events[1].photo_id: "),
+    "a photo and a line's end": (event("share", photo_id=f"{PHOTO}\n"), "events[1].photo_id: "),
     "a short id": ({"id": "1234567", "kind": "share", "photo_id": PHOTO}, "events[1].id: "),
     "a long id": ({"id": "1" * 65, "kind": "share", "photo_id": PHOTO}, "events[1].id: "),
     "an id of other signs": ({"id": "a b c d e f", "kind": "share", "photo_id": PHOTO}, "events[1].id: "),
-    "more than is asked": (_viewed(name="Kim"), "events[1]: Object contains unknown field `name`."),
-    "a page elsewhere": (_event("page_view", page="https://elsewhere.example/"), "events[1].page: "),
-    "a page with a query": (_event("page_view", page="/?bib=1"), "events[1].page: "),
-    "a long page": (_event("page_view", page="/" * 201), "events[1].page: "),
-    "less than nothing found": (_event("search", query="1", found=-1), "events[1].found: "),
-    "a found that is text": (_event("search", query="1", found="3"), "events[1].found: "),
-    "a long query": (_event("search", query="1" * 41, found=0), "events[1].query: "),
-    "a long referrer": (_viewed(referrer="https://" + "x" * 2000), "events[1].referrer: "),
+    "more than is asked": (viewed(name="Kim"), "events[1]: Object contains unknown field `name`."),
+    "a page elsewhere": (event("page_view", page="https://elsewhere.example/"), "events[1].page: "),
+    "a page with a query": (event("page_view", page="/?bib=1"), "events[1].page: "),
+    "a long page": (event("page_view", page="/" * 201), "events[1].page: "),
+    "less than nothing found": (event("search", query="1", found=-1), "events[1].found: "),
+    "a found that is text": (event("search", query="1", found="3"), "events[1].found: "),
+    "a long query": (event("search", query="1" * 41, found=0), "events[1].query: "),
+    "a long referrer": (viewed(referrer="https://" + "x" * 2000), "events[1].referrer: "),
 }
 
 
 @pytest.mark.parametrize(("event", "message"), WRONG.values(), ids=WRONG)
 def test_one_wrong_event_refuses_all_with_its_place(event: Any, message: str) -> None:
     collector = Collector()
-    status, body = collector.send(_viewed(), event, _viewed())
+    status, body = collector.send(viewed(), event, viewed())
     assert (status, body["error"]["code"]) == (400, "bad_events")
     assert body["error"]["message"].startswith(message)
     assert body["error"]["message"].endswith("None of the events was taken.")
@@ -259,15 +166,15 @@ def test_one_wrong_event_refuses_all_with_its_place(event: Any, message: str) ->
 def test_a_request_has_an_event_at_least_and_a_hundred_at_most() -> None:
     collector = Collector()
     assert collector.send()[1]["error"]["message"] == "Send one event at least."
-    assert collector.send(*[_viewed() for _ in range(MAX_EVENTS)]) == (200, {"taken": 100, "counted": True})
-    status, body = collector.send(*[_viewed() for _ in range(MAX_EVENTS + 1)])
+    assert collector.send(*[viewed() for _ in range(MAX_EVENTS)]) == (200, {"taken": 100, "counted": True})
+    status, body = collector.send(*[viewed() for _ in range(MAX_EVENTS + 1)])
     assert (status, body["error"]["code"]) == (413, "too_large")
     assert len(collector.facts) == MAX_EVENTS
 
 
 def test_a_request_is_no_larger_than_a_beacon() -> None:
     collector = Collector()
-    events = [_viewed(referrer="https://x/" + "ㅋ" * 600) for _ in range(40)]
+    events = [viewed(referrer="https://x/" + "ㅋ" * 600) for _ in range(40)]
     assert MAX_EVENTS_BYTES < len(json.dumps(events, ensure_ascii=False).encode()) < 2 * MAX_EVENTS_BYTES
     assert len(json.dumps(events, ensure_ascii=False)) < MAX_EVENTS_BYTES
     assert collector.send(*events)[0] == 413
@@ -276,10 +183,10 @@ def test_a_request_is_no_larger_than_a_beacon() -> None:
 
 def test_an_unknown_race_is_refused_and_nothing_is_made_for_it() -> None:
     collector = Collector(races=())
-    assert (collector.send(_viewed())[0], collector.token()[0]) == (404, 404)
+    assert (collector.send(viewed())[0], collector.token()[0]) == (404, 404)
     assert not list(collector.sessions.query(Secret, RACE))
     collector.main.put(RACE, Race(name="City Run", timezone="Asia/Seoul", revision="01"))
-    assert (collector.send(_viewed())[0], collector.token()[0]) == (200, 200)  # no minute later
+    assert (collector.send(viewed())[0], collector.token()[0]) == (200, 200)  # no minute later
 
 
 # --- visitors -----------------------------------------------------------------------------------------------
@@ -389,10 +296,10 @@ def test_a_browser_sends_a_token_of_its_race_that_lasts_two_hours() -> None:
     status, answer = collector.token()
     assert (status, answer["lasts_s"]) == (200, 7200)
     token = answer["token"]
-    assert collector.send(_viewed(), headers=PAGE, token=token)[0] == 200
+    assert collector.send(viewed(), headers=PAGE, token=token)[0] == 200
     collector.restart()
     collector.at += timedelta(seconds=7199)
-    assert collector.send(_viewed(), headers=PAGE, token=token)[0] == 200
+    assert collector.send(viewed(), headers=PAGE, token=token)[0] == 200
     collector.at += timedelta(seconds=1)
     refused = {
         "too old": token,
@@ -405,7 +312,7 @@ def test_a_browser_sends_a_token_of_its_race_that_lasts_two_hours() -> None:
         "long": "1" * 201,
     }
     for why, wrong in refused.items():
-        status, body = collector.send(_viewed(), headers=PAGE, token=wrong)
+        status, body = collector.send(viewed(), headers=PAGE, token=wrong)
         assert (status, body["error"]["code"]) == (403, "bad_token"), why
     assert len(collector.facts) == 2
 
@@ -416,7 +323,7 @@ def test_a_token_holds_over_midnight() -> None:
     token = collector.token()[1]["token"]
     collector.at += timedelta(hours=1)
     collector.restart()
-    assert collector.send(_viewed(), headers=PAGE, token=token)[0] == 200
+    assert collector.send(viewed(), headers=PAGE, token=token)[0] == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -425,7 +332,7 @@ def test_another_sites_page_gets_no_token_and_sends_nothing(site: str) -> None:
     token = collector.token()[1]["token"]
     foreign = PAGE | {"Sec-Fetch-Site": site, "Origin": "https://evil.example"}
     for status, body in (
-        collector.send(_viewed(), headers=foreign, token=token),
+        collector.send(viewed(), headers=foreign, token=token),
         collector.token(**{"Sec-Fetch-Site": site}),
         collector.token(Origin="https://evil.example"),  # a browser too old to say more
     ):
@@ -434,17 +341,17 @@ def test_another_sites_page_gets_no_token_and_sends_nothing(site: str) -> None:
 
 
 def test_whoever_says_a_pages_origin_needs_a_token_and_a_program_none() -> None:
-    assert Collector().send(_viewed(), headers={"User-Agent": "x", "Origin": "null"})[0] == 403
-    assert Collector().send(_viewed(), headers={"User-Agent": "x", "Sec-Fetch-Site": "none"})[0] == 403
-    assert Collector().send(_viewed(), headers={"User-Agent": "x"})[0] == 200
+    assert Collector().send(viewed(), headers={"User-Agent": "x", "Origin": "null"})[0] == 403
+    assert Collector().send(viewed(), headers={"User-Agent": "x", "Sec-Fetch-Site": "none"})[0] == 403
+    assert Collector().send(viewed(), headers={"User-Agent": "x"})[0] == 200
 
 
 @pytest.mark.parametrize("header", ["DNT", "Sec-GPC"])
 def test_who_does_not_want_to_be_tracked_is_not(header: str) -> None:
     collector = Collector()
-    assert collector.send(_viewed(), headers=PAGE | {header: "1"}) == (200, {"taken": 0, "counted": False})
+    assert collector.send(viewed(), headers=PAGE | {header: "1"}) == (200, {"taken": 0, "counted": False})
     assert (collector.kinesis.requests, collector.calls[1:]) == (0, [])  # the first wrote the race
-    assert collector.send(_viewed(), headers=PROGRAM | {header: "0"})[1]["counted"]
+    assert collector.send(viewed(), headers=PROGRAM | {header: "0"})[1]["counted"]
 
 
 def test_only_the_headers_that_say_one_are_a_wish() -> None:
@@ -535,10 +442,10 @@ def test_no_request_has_more_than_500_records_and_4_mb() -> None:
 
 def test_if_kinesis_takes_no_more_the_sender_is_told_to_come_again() -> None:
     collector = Collector(Kinesis(*[[BUSY]] * 4))
-    status, body = collector.send(_viewed())
+    status, body = collector.send(viewed())
     assert (status, body["error"]["code"]) == (503, "busy")
     assert "again" in body["error"]["message"]
-    assert collector.send(_viewed()) == (200, {"taken": 1, "counted": True})
+    assert collector.send(viewed()) == (200, {"taken": 1, "counted": True})
 
 
 @mock_aws

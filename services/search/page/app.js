@@ -134,6 +134,7 @@ async function openRace() {
     $("pick-problem").textContent = error.code === "unknown_race" ? STRINGS[language].errors.no_race : error.words;
     return;
   }
+  window.visits?.begin(race.organizer, race.event);
   $("search").hidden = false;
   $("tab-selfie").hidden = !race.info.faces;
   showRace();
@@ -261,6 +262,7 @@ async function load(cursor = null) {
     found.cursor = page.next_cursor;
     found.total = page.total;
     if (search.bib) for (const photo of page.new_photos || []) found.fresh.add(photo.photo_id);
+    if (!cursor) tellSearch();
     showResults(cursor ? found.photos.length - page.photos.length : 0);
     if (cursor) $("grid").children[found.photos.length - page.photos.length]?.firstChild.focus();
     else bringIntoView();
@@ -272,6 +274,16 @@ async function load(cursor = null) {
       $("more").disabled = false;
     }
   }
+}
+
+// A search is told once, in whatever order its photos are looked at; and again for other times.
+function tellSearch() {
+  const { from, to } = $("filters").elements;
+  const told = `${from.value}-${to.value}`;
+  if (search.told === told) return;
+  search.told = told;
+  const query = search.kind === "bib" ? search.bib : search.kind === "all" && told !== "-" ? "time" : search.kind;
+  window.visits?.tell("search", { query, found: found.total ?? found.photos.length });
 }
 
 function bringIntoView() {
@@ -434,6 +446,7 @@ function look(at) {
   remember(photo);
   if (!$("viewer").open) $("viewer").showModal();
   link(photo);
+  window.visits?.tell("photo_view", { photo_id: photo.photo_id });
 }
 
 // In a new element: the old one would show the photo before until this one has come, which may take long.
@@ -491,11 +504,18 @@ async function link(photo) {
 }
 
 async function download(event) {
-  if ($("download").href && Date.now() - linkedAt < LINKS_LAST_MS) return;
+  const photo = found.photos[shownAt];
+  if ($("download").href && Date.now() - linkedAt < LINKS_LAST_MS) return tellDownload(photo);
   event.preventDefault();
   $("viewer-problem").textContent = "";
-  await link(found.photos[shownAt]);
-  if ($("download").href) save($("download").href);
+  await link(photo);
+  if (!$("download").href) return;
+  save($("download").href);
+  tellDownload(photo);
+}
+
+function tellDownload(photo) {
+  window.visits?.tell("download", { photo_id: photo.photo_id });
 }
 
 async function downloadOriginal() {
@@ -504,6 +524,7 @@ async function downloadOriginal() {
   $("original").disabled = true;
   try {
     save((await ask(`${racePath()}/photos/${photo.photo_id}/original`)).download_url);
+    tellDownload(photo);
   } catch (error) {
     if (found.photos[shownAt] === photo) $("viewer-problem").textContent = error.words;
   } finally {

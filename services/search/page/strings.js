@@ -29,6 +29,7 @@ const STRINGS = {
     download: "Download", original: "Full size", close: "Close", previous: "Previous photo", next: "Next photo",
     camera_title: "Look into the camera", shoot: "Take the picture", cancel: "Cancel",
     foot: "Photos by the race's photographers. Previews carry a watermark.",
+    privacy: "How many visitors come is counted, without cookies and without knowing who they are.",
     errors: {
       offline: "We could not be reached. Check your connection and try again.",
       unreadable: "This file is not a picture that your browser can open. Choose a JPEG or PNG.",
@@ -64,6 +65,7 @@ const STRINGS = {
     download: "내려받기", original: "원본", close: "닫기", previous: "이전 사진", next: "다음 사진",
     camera_title: "카메라를 봐 주세요", shoot: "찍기", cancel: "취소",
     foot: "대회 사진작가들이 찍은 사진입니다. 미리보기에는 워터마크가 있습니다.",
+    privacy: "방문자 수는 쿠키 없이, 누구인지 알 수 없는 방식으로 셉니다.",
     errors: {
       offline: "서버에 연결할 수 없습니다. 인터넷 연결을 확인하고 다시 시도해 주세요.",
       unreadable: "브라우저가 열 수 없는 파일입니다. JPEG나 PNG 사진을 골라 주세요.",
