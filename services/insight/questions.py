@@ -25,6 +25,7 @@ from shared.contracts.api import (
     route,
 )
 from shared.contracts.keys import ID, RaceRef
+from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
 
 Bucket = Literal["minute", "hour", "day"]
 MAX_EVENTS = 100
@@ -33,10 +34,6 @@ MAX_EVENTS_BYTES = 65_536
 MAX_BUCKETS = 400
 
 # --- refusals ---------------------------------------------------------------------------------------------
-
-
-class UnknownFile(Refusal, status=404):
-    """There is no such file. Load the page anew."""
 
 
 class UnknownRace(Refusal, status=404):
@@ -73,22 +70,6 @@ Id = Annotated[str, Meta(pattern=f"^{ID}$"), Otherwise(UnknownRace())]
 LocalMoment = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$"), Otherwise(BadRange())
 ]
-
-
-class PageAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks for the live page: in which language, and through which door."""
-
-    accept_language: Annotated[str, Header("accept-language")] = ""
-    forwarded_prefix: Annotated[
-        str, Header("x-forwarded-prefix"), Meta(description="Where the front door has the API, like /api/insight.")
-    ] = ""
-
-
-class PageFileAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the live page."""
-
-    file: Annotated[str, Otherwise(UnknownFile())]
-    v: Annotated[str, Meta(description="The version of the page; browsers keep the file for as long.")] = ""
 
 
 class RaceAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,18 +173,6 @@ class StatsAsked(RaceAsked, frozen=True, kw_only=True):
 
 
 # --- what is answered: visitors -----------------------------------------------------------------------------
-
-
-class PageAnswer(Content, frozen=True, kw_only=True):
-    """The live page, in the language of Accept-Language (English or Korean)."""
-
-    TYPES: ClassVar[tuple[str, ...]] = ("text/html",)
-
-
-class PageFileAnswer(Content, frozen=True, kw_only=True):
-    """A script, a style sheet or the icon."""
-
-    TYPES: ClassVar[tuple[str, ...]] = ("text/javascript", "text/css", "image/svg+xml")
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):

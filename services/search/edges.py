@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.exceptions import ClientError
@@ -29,7 +29,8 @@ from services.search.records import BibEntry, GalleryPhoto, Race, TimeEntry
 from shared.contracts import keys
 from shared.contracts.api import Refusal
 from shared.contracts.events import ImageRef, RaceConfigured
-from shared.contracts.keys import PhotoRef, RaceRef, collection_id, preview_key
+from shared.contracts.keys import PhotoRef, RaceRef, collection_id
+from shared.kit.api.pages import origin_of
 from shared.kit.optimistic import CROWDED, until_written
 from shared.kit.records import Put, Records, unchanged
 from shared.kit.table import ALWAYS
@@ -237,9 +238,7 @@ class Links:
 
     def origin(self) -> str:
         """Scheme and host of the links, for the page's content security policy."""
-        any_picture = {"Bucket": self._bucket, "Key": preview_key(RaceRef("any", "race"), "photo")}
-        parts = urlsplit(self._client.generate_presigned_url("get_object", Params=any_picture))
-        return f"{parts.scheme}://{parts.netloc}"
+        return origin_of(self._client, self._bucket)
 
 
 _FRESH = timedelta(hours=12)

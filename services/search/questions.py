@@ -14,8 +14,6 @@ from shared.contracts import bibs
 from shared.contracts.api import (
     BadField,
     Busy,
-    Content,
-    Header,
     Otherwise,
     Questions,
     Reads,
@@ -25,16 +23,13 @@ from shared.contracts.api import (
     route,
 )
 from shared.contracts.keys import ID, RaceRef
+from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
 
 Order = Literal["newest", "oldest", "best"]
 MAX_LIMIT = 100  # what one BatchGetItem reads
 MAX_FACE = 40_000  # characters; 500 photos take some 18,000
 
 # --- refusals ---------------------------------------------------------------------------------------------
-
-
-class UnknownFile(Refusal, status=404):
-    """There is no such file. Load the page anew."""
 
 
 class UnknownRace(Refusal, status=404):
@@ -141,22 +136,6 @@ LocalTime = Annotated[
 ]
 
 
-class PageAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks for the page: in which language, and through which door."""
-
-    accept_language: Annotated[str, Header("accept-language")] = ""
-    forwarded_prefix: Annotated[
-        str, Header("x-forwarded-prefix"), Meta(description="Where the front door has the API, like /api/search.")
-    ] = ""
-
-
-class PageFileAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the page."""
-
-    file: Annotated[str, Otherwise(UnknownFile())]
-    v: Annotated[str, Meta(description="The version of the page; browsers keep the file for as long.")] = ""
-
-
 class RaceAsked(msgspec.Struct, frozen=True, kw_only=True):
     """A race."""
 
@@ -253,18 +232,6 @@ class FaceAsked(OfFace, frozen=True, kw_only=True):
 
 
 # --- what is answered -------------------------------------------------------------------------------------
-
-
-class PageAnswer(Content, frozen=True, kw_only=True):
-    """The page, in the language of Accept-Language (English or Korean)."""
-
-    TYPES: ClassVar[tuple[str, ...]] = ("text/html",)
-
-
-class PageFileAnswer(Content, frozen=True, kw_only=True):
-    """A script, a style sheet or the icon."""
-
-    TYPES: ClassVar[tuple[str, ...]] = ("text/javascript", "text/css", "image/svg+xml")
 
 
 class RaceAnswer(msgspec.Struct, frozen=True, kw_only=True):

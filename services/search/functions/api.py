@@ -18,10 +18,6 @@ from services.search.questions import (
     OriginalAnswer,
     OriginalArchived,
     OriginalsOff,
-    PageAnswer,
-    PageAsked,
-    PageFileAnswer,
-    PageFileAsked,
     PhotoAsked,
     PhotosAnswer,
     PhotosAsked,
@@ -31,13 +27,13 @@ from services.search.questions import (
     SelfieAnswer,
     SelfieAsked,
     SeveralFaces,
-    UnknownFile,
     UnknownPhoto,
     UnknownRace,
     Unusable,
 )
 from services.search.stage import STAGE
 from shared.contracts.api import Refusal
+from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
 from shared.kit.api.routes import serves
 
 
