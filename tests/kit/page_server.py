@@ -1,16 +1,16 @@
-"""The search API and its page at a local address, as API Gateway and the front door would serve them.
+"""APIs and their pages at a local address, as API Gateway and the front door would serve them.
 
-`/live/…` is the API as API Gateway has it; `/`, `/page/…` and `/api/search/…` are the front door before it, which
-says so in X-Forwarded-Prefix. At `/api/insight/…` is the collector of what visitors do. Pictures are served from the
-same port, in place of S3.
+Of the search stage `/live/…` is the API as API Gateway has it; `/`, `/page/…` and `/api/search/…` are the front door
+before it, which says so in X-Forwarded-Prefix. Pictures are served from the same port, in place of S3.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -26,9 +26,19 @@ from shared.contracts.api import Route
 from tests.kit.insight_collector import Collector
 from tests.kit.search_stage import BUCKET, SearchStage, answering
 
-ROUTES = [route for function in STAGE.serving for route in function.routes]
+ROUTES = tuple(route for function in STAGE.serving for route in function.routes)
 PREFIX = "/api/search"
 INSIGHT = "/api/insight"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """An API below the path `at`; `prefix` is what the front door says of it, empty without a door."""
+
+    at: str
+    routes: tuple[Route, ...]
+    respond: Callable[[dict[str, Any]], dict[str, Any]]
+    prefix: str = ""
 
 
 def _picture(key: str) -> bytes:
@@ -41,7 +51,7 @@ def _picture(key: str) -> bytes:
 
 
 def _event(
-    routes: Iterable[Route], method: str, path: str, query: str, headers: dict[str, str], body: str | None
+    routes: tuple[Route, ...], method: str, path: str, query: str, headers: dict[str, str], body: str | None
 ) -> dict[str, Any] | None:
     """The event API Gateway makes of a request, or None when none of the routes fits."""
     for route in routes:
@@ -62,29 +72,24 @@ def _event(
 
 
 @contextmanager
-def serving(stage: SearchStage, pictures: Any = _picture, collector: Collector | None = None) -> Iterator[str]:
-    """The address at which the stage's API and page stand, without a slash at the end."""
-    collecting = collector or Collector()
+def listening(mounts: Sequence[Mount], pictures: Callable[[str], bytes] = _picture) -> Iterator[str]:
+    """The address at which the APIs stand, without a slash at the end; of those that fit, the first answers."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path.startswith(f"/{BUCKET}/"):
                 return self._send(200, {"Content-Type": "image/jpeg"}, pictures(url.path))
-            headers, routes, handle = dict(self.headers.items()), ROUTES, stage.handle
-            if url.path.startswith(f"{INSIGHT}/"):
-                path, routes, handle = url.path.removeprefix(INSIGHT), list(CollectApi.routes()), collecting.handle
-            elif url.path.startswith("/live/"):
-                path = url.path.removeprefix("/live")
-            else:
-                path = url.path.removeprefix(PREFIX)
-                headers["X-Forwarded-Prefix"] = PREFIX
+            mount = next(each for each in mounts if url.path.startswith(f"{each.at}/"))
+            headers = dict(self.headers.items())
+            if mount.prefix:
+                headers["X-Forwarded-Prefix"] = mount.prefix
             length = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(length).decode() if length else None
-            event = _event(routes, self.command, path, url.query, headers, body)
+            event = _event(mount.routes, self.command, url.path.removeprefix(mount.at), url.query, headers, body)
             if event is None:
                 return self._send(403, {}, b'{"message": "Missing Authentication Token"}')
-            response = handle(event)
+            response = mount.respond(event)
             return self._send(response["statusCode"], response["headers"], response["body"].encode())
 
         do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
@@ -101,13 +106,27 @@ def serving(stage: SearchStage, pictures: Any = _picture, collector: Collector |
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    address = f"http://127.0.0.1:{server.server_port}"
-    stage.api = answering(stage.gallery, stage.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
-    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = Thread(target=server.serve_forever, daemon=True, args=(0.02,))
     thread.start()
     try:
-        yield address
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serving(
+    stage: SearchStage, pictures: Callable[[str], bytes] = _picture, collector: Collector | None = None
+) -> Iterator[str]:
+    """The address at which the search stage's API and page stand, without a slash at the end."""
+    mounts = (
+        Mount("/live", ROUTES, stage.handle),
+        Mount(INSIGHT, CollectApi.routes(), (collector or Collector()).handle, prefix=INSIGHT),
+        Mount(PREFIX, ROUTES, stage.handle, prefix=PREFIX),
+        Mount("", ROUTES, stage.handle, prefix=PREFIX),
+    )
+    with listening(mounts, pictures) as address:
+        stage.api = answering(stage.gallery, stage.faces, Links(boto3.client("s3", endpoint_url=address), BUCKET))
+        yield address

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from services.insight import pages
 from services.insight.domain import flow, live, minutes, statistics
 from services.insight.domain.minutes import Visits
 from services.insight.domain.statistics import Range
@@ -17,17 +18,12 @@ from services.insight.questions import (
     CoverageAnswer,
     FlowAnswer,
     LiveApi,
-    PageAnswer,
-    PageAsked,
-    PageFileAnswer,
-    PageFileAsked,
     RaceAsked,
     RealtimeAnswer,
     StatsAnswer,
     StatsAsked,
     TableAnswer,
     TooManyBuckets,
-    UnknownFile,
     UnknownRace,
 )
 from services.insight.questions import FlowMinute as FlowMinuteAnswer
@@ -35,6 +31,8 @@ from services.insight.records import EVENTS, SESSIONS, Coverage, FlowCounts, Flo
 from services.insight.stage import STAGE
 from shared.contracts.api import Refusal
 from shared.contracts.keys import RaceRef
+from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
+from shared.kit.api.pages import origin_of
 from shared.kit.api.routes import serves
 from shared.kit.entry import Here
 from shared.kit.records import Records
@@ -46,14 +44,15 @@ Clock = Callable[[], float]
 class Live(LiveApi):
     """The live API's answers."""
 
-    def __init__(self, records: Records, numbers: Numbers, clock: Clock = time.time) -> None:
+    def __init__(self, records: Records, numbers: Numbers, pictures_from: str, clock: Clock = time.time) -> None:
         self._records = records
         self._numbers = numbers
+        self._pictures_from = pictures_from
         self._clock = clock
 
     def page(self, asked: PageAsked) -> PageAnswer:
         """The live page itself."""
-        return pages.index(asked)
+        return pages.index(asked, self._pictures_from)
 
     def page_file(self, asked: PageFileAsked) -> PageFileAnswer | UnknownFile:
         """What the live page loads."""
@@ -162,7 +161,8 @@ def _covered(coverage: Coverage) -> CoverageAnswer:
 
 
 def _build(here: Here) -> Live:
-    return Live(here.records, Numbers(here.records, here.records_in(EVENTS), here.records_in(SESSIONS)))
+    numbers = Numbers(here.records, here.records_in(EVENTS), here.records_in(SESSIONS))
+    return Live(here.records, numbers, origin_of(here.client("s3"), here.environment.derived_bucket))
 
 
 handler = serves(STAGE, "api", _build)
