@@ -2,8 +2,8 @@
 
     python -m local.door --port 8080 --aws http://127.0.0.1:4566
 
-/                     the page: GET / of the search stage's REST API
-/page/{file}          what the page loads, from the same API
+/, /live/             the pages: GET / of the REST APIs of the stages that PAGES names
+/page/…, /live/page/… what the pages load, from the same APIs
 /api/{stage}/{path}   that stage's own REST API
 /health               answers when the door is open
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -33,7 +33,8 @@ from shared.contracts import naming
 from shared.contracts.api import error
 
 HOST = "127.0.0.1"
-PAGE_STAGE = "search"
+PAGES = {"/": "search", "/live/": "insight"}
+"""By where a page is: the stage whose API serves it at `/`, and what it loads below `/page/`."""
 MOST_BYTES = 10 * 1024 * 1024
 """Of a request's body: API Gateway takes no more (its Developer Guide, "Quotas for REST APIs", payload size)."""
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
@@ -72,14 +73,18 @@ def application(aws_url: str, find: Find) -> Starlette:
     async def health(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
-    async def page(request: Request) -> Response:
-        return await _forward(request, PAGE_STAGE, _raw_path(request), aws_url, find)
+    def page(at: str, stage: str) -> Callable[[Request], Awaitable[Response]]:
+        async def forward(request: Request) -> Response:
+            return await _forward(request, stage, "/" + _raw_path(request).removeprefix(at), aws_url, find)
+
+        return forward
 
     async def api(request: Request) -> Response:
         segments = _raw_path(request).split("/", 3)  # "", "api", stage, the rest
         return await _forward(request, request.path_params["stage"], "/" + "".join(segments[3:]), aws_url, find)
 
-    routes = [Route("/health", health), Route("/", page), Route("/page/{file:path}", page)]
+    routes = [Route("/health", health)]
+    routes += [Route(at + path, page(at, stage)) for at, stage in PAGES.items() for path in ("", "page/{file:path}")]
     routes += [Route(path, api, methods=METHODS) for path in ("/api/{stage}", "/api/{stage}/{path:path}")]
     return Starlette(routes=routes, lifespan=lifespan)
 

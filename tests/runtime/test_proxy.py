@@ -173,15 +173,15 @@ def test_no_path_leads_to_the_emulators_own_addresses(door: Running, out: str) -
     assert [bucket["Name"] for bucket in door.client("s3").list_buckets()["Buckets"] if bucket["Name"] == "there"]
 
 
-@pytest.mark.parametrize("out", ["../x", "../../_ministack/reset", "./../../x", "races/../../x"])
-def test_the_door_asks_nobody_outside_the_stages_api_even_without_its_gate(out: str) -> None:
+def through_the_door(method: str, path: str) -> tuple[int, dict[str, str], list[httpx.Request]]:
+    """Status and headers without the gate before it, and what stages were asked: the API of each has its name."""
     asked: list[httpx.Request] = []
 
     def upstream(request: httpx.Request) -> httpx.Response:
         asked.append(request)
         return httpx.Response(200)
 
-    app = application("http://127.0.0.1:1", lambda _: "https://abcd1234.execute-api.us-east-1.amazonaws.com/live/")
+    app = application("http://127.0.0.1:1", lambda stage: f"https://{stage}.execute-api.us-east-1.amazonaws.com/live/")
     app.state.client = httpx.AsyncClient(transport=httpx.MockTransport(upstream))
     sent: list[Any] = []
 
@@ -191,11 +191,50 @@ def test_the_door_asks_nobody_outside_the_stages_api_even_without_its_gate(out: 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    path = f"/api/search/{out}"
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    plain, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": plain,
+        "raw_path": plain.encode(),
+        "query_string": query.encode(),
+    }
     asyncio.run(app({**scope, "headers": [], "server": ("127.0.0.1", 1), "scheme": "http"}, receive, send))
-    assert sent[0]["status"] == 400
-    assert asked == []
+    return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}, asked
+
+
+@pytest.mark.parametrize("out", ["../x", "../../_ministack/reset", "./../../x", "races/../../x"])
+def test_the_door_asks_nobody_outside_the_stages_api_even_without_its_gate(out: str) -> None:
+    assert through_the_door("POST", f"/api/search/{out}")[::2] == (400, [])
+    assert through_the_door("GET", f"/page/../{out}")[::2] == (400, [])
+    assert through_the_door("GET", f"/live/page/../{out}")[::2] == (400, [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "stage", "path"),
+    [
+        ("/?event=x", "search", "/live/?event=x"),
+        ("/page/app.js?v=1", "search", "/live/page/app.js?v=1"),
+        ("/live/?organizer=seoul&event=x", "insight", "/live/?organizer=seoul&event=x"),
+        ("/live/page/app.js?v=1", "insight", "/live/page/app.js?v=1"),
+    ],
+)
+def test_each_page_and_what_it_loads_come_from_its_stage(sent: str, stage: str, path: str) -> None:
+    status, _, [asked] = through_the_door("GET", sent)
+    assert status == 200
+    assert asked.headers["host"].split(".")[0] == stage
+    assert asked.headers["x-forwarded-prefix"] == f"/api/{stage}"
+    assert asked.url.raw_path.decode() == path
+
+
+def test_a_page_without_its_last_slash_is_found() -> None:
+    status, headers, asked = through_the_door("GET", "/live?event=x")
+    assert (status, headers["location"], asked) == (307, "http://127.0.0.1:1/live/?event=x", [])
+
+
+@pytest.mark.parametrize("nowhere", ["/live/other", "/live/seoul/x/realtime", "/other/", "/livepage/app.js"])
+def test_what_is_no_page_asks_no_stage(nowhere: str) -> None:
+    assert through_the_door("GET", nowhere)[::2] == (404, [])
 
 
 def test_a_body_that_no_api_would_take_is_refused_at_the_door(browser: httpx.Client) -> None:
