@@ -111,7 +111,7 @@ def _meaning(argument: Argument) -> Iterator[str]:
 
 
 def _list_of(structs: Any) -> str:
-    """A sentence on the objects that a list may have: the text by which each is told from the others, and its fields."""
+    """A sentence on the objects that a list may have: the text by which each is told from others, and its fields."""
     named = (
         f"{code(struct.__struct_config__.tag)} ({', '.join(map(code, struct.__struct_encode_fields__))})"
         for struct in typing.get_args(structs)

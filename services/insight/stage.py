@@ -1,18 +1,26 @@
 """The card of the insight stage."""
 
+from services.insight.questions import CollectApi, LiveApi
 from services.insight.records import (
+    Active,
     BibPhotos,
     Chunk,
+    Coverage,
     CoveragePending,
+    DayVisits,
     FlowCounts,
     FlowMinute,
+    MinuteVisits,
     Pending,
     Photo,
+    QuarterVisits,
     Race,
     Roster,
+    Secret,
     Upload,
 )
-from shared.contracts.card import Call, Function, Stage, Stream, Uploads
+from shared.contracts.api import Api
+from shared.contracts.card import Call, Function, Schedule, Stage, Stream, Uploads
 from shared.contracts.events import (
     BibsRead,
     FacesIndexed,
@@ -71,6 +79,54 @@ STAGE = Stage(
                 ),
                 Call(("dynamodb:BatchWriteItem",), on="short-lived"),
             ),
+        ),
+        Function(
+            name="roll",
+            purpose="Works out the numbers that follow from facts, once a minute is over.",
+            fed_by=Schedule(minutes=1),
+            keeps=(Active, MinuteVisits, QuarterVisits, DayVisits, Coverage),
+            calls=(
+                Call(
+                    (
+                        "dynamodb:BatchWriteItem",
+                        "dynamodb:DeleteItem",
+                        "dynamodb:GetItem",
+                        "dynamodb:PutItem",
+                        "dynamodb:Query",
+                    ),
+                    on="table",
+                ),
+                Call(("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="short-lived"),
+                Call(("s3:GetObject",), on="rosters"),
+            ),
+            timeout_s=120,
+        ),
+        Function(
+            name="collect",
+            purpose="Takes what visitors do, and puts it into the stream.",
+            fed_by=Api(CollectApi),
+            keeps=(Secret,),
+            calls=(
+                Call(("dynamodb:GetItem",), on="table"),
+                Call(("dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"), on="short-lived"),
+                Call(("kinesis:PutRecords",), on="stream"),
+            ),
+            timeout_s=10,
+            reserved_concurrency=100,
+        ),
+        Function(
+            name="api",
+            purpose="Tells how a race goes, and serves the page that shows it.",
+            fed_by=Api(LiveApi),
+            calls=(
+                Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
+                Call(("dynamodb:Query",), on="short-lived"),
+                # Links into the bucket are signed by the search stage; here only the bucket's origin is named.
+                Call(("s3:GetObject",), on="previews"),
+            ),
+            timeout_s=25,
+            memory_mb=1024,
+            reserved_concurrency=20,
         ),
     ),
 )

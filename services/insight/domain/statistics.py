@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -165,7 +166,7 @@ def answer(of: Range, by_bucket: Sequence[Visits]) -> StatsAnswer:
     )
 
 
-def _numbers(visits: Visits) -> dict[str, int | float | bool | None]:
+def _numbers(visits: Visits) -> dict[str, Any]:
     uniques, of_sessions = Uniques.unpacked(visits.visitors), visits.sessions
     engaged_s = of_sessions.duration_ms / 1000 / of_sessions.engaged if of_sessions.engaged > 0 else None
     return {
