@@ -271,6 +271,7 @@ def _table(client: Client, name: str, _asked: Properties) -> Properties:
 def _global_table(client: Client, name: str, asked: Properties) -> Properties:
     table = _table(client, name, asked)
     replica = {name: table[name] for name in ("PointInTimeRecoverySpecification", "DeletionProtectionEnabled")}
+    replica["GlobalSecondaryIndexes"] = [{"IndexName": each["IndexName"]} for each in table["GlobalSecondaryIndexes"]]
     return {**table, "Replicas": [{"Region": client("dynamodb").meta.region_name, **replica}]}
 
 

@@ -157,11 +157,33 @@ def test_its_mapping_takes_partial_batches_and_is_bounded(
 
 @each_stage
 def test_its_table_can_be_restored_to_any_point_in_time(dev: dict[str, Template], card: Stage) -> None:
-    tables = dev[card.name].of_type("AWS::DynamoDB::GlobalTable")
-    assert [each["TableName"] for each in tables.values()] == [naming.table("dev", card.name)] * bool(card.keeps)
-    for table in tables.values():
-        for replica in table["Replicas"]:
+    kept = _tables(dev[card.name])
+    for_a_while = {naming.short_lived_table("dev", card.name, each.name) for each in card.short_lived}
+    assert kept.keys() - for_a_while == {naming.table("dev", card.name)} if card.has_table else set()
+    for table in kept.keys() - for_a_while:
+        for replica in kept[table]["Replicas"]:
             assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+@each_stage
+def test_what_it_keeps_for_a_while_expires_and_cannot_be_restored(
+    request: pytest.FixtureRequest, env: str, card: Stage
+) -> None:
+    kept = _tables(request.getfixturevalue(env)[card.name])
+    for each in card.short_lived:
+        table = kept[naming.short_lived_table(env, card.name, each.name)]
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+        assert all("PointInTimeRecoverySpecification" not in replica for replica in table["Replicas"])
+        indexes = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", ())}
+        assert indexes.keys() == {index.name for index in each.indexes}
+        for index in each.indexes:
+            keys = [key["AttributeName"] for key in indexes[index.name]["KeySchema"]]
+            assert keys == [index.partition, index.sort]
+
+
+def _tables(template: Template) -> dict[str, Any]:
+    return {each["TableName"]: each for each in template.of_type("AWS::DynamoDB::GlobalTable").values()}
 
 
 @each_function
