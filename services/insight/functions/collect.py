@@ -22,6 +22,10 @@ from services.insight.questions import (
     TokenAsked,
     UnknownRace,
 )
+from services.insight.records import SESSIONS
+from services.insight.stage import STAGE
+from shared.kit.api.routes import serves
+from shared.kit.entry import Here
 
 
 def _now_ms() -> int:
@@ -86,3 +90,11 @@ class Collect(CollectApi):
         hashes = [hash_of(salt, asked.race, asked.address, asked.user_agent) for salt in salts]
         robot = is_robot(asked.user_agent, asked.robot, asked.purpose)
         return Visitor(id=hashes[0], earlier=hashes[1] if len(hashes) > 1 else b"", robot=robot)
+
+
+def _build(here: Here) -> Collect:
+    stream = Stream(here.client("kinesis"), here.environment.stream_name)
+    return Collect(Races(here.records), Secrets(here.records_in(SESSIONS)), stream)
+
+
+handler = serves(STAGE, "collect", _build)
