@@ -21,6 +21,7 @@ from shared.contracts import keys
 from shared.contracts.keys import RaceRef
 from tests.kit import browser, events, pictures
 from tests.kit.events import RACE
+from tests.kit.insight_collector import Collector
 from tests.kit.page_server import serving
 from tests.kit.search_stage import (
     BUCKET,
@@ -37,6 +38,8 @@ from tests.kit.search_stage import (
     PHOTOS as PHOTO_BUCKET,
 )
 
+NIGHT = RaceRef("seoul", "night-2026")
+GIVING = RaceRef("seoul", "giving-2026")
 RACE_QUERY = f"?organizer={RACE.organizer_id}&event={RACE.event_id}"
 PHOTOS = 30  # more than a page of results
 
@@ -63,7 +66,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def race() -> Iterator[tuple[SearchStage, str]]:
-    with search_stage() as made, serving(made) as address:
+    with search_stage() as made, serving(made, collector=Collector(races=(RACE, NIGHT, GIVING))) as address:
         made.hear(configured())
         for number in range(1, PHOTOS + 1):
             status = {1: "inferred", 2: "doubtful"}.get(number, "confirmed")
@@ -511,10 +514,6 @@ def test_a_swipe_turns_the_page_and_a_pinch_zooms(visit: Callable[..., Visit]) -
 
 
 # --- other races
-
-
-NIGHT = RaceRef("seoul", "night-2026")
-GIVING = RaceRef("seoul", "giving-2026")
 
 
 def _query(race: RaceRef) -> str:
