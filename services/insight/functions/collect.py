@@ -25,7 +25,6 @@ from services.insight.questions import (
 from services.insight.records import SESSIONS
 from services.insight.stage import STAGE
 from shared.kit.api.routes import serves
-from shared.kit.entry import Here
 
 
 def _now_ms() -> int:
@@ -92,9 +91,12 @@ class Collect(CollectApi):
         return Visitor(id=hashes[0], earlier=hashes[1] if len(hashes) > 1 else b"", robot=robot)
 
 
-def _build(here: Here) -> Collect:
-    stream = Stream(here.client("kinesis"), here.environment.stream_name)
-    return Collect(Races(here.records), Secrets(here.records_in(SESSIONS)), stream)
-
-
-handler = serves(STAGE, "collect", _build)
+handler = serves(
+    STAGE,
+    "collect",
+    lambda here: Collect(
+        Races(here.records),
+        Secrets(here.records_in(SESSIONS)),
+        Stream(here.client("kinesis"), here.environment.stream_name),
+    ),
+)
