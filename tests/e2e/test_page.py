@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from services.search.questions import SearchApi
 from shared.contracts import keys
 from shared.contracts.keys import RaceRef
-from tests.kit import browser, events, pictures
+from tests.kit import events, pictures
 from tests.kit.events import RACE
 from tests.kit.insight_collector import Collector
 from tests.kit.page_server import serving
@@ -52,16 +52,6 @@ class Visit:
     address: str
     made: SearchStage
     complaints: list[str]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = browser.executable()
-    assert path, "The page tests need a browser: run `python -m tests.kit.browser`."
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from services.insight.questions import (
     UnknownRace,
     Visits,
 )
+from shared.contracts.errors import Throttled
 from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
 from shared.kit.api.routes import Router
 from tests.kit.events import RACE
@@ -212,8 +213,8 @@ class Told(LiveApi):
     """Tells of RACE what it is given; of other races, that there are none."""
 
     live: RealtimeAnswer = field(default_factory=busy_race)
-    visitors: int = 120
-    ranges: list[StatsAsked] = field(default_factory=list)
+    of_range: Callable[[StatsAsked], StatsAnswer | BadRange] = statistics
+    busy: bool = False
 
     def page(self, asked: PageAsked) -> PageAnswer:
         return pages.index(asked, pictures_from="http://127.0.0.1:9")
@@ -222,11 +223,12 @@ class Told(LiveApi):
         return pages.file(asked)
 
     def realtime(self, asked: RaceAsked) -> RealtimeAnswer | UnknownRace:
+        if self.busy:
+            raise Throttled("There is too much to do.")
         return self.live if asked.race == RACE else UnknownRace()
 
     def stats(self, asked: StatsAsked) -> StatsAnswer | TooManyBuckets | BadRange | UnknownRace:
-        self.ranges.append(asked)
-        return statistics(asked, self.visitors)
+        return self.of_range(asked)
 
     def table(self, asked: StatsAsked) -> TableAnswer | TooManyBuckets | BadRange | UnknownRace:
         return TableAnswer(body="begin,visitors\r\n", content_type="text/csv; charset=utf-8")
