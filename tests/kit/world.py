@@ -288,6 +288,7 @@ class World:
             assert entry["EventBusName"] == naming.bus(ENV)
             detail = json.loads(entry["Detail"])
             event = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail}
+            event["time"] = detail["meta"]["occurred_at"]
             self.said.append(event)
             # The archive's pattern: see stacks/platform.py.
             if event["source"].startswith(SOURCE_PREFIX) and "replay" not in detail["meta"]:
