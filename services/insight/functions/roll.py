@@ -6,12 +6,12 @@ done a minute later.
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.insight.domain import calendar
+from services.insight.domain.calendar import QUARTER
 from services.insight.edges.numbers import Numbers
 from services.insight.edges.photos import Covered
 from services.insight.records import EVENTS, KEPT_S, SESSIONS, Pending, Race
@@ -22,8 +22,6 @@ from shared.kit.entry import Here
 from shared.kit.records import Records
 from shared.kit.rosters import Rosters
 
-MOST_MINUTES = 500
-"""Minutes of a race that are worked out in one go: some 30 s."""
 _TOO_OLD = KEPT_S // 60 - 10
 """Minutes after which facts may be missing already, so that what is there would count too little."""
 
@@ -59,32 +57,26 @@ class Roller:
 
     def _roll(self, race: RaceRef, marks: list[Pending], now: int) -> None:
         settings = self._records.get(Race.locate(race))
-        if settings:
-            fresh = [mark for mark in marks if now - mark.minute < _TOO_OLD]
-            marks = [mark for mark in marks if mark not in fresh] + self._roll_minutes(race, fresh)
-            zone = ZoneInfo(settings.timezone)
-            for quarter in sorted({calendar.quarter_of(mark.minute) for mark in marks}):
-                self._numbers.roll_quarter(race, quarter)
-            for day in sorted({calendar.day_of(mark.minute, zone) for mark in marks}):
-                self._numbers.roll_day(race, day, zone)
-        # Of a race that is not known, or was deleted, nothing is to be kept.
-        for mark in marks:
+        late = [mark for mark in marks if settings is None or now - mark.minute >= _TOO_OLD]
+        for mark in late:  # Of a race that is not known, or was deleted, nothing is to be kept.
             self._numbers.forget(mark)
+        if settings:
+            self._roll_known(
+                race, {mark.minute: mark for mark in marks if mark not in late}, ZoneInfo(settings.timezone)
+            )
 
-    def _roll_minutes(self, race: RaceRef, marks: list[Pending]) -> list[Pending]:
-        """Work out minutes, the earliest first, and those that follow from them; the marks of what is done."""
-        waiting = {mark.minute: mark for mark in marks}
-        order = sorted(waiting)
-        done: list[Pending] = []
-        while order and len(done) < MOST_MINUTES:
-            minute = heapq.heappop(order)
-            following = self._numbers.roll_minute(race, minute)
-            done.append(waiting[minute])
-            for mark in following:
-                if mark.minute not in waiting:
-                    heapq.heappush(order, mark.minute)
-                waiting[mark.minute] = mark
-        return done
+    def _roll_known(self, race: RaceRef, waiting: dict[int, Pending], zone: ZoneInfo) -> None:
+        """Work out minutes, the earliest first, a quarter of an hour at a time: what is done stays done."""
+        while waiting:
+            quarter = calendar.quarter_of(min(waiting))
+            done = []
+            while (minute := min(waiting, default=quarter + QUARTER)) < quarter + QUARTER:
+                done.append(waiting.pop(minute))
+                waiting |= {mark.minute: mark for mark in self._numbers.roll_minute(race, minute)}
+            self._numbers.roll_quarter(race, quarter)
+            self._numbers.roll_day(race, calendar.day_of(quarter, zone), zone)
+            for mark in done:
+                self._numbers.forget(mark)
 
 
 def _build(here: Here) -> Roller:

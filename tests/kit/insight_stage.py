@@ -1,0 +1,79 @@
+"""The insight stage's aggregate and roll functions on tables in memory: several invocations at once, which may die."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from unittest import mock
+
+from services.insight.domain.feed import Said, Told
+from services.insight.edges.numbers import Numbers
+from services.insight.edges.photos import Covered
+from services.insight.functions.aggregate import Aggregator
+from services.insight.functions.roll import Roller
+from services.insight.records import Pending, Race
+from shared.contracts.keys import RaceRef
+from shared.kit.optimistic import until_written
+from shared.kit.records import Records
+from tests.kit.memory_table import Crash, MemoryTable, Workers
+
+Batch = Sequence[Told | Said]
+
+
+class InsightStage:
+    """The aggregate and the roll function on tables in memory, several invocations at once."""
+
+    def __init__(self, zones: Mapping[RaceRef, str], seed: int, deaths: float) -> None:
+        self.chance = random.Random(seed)
+        self.workers = Workers(self.chance, deaths)
+        self.died = 0
+        main, events, sessions = (MemoryTable(name, self.workers.step) for name in ("main", "events", "sessions"))
+        self.records, self.events = Records(main), Records(events)
+        self.numbers = Numbers(self.records, self.events, Records(sessions))
+        self._covered = Covered(self.records, None)  # type: ignore[arg-type]  # no race here has a roster
+        for race, zone in zones.items():
+            self.records.put(race, Race(name=race.event_id, timezone=zone, revision="01"))
+
+    def run(self, batches: Iterable[Batch], now: datetime) -> None:
+        """Take all batches through, and roll now and then as at `now`, until nothing is left to be done."""
+        self._now = now.isoformat()
+        with mock.patch.dict(until_written.__kwdefaults__, sleep=lambda _: None):
+            self._run(list(batches))
+
+    def _run(self, waiting: list[Batch]) -> None:
+        while waiting or self.workers.running:
+            if len(self.workers.running) < 3 and self.chance.random() < 0.2:
+                self._begin_something(waiting)
+            elif self.workers.running:
+                self.workers.go_on()
+        while list(self.records.query(Pending, Pending.PARTITION)):
+            self._invoke(self._roll, lambda: None)
+            while self.workers.running:
+                self.workers.go_on()
+
+    def _begin_something(self, waiting: list[Batch]) -> None:
+        if not waiting or self.chance.random() < 0.3:
+            return self._invoke(self._roll, lambda: None)
+        batch = waiting.pop(self.chance.randrange(len(waiting)))
+        if self.chance.random() < 0.2:
+            waiting.append(batch)  # another worker has it, too
+        half = self.chance.randint(0, len(batch))
+        return self._invoke(
+            lambda: Aggregator(self.records, self.events).handle(batch),
+            lambda: waiting.extend(part for part in (batch[:half], batch[half:]) if part),
+        )
+
+    def _roll(self) -> None:
+        roller = Roller(self.records, self.numbers, self._covered)
+        roller.due(self._now)
+
+    def _invoke(self, work: Callable[[], None], again: Callable[[], None]) -> None:
+        def invocation() -> None:
+            try:
+                work()
+            except Crash:
+                self.died += 1
+                again()
+
+        self.workers.begin(invocation)
