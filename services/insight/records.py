@@ -162,8 +162,8 @@ class Upload(Record, frozen=True, kw_only=True):
 class Photo(Record, frozen=True, kw_only=True):
     """Where a photo is on its way.
 
-    `ingested`, `withdrawn` and `matched` are the newest revisions that were heard; `read`, `indexed` and `matched_of`
-    those of the picture (photo_revision) that was looked at. `complete` has when it was first said of a picture who
+    `ingested`, `withdrawn` and `matched` are the newest revisions that were heard; `read` and `indexed` those
+    of the picture (photo_revision) that was looked at. `complete` has when it was first said of a picture who
     all is there, `uploaded_ms` when it was uploaded: milliseconds since 1970. `told_keys` and `told_bibs` are what
     uploads and bibs know of it.
     """
@@ -174,7 +174,7 @@ class Photo(Record, frozen=True, kw_only=True):
         PhotoWithdrawn: ("photo_id", "withdrawn"),
         BibsRead: ("photo_id", "read"),
         FacesIndexed: ("photo_id", "indexed"),
-        PhotoMatched: ("photo_id", "matched", "matched_of", "bibs", "complete"),
+        PhotoMatched: ("photo_id", "matched", "bibs", "complete"),
     }
 
     photo_id: str
@@ -183,7 +183,6 @@ class Photo(Record, frozen=True, kw_only=True):
     read: int = 0
     indexed: int = 0
     matched: int = 0
-    matched_of: int = 0
     keys: tuple[str, ...] = ()
     bibs: tuple[str, ...] = ()
     uploaded_ms: int = 0

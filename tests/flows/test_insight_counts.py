@@ -44,7 +44,9 @@ def visitors_of(seed: int) -> dict[RaceRef, list[tuple[Fact, int]]]:
 
 def _fact(chance: random.Random, race: RaceRef, number: int) -> tuple[Fact, int]:
     midnight = calendar.day(DAY, ZoneInfo(RACES[race])).start * MINUTE_MS
-    person, at_ms = chance.randrange(6), midnight + chance.randrange(-BEFORE * MINUTE_MS, AFTER * MINUTE_MS)
+    # Few minutes have many facts, so that workers meet at them.
+    minute = chance.choice([-BEFORE, -BEFORE + 29, -20, -1, 0, 1, 20, AFTER - 1])
+    person, at_ms = chance.randrange(6), midnight + minute * MINUTE_MS + chance.randrange(MINUTE_MS)
     today, before = (short_id(f"{race} {person} {day}") for day in (at_ms >= midnight, False))
     kind = chance.choice(KINDS)
     return Fact(
@@ -70,7 +72,7 @@ def as_batches(told: dict[RaceRef, list[tuple[Fact, int]]], chance: random.Rando
             records.append(Told(race.organizer_id, race.event_id, some))
     records += chance.choices(records, k=len(records) // 3)
     chance.shuffle(records)
-    return [records[at : at + 5] for at in range(0, len(records), 5)]
+    return [records[at : at + 2] for at in range(0, len(records), 2)]
 
 
 def assert_recounted(visits: Visits, facts: list[Fact]) -> None:

@@ -1,4 +1,4 @@
-"""Invariant of the insight stage: where uploads and photos are is what a plain recount says, whatever happens on the way.
+"""Invariant of the insight stage: uploads and photos are where a plain recount has them, whatever happens on the way.
 
 What was said comes twice, in any order and in any batches; two workers hold one shard; and any invocation dies at any
 of its calls, before or after it was carried out.

@@ -43,7 +43,7 @@ class InsightStage:
 
     def _run(self, waiting: list[Batch]) -> None:
         while waiting or self.workers.running:
-            if len(self.workers.running) < 3 and self.chance.random() < 0.2:
+            if len(self.workers.running) < 4 and self.chance.random() < 0.3:
                 self._begin_something(waiting)
             elif self.workers.running:
                 self.workers.go_on()

@@ -114,7 +114,7 @@ def _matched(photo: Photo, said: PhotoMatched, at_ms: int) -> Photo:
         photo = replace(photo, complete=tuple(sorted(first.items())))
     if said.revision > photo.matched:
         bibs = sorted({runner.bib for runner in said.runners if runner.status != "doubtful"})
-        photo = replace(photo, matched=said.revision, matched_of=said.photo_revision, bibs=tuple(bibs))
+        photo = replace(photo, matched=said.revision, bibs=tuple(bibs))
     return photo
 
 
@@ -124,7 +124,6 @@ def _without_what_was_withdrawn(photo: Photo) -> Photo:
     return replace(
         photo,
         keys=photo.keys if is_here(photo) else (),
-        bibs=photo.bibs if photo.matched_of > photo.withdrawn else (),
         complete=complete,
     )
 
