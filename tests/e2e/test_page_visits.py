@@ -50,6 +50,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     opened = context.new_page()
     opened.set_default_timeout(8_000)
     yield opened
+    opened.unroute_all(behavior="ignoreErrors")
     context.close()
 
 
