@@ -179,8 +179,17 @@ def main() -> None:
     parser.add_argument("--env", default="dev", help="environment whose stacks stand there")
     arguments = parser.parse_args()
     door = gated(application(arguments.aws, api_finder(arguments.aws, arguments.env)), arguments.port)
-    # h11 refuses headers of more than 64 KB, and several Host headers.
-    uvicorn.run(door, host=HOST, port=arguments.port, http="h11", log_level="warning", timeout_graceful_shutdown=1)
+    # h11 refuses headers of more than 64 KB, and several Host headers. uvicorn would believe what a client on this
+    # machine says of other clients (X-Forwarded-For).
+    uvicorn.run(
+        door,
+        host=HOST,
+        port=arguments.port,
+        http="h11",
+        proxy_headers=False,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from services.insight.domain.facts import Fact
 from services.insight.records import Secret
-from tests.kit import browser
 from tests.kit.events import RACE
 from tests.kit.insight_collector import Collector, Kinesis
 from tests.kit.page_server import serving
@@ -18,16 +17,6 @@ from tests.kit.search_stage import configured, ingested, matched, photo_id, runn
 
 QUERY = f"?organizer={RACE.organizer_id}&event={RACE.event_id}"
 BUSY = "ProvisionedThroughputExceededException"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = browser.executable()
-    assert path, "The page tests need a browser: run `python -m tests.kit.browser`."
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -353,6 +353,7 @@ def handler(event, context):
         "body": event["body"],
         "client": headers.get("x-client"),
         "prefix": headers.get("x-forwarded-prefix"),
+        "clients": headers.get("x-forwarded-for"),
     }
     status = int(headers.get("x-answer", 200))
     return {"statusCode": status, "headers": {"x-echo": "yes"}, "body": json.dumps(heard)}

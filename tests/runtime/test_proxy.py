@@ -96,6 +96,15 @@ def test_the_stage_is_told_under_which_path_its_api_is_reached(browser: httpx.Cl
     assert answer.json()["prefix"] == "/api/search"
 
 
+@pytest.mark.parametrize(
+    ("says", "told"), [({}, "127.0.0.1"), ({"x-forwarded-for": "10.0.0.1"}, "10.0.0.1, 127.0.0.1")]
+)
+def test_the_stage_is_told_who_asks_behind_what_the_client_says(
+    browser: httpx.Client, says: dict[str, str], told: str
+) -> None:
+    assert browser.get("/api/search/races", headers=says).json()["clients"] == told
+
+
 def test_a_stage_without_an_api_is_refused_in_a_sentence(browser: httpx.Client) -> None:
     answer = browser.get("/api/nothing/here")
     assert answer.status_code == 404
