@@ -100,6 +100,33 @@ def test_a_download_is_told_and_nothing_is_stored(page: Page, address: str, coll
     assert downloaded.subject in (photo_id(1), photo_id(2))
 
 
+@pytest.mark.parametrize("can_share", [True, False])
+def test_a_link_that_is_shared_is_told(page: Page, address: str, collector: Collector, can_share: bool) -> None:
+    page.add_init_script(
+        """window.told = [];
+        navigator.clipboard.writeText = async (url) => { told.push(url); };
+        Navigator.prototype.share = %s;"""
+        % ("async ({ url }) => { told.push(url); }" if can_share else "undefined")
+    )
+    page.goto(f"{address}/{QUERY}&bib=1042")
+    page.locator(".tile:not(.waiting)").first.click()
+    page.get_by_role("button", name="Share").click()
+    _until(page, lambda: "share" in {fact.kind for fact in collector.facts})
+    assert page.evaluate("told") == [f"{address}/{QUERY}&bib=1042"]
+    expect(page.locator("#viewer-note")).to_have_text("" if can_share else "The link to these photos is copied.")
+
+
+def test_a_link_that_is_not_shared_after_all_is_not_told(page: Page, address: str, collector: Collector) -> None:
+    page.add_init_script("Navigator.prototype.share = () => Promise.reject(new DOMException('', 'AbortError'))")
+    page.goto(f"{address}/{QUERY}&bib=1042")
+    page.locator(".tile:not(.waiting)").first.click()
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Close").click()
+    page.goto("about:blank")
+    _until(page, lambda: "photo_view" in {fact.kind for fact in collector.facts})
+    assert "share" not in {fact.kind for fact in collector.facts}
+
+
 def test_nothing_is_stored_in_the_browser(page: Page, address: str, collector: Collector) -> None:
     page.goto(f"{address}/{QUERY}")
     _until(page, lambda: bool(collector.facts))

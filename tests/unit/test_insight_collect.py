@@ -317,6 +317,15 @@ def test_a_browser_sends_a_token_of_its_race_that_lasts_two_hours() -> None:
     assert len(collector.facts) == 2
 
 
+def test_a_token_is_of_its_key_its_race_and_its_time() -> None:
+    token = tokens.make(b"key", RACE, 1_800_000_000)
+    assert tokens.holds(b"key", RACE, token)
+    assert not tokens.holds(b"yek", RACE, token)
+    assert not tokens.holds(b"key", RaceRef(RACE.organizer_id, "other"), token)
+    assert not tokens.holds(b"key", RACE, token.replace("1800000000", "1800000001"))
+    assert not tokens.holds(b"key", RACE, "")
+
+
 def test_a_token_holds_over_midnight() -> None:
     collector = Collector()
     collector.at = datetime(2026, 11, 8, 23, 30, tzinfo=SEOUL)

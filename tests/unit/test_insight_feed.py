@@ -86,7 +86,7 @@ POISON = {
     "half a visitor of yesterday": msgspec.msgpack.encode(["acme", "run", [_fact(earlier=b"e" * 4)]]),
     "no time": msgspec.msgpack.encode(["acme", "run", [_fact(at_ms=0)]]),
     "cut off": next(encode(RACE, [_fact()]))[:-1],
-    "too deep": b"\x91" * 100_000,
+    "too deep": b"\x94" + msgspec.msgpack.encode(["acme", "run", []])[1:] + b"\x91" * 100_000,
 }  # fmt: skip
 
 

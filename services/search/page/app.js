@@ -443,6 +443,7 @@ function look(at) {
   $("previous").disabled = at === 0;
   $("next").disabled = at === found.photos.length - 1;
   $("original").hidden = !race.info.originals;
+  $("viewer-note").textContent = "";
   remember(photo);
   if (!$("viewer").open) $("viewer").showModal();
   link(photo);
@@ -532,6 +533,19 @@ async function downloadOriginal() {
   }
 }
 
+// The page's own address, which finds the photos of the bib. A browser that cannot share copies it.
+async function share() {
+  const photo = found.photos[shownAt];
+  try {
+    if (navigator.share) await navigator.share({ title: document.title, url: location.href });
+    else await navigator.clipboard.writeText(location.href);
+  } catch {
+    return; // she thought better of it, or the browser does not let her
+  }
+  if (!navigator.share) $("viewer-note").textContent = t("copied");
+  window.visits?.tell("share", { photo_id: photo.photo_id });
+}
+
 function save(address) {
   Object.assign(document.createElement("a"), { href: address }).click();
 }
@@ -608,6 +622,8 @@ $("viewer").oncancel = (event) => {
 };
 $("download").onclick = download;
 $("original").onclick = downloadOriginal;
+$("share").onclick = share;
+$("share").hidden = !navigator.share && !navigator.clipboard; // which are there in secure contexts alone
 window.onpopstate = (event) => wentTo(event.state);
 $("previous").onclick = () => step(-1);
 $("next").onclick = () => step(1);
