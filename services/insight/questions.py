@@ -154,7 +154,9 @@ class EventsAsked(TokenAsked, frozen=True, kw_only=True):
     do_not_track: Annotated[str, Header("dnt")] = ""
     global_privacy_control: Annotated[str, Header("sec-gpc")] = ""
     purpose: Annotated[str, Header("sec-purpose"), Meta(description="prefetch: not seen by anybody yet.")] = ""
-    address: Annotated[str, SourceAddress()]
+    address: Annotated[
+        str, SourceAddress(), Meta(description="The client's; it goes into a hash of the day and is not kept.")
+    ]
 
 
 class StatsAsked(RaceAsked, frozen=True, kw_only=True):

@@ -270,7 +270,7 @@ def _argument(field: msgspec.structs.FieldInfo, method: Method, path: str) -> Ar
         missing=missing,
         mistyped=mistyped,
         otherwise=otherwise,
-        refusals=tuple(refusal for refusal, can_come in possible if can_come),
+        refusals=tuple(refusal for refusal, can_come in possible if can_come and source != "address"),
     )
 
 
