@@ -43,7 +43,7 @@ GIVING = RaceRef("seoul", "giving-2026")
 RACE_QUERY = f"?organizer={RACE.organizer_id}&event={RACE.event_id}"
 PHOTOS = 30  # more than a page of results
 UNTRACKED = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true });"
-"""What is told of visits has tests of its own: a beacon of a page that is closed in the middle can block the browser."""
+"""What is told of visits has tests of its own (test_page_visits.py)."""
 
 
 @dataclass
