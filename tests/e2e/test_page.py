@@ -435,9 +435,10 @@ def test_links_that_ended_are_renewed(visit: Callable[..., Visit], monkeypatch: 
         page.keyboard.press("Enter")
     _at(monkeypatch, "09:50:00")
     for place in (0, 12, 23):
-        tile = page.locator(".tile:not(.waiting)").nth(place)
-        tile.scroll_into_view_if_needed()
-        expect(tile.locator("img")).to_have_js_property("naturalWidth", 480)
+        expect(page.locator(".tile:not(.waiting)")).to_have_count(24)
+        # The list may be drawn anew at any moment, and a tile of before cannot be scrolled to.
+        page.evaluate("(place) => document.querySelectorAll('.tile')[place].scrollIntoView()", place)
+        expect(page.locator(".tile").nth(place).locator("img")).to_have_js_property("naturalWidth", 480)
     page.locator(".tile").nth(20).click()
     expect(page.locator("#large")).to_have_js_property("naturalWidth", 1200)
 
