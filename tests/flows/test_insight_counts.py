@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -130,6 +131,38 @@ def test_visitors_are_counted_as_by_a_plain_recount() -> None:
 
 def test_visitors_are_counted_once_though_processes_die_at_any_call() -> None:
     assert sum(count_visitors(seed, deaths=0.05) for seed in range(100, 112)) > 50
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("meanwhile", ["a batch", "a batch and a roll", "a roll"])
+def test_who_stands_still_at_any_call_spoils_nothing_that_others_do_meanwhile(meanwhile: str, dies: bool) -> None:
+    """Of two facts of a minute the first is told; then somebody stands still while others work, and may die after.
+
+    A third fact of the same session comes in the end, so that it shows also whether it is known who was there.
+    """
+    now, race = datetime(2026, 11, 7, 17, tzinfo=UTC), next(iter(RACES))
+    midnight = calendar.day(DAY, ZoneInfo(RACES[race])).start * MINUTE_MS
+    early, late, last = (
+        Told(*race, [Fact(id=short_id(str(at)), at_ms=midnight + at, kind="share", visitor=short_id("her"))])
+        for at in (1_000, 2_000, 20 * MINUTE_MS)
+    )
+    for calls in range(1_000):
+        stage = InsightStage({race: RACES[race]}, seed=0, deaths=0.0)
+        tell, roll = partial(stage.tell, late), partial(stage.roll, now)
+        stage.tell(early)
+        if meanwhile == "a roll":
+            went_on = stage.stand_still(tell, calls, [roll], dies=dies)
+        else:
+            went_on = stage.stand_still(roll, calls, [tell, roll] if "roll" in meanwhile else [tell], dies=dies)
+        if not went_on:
+            break
+        stage.run([[late], [last]] if dies and meanwhile == "a roll" else [[last]], now)
+        counted = minutes.together(
+            stage.numbers.minutes(race, range(early.facts[0].minute, last.facts[0].minute + 1)).values()
+        )
+        assert (counted.events, counted.sessions.started) == ({"share": 3}, 1), calls
+        assert counted.sessions.duration_ms == 20 * MINUTE_MS - 1_000, calls
+    assert calls >= 2
 
 
 @pytest.mark.soak

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from unittest import mock
 
+from greenlet import greenlet
+
 from services.insight.domain.feed import Said, Told
 from services.insight.edges.numbers import Numbers
 from services.insight.edges.photos import Covered
@@ -37,7 +39,7 @@ class InsightStage:
 
     def run(self, batches: Iterable[Batch], now: datetime) -> None:
         """Take all batches through, and roll now and then as at `now`, until nothing is left to be done."""
-        self._now = now.isoformat()
+        self._now = now
         with mock.patch.dict(until_written.__kwdefaults__, sleep=lambda _: None):
             self._run(list(batches))
 
@@ -52,7 +54,26 @@ class InsightStage:
             while self.workers.running:
                 self.workers.go_on()
 
-    def _begin_something(self, waiting: list[Batch]) -> None:
+    def stand_still(
+        self, first: Callable[[], None], calls: int, meanwhile: Iterable[Callable[[], None]], *, dies: bool
+    ) -> bool:
+        """Have an invocation make some calls, others all of theirs, and it the rest, or die after one more.
+
+        Whether it made so many calls at all.
+        """
+        worker = self._invoke(first, lambda: None)
+        for _ in range(calls):
+            if worker.dead:
+                return False
+            self.workers.go_on()
+        for work in meanwhile:
+            self.workers.finish(self.workers.begin(work))
+        if dies:
+            self.workers.kill_after_a_call(worker)
+        self.workers.finish(worker)
+        return True
+
+    def _begin_something(self, waiting: list[Batch]) -> greenlet:
         if not waiting or self.chance.random() < 0.3:
             return self._invoke(self._roll, lambda: None)
         batch = waiting.pop(self.chance.randrange(len(waiting)))
@@ -60,15 +81,22 @@ class InsightStage:
             waiting.append(batch)  # another worker has it, too
         half = self.chance.randint(0, len(batch))
         return self._invoke(
-            lambda: Aggregator(self.records, self.events).handle(batch),
+            lambda: self.tell(*batch),
             lambda: waiting.extend(part for part in (batch[:half], batch[half:]) if part),
         )
 
-    def _roll(self) -> None:
-        roller = Roller(self.records, self.numbers, self._covered)
-        roller.due(self._now)
+    def tell(self, *batch: Told | Said) -> None:
+        """Handle a batch."""
+        Aggregator(self.records, self.events).handle(batch)
 
-    def _invoke(self, work: Callable[[], None], again: Callable[[], None]) -> None:
+    def _roll(self) -> None:
+        self.roll(self._now)
+
+    def roll(self, now: datetime) -> None:
+        """Work out what is over."""
+        Roller(self.records, self.numbers, self._covered).due(now.isoformat())
+
+    def _invoke(self, work: Callable[[], None], again: Callable[[], None]) -> greenlet:
         def invocation() -> None:
             try:
                 work()
@@ -76,4 +104,4 @@ class InsightStage:
                 self.died += 1
                 again()
 
-        self.workers.begin(invocation)
+        return self.workers.begin(invocation)

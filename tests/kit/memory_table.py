@@ -163,6 +163,19 @@ class Workers:
         """Let one of the running go on to its next call."""
         self._go_on(self._chance.choice(self.running))
 
+    def finish(self, worker: greenlet) -> None:
+        """Let a running one go on to its end."""
+        while not worker.dead:
+            self._go_on(worker)
+
+    def kill_after_a_call(self, worker: greenlet) -> None:
+        """Let a running one make the call that it is about to make, and die."""
+        if not worker.dead:
+            self._go_on(worker)
+        if not worker.dead:
+            worker.throw(Crash)
+            self.running.remove(worker)
+
     def until(self, worker: greenlet, call: str) -> None:
         """Let a running one go on until it is about to make this call; to its end when it never does."""
         while not worker.dead and self._go_on(worker) != call:
