@@ -157,11 +157,11 @@ def test_who_stands_still_at_any_call_spoils_nothing_that_others_do_meanwhile(me
         if not went_on:
             break
         stage.run([[late], [last]] if dies and meanwhile == "a roll" else [[last]], now)
-        counted = minutes.together(
-            stage.numbers.minutes(race, range(early.facts[0].minute, last.facts[0].minute + 1)).values()
-        )
-        assert (counted.events, counted.sessions.started) == ({"share": 3}, 1), calls
-        assert counted.sessions.duration_ms == 20 * MINUTE_MS - 1_000, calls
+        begun = range(early.facts[0].minute, last.facts[0].minute + 1)
+        for parts in (stage.numbers.minutes(race, begun), stage.numbers.quarters(race, begun)):
+            counted = minutes.together(parts.values())
+            assert (counted.events, counted.sessions.started) == ({"share": 3}, 1), calls
+            assert counted.sessions.duration_ms == 20 * MINUTE_MS - 1_000, calls
     assert calls >= 2
 
 
