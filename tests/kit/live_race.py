@@ -96,9 +96,11 @@ def flow() -> FlowAnswer:
     return FlowAnswer(
         uploaded=2400,
         searchable=2236,
-        waiting=146,
+        waiting=110,
         rejected=18,
+        duplicates=36,
         reasons=[Reason(reason=reason, count=count) for reason, count in reasons],
+        taken_in=2338,
         bibs_read=2310,
         faces_indexed=2255,
         trend=[
@@ -156,7 +158,9 @@ def empty_race() -> RealtimeAnswer:
             searchable=0,
             waiting=0,
             rejected=0,
+            duplicates=0,
             reasons=[],
+            taken_in=0,
             bibs_read=0,
             faces_indexed=0,
             trend=[FlowMinute(begin=begin, uploaded=0, searchable=0) for begin in _minutes()],

@@ -13,6 +13,7 @@ const MOST_NAMES = 5;
 const MOST_BIBS = 24;
 const DAY_MS = 86_400_000;
 const MEASURES = ["visitors", "sessions", "page_views", "searches", "photo_views", "downloads", "shares"];
+const STEPS = ["uploaded", "taken_in", "bibs_read", "faces_indexed", "searchable", "waiting", "duplicates", "rejected"];
 const DOINGS = ["page_views", "searches", "photo_views", "downloads", "shares"];
 
 const $ = (id) => document.getElementById(id);
@@ -239,11 +240,9 @@ function showTrend() {
 
 function showFlow() {
   const { flow } = live;
-  const steps = [["uploaded", "uploaded"], ["bibs_read", "bibs_read"], ["faces_indexed", "faces_indexed"], ["searchable", "found"],
-    ["waiting", "still"], ["rejected", "refused"]];
-  fill($("flow"), steps, step, (item, [field, words]) => {
+  fill($("flow"), STEPS, step, (item, field) => {
     item.className = field;
-    say(item.children[0], t(words));
+    say(item.children[0], t(`step_${field}`));
     say(item.children[1], number(flow[field]));
     item.style.setProperty("--part", String(flow.uploaded ? Math.min(1, flow[field] / flow.uploaded) : 0));
   });
@@ -251,7 +250,7 @@ function showFlow() {
   say($("p95"), lasting(flow.p95_s));
   $("no-photos").hidden = Boolean(flow.uploaded);
   draw("flow", t("photos_minute"), minutes(flow.trend, ({ uploaded, searchable }) => [uploaded, searchable]),
-    [{ name: t("uploaded"), kind: "came" }, { name: t("found"), kind: "ready" }], 1);
+    [{ name: t("step_uploaded"), kind: "came" }, { name: t("step_searchable"), kind: "ready" }], 1);
 }
 
 const step = () => element("li", "", element("span", "name"), element("span", "count"));
