@@ -139,12 +139,11 @@ function about(what, query = {}) {
 // --- asking again and again
 
 function next() {
-  clearTimeout(timer);
-  if (document.hidden) return;
   const wait = failures ? Math.min(LONGEST_MS, EVERY_MS * 2 ** failures) * (0.75 + Math.random() / 4) : EVERY_MS;
   timer = setTimeout(beat, Math.max(wait, trouble?.after || 0));
 }
 
+// Now, unless nobody looks: who looks again is shown what is new at once.
 async function beat() {
   clearTimeout(timer);
   if (asking || document.hidden) return;
@@ -446,7 +445,7 @@ $("range").onchange = ({ target }) => {
 
 speak(language);
 if (race.organizer && race.event) {
-  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : beat()));
+  document.addEventListener("visibilitychange", beat);
   addEventListener("online", beat);
   beat();
 } else pick();
