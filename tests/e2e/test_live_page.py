@@ -206,6 +206,19 @@ def test_when_the_server_is_busy_from_the_beginning_it_is_asked_again(visit: Cal
     expect(page.get_by_role("status")).to_be_empty()
 
 
+def test_an_answer_that_the_page_cannot_show_stops_nothing(visit: Callable[..., Visit]) -> None:
+    visited = visit()
+    page = visited.page
+    expect(page.locator("#active")).to_have_text("184")
+    page.route("**/realtime", lambda route: route.fulfill(json={"name": "Newer"}), times=1)
+    page.clock.fast_forward(3_000)
+    expect(page.get_by_role("status")).to_contain_text("Something went wrong on the server.")
+    assert [complaint for complaint in visited.complaints if "TypeError" in complaint]
+    visited.a_little_later(6)
+    expect(page.get_by_role("status")).to_be_empty()
+    expect(page.locator("#pill")).to_have_text("Live")
+
+
 def test_a_race_is_asked_for_and_an_unknown_one_is_told(visit: Callable[..., Visit]) -> None:
     page = visit("/live/").page
     page.get_by_role("button", name="Open race").click()
@@ -376,7 +389,9 @@ def test_everything_is_reached_from_the_keyboard(visit: Callable[..., Visit]) ->
     expect(summary).to_be_focused()
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    expect(page.get_by_role("region", name="Visitors by minute")).to_be_visible()
+    region = page.get_by_role("region", name="Visitors by minute")
+    expect(region).to_be_visible()
+    expect(region).to_have_attribute("tabindex", "0")  # not every browser lets the keyboard scroll without
     page.keyboard.press("Tab")
     expect(page.get_by_role("region", name="Visitors by minute")).to_be_focused()
     levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))")

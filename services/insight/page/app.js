@@ -158,8 +158,8 @@ async function beat() {
     }
     if (minute !== live.minute) loadStats();
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    [trouble, failures] = [error, failures + 1];
+    [trouble, failures] = [error instanceof Refused ? error : new Refused("broken"), failures + 1];
+    if (!(error instanceof Refused)) console.error(error); // a wall goes on, and says that it is not live
     if (error.code === "unknown_race") return void pick(STRINGS[language].errors.no_race);
   } finally {
     asking = false;
