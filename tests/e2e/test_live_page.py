@@ -104,7 +104,7 @@ def test_numbers_are_there_and_change_without_reload_and_nothing_moves(visit: Ca
     expect(page.locator("#reasons li").first).to_have_text("Not a picture9")
     expect(page.locator("#missed li").first).to_have_text("1042F12")
     expect(page.locator("#pages li").last).to_have_text("Others40")
-    expect(page.locator("#p95")).to_have_text("1 min 34 sec")
+    expect(page.locator("#p95")).to_have_text("1m 34s")
     expect(page.locator("#updated")).to_have_text("Numbers of 11:41:20")
     expect(page.locator("#totals")).to_contain_text("Visitors≈ 2,520")
     page.wait_for_function("document.querySelectorAll('#photos img').length === 7")

@@ -77,7 +77,7 @@ const number = (value) => format(Intl.NumberFormat, {}).format(value);
 const percent = (part, whole) => format(Intl.NumberFormat, { style: "percent" }).format(whole ? part / whole : 0);
 
 function unit(value, name, digits = 0) {
-  return format(Intl.NumberFormat, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }).format(value);
+  return format(Intl.NumberFormat, { style: "unit", unit: name, unitDisplay: "narrow", maximumFractionDigits: digits }).format(value);
 }
 
 function lasting(seconds) {
