@@ -89,10 +89,17 @@ _EventId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}(?!\n)$", descripti
 _PhotoId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$")]
 
 
+_AT = (
+    "When, in milliseconds since 1970 by our clock (`now_ms` of the token's answer). Who sends an event again says the "
+    "same: else it may count in two minutes. What is of later or of more than two minutes ago counts as received."
+)
+
+
 class _Did(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
     """Something that a visitor did. The same event, by its `id`, may be sent again and counts once."""
 
     id: _EventId
+    at_ms: Annotated[int, Meta(ge=0, description=_AT)] | None = None
     referrer: Annotated[str, Meta(max_length=2000, description="Where she came from; its host alone is kept.")] = ""
 
 
@@ -178,10 +185,11 @@ class StatsAsked(RaceAsked, frozen=True, kw_only=True):
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a browser sends with its events; good for so many seconds."""
+    """What a browser sends with its events; good for so many seconds. `now_ms` is our clock."""
 
     token: str
     lasts_s: int
+    now_ms: int
 
 
 class EventsAnswer(msgspec.Struct, frozen=True, kw_only=True):

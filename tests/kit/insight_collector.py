@@ -99,10 +99,10 @@ class Collector:
         assert all(isinstance(each, Told) and each.race == RACE for each in told)
         return [fact for each in told if isinstance(each, Told) for fact in each.facts]
 
-    def fact(self, **asked: Any) -> Fact:
-        """What is kept of a photo view that is sent so."""
+    def fact(self, *, at_ms: int | None = None, **asked: Any) -> Fact:
+        """What is kept of a photo view, which was at that time, that is sent so."""
         before = len(self.facts)
-        assert self.send(viewed(), **asked)[0] == 200
+        assert self.send(viewed(**({} if at_ms is None else {"at_ms": at_ms})), **asked)[0] == 200
         (fact,) = self.facts[before:]
         return fact
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from services.insight.domain import robots, senders, tokens
-from services.insight.domain.collecting import host, searched
+from services.insight.domain.collecting import MOST_LATE_MS, host, searched
 from services.insight.domain.facts import short_id
 from services.insight.domain.visitors import day, day_before, end_of_use, hash_of, network
 from services.insight.edges.senders import Secrets, Stream
@@ -53,6 +53,31 @@ def test_each_kind_of_event_becomes_a_fact_of_the_moment_it_was_received() -> No
     assert [fact.id for fact in collector.facts] == [short_id(event["id"]) for event in sent]
     assert {fact.at_ms for fact in collector.facts} == {int(1000 * NOON.timestamp())}
     assert collector.kinesis.requests == 1
+
+
+def test_what_is_sent_again_is_of_the_same_moment() -> None:
+    collector, now_ms = Collector(), int(1000 * NOON.timestamp())
+    assert collector.token()[1]["now_ms"] == now_ms
+    assert collector.fact(at_ms=now_ms - 59_000).at_ms == now_ms - 59_000
+    collector.at += timedelta(seconds=60)
+    assert collector.fact(at_ms=now_ms - 59_000).at_ms == now_ms - 59_000
+
+
+@pytest.mark.parametrize("late_ms", [-1, -86_400_000, MOST_LATE_MS + 1, 30 * 86_400_000])
+def test_a_time_that_cannot_be_is_not_believed(late_ms: int) -> None:
+    now_ms = int(1000 * NOON.timestamp())
+    assert Collector().fact(at_ms=now_ms - late_ms).at_ms == now_ms
+
+
+def test_who_sends_after_midnight_what_happened_before_is_yesterdays_visitor() -> None:
+    collector = Collector()
+    midnight = datetime(2026, 11, 9, tzinfo=ZoneInfo("Asia/Seoul"))
+    collector.at = midnight - timedelta(seconds=30)
+    before = collector.fact()
+    collector.at = midnight + timedelta(seconds=30)
+    again = collector.fact(at_ms=before.at_ms)
+    assert (again.visitor, again.earlier) == (before.visitor, b"")
+    assert collector.fact().earlier == before.visitor
 
 
 def test_nothing_that_is_kept_says_who_it_was() -> None:

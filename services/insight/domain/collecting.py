@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from services.insight.domain.facts import Fact, Kind, short_id
+from services.insight.domain.facts import MINUTE_MS, Fact, Kind, short_id
 from services.insight.domain.visitors import Visitor
 from services.insight.questions import BadEvents, Download, Event, PageView, PhotoView, Search, Share
 from shared.contracts import bibs
@@ -25,6 +25,9 @@ SEARCHES = frozenset({"selfie", "time", "all", OTHER})
 
 LONGEST_BIB = 8
 """Characters of a bib that is kept: in races they have six at most, and phone numbers have nine."""
+
+MOST_LATE_MS = 120_000
+"""A page of ours sends an event for the last time after a minute."""
 
 _LONGEST_HOST = 253
 """Source: RFC 1035, 2.3.4, of a name as it is written."""
@@ -41,9 +44,24 @@ def events_of(sent: Sequence[Any]) -> list[Event] | BadEvents:
         return BadEvents(f"events{where.removesuffix('`')}: {what}. None of the events was taken.")
 
 
-def facts_of(events: Sequence[Event], visitor: Visitor, own_host: str, at_ms: int) -> list[Fact]:
-    """What is kept of the events of a visitor, who is at a page of `own_host`; `at_ms` is when they were received."""
-    return [_fact(event, visitor, own_host, at_ms) for event in events]
+def facts_of(
+    events: Sequence[Event], visitor_at: Callable[[int], Visitor], own_host: str, received_ms: int
+) -> list[Fact]:
+    """What is kept of the events of a visitor, who is at a page of `own_host`; `visitor_at` a time says who that is."""
+    times = [happened_ms(event, received_ms) for event in events]
+    visitors = {minute: visitor_at(minute * MINUTE_MS) for minute in {at_ms // MINUTE_MS for at_ms in times}}
+    return [
+        _fact(event, visitors[at_ms // MINUTE_MS], own_host, at_ms) for event, at_ms in zip(events, times, strict=True)
+    ]
+
+
+def happened_ms(event: Event, received_ms: int) -> int:
+    """When an event happened: as its sender says, if that can be, so that what is sent again is of the same moment.
+
+    Clocks of visitors' devices are wrong, and can be set. A sender knows ours, and is believed for MOST_LATE_MS.
+    """
+    said = event.at_ms
+    return received_ms if said is None or not 0 <= received_ms - said <= MOST_LATE_MS else said
 
 
 def _fact(event: Event, visitor: Visitor, own_host: str, at_ms: int) -> Fact:

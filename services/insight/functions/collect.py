@@ -34,8 +34,8 @@ def _now_ms() -> int:
 class Collect(CollectApi):
     """The collector's answers.
 
-    An event happens when it is received: the clocks of visitors' devices are wrong, and can be set. So `now_ms` stamps
-    the facts here, once, and whoever works with them later reads no clock.
+    An event happens when it is received, or a little before, as its sender says by our clock. So `now_ms` stamps the
+    facts here, once, and whoever works with them later reads no clock.
     """
 
     def __init__(self, races: Races, secrets: Secrets, stream: Stream, now_ms: Callable[[], int] = _now_ms) -> None:
@@ -52,7 +52,7 @@ class Collect(CollectApi):
         if zone is None:
             return UnknownRace()
         key = self._secrets.of(asked.race, "tokens", day(now_ms, zone), zone)
-        return TokenAnswer(token=tokens.make(key, asked.race, now_ms // 1000), lasts_s=tokens.LASTS_S)
+        return TokenAnswer(token=tokens.make(key, asked.race, now_ms // 1000), lasts_s=tokens.LASTS_S, now_ms=now_ms)
 
     def events(self, asked: EventsAsked) -> EventsAnswer | BadEvents | BadToken | ForeignPage | UnknownRace:
         """What a visitor did becomes facts, all in one go."""
@@ -68,7 +68,7 @@ class Collect(CollectApi):
             return UnknownRace()
         if senders.is_browser(asked.origin, asked.fetch_site) and not self._token_holds(asked, zone, now_ms):
             return BadToken()
-        facts = facts_of(events, self._visitor(asked, zone, now_ms), host(asked.origin), now_ms)
+        facts = facts_of(events, lambda at_ms: self._visitor(asked, zone, at_ms), host(asked.origin), now_ms)
         self._stream.put(feed.encode(asked.race, facts))
         return EventsAnswer(taken=len(facts), counted=True)
 
@@ -83,8 +83,8 @@ class Collect(CollectApi):
         key = self._secrets.of(asked.race, "tokens", day(1000 * issued_s, zone), zone)
         return tokens.holds(key, asked.race, asked.token)
 
-    def _visitor(self, asked: EventsAsked, zone: ZoneInfo, now_ms: int) -> Visitor:
-        days = [day(now_ms, zone), day_before(now_ms, zone)]
+    def _visitor(self, asked: EventsAsked, zone: ZoneInfo, at_ms: int) -> Visitor:
+        days = [day(at_ms, zone), day_before(at_ms, zone)]
         salts = [self._secrets.of(asked.race, "visitors", each, zone) for each in days if each]
         hashes = [hash_of(salt, asked.race, asked.address, asked.user_agent) for salt in salts]
         robot = is_robot(asked.user_agent, asked.robot, asked.purpose)

@@ -17,6 +17,7 @@ window.visits = (() => {
   let race = null;
   let waiting = [];
   let token = { text: "", until: 0 };
+  let ahead = null; // milliseconds of the server's clock before this one's, as they were when it was first asked
   let timer = 0;
   let sending = false;
   let failures = 0;
@@ -44,7 +45,7 @@ window.visits = (() => {
 
   function tell(kind, fields) {
     if (!race || waiting.length >= MOST) return;
-    waiting.push({ id: identifier(), kind, ...fields });
+    waiting.push({ id: identifier(), at_ms: Date.now(), kind, ...fields });
     schedule(BATCH_MS);
   }
 
@@ -94,10 +95,13 @@ window.visits = (() => {
     if (!response.ok) throw new Error("no token");
     const answer = await response.json();
     token = { text: answer.token, until: Date.now() + 1000 * answer.lasts_s };
+    ahead ??= answer.now_ms - Date.now();
   }
 
+  // Times are by the server's clock, and the same however often an event is sent.
   function body(together) {
-    return JSON.stringify({ ...race, token: token.text, robot: navigator.webdriver === true, events: together });
+    const events = together.map((event) => ({ ...event, at_ms: event.at_ms + ahead }));
+    return JSON.stringify({ ...race, token: token.text, robot: navigator.webdriver === true, events });
   }
 
   // The page may be closed from here on: a request that is under way might be cut off, a beacon is not.
