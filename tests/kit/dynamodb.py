@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from typing import Any
 
 from botocore import xform_name
@@ -23,8 +25,8 @@ class DynamoDB:
 
     def answer(self, operation: str, asked: Json) -> Json:
         """Do what is asked, in the subset of DynamoDB that shared/kit/table.py uses."""
-        answer: Json = getattr(self, f"_{xform_name(operation)}")(asked)
-        return answer
+        answer: Json = getattr(self, f"_{xform_name(operation)}")(_binaries(asked, base64.b64decode))
+        return _binaries(answer, lambda value: base64.b64encode(value).decode())
 
     def table(self, name: str) -> MemoryTable:
         return self.tables.setdefault(name, MemoryTable(name))
@@ -80,6 +82,16 @@ class DynamoDB:
 
 
 _FAILED = "ConditionalCheckFailed"
+
+
+def _binaries(part: Any, turned: Callable[[Any], Any]) -> Any:
+    """All binary values turned: JSON has them as base64."""
+    if isinstance(part, dict):
+        return {
+            name: turned(value) if name == "B" and isinstance(value, str | bytes) else _binaries(value, turned)
+            for name, value in part.items()
+        }
+    return [_binaries(each, turned) for each in part] if isinstance(part, list) else part
 
 
 def _conditional(held: bool) -> Json:

@@ -44,14 +44,16 @@ process had that died when that is through, too, since nobody shortens its visib
 
 @dataclass(eq=False)
 class Letter:
-    """A message in a queue, in its place by `number`. It is seen when `later` is 0: see AFTER_A_WHILE.
+    """A message in a queue or a record of a stream, in its place by `number`.
+
+    It is seen when `later` is 0: see AFTER_A_WHILE.
 
     `receives` are those since it came or was handled, `handled` is how often that was. `why` is what the worker wrote
     on it when it gave it up.
     """
 
     number: int
-    body: str
+    body: str | bytes
     later: int = 0
     receives: int = 0
     handled: int = 0
@@ -138,7 +140,8 @@ def _sqs_record(letter: Letter) -> dict[str, Any]:
 
 
 def _kinesis_record(letter: Letter) -> dict[str, Any]:
-    data = base64.b64encode(letter.body.encode()).decode()
+    body = letter.body.encode() if isinstance(letter.body, str) else letter.body
+    data = base64.b64encode(body).decode()
     record = {"sequenceNumber": str(letter.number), "data": data, "approximateArrivalTimestamp": ARRIVED}
     return {"kinesis": record, "eventSource": "aws:kinesis"}
 

@@ -172,9 +172,9 @@ class World:
 
     # --- deliveries to one function -----------------------------------------------------------------------
 
-    def deliver(self, function: str, *happened: Happened | str) -> list[int]:
+    def deliver(self, function: str, *happened: Happened | str | bytes) -> list[int]:
         """Hand one batch to a function; which of it came back, by position."""
-        bodies = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in happened]
+        bodies = [one if isinstance(one, str | bytes) else json.dumps(one, ensure_ascii=False) for one in happened]
         letters = [Letter(number=next(self._numbers), body=body, receives=1) for body in bodies]
         failed = self._invoke(self.function(function), letters)
         return [place for place, letter in enumerate(letters) if letter in failed]
