@@ -301,17 +301,23 @@ class Visits(Kinds, frozen=True, kw_only=True):
     """What visitors did in a time.
 
     Visitors are counted anew each day. `visitors_exact` is false where there are so many that they are estimated, with
-    a standard error of 1.6%. A session ends after half an hour without an event; one with a single event is bounced.
-    `session_s` is the mean duration of the sessions that are not.
+    a standard error of 1.6%. A session ends after half an hour without an event. It counts among the `sessions` when it
+    begins, and among the `engaged` when its second event comes. `session_s` is the mean duration of these.
     """
 
     found: int
     visitors: int
     visitors_exact: bool
     sessions: int
-    bounced: int
+    engaged: int
     session_s: float | None
     robots: int
+
+
+class Totals(Visits, frozen=True, kw_only=True):
+    """What visitors did in the whole range; `bounced` are sessions with a single event."""
+
+    bounced: int
 
 
 class BucketAnswer(Visits, frozen=True, kw_only=True):
@@ -331,7 +337,7 @@ class StatsAnswer(Revalidated, frozen=True, kw_only=True):
     end: str = msgspec.field(name="to")
     bucket: Bucket
     timezone: str
-    totals: Visits
+    totals: Totals
     buckets: list[BucketAnswer]
     pages: list[Named]
     photos: list[Named]

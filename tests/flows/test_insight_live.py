@@ -173,7 +173,7 @@ def test_every_chart_sums_to_its_total_also_when_clocks_are_changed(zone: str, d
         assert answered["totals"]["visitors"] == 9
         assert answered["totals"] == {**whole["totals"]}
     for answered in (by_hour, cut):
-        for name in ("page_views", "searches", "photo_views", "downloads", "shares", "found", "sessions", "bounced"):
+        for name in ("page_views", "searches", "photo_views", "downloads", "shares", "found", "sessions", "engaged"):
             assert sum(bucket[name] for bucket in answered["buckets"]) == answered["totals"][name], name
     begin, end = (
         datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(zone)) for clock in ("00:07", "23:52")

@@ -24,8 +24,8 @@ from services.insight.questions import (
     StatsAsked,
     TableAnswer,
     TooManyBuckets,
+    Totals,
     UnknownRace,
-    Visits,
 )
 from shared.contracts.errors import Throttled
 from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
@@ -182,7 +182,7 @@ def _visits(many: int) -> dict[str, int | float | bool | None]:
         "visitors": many,
         "visitors_exact": many < 1000,
         "sessions": many + many // 8,
-        "bounced": many // 3,
+        "engaged": many // 2,
         "session_s": 207.0 if many else None,
         "robots": many // 20,
     }
@@ -194,12 +194,13 @@ def statistics(asked: StatsAsked, many: int = 120) -> StatsAnswer:
     last = datetime.fromisoformat(f"{(asked.end or '2026-11-08')[:10]}T00:00:00+09:00")
     step = timedelta(hours=1) if asked.bucket == "hour" else timedelta(days=1)
     places = range(24 if asked.bucket == "hour" else (last - first).days + 1)
+    total = sum(many * place for place in places)
     return StatsAnswer(
         begin=first.isoformat(),
         end=(last + timedelta(days=1)).isoformat(),
         bucket=asked.bucket,
         timezone=ZONE,
-        totals=Visits(**_visits(sum(many * place for place in places))),  # type: ignore[arg-type]
+        totals=Totals(**_visits(total), bounced=total // 3),  # type: ignore[arg-type]
         buckets=[
             BucketAnswer(begin=(first + place * step).isoformat(), **_visits(many * place))  # type: ignore[arg-type]
             for place in places

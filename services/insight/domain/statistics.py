@@ -27,8 +27,8 @@ from services.insight.questions import (
     StatsAnswer,
     StatsAsked,
     TooManyBuckets,
+    Totals,
 )
-from services.insight.questions import Visits as VisitsAnswer
 
 DEFAULT_DAYS = 7
 MOST_NAMED = 50
@@ -153,7 +153,8 @@ def answer(of: Range, by_bucket: Sequence[Visits]) -> StatsAnswer:
         end=_local(of.minutes.stop, of.zone),
         bucket=of.bucket,
         timezone=of.zone.key,
-        totals=VisitsAnswer(**_numbers(total)),
+        # One that began before the range may have its second event in it.
+        totals=Totals(**_numbers(total), bounced=max(total.sessions.bounced, 0)),
         buckets=[
             BucketAnswer(begin=_local(bucket.start, of.zone), **_numbers(visits))
             for bucket, visits in zip(of.buckets, by_bucket, strict=True)
@@ -175,7 +176,7 @@ def _numbers(visits: Visits) -> dict[str, Any]:
         "visitors": uniques.count,
         "visitors_exact": uniques.exact,
         "sessions": of_sessions.started,
-        "bounced": max(of_sessions.bounced, 0),
+        "engaged": of_sessions.engaged,
         "session_s": None if engaged_s is None else round(engaged_s, 1),
         "robots": visits.robots,
     }
