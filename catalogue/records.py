@@ -16,8 +16,8 @@ from shared.contracts.records import Record
 HEAD = """# What the stages keep
 
 Made from the stages' `records.py` by `python -m catalogue`; a test keeps it true. A stage has one table, if it keeps
-anything. The partition key is the race's, the sort key is as given here. Fields without an event are the stage's own.
-A view reads a part of another record's items.
+anything, and others for what expires. The partition key is the race's unless it is named, the sort key is as given
+here. Fields without an event are the stage's own. A view reads a part of another record's items.
 """
 
 
@@ -47,11 +47,17 @@ def _stage(card: Stage) -> Iterator[str]:
     for record in card.keeps:
         kept_by = ", ".join(function.name for function in card.functions if record in function.keeps)
         yield f"### {card.name}: {record.__name__}\n\n{inspect.getdoc(record)}\n"
-        yield f"{code(record.SORT_KEY)}, kept by {kept_by}.\n"
+        yield f"{code(record.SORT_KEY)}{_where(record)}, kept by {kept_by}.\n"
         yield table(("field", "type", "from"), _fields(record))
         for view in views(record, card.name):
             read = ", ".join(map(code, view.__struct_encode_fields__))
             yield f"Read in part as {code(view.__name__)} ({read}):\n{in_one_line(view)}\n"
+
+
+def _where(record: type[Record]) -> str:
+    """Where a record is, when it is not in the race's partition of the stage's own table."""
+    partition = f" in the partition {code(record.PARTITION)}" if record.PARTITION else ""
+    return partition + (f" in the table {code(record.TABLE.name)}" if record.TABLE else "")
 
 
 def _fields(record: type[Record]) -> Iterator[tuple[str, str, str]]:

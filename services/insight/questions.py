@@ -365,12 +365,12 @@ class CollectApi(Questions):
     def token(self, asked: TokenAsked) -> TokenAnswer | ForeignPage | UnknownRace:
         """A token that browsers send with their events, so that no other site's page can make them do so."""
 
-    # A visitor's page sends at most a batch every two seconds; a crowd shares one address.
+    # A visitor's page sends at most a batch every two seconds. In a crowd many share an address and a browser.
     @route(
         "POST",
         "/events",
         who="anybody",
-        throttle=Throttle(rate=500, burst=1000, each_client=1200),
+        throttle=Throttle(rate=500, burst=1000, each_client=900),
         body_limit=BodyLimit(MAX_EVENTS_BYTES, TooManyEvents()),
     )
     @abstractmethod

@@ -66,10 +66,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `SORT_KEY` is the pattern of its sort key: text with {fields} of the record. `FROM` says which fields are what an
     event or upload said, by the message's type; the others are the stage's own. `ALSO_STORED` names properties that
     are stored beside the fields. `VIEW` marks a kind that reads a part of another kind's items: just its fields are
-    asked for, and it is never written. `TABLE` is the short-lived table it is in, None for the stage's own.
+    asked for, and it is never written. `TABLE` is the short-lived table it is in, None for the stage's own. `PARTITION`
+    is that of all races it is in, None for the race's own.
     """
 
     TABLE: ClassVar[ShortLived | None] = None
+    PARTITION: ClassVar[str | None] = None
     SORT_KEY: ClassVar[str]
     FROM: ClassVar[Origins] = {}
     ALSO_STORED: ClassVar[tuple[str, ...]] = ()

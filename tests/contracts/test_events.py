@@ -17,8 +17,8 @@ from shared.contracts.events import EVENTS, BibCorrected, DomainEvent, Envelope,
 from shared.kit.table import to_item
 from tests.contracts.golden import complaints, golden_file, lock, on_the_bus, schema_file
 
-# Heard by nobody yet: what review and insight will hear. Remove a name when its stage lands.
-NOT_HEARD_YET = {"RaceRejected", "RosterRejected", "BibsRefused", "PhotoRejected"}
+# Heard by nobody yet: what review will hear. Remove a name when its stage lands.
+NOT_HEARD_YET = {"RaceRejected", "RosterRejected", "BibsRefused"}
 # Said by `snaprace correct` alone, until the review stage lands and says them as well.
 SAID_BY_OPERATORS = {BibCorrected, MatchCut}
 

@@ -180,15 +180,15 @@ def test_only_prod_keeps_its_data_when_a_stack_goes_and_not_when_its_first_deplo
     env: str, policies: tuple[str, str], request: pytest.FixtureRequest
 ) -> None:
     templates: dict[str, Template] = request.getfixturevalue(env)
-    kept = [
-        resource
-        for template in templates.values()
-        for resource in template.resources.values()
-        if resource["Type"] in KEPT_IN_PROD
-    ]
-    assert len(kept) == 3 + sum(bool(card.keeps) for card in cards())  # buckets and tables
-    for resource in kept:
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == policies
+    for_a_while = {naming.short_lived_table(env, card.name, each.name) for card in cards() for each in card.short_lived}
+    kept, forgotten = [], []
+    for template in templates.values():
+        for resource in template.resources.values():
+            if resource["Type"] in KEPT_IN_PROD:
+                expires = resource["Properties"].get("TableName") in for_a_while
+                (forgotten if expires else kept).append((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]))
+    assert kept == [policies] * (3 + sum(card.has_table for card in cards()))  # buckets and tables
+    assert forgotten == [("Delete", "Delete")] * len(for_a_while)
 
 
 @pytest.mark.parametrize("env", ["dev", "prod"])
