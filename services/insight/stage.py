@@ -111,7 +111,7 @@ STAGE = Stage(
                 Call(("dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"), on="short-lived"),
                 Call(("kinesis:PutRecords",), on="stream"),
             ),
-            timeout_s=10,
+            timeout_s=25,
             reserved_concurrency=100,
         ),
         Function(

@@ -51,6 +51,7 @@ TEMPORARY_CODES = frozenset(
         "InternalError",  # SQS, of an entry
         "InternalException",
         "InternalFailure",
+        "InternalFailureException",  # Kinesis
         "InternalServerError",
         "ReplicatedWriteConflictException",
         "RequestTimeout",  # S3 answers 400 with it: the body came too slowly
@@ -101,6 +102,8 @@ FINAL_CODES = frozenset(
         "InvalidAccountIdException",
         "MalformedDetail",
         "RedactionFailure",
+        # Kinesis. Source: its service model.
+        "InvalidArgumentException",
         # SQS. Source: its service model.
         "BatchEntryIdsNotDistinct",
         "BatchRequestTooLong",

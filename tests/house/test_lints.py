@@ -55,7 +55,7 @@ def test_no_function_is_longer_than_a_screen(folder: str) -> None:
 # --- keys of stages -------------------------------------------------------------------------------------------
 
 PATTERNS = {record.SORT_KEY for card in cards() for record in card.keeps}
-PREFIXES = tuple(pattern.partition("{")[0] for pattern in PATTERNS if "{" in pattern)
+PREFIXES = tuple(start for pattern in PATTERNS if "{" in pattern and (start := pattern.partition("{")[0]))
 WHOLE = {pattern for pattern in PATTERNS if "{" not in pattern}
 
 # Who may spell keys: what pins them down, so that a record's changed pattern is noticed.
@@ -137,7 +137,7 @@ def behind_the_face(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def test_of_a_stage_others_see_its_face_alone() -> None:
     inside = ("unit", "flows", "kit", "contracts", "e2e", "house")  # tests of what stands behind it, and new stages
-    # These measure the rules of reading, and a function's own time.
+    # These measure the rules of reading, and the collector's own time.
     measured = {"bench/bibs.py", "bench/insight_collector.py"}
     found = [
         f"{file.relative_to(ROOT)}:{line} imports {module}"

@@ -16,9 +16,12 @@ from services import cards
 from shared.contracts.card import COLD_START_S, GATEWAY_TIMEOUT_S, Function, Stage
 from shared.kit.api.routes import serves
 from shared.kit.deadline import ANSWER_S, ATTEMPT_S, IMPATIENT, Deadline, OutOfTime
+from tests.kit.events import RACE
 from tests.kit.lambdas import CONTEXT, configured
 from tests.kit.search_stage import request
 
+LISTS = {"dynamodb": "list_tables", "rekognition": "list_collections", "kinesis": "list_streams"}
+"""Of each service that a function behind an API calls, a call that takes nothing."""
 SERVING = [(card, function) for card in cards() for function in card.serving]
 
 
@@ -77,7 +80,9 @@ def test_before_the_first_invocation_nothing_is_bounded(monkeypatch: pytest.Monk
 def test_a_request_without_time_is_answered_that_we_are_busy_and_no_call_is_made(
     card: Stage, function: Function
 ) -> None:
-    service = next(iter({action.partition(":")[0] for call in function.calls for action in call.actions} - {"s3"}))
+    called = {action.partition(":")[0] for call in function.calls for action in call.actions}
+    service, operation = next((service, operation) for service, operation in LISTS.items() if service in called)
+    route = next(route for route in function.routes if "GET" in route.methods)
     asked: list[Any] = []
 
     def build(here: Any) -> Any:
@@ -86,14 +91,15 @@ def test_a_request_without_time_is_answered_that_we_are_busy_and_no_call_is_made
 
         class Everything:
             def __getattr__(self, route: str) -> Any:
-                return lambda _asked: client.list_tables() if service == "dynamodb" else client.list_collections()
+                return lambda _asked: getattr(client, operation)()
 
         return Everything()
 
+    asks = request(route.path, method="GET", path={**RACE._asdict(), "photo_id": "photo", "file": "app.js"})
     late = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 5_000})
     with configured(card.name, function.name):
         # Under a name of its own: loggers are kept by name, and this one writes to this test's output.
-        answer = serves(replace(card, name="late"), function.name, build)(request("/", method="GET"), late)
+        answer = serves(replace(card, name="late"), function.name, build)(asks, late)
     assert answer is not None and answer["statusCode"] == 503
     assert json.loads(answer["body"])["error"]["code"] == "busy"
     assert asked == []

@@ -127,20 +127,23 @@ def test_all_that_botocore_takes_for_throttling_is_throttling() -> None:
 # decided here, so that a call that is new, or a new error of one, asks for a decision.
 ANSWERS = {
     Kind.TEMPORARY: {
-        "InternalException", "InternalServerError", "ReplicatedWriteConflictException", "TransactionConflictException",
+        "InternalException", "InternalFailureException", "InternalServerError", "ReplicatedWriteConflictException",
+        "TransactionConflictException",
     },
     Kind.FINAL: {
         "BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "EncryptionTypeMismatch",
-        "IdempotentParameterMismatchException", "ImageTooLargeException", "InvalidAddress", "InvalidBatchEntryId",
-        "InvalidImageFormatException", "InvalidMessageContents", "InvalidObjectState",
+        "IdempotentParameterMismatchException", "ImageTooLargeException", "InvalidAddress", "InvalidArgumentException",
+        "InvalidBatchEntryId", "InvalidImageFormatException", "InvalidMessageContents", "InvalidObjectState",
         "InvalidPaginationTokenException", "InvalidParameterException", "InvalidRequest", "InvalidSecurity",
         "InvalidWriteOffset", "ItemCollectionSizeLimitExceededException", "ServiceQuotaExceededException",
         "TooManyEntriesInBatchRequest", "TooManyParts", "UnsupportedOperation",
     },
     # Missing permissions and resources, which a deployment may be making; and what the callers know to be an answer.
     Kind.ANY_OTHER: {
-        "AccessDeniedException", "KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState",
-        "KmsNotFound", "KmsOptInRequired", "QueueDoesNotExist", "ResourceNotFoundException",
+        "AccessDeniedException", "DryRunOperationException", "KMSAccessDeniedException", "KMSDisabledException",
+        "KMSInvalidStateException", "KMSNotFoundException", "KMSOptInRequired", "KmsAccessDenied", "KmsDisabled",
+        "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound", "KmsOptInRequired", "QueueDoesNotExist",
+        "ResourceNotFoundException",
         "ConditionalCheckFailedException", "InvalidS3ObjectException", "NoSuchKey", "ResourceAlreadyExistsException",
         "TransactionCanceledException",
     },

@@ -31,9 +31,8 @@ PHOTOS = next(route for route in SearchApi.routes() if route.takes is PhotosAske
 def _asked(**query: Any) -> PhotosAsked | Refusal:
     """What a list of photos is asked for, or how that is refused."""
     path = {name: query.pop(name, given) for name, given in RACE._asdict().items()}
-    request = Request(
-        method="GET", resource=PHOTOS.path, path=path, query=query, headers={}, raw_body="", is_base64=False
-    )
+    asks = {"method": "GET", "resource": PHOTOS.path, "path": path, "query": query, "headers": {}}
+    request = Request(**asks, raw_body="", is_base64=False, source_ip="192.0.2.1")
     asked = arguments(PHOTOS, request)
     assert isinstance(asked, PhotosAsked | Refusal)
     return asked
