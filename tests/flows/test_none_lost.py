@@ -1,5 +1,6 @@
 """Invariants 1 and 5 over the whole pipeline: every upload comes to an end that somebody sees, and of a batch exactly
-those messages come back that cannot be handled.
+those messages come back that cannot be handled; of a stream's they are set aside, since coming back they would hold up
+the others.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import random
 
 from services.ingest.records import KeyRecord
 from services.search.records import GalleryPhoto
+from shared.contracts.card import Stream
 from tests.kit import small_race
-from tests.kit.compare import assert_same
+from tests.kit.compare import assert_same, settled
 from tests.kit.events import Happened
 from tests.kit.lambdas import Letter
 from tests.kit.wire import Throttling
@@ -73,8 +75,31 @@ def test_exactly_what_cannot_be_handled_comes_back() -> None:
         told(here, share=0)
         here.replay(name="replay-1")
         for function in here.functions:
+            if isinstance(function.card.fed_by, Stream):
+                continue
             good = function.due[:5]
             bad = [Letter(number=-number, body=body) for number, body in enumerate(UNUSABLE, start=1)]
             batch = random.Random(1).sample([*good, *bad], len(good) + len(bad))
             assert set(function.invoke(batch)) == set(bad), function.name
             assert good, f"{function.name} hears something"
+
+
+def test_of_a_stream_what_cannot_be_read_is_set_aside_and_all_else_is_handled() -> None:
+    with world() as here:
+        told(here, share=0)
+        streamed = [function for function in here.functions if isinstance(function.card.fed_by, Stream)]
+        assert streamed
+        for function in streamed:
+            stage = function.stage.name
+            kept = settled(here.tables()[stage])
+            assert kept, f"{function.name} keeps something"
+            archived = [*here.uploads_archive, *here.events_archive]
+            good = [json.dumps(event) for event in archived if function.hears(event)]
+            letters = [Letter(number=-number, body=body) for number, body in enumerate([*UNUSABLE, *good], start=1)]
+            random.Random(1).shuffle(letters)
+            assert len(letters) <= function.batch
+            here.lose_table(stage)
+            with here.wire.used_by(function.name):
+                assert function.invoke(letters) == []
+            assert sorted(letter.body for letter in function.dead) == sorted(UNUSABLE)
+            assert_same({stage: settled(here.tables()[stage])}, {stage: kept})

@@ -32,6 +32,14 @@ from tests.kit.world import World, world
 Permission = tuple[str, str]
 """An IAM action, and on what: as the cards have it (shared/contracts/card.py, Call)."""
 
+OF_STAGE = {
+    card.name: {
+        naming.table(ENV, card.name),
+        *(naming.short_lived_table(ENV, card.name, each.name) for each in card.short_lived),
+    }
+    for card in cards()
+}
+SHORT_LIVED = {naming.short_lived_table(ENV, card.name, each.name) for card in cards() for each in card.short_lived}
 FUNCTIONS = {f"{card.name}.{function.name}": function for card in cards() for function in card.functions}
 
 
@@ -81,7 +89,17 @@ def of_head_object(asked: dict[str, Any]) -> set[Permission]:
 def of_transaction(asked: dict[str, Any]) -> set[Permission]:
     """There is no action for transactions: each part needs its own."""
     parts = {"Put": "PutItem", "Delete": "DeleteItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
-    return {(f"dynamodb:{parts[kind]}", "table") for part in asked["TransactItems"] for kind in part}
+    return {(f"dynamodb:{parts[kind]}", kept_in(each)) for part in asked["TransactItems"] for kind, each in part.items()}
+
+
+def of_table(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
+    return lambda asked: {(f"dynamodb:{action}", kept_in(asked))}
+
+
+def kept_in(asked: dict[str, Any]) -> str:
+    """What the cards call the table of a request, of which there is one."""
+    (table,) = tables_of(asked)
+    return "short-lived" if table in SHORT_LIVED else "table"
 
 
 def of_collection(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
@@ -122,9 +140,10 @@ NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
     "s3.HeadBucket": of("s3:ListBucket", "photo-bucket"),
     "s3.PutObject": of_put_object,
     "s3.DeleteObject": of_object("DeleteObject"),
-    **{f"dynamodb.{name}": of(f"dynamodb:{name}", "table") for name in TABLE},
+    **{f"dynamodb.{name}": of_table(name) for name in TABLE},
     "dynamodb.TransactWriteItems": of_transaction,
     "eventbridge.PutEvents": of("events:PutEvents", "bus"),
+    "kinesis.PutRecords": of("kinesis:PutRecords", "stream"),
     "sqs.SendMessage": of("sqs:SendMessage", "queue"),
     "sqs.SendMessageBatch": of("sqs:SendMessage", "queue"),
     # What a worker does with messages that failed, the mapping lets it: tests/templates/test_stages.py.
@@ -142,7 +161,7 @@ def tables_of(asked: Any) -> set[str]:
         return set()
     named = {asked["TableName"]} if "TableName" in asked else set(asked.get("RequestItems", ()))
     return named.union(
-        *(tables_of(value) for key, value in asked.items() if key == "TransactItems" or key in ("Put", "Delete"))
+        *(tables_of(value) for key, value in asked.items() if key in ("TransactItems", "Put", "Delete", "Update"))
     )
 
 
@@ -251,7 +270,7 @@ def needed() -> dict[str, set[Permission]]:
     def overhear(made: Made, asked: dict[str, Any]) -> None:
         stage, _, function = made.function.partition(".")
         if made.service == "dynamodb":
-            assert tables_of(asked) == {naming.table(ENV, stage)}, f"{made.function} is at another stage's table"
+            assert tables_of(asked) <= OF_STAGE[stage], f"{made.function} is at another stage's table"
         if made.service == "eventbridge":
             may_say = {(f"{SOURCE_PREFIX}{each.STAGE}", each.__name__) for each in FUNCTIONS[made.function].says}
             assert {(entry["Source"], entry["DetailType"]) for entry in asked["Entries"]} <= may_say, made.function

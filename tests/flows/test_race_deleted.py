@@ -52,6 +52,7 @@ def resting(here: World) -> Callable[[], bool]:
     def rest() -> bool:
         here.tell(*here.erased())
         here.run()
+        here.tick()  # what is worked out by the minute
         return True
 
     return rest

@@ -73,6 +73,8 @@ def test_replaying_everything_changes_nothing(here: World, dice: random.Random |
 def test_replay_rebuilds_a_stage_that_lost_its_table(here: World, stage: str) -> None:
     """Exactly as it was; and what it says from then on counts for more than what it said before.
 
+    A stage that a stream feeds is none of these: it hears no replay, which its numbers would take for news.
+
     One thing is forgotten with ingest's table: pictures of a photo's earlier generation, which stay beside the new.
     """
     state, shown_later = undisturbed()

@@ -2,30 +2,67 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from services.faces.records import HiddenPhoto
+from services.insight.records import FlowCounts
+from shared.contracts.records import COUNT
 
 # What remembers the way a table came to be as it is: how often something changed, when it was planned, and which of two
 # sure faces knows of the other, of which nothing is made (see services/faces/domain/).
 WAYS = {
     "revision", "photo_revision", "ingest_revision", "match_revision", "withdrawn_revision", "bibs_revision",
-    "faces_revision", "generation", "former", "version", "matches",
+    "faces_revision", "generation", "former", "version", "matches", "token",
 }  # fmt: skip
 PLANS = HiddenPhoto.prefix()  # photos that were searched in earlier rounds
 
+# What a photo of the insight stage has heard last. What follows from it is counted, and compared there.
+HEARD = {"ingested", "withdrawn", "read", "indexed", "matched", "matched_of", "complete"}
+SHARDS = FlowCounts.prefix()  # each has a part of the race's counts
+
 
 def settled(items: dict[str, Any]) -> dict[str, Any]:
-    """Items without the ways there; a photo that is withdrawn is as good as none."""
-    return {
-        key: _without_ways(item)
+    """Items without the ways there; a photo that is withdrawn is as good as none, and so is a count of zero."""
+    told = {
+        key: _without_ways(_without_heard(item))
         for key, item in items.items()
         if not _is_tombstone(item) and not item["SK"].startswith(PLANS)
     }
+    return _with_counts_in_one(told)
+
+
+def _with_counts_in_one(items: dict[str, Any]) -> dict[str, Any]:
+    """The items, with one for all shards of a race's counts."""
+    found, counts, named = {}, defaultdict[str, Counter[str]](Counter), dict[str, dict[str, Any]]()
+    for key, item in items.items():
+        numbers = {name: number for name, number in item.items() if name.startswith(COUNT)}
+        if not numbers:
+            found[key] = item
+            continue
+        if item["SK"].startswith(SHARDS):
+            key, item = f"{item['PK']} {SHARDS}", {"PK": item["PK"], "SK": SHARDS}
+        counts[key].update(numbers)
+        named[key] = {name: value for name, value in item.items() if name not in numbers}
+    for key, numbers in counts.items():
+        if told := {name: number for name, number in numbers.items() if number}:
+            found[key] = named[key] | told
+    return found
+
+
+def _is_of_insight(item: dict[str, Any]) -> bool:
+    """Whether it is a photo of the insight stage."""
+    return "told_keys" in item
+
+
+def _without_heard(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in HEARD} if _is_of_insight(item) else item
 
 
 def _is_tombstone(item: dict[str, Any]) -> bool:
+    if _is_of_insight(item):
+        return bool(item["withdrawn"] > item["ingested"])
     return item.get("withdrawn") is not None or item.get("copies") == [] or item.get("searchable") is False
 
 

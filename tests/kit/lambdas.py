@@ -74,6 +74,7 @@ class Deployed:
         self.name = f"{self.stage.name}.{self.card.name}"
         self.queue_url = _url(naming.queue, self.stage.name, self.card.name)
         self.dead_letter_queue_url = _url(naming.dead_letter_queue, self.stage.name, self.card.name)
+        self.stream_name = naming.stream(ENV, self.stage.name, self.card.name)
         self.entry = importlib.import_module(f"services.{self.stage.name}.functions.{self.card.name}").handler
 
     @property
@@ -140,10 +141,15 @@ def _sqs_record(letter: Letter) -> dict[str, Any]:
 
 
 def _kinesis_record(letter: Letter) -> dict[str, Any]:
-    body = letter.body.encode() if isinstance(letter.body, str) else letter.body
+    body = letter.body.encode(errors="surrogateescape") if isinstance(letter.body, str) else letter.body
     data = base64.b64encode(body).decode()
     record = {"sequenceNumber": str(letter.number), "data": data, "approximateArrivalTimestamp": ARRIVED}
     return {"kinesis": record, "eventSource": "aws:kinesis"}
+
+
+def as_letter(data: bytes) -> str:
+    """What a stream carries, as the body of a letter, also where it is no text."""
+    return data.decode(errors="surrogateescape")
 
 
 def deployed() -> list[Deployed]:
@@ -160,6 +166,7 @@ def configured(stage: str, function: str) -> Iterator[None]:
         "PHOTO_BUCKET": PHOTOS,
         "DERIVED_BUCKET": DERIVED,
         "TABLE_NAME": naming.table(ENV, stage),
+        "STREAM_NAME": _stream_name(stage),
         "QUEUE_URL": _url(naming.queue, stage, function),
         "DEAD_LETTER_QUEUE_URL": _url(naming.dead_letter_queue, stage, function),
         "POWERTOOLS_SERVICE_NAME": f"{stage}.{function}",
@@ -168,6 +175,12 @@ def configured(stage: str, function: str) -> Iterator[None]:
     }
     with mock.patch.dict(os.environ, settings):
         yield
+
+
+def _stream_name(stage: str) -> str:
+    """The stream of the stage, "" if it has none."""
+    streamed = next((card.streamed for card in cards() if card.name == stage), ())
+    return next((naming.stream(ENV, stage, each.name) for each in streamed), "")
 
 
 def _url(name: Callable[[str, str, str], str], stage: str, function: str) -> str:

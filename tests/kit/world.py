@@ -36,7 +36,17 @@ from tests.kit.compare import settled
 from tests.kit.dynamodb import DynamoDB
 from tests.kit.events import Happened
 from tests.kit.fake_aws import FakeRekognition, Seen
-from tests.kit.lambdas import AFTER_A_DEATH, AFTER_A_WHILE, DERIVED, ENV, PHOTOS, Deployed, Letter, deployed
+from tests.kit.lambdas import (
+    AFTER_A_DEATH,
+    AFTER_A_WHILE,
+    DERIVED,
+    ENV,
+    PHOTOS,
+    Deployed,
+    Letter,
+    as_letter,
+    deployed,
+)
 from tests.kit.search_stage import request
 from tests.kit.wire import Mishap, Once, Refused, Wire, client
 
@@ -74,6 +84,7 @@ class World:
             "eventbridge": self._bus,
             "sqs": self._queues,
             "rekognition": self._vision,
+            "kinesis": self._stream,
         }
         self.stop()  # what another test's processes keep
         for bucket in (PHOTOS, DERIVED):
@@ -269,11 +280,11 @@ class World:
         with self.wire.used_by(function.name):
             return function.invoke(batch)
 
-    def tick(self) -> None:
+    def tick(self, at: str = events.AT) -> None:
         """Let every clock strike."""
         for function in self.others:
             if isinstance(function.card.fed_by, Schedule):
-                self.call(function.name, {"time": events.AT})
+                self.call(function.name, {"time": at})
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
         """Have a function answer a request, or a clock."""
@@ -318,6 +329,13 @@ class World:
         for entry in asked["Entries"]:
             self._send(function, entry["MessageBody"], later=AFTER_A_WHILE if entry.get("DelaySeconds") else 0)
         return {"Successful": [{"Id": entry["Id"], "MessageId": "message"} for entry in asked["Entries"]], "Failed": []}
+
+    def _stream(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        assert operation == "PutRecords"
+        function = next(each for each in self.functions if asked["StreamName"] == each.stream_name)
+        for record in asked["Records"]:
+            self._send(function, as_letter(base64.b64decode(record["Data"])))
+        return {"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1", "ShardId": "shard"} for _ in asked["Records"]]}
 
     def _give_up(self, function: Deployed, asked: dict[str, Any]) -> None:
         """A worker's dead letter: the message that it is about, where that is in the queue and not just `deliver`ed."""
@@ -446,7 +464,7 @@ _RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 @contextmanager
 def world() -> Iterator[World]:
     """An empty environment at an account that does not exist."""
-    of_ours: Any = {"core": {"passthrough": {"services": ["dynamodb", "events", "sqs", "rekognition"]}}}
+    of_ours: Any = {"core": {"passthrough": {"services": ["dynamodb", "events", "kinesis", "sqs", "rekognition"]}}}
     wire = Wire()
     milliseconds = itertools.count(1_792_890_000_000)
     clock = mock.patch("time.time_ns", side_effect=lambda: 1_000_000 * next(milliseconds))
