@@ -121,8 +121,6 @@ STAGE = Stage(
             calls=(
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
                 Call(("dynamodb:Query",), on="short-lived"),
-                # Links into the bucket are signed by the search stage; here only the bucket's origin is named.
-                Call(("s3:GetObject",), on="previews"),
             ),
             timeout_s=25,
             memory_mb=1024,

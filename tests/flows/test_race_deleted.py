@@ -34,6 +34,7 @@ def here() -> Iterator[World]:
         made.run()
         made.tell(small_race.photo(made, "late.jpg", small_race.LATE, 7))
         made.run()
+        made.tick()
         queues = made.wire.doubles["sqs"]
         made.wire.doubles["sqs"] = lambda operation, asked: (
             {"QueueUrls": []} if operation == "ListQueues" else queues(operation, asked)

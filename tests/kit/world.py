@@ -335,7 +335,10 @@ class World:
         function = next(each for each in self.functions if asked["StreamName"] == each.stream_name)
         for record in asked["Records"]:
             self._send(function, as_letter(base64.b64decode(record["Data"])))
-        return {"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1", "ShardId": "shard"} for _ in asked["Records"]]}
+        return {
+            "FailedRecordCount": 0,
+            "Records": [{"SequenceNumber": "1", "ShardId": "shard"} for _ in asked["Records"]],
+        }
 
     def _give_up(self, function: Deployed, asked: dict[str, Any]) -> None:
         """A worker's dead letter: the message that it is about, where that is in the queue and not just `deliver`ed."""

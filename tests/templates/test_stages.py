@@ -238,7 +238,9 @@ def _resources(card: Stage, function: Function, on: str) -> list[str]:
         "previews": [f"{derived}/preview/*", f"{derived}/thumbnail/*"],
         "originals": [f"{derived}/original/*"],
         "rosters": [f"{derived}/roster/*"],
-        "stream": [f"arn:{HERE % 'kinesis'}:stream/{naming.stream('dev', card.name, each.name)}" for each in card.streamed],
+        "stream": [
+            f"arn:{HERE % 'kinesis'}:stream/{naming.stream('dev', card.name, each.name)}" for each in card.streamed
+        ],
         "short-lived": [
             f"AWS::DynamoDB::GlobalTable {naming.short_lived_table('dev', card.name, table.name)}{part}"
             for table in card.short_lived

@@ -32,6 +32,7 @@ from services.insight.stage import STAGE
 from shared.contracts.api import Refusal
 from shared.contracts.keys import RaceRef
 from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
+from shared.kit import aws
 from shared.kit.api.pages import origin_of
 from shared.kit.api.routes import serves
 from shared.kit.entry import Here
@@ -41,10 +42,14 @@ Clock = Callable[[], float]
 """Seconds since 1970."""
 
 
+def _now() -> float:
+    return time.time_ns() / 1e9
+
+
 class Live(LiveApi):
     """The live API's answers."""
 
-    def __init__(self, records: Records, numbers: Numbers, pictures_from: str, clock: Clock = time.time) -> None:
+    def __init__(self, records: Records, numbers: Numbers, pictures_from: str, clock: Clock = _now) -> None:
         self._records = records
         self._numbers = numbers
         self._pictures_from = pictures_from
@@ -162,7 +167,7 @@ def _covered(coverage: Coverage) -> CoverageAnswer:
 
 def _build(here: Here) -> Live:
     numbers = Numbers(here.records, here.records_in(EVENTS), here.records_in(SESSIONS))
-    return Live(here.records, numbers, origin_of(here.client("s3"), here.environment.derived_bucket))
+    return Live(here.records, numbers, origin_of(aws.client("s3"), here.environment.derived_bucket))
 
 
 handler = serves(STAGE, "api", _build)

@@ -84,9 +84,16 @@ class Pages:
         return hashlib.sha256("\0".join(self._files.values()).encode()).hexdigest()[:12]
 
 
+NO_KEY = "any"
+"""Of a link that nobody follows."""
+
+
 def origin_of(client: S3Client, bucket: str) -> str:
-    """Scheme and host of signed links into a bucket, for a page's content security policy. Asks nobody."""
-    parts = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"}))
+    """Scheme and host of signed links into a bucket, for a page's content security policy.
+
+    It asks nobody, and takes no permission.
+    """
+    parts = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": NO_KEY}))
     return f"{parts.scheme}://{parts.netloc}"
 
 
