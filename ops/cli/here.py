@@ -46,10 +46,12 @@ def demo(photos: Path | None, roster: Path | None, small: bool, leave: bool, as_
     snaprace demo --photos ~/race --roster roster.csv  your own
     snaprace demo --exit --json                        for programs
     """
-    from ops.cli.show_demo import DemoScreen, show_left_out, show_page, show_report
+    from ops.cli.show_demo import DemoScreen, say, show_left_out, show_page, show_report
     from ops.demo.material import own_material
+    from ops.demo.run import RACE
     from ops.demo.run import demo as running_demo
-    from ops.reach.target import home
+    from ops.demo.visitors import visitors
+    from ops.reach.target import home, of_runtime
     from ops.reach.words import to_json
 
     if roster and not photos:
@@ -66,7 +68,8 @@ def demo(photos: Path | None, roster: Path | None, small: bool, leave: bool, as_
         show_report(through.report, through.material)
         if not leave:
             show_page(through)
-            through.runtime.wait()
+            with visitors(of_runtime(through.runtime.running), RACE, say):
+                through.runtime.wait()
     sys.exit(0 if through.report.complete else 1)
 
 

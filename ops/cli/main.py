@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ops.cli import eraser, here, operator, organizer, photographer, runner
+from ops.cli import eraser, here, operator, organizer, photographer, runner, visitors
 
 if TYPE_CHECKING:
     from ops.reach.target import Choice
 
 AUDIENCES = (
     ("Run it here", here.COMMANDS),
-    ("Organizer", (*organizer.COMMANDS, *eraser.COMMANDS)),
+    ("Organizer", (*organizer.COMMANDS, *eraser.COMMANDS, *visitors.COMMANDS)),
     ("Photographer", photographer.COMMANDS),
     ("Runner", runner.COMMANDS),
     ("Operator", operator.COMMANDS),

@@ -43,6 +43,17 @@ def the_race(target: Target, organizer: str | None, event: str | None, *, also_u
     return the_race(target, organizer, event, also_uncreated=also_uncreated)
 
 
+one_race = click.option("--race", metavar="O/E", help="The race, as hanriver/seoul-2026 (default: the only one).")
+
+
+def the_race_named(target: Target, named: str | None) -> RaceRef:
+    """The race that --race O/E means. Raises Failed, or UsageError for what names none."""
+    organizer, slash, event = (named or "").partition("/")
+    if named and (not slash or "/" in event):
+        raise click.UsageError("--race takes the organizer's and the event's id, as hanriver/seoul-2026.")
+    return the_race(target, organizer or None, event or None)
+
+
 def race_of(target: Target, photo: str, organizer: str | None, event: str | None) -> RaceRef:
     """Where a photo is: the race that its key names, or the one the options name. Raises Failed."""
     from shared.contracts.keys import near_race

@@ -86,14 +86,20 @@ def _parts(score: Score) -> str:
 
 def show_page(demo: Demo) -> None:
     """Where the race can be looked at, and what to search for there."""
-    page = f"{demo.runtime.running.front_door}/?organizer={RACE.organizer_id}&event={RACE.event_id}"
-    console.print(f"\nThe page is at [bold]{page}[/]")
+    door, which = demo.runtime.running.front_door, f"?organizer={RACE.organizer_id}&event={RACE.event_id}"
+    console.print(f"\nThe page is at [bold]{door}/{which}[/]")
+    console.print(f"The live page is at [bold]{door}/live/{which}[/]; some demo visitors come now.")
     if demo.material.roster:
         bibs = ", ".join(runner.printed for runner in demo.material.roster.runners[:_EXAMPLES])
         console.print(f"Search for a bib ({bibs}, …)", end="")
     if demo.material.selfies:
         console.print(f" or with a selfie from {_short(demo.material.selfies)}", end="")
     console.print("\nCtrl-C ends it.")
+
+
+def say(sentence: str) -> None:
+    """Say something while the page is served."""
+    console.print(sentence, markup=False)
 
 
 def _short(path: Path) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from ops.reach.answers import sentence_of
 from ops.reach.errors import Failed, read_file
 from services.search import questions
 from services.search.questions import MatchedPhotoAnswer, OnePhotoAnswer, PhotoAnswer
@@ -29,6 +30,10 @@ class SearchApi:
     def by_bib(self, race: RaceRef, bib: str) -> Iterator[PhotoAnswer]:
         """A runner's photos. Raises Failed with the API's sentence."""
         return self._pages("photos", questions.PhotosAsked(**race._asdict(), bib=bib, limit=questions.MAX_LIMIT))
+
+    def newest(self, race: RaceRef) -> Iterator[PhotoAnswer]:
+        """All photos, those taken last first. Raises Failed with the API's sentence."""
+        return self._pages("photos", questions.PhotosAsked(**race._asdict(), limit=questions.MAX_LIMIT))
 
     def photo(self, race: RaceRef, photo_id: str) -> OnePhotoAnswer | None:
         """One photo with the evidence about who is in it; None where runners are shown no such photo."""
@@ -68,15 +73,10 @@ class SearchApi:
             response = self._client.request(route.method, path, **request)
         except httpx.TransportError as error:
             raise Failed(f"The search API at {self._client.base_url} does not answer: {error}.") from None
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = {}
         if response.is_success:
-            return msgspec.convert(answer, route.answers)
-        sentence = answer.get("error", {}).get("message") if isinstance(answer.get("error"), dict) else None
+            return msgspec.convert(response.json(), route.answers)
         refusal = _NotThere if response.status_code == httpx.codes.NOT_FOUND else Failed
-        raise refusal(sentence or f"The search API answered {response.status_code} without saying why.")
+        raise refusal(sentence_of(response, "The search API"))
 
 
 def _values(asked: msgspec.Struct) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Demo visitors: who comes when and what they do, and a sender that plays it."""
