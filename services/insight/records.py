@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from services.insight.domain.facts import Fact, unpack
 from shared.contracts.events import (
     BibsRead,
     FacesIndexed,
@@ -48,6 +49,11 @@ class Chunk(Record, frozen=True, kw_only=True):
     facts: bytes
     of_type: str
     expires_at: int
+
+    @property
+    def told(self) -> list[Fact]:
+        """The facts, for who looks into them."""
+        return unpack(self.facts)
 
 
 class Active(Record, frozen=True, kw_only=True):

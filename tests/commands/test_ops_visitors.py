@@ -31,7 +31,7 @@ def race() -> Iterator[tuple[search_stage.SearchStage, Collector]]:
     with search_stage.search_stage() as world, page_server.serving(world, collector=collector) as address:
         world.hear(search_stage.configured())
         create_table("races")
-        configure(search_stage.RACE)
+        configure()
         boto3.client("ssm").put_parameter(Name=naming.front_door_parameter(ENV), Value=address, Type="String")
         yield world, collector
 

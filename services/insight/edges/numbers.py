@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from services.insight.domain import calendar, chunks, facts, minutes, sessions
+from services.insight.domain import calendar, chunks, minutes, sessions
 from services.insight.domain.facts import Fact
 from services.insight.domain.feed import Told
 from services.insight.domain.minutes import Visits
@@ -64,7 +64,7 @@ class Numbers:
     def facts(self, race: RaceRef, minute: int) -> list[Fact]:
         """All that visitors did in a minute, as it was told: perhaps some of it twice."""
         chunks_of_minute = self._events.query(Chunk, race, minute)
-        return [fact for chunk in chunks_of_minute for fact in facts.unpack(chunk.facts)]
+        return [fact for chunk in chunks_of_minute for fact in chunk.told]
 
     def roll_minute(self, race: RaceRef, minute: int) -> list[Pending]:
         """Work out a minute's numbers; the marks of later minutes that had been worked out without it."""
