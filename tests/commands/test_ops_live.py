@@ -166,7 +166,7 @@ def events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Records]
 
 def fact(number: int, at_ms: int, kind: Any = "search", **fields: Any) -> Fact:
     return Fact(
-        id=number.to_bytes(8),
+        id=number.to_bytes(8, "little"),
         at_ms=at_ms,
         kind=kind,
         visitor=(number % 3).to_bytes(8, "little"),
