@@ -185,6 +185,23 @@ def crash(runs: int, seed: int, parts: tuple[str, ...], as_json: bool) -> None:
     sys.exit(0 if report["lost"] == 0 and report["answers_equal"] and not report["dead_letters"] else 1)
 
 
+@bench.command(short_help="How fast visitors' numbers are taken, worked out and told, also of a million events.")
+@click.option(
+    "--events", type=click.IntRange(min=20_000), default=1_000_000, show_default=True, metavar="N", help="Of the day."
+)
+@_json
+def insight(events: int, as_json: bool) -> None:
+    """Fill a day of a race with events, and measure what the functions take, against a day of 10,000. Some minutes.
+
+    \b
+    snaprace bench insight --json
+    snaprace bench insight --events 100000
+    """
+    from bench.insight.report import run
+
+    _print(run(events, lambda text: click.echo(text, err=True)), as_json)
+
+
 def _print(report: dict[str, Any], as_json: bool) -> None:
     json.dump(report, sys.stdout, ensure_ascii=False, indent=None if as_json else 1)
     sys.stdout.write("\n")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench import insight_collector
+from bench.insight import collector
 from services.insight.domain import senders
 
 
 def test_it_measures_requests_that_are_taken() -> None:
-    measured = insight_collector.run(requests=40, events=3)
+    measured = collector.run(requests=40, events=3)
     assert (measured["requests"], measured["events_each"]) == (40, 3)
     assert 0 < measured["p50_ms"] <= measured["p95_ms"]
 
@@ -17,4 +17,4 @@ def test_it_measures_requests_that_are_taken() -> None:
 def test_what_is_refused_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(senders, "may_send", lambda _: False)
     with pytest.raises(RuntimeError, match="answered 403"):
-        insight_collector.run(requests=1, events=1)
+        collector.run(requests=1, events=1)
