@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bench.killing import PARTS
+from shared.contracts.errors import SnapRaceError
 
 
 @click.group(name="snaprace bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -189,17 +190,36 @@ def crash(runs: int, seed: int, parts: tuple[str, ...], as_json: bool) -> None:
 @click.option(
     "--events", type=click.IntRange(min=20_000), default=1_000_000, show_default=True, metavar="N", help="Of the day."
 )
+@click.option("--verify", is_flag=True, help="Recount a race of a SnapRace that runs, and compare, instead.")
+@click.option("--race", metavar="O/E", help="With --verify: the race (default: the only one).")
 @_json
-def insight(events: int, as_json: bool) -> None:
+def insight(events: int, verify: bool, race: str | None, as_json: bool) -> None:
     """Fill a day of a race with events, and measure what the functions take, against a day of 10,000. Some minutes.
+
+    With --verify nothing is measured: photos are recounted from the archives and visitors from the stream, and compared
+    with what the API tells. Exits with 1 when anything differs.
 
     \b
     snaprace bench insight --json
-    snaprace bench insight --events 100000
+    snaprace bench insight --verify --race demo/marathon
     """
-    from bench.insight.report import run
 
-    _print(run(events, lambda text: click.echo(text, err=True)), as_json)
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    if not verify:
+        from bench.insight.report import run
+
+        _print(run(events, tell), as_json)
+        return
+    from bench.insight.verify import run_here
+
+    try:
+        report = run_here(race, tell)
+    except SnapRaceError as error:
+        raise click.ClickException(str(error)) from None
+    _print(report, as_json)
+    sys.exit(0 if report["equal"] else 1)
 
 
 def _print(report: dict[str, Any], as_json: bool) -> None:

@@ -1,22 +1,26 @@
 """A day of a race's visitors, of any number of events, put into the tables as the stage itself would.
 
-Facts are drawn minute by minute and kept as chunks; numbers of minutes, quarters of an hour and the day are worked out
-by the code of the roll function. Requests and the stream are left out: a million events would take hours.
+Facts are drawn minute by minute and kept as chunks; what follows from them is worked out by the stage's own rules, and
+written many items at a time. Requests and the stream are left out: a million events would take hours.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
+from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from services.insight.domain import calendar
+from services.insight.domain import calendar, chunks, minutes, sessions
 from services.insight.domain.facts import MINUTE_MS, Fact, Kind
 from services.insight.domain.feed import Told
 from services.insight.domain.flow import PHOTOS, SEARCHABLE, UPLOADED
+from services.insight.domain.minutes import Visits
+from services.insight.domain.sessions import Activity
 from services.insight.edges.numbers import Facts, Numbers
-from services.insight.records import Coverage, FlowCounts, FlowMinute, Race
+from services.insight.records import KEPT_S, Active, Coverage, FlowCounts, FlowMinute, MinuteVisits, Race
 from shared.contracts.keys import RaceRef
 from shared.kit.records import Records
 
@@ -24,6 +28,7 @@ MINUTES = 1440
 ZONE = ZoneInfo("Asia/Seoul")
 EVENTS_OF_A_VISITOR = 50
 _STAYS_MIN = 10
+_TOGETHER = 25
 _PHOTOS = 3000
 _PAGES = ("/", "/photo", "/live/", "/results")
 _REFERRERS = ("", "", "", "www.instagram.com", "m.search.naver.com", "www.google.com")
@@ -39,12 +44,27 @@ _NOT_ROLLED = 2
 
 
 class Tables:
-    """The stage's tables, to be written into."""
+    """The stage's tables, to be written into; what is gathered is written many records at a time."""
 
     def __init__(self, main: Records, events: Records, sessions: Records) -> None:
         self.main = main
+        self.events = events
         self.facts = Facts(main, events)
         self.numbers = Numbers(main, events, sessions)
+        self._sessions = sessions
+        self._gathered: list[tuple[MinuteVisits, Active]] = []
+
+    def gather(self, race: RaceRef, visits: MinuteVisits, active: Active) -> None:
+        """Have a minute's numbers written."""
+        self._gathered.append((visits, active))
+        if len(self._gathered) == _TOGETHER:
+            self.flush(race)
+
+    def flush(self, race: RaceRef) -> None:
+        """Write what is gathered."""
+        self.main.put_all(race, [visits for visits, _ in self._gathered])
+        self._sessions.put_all(race, [active for _, active in self._gathered])
+        self._gathered = []
 
 
 def facts_of(minute: int, number: int, day: range, events: int, chance: random.Random) -> list[Fact]:
@@ -84,15 +104,18 @@ def fill(tables: Tables, race: RaceRef, events: int, now: int) -> None:
     chance = random.Random(events)  # noqa: S311 - no secrets
     day = range(now - MINUTES + 1, now + 1)
     tables.main.put(race, Race(name="Bench", timezone=ZONE.key, revision="01"))
+    was_there: deque[Activity] = deque(maxlen=sessions.LOOK_BACK)
     for minute, number in zip(day, _shares(events, MINUTES), strict=True):
-        if number:
-            told = Told(race.organizer_id, race.event_id, facts_of(minute, number, day, events, chance))
-            tables.facts.keep([told])
-            if minute <= now - _NOT_ROLLED:
-                tables.numbers.roll_minute(race, minute)
-    for mark in list(tables.numbers.marks(race)):
-        if mark.minute <= now - _NOT_ROLLED:
-            tables.numbers.forget(mark)
+        facts = facts_of(minute, number, day, events, chance)
+        if minute > now - _NOT_ROLLED:
+            tables.facts.keep([Told(*race, facts)])
+            continue
+        for of_race in chunks.chunks([Told(*race, facts)]).values():
+            tables.events.put_all(race, of_race)
+        visits, activity = minutes.of_minute(facts, sessions.before(was_there))
+        was_there.append(activity)
+        _keep(tables, race, minute, visits, activity)
+    tables.flush(race)
     for quarter in sorted({calendar.quarter_of(minute) for minute in day}):
         tables.numbers.roll_quarter(race, quarter)
     which = calendar.day_of(day.start, ZONE)
@@ -100,6 +123,17 @@ def fill(tables: Tables, race: RaceRef, events: int, now: int) -> None:
         tables.numbers.roll_day(race, which, ZONE)
         which += timedelta(days=1)
     _put_photos(tables.main, race, now)
+
+
+def _keep(tables: Tables, race: RaceRef, minute: int, visits: Visits, activity: Activity) -> None:
+    """Keep a minute's numbers, as the roll function does."""
+    active = sessions.pack(minute, activity)
+    digest = hashlib.blake2b(active, digest_size=8).digest()
+    tables.gather(
+        race,
+        MinuteVisits(minute=minute, visits=minutes.pack(visits), active=digest, version=1),
+        Active(minute=minute, visitors=active, version=1, expires_at=60 * minute + KEPT_S),
+    )
 
 
 def _shares(events: int, minutes: int) -> Iterator[int]:

@@ -230,7 +230,9 @@ def vision_serve(options: tuple[str, ...]) -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def bench(options: tuple[str, ...]) -> None:
     """Measure what SnapRace claims: snaprace bench NAME --json (see --help)."""
-    os.execv(sys.executable, [sys.executable, "-m", "bench", *options])  # noqa: S606 - our own program
+    choice, environment = click.get_current_context().find_root().obj
+    called = {**os.environ, "SNAPRACE_TARGET": choice, "SNAPRACE_ENV": environment}
+    os.execve(sys.executable, [sys.executable, "-m", "bench", *options], called)  # noqa: S606 - our own program
 
 
 COMMANDS = (status, explain_photo, dlq, redrive, replay, cost, vision, bench)

@@ -12,7 +12,7 @@ import msgspec
 
 from ops.reach.answers import sentence_of
 from ops.reach.errors import Failed
-from services.insight.questions import Event, EventsAnswer, RealtimeAnswer
+from services.insight.questions import Event, EventsAnswer, RealtimeAnswer, StatsAnswer
 from shared.contracts.keys import RaceRef
 
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
@@ -50,6 +50,11 @@ class InsightApi:
         if etag := response.headers.get("ETag"):
             self._etags[race] = etag, answer
         return answer
+
+    def stats(self, race: RaceRef, **asked: str) -> StatsAnswer:
+        """Statistics of a range: `from`, `to` and `bucket` as the API takes them. Raises Failed."""
+        path = f"{quote(race.organizer_id)}/{quote(race.event_id)}/stats"
+        return msgspec.convert(self._answer(self._ask("GET", path, params=asked)), StatsAnswer)
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 import msgspec
 
@@ -80,26 +81,31 @@ def unpack(packed: bytes) -> Visits:
 
 def together(parts: Iterable[Visits]) -> Visits:
     """The sum of many; a visitor of several counts once."""
+    summed = list(parts)
     counts: dict[str, Counter[str]] = {field: Counter() for field in _COUNTED}
     robots = found = 0
-    visitors, earlier = Uniques(), Uniques()
     added = Sessions()
-    for part in parts:
+    for part in summed:
         for field, counter in counts.items():
             counter.update(getattr(part, field))
         robots, found, added = robots + part.robots, found + part.found, added + part.sessions
-        visitors.add(Uniques.unpacked(part.visitors))
-        earlier.add(Uniques.unpacked(part.earlier_visitors))
     events = dict(sorted(counts.pop("events").items()))
+    visitors = _merged(part.visitors for part in summed)
+    # They differ in the half hour after midnight alone.
+    alike = all(part.earlier_visitors == part.visitors for part in summed)
     return Visits(
         events=events,
         robots=robots,
         found=found,
-        visitors=visitors.packed(),
-        earlier_visitors=earlier.packed(),
+        visitors=visitors,
+        earlier_visitors=visitors if alike else _merged(part.earlier_visitors for part in summed),
         sessions=added,
         **{field: _most(counter) for field, counter in counts.items()},
     )
+
+
+def _merged(packed: Iterable[bytes]) -> bytes:
+    return Uniques.merged(map(Uniques.unpacked, packed)).packed()
 
 
 _COUNTED = ("events", "missed", "pages", "photos", "downloads", "referrers")
@@ -107,6 +113,9 @@ _COUNTED = ("events", "missed", "pages", "photos", "downloads", "referrers")
 
 def _most(counts: Mapping[str, int]) -> dict[str, int]:
     """The largest counts by name, and what the others come to: sums stay what they are."""
-    ranked = sorted(counts.items(), key=lambda each: (each[0] == OTHERS, -each[1], each[0]))
-    named, rest = ranked[:MOST_NAMED], sum(count for _, count in ranked[MOST_NAMED:])
-    return dict(named) | ({OTHERS: rest} if rest else {})
+    if len(counts) <= MOST_NAMED:
+        return dict(counts)
+    by_name = sorted(each for each in counts.items() if each[0] != OTHERS)
+    ranked = sorted(by_name, key=itemgetter(1), reverse=True)  # of equal counts the first by name, since it is stable
+    rest = counts.get(OTHERS, 0) + sum(count for _, count in ranked[MOST_NAMED:])
+    return dict(ranked[:MOST_NAMED]) | ({OTHERS: rest} if rest else {})

@@ -10,6 +10,7 @@ already, of 64 bits, so that its correction for large numbers is not needed (Heu
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,41 +20,39 @@ STANDARD_ERROR = 0.016
 _INDEX_BITS = 12
 _REGISTERS = 1 << _INDEX_BITS
 _RANK_BITS = 64 - _INDEX_BITS
+_RANK_MASK = (1 << _RANK_BITS) - 1
 _ALPHA = 0.7213 / (1 + 1.079 / _REGISTERS)
 _SMALL = 2.5 * _REGISTERS
 _BYTES = 8
 _EXACTLY, _SKETCHED = b"E", b"H"
+_TOP_BITS, _OTHER_BITS = int.from_bytes(b"\x80" * _REGISTERS), int.from_bytes(b"\x7f" * _REGISTERS)
 
 
 @dataclass
 class Uniques:
-    """A set of visitors, each a hash of eight bytes, that can be counted; `registers` are used beyond EXACT_UP_TO."""
+    """A set of visitors that can be counted; `registers` are used beyond EXACT_UP_TO.
 
-    visitors: set[bytes] = field(default_factory=set)
-    registers: bytearray | None = None
+    A visitor is the number that the eight bytes of her hash are.
+    """
+
+    visitors: set[int] = field(default_factory=set)
+    registers: bytes | None = None
 
     @classmethod
     def of(cls, visitors: Iterable[bytes]) -> Uniques:
-        """These visitors."""
-        found = cls(set(visitors))
-        found._shrink()
-        return found
+        """These visitors, each a hash of eight bytes."""
+        return cls(_numbers(b"".join(visitors)))._shrunk()
 
     @classmethod
     def merged(cls, parts: Iterable[Uniques]) -> Uniques:
         """All that are in any of the parts."""
-        found = cls()
+        visitors: set[int] = set()
+        registers: bytes | None = None
         for part in parts:
-            found.add(part)
-        return found
-
-    def add(self, other: Uniques) -> None:
-        """Add the visitors of another set."""
-        if other.registers is not None:
-            mine = self._sketch()
-            mine[:] = bytes(map(max, mine, other.registers))
-        self.visitors |= other.visitors
-        self._shrink()
+            visitors |= part.visitors
+            if part.registers is not None:
+                registers = _larger(registers, part.registers) if registers else part.registers
+        return cls(visitors, registers)._shrunk()
 
     @property
     def count(self) -> int:
@@ -61,7 +60,8 @@ class Uniques:
         if self.registers is None:
             return len(self.visitors)
         empty = self.registers.count(0)
-        estimate = _ALPHA * _REGISTERS**2 / sum(2.0**-rank for rank in self.registers)
+        ranks = range(max(self.registers) + 1)
+        estimate = _ALPHA * _REGISTERS**2 / sum(self.registers.count(rank) * 2.0**-rank for rank in ranks)
         if estimate <= _SMALL and empty:
             estimate = _REGISTERS * math.log(_REGISTERS / empty)
         return round(estimate)
@@ -71,32 +71,50 @@ class Uniques:
         """Whether `count` is no estimate."""
         return self.registers is None
 
-    def _sketch(self) -> bytearray:
-        if self.registers is None:
-            self.registers = bytearray(_REGISTERS)
-        return self.registers
-
-    def _shrink(self) -> None:
-        """Put the visitors into the sketch where there is one, or there are too many for a list."""
+    def _shrunk(self) -> Uniques:
+        """The same with its visitors in a sketch, where there is one, or there are too many for a list."""
         if self.registers is None and len(self.visitors) <= EXACT_UP_TO:
-            return
-        registers = self._sketch()
-        for visitor in self.visitors:
-            number = int.from_bytes(visitor)
-            index, rest = number >> _RANK_BITS, number & ((1 << _RANK_BITS) - 1)
-            registers[index] = max(registers[index], _RANK_BITS - rest.bit_length() + 1)
-        self.visitors = set()
+            return self
+        sketch = _sketch(self.visitors)
+        return Uniques(registers=_larger(sketch, self.registers) if self.registers else sketch)
 
     def packed(self) -> bytes:
         """The set as bytes; equal sets are equal bytes."""
         if self.registers is not None:
-            return _SKETCHED + zlib.compress(bytes(self.registers), 6)
-        return _EXACTLY + b"".join(sorted(self.visitors))
+            return _SKETCHED + zlib.compress(self.registers, 6)
+        return _EXACTLY + struct.pack(f">{len(self.visitors)}Q", *sorted(self.visitors))
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Uniques:
         """The inverse of `packed`; of no bytes the empty set."""
         how, body = packed[:1], packed[1:]
-        if how == _SKETCHED:
-            return cls(registers=bytearray(zlib.decompress(body)))
-        return cls({body[at : at + _BYTES] for at in range(0, len(body), _BYTES)})
+        return cls(registers=zlib.decompress(body)) if how == _SKETCHED else cls(_numbers(body))
+
+
+def _numbers(hashes: bytes) -> set[int]:
+    return set(struct.unpack(f">{len(hashes) // _BYTES}Q", hashes))
+
+
+def _sketch(visitors: Iterable[int]) -> bytes:
+    """The registers of these visitors.
+
+    Of those that share a register the one whose other bits are the smallest number has the highest rank, so that of
+    the visitors in descending order the last one counts.
+    """
+    lowest = {visitor >> _RANK_BITS: visitor for visitor in sorted(visitors, reverse=True)}
+    registers = bytearray(_REGISTERS)
+    for index, visitor in lowest.items():
+        registers[index] = _RANK_BITS - (visitor & _RANK_MASK).bit_length() + 1
+    return bytes(registers)
+
+
+def _larger(these: bytes, those: bytes) -> bytes:
+    """The larger of each two registers, all at once: a register by itself would take thirty times as long.
+
+    The registers are one large number. A rank is below 64, so that the top bit of its byte is free: set in `these`,
+    it is still there after `those` are taken away where a register of these is not the smaller one.
+    """
+    mine, other = int.from_bytes(these), int.from_bytes(those)
+    not_smaller = ((mine | _TOP_BITS) - other) & _TOP_BITS
+    from_mine = not_smaller - (not_smaller >> 7)
+    return (mine & from_mine | other & (_OTHER_BITS ^ from_mine)).to_bytes(_REGISTERS)
