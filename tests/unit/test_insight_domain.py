@@ -234,3 +234,39 @@ class TestCalendar:
                 one, two = (calendar.day(date.fromordinal(first.toordinal() + n), zone) for n in range(2))
                 assert one.stop == two.start
                 assert one.start % calendar.QUARTER == 0
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=60), st.lists(st.integers(0, 2**64 - 1), max_size=60))
+def test_a_sketch_of_both_is_the_larger_of_each_two_registers(ones: list[int], others: list[int]) -> None:
+    """By one rule for each register, which the merging of all at once does not use."""
+
+    def ranks(visitors: list[int]) -> bytes:
+        registers = bytearray(4096)
+        for visitor in visitors:
+            index = visitor >> 52
+            registers[index] = max(registers[index], f"{visitor % 2**52:052b}1".index("1") + 1)
+        return bytes(registers)
+
+    crowd = [n * 0x9E3779B97F4A7C15 % 2**64 for n in range(EXACT_UP_TO + 1)]  # more than are listed
+    one, other = crowd + ones, crowd + others
+    sketches = [Uniques.of(visitor.to_bytes(8) for visitor in each) for each in (one, other)]
+    assert [sketch.registers for sketch in sketches] == [ranks(one), ranks(other)]
+    both = Uniques.merged(sketches)
+    assert both.registers == bytes(map(max, ranks(one), ranks(other)))
+    assert both.packed() == Uniques.of(visitor.to_bytes(8) for visitor in {*one, *other}).packed()
+
+
+@pytest.mark.parametrize("names", [99, 100, 101, 300])
+def test_names_beyond_the_most_are_told_together_and_all_sum_up(names: int) -> None:
+    parts = [
+        Visits(photos={f"{name:03}": 1 + name % 7 for name in range(names)} | ({minutes.OTHERS: 5} if other else {}))
+        for other in (False, True)
+    ]
+    photos = minutes.together(parts).photos
+    counts = Counter({name: count for part in parts for name, count in part.photos.items()})
+    for part in parts[1:]:
+        counts = Counter(parts[0].photos) + Counter(part.photos)
+    ranked = sorted((each for each in counts.items() if each[0]), key=lambda each: (-each[1], each[0]))
+    room = minutes.MOST_NAMED if len(counts) > minutes.MOST_NAMED else len(ranked)
+    assert {name: count for name, count in photos.items() if name} == dict(ranked[:room])
+    assert sum(photos.values()) == counts.total()

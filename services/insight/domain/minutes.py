@@ -82,33 +82,42 @@ def unpack(packed: bytes) -> Visits:
 def together(parts: Iterable[Visits]) -> Visits:
     """The sum of many; a visitor of several counts once."""
     summed = list(parts)
-    counts: dict[str, Counter[str]] = {field: Counter() for field in _COUNTED}
-    robots = found = 0
-    added = Sessions()
-    for part in summed:
-        for field, counter in counts.items():
-            counter.update(getattr(part, field))
-        robots, found, added = robots + part.robots, found + part.found, added + part.sessions
-    events = dict(sorted(counts.pop("events").items()))
-    visitors = _merged(part.visitors for part in summed)
+    those = visitors(summed).packed()
     # They differ in the half hour after midnight alone.
     alike = all(part.earlier_visitors == part.visitors for part in summed)
-    return Visits(
-        events=events,
-        robots=robots,
-        found=found,
-        visitors=visitors,
-        earlier_visitors=visitors if alike else _merged(part.earlier_visitors for part in summed),
-        sessions=added,
-        **{field: _most(counter) for field, counter in counts.items()},
-    )
+    earlier = those if alike else Uniques.merged(Uniques.unpacked(part.earlier_visitors) for part in summed).packed()
+    return msgspec.structs.replace(counted(summed), visitors=those, earlier_visitors=earlier, **named(summed))
 
 
-def _merged(packed: Iterable[bytes]) -> bytes:
-    return Uniques.merged(map(Uniques.unpacked, packed)).packed()
+def counted(parts: Iterable[Visits]) -> Visits:
+    """The sum of many, of what is neither named nor a set."""
+    events: Counter[str] = Counter()
+    robots = found = 0
+    added = Sessions()
+    for part in parts:
+        events.update(part.events)
+        robots, found, added = robots + part.robots, found + part.found, added + part.sessions
+    return Visits(events=dict(sorted(events.items())), robots=robots, found=found, sessions=added)
 
 
-_COUNTED = ("events", "missed", "pages", "photos", "downloads", "referrers")
+def visitors(parts: Iterable[Visits]) -> Uniques:
+    """The visitors of many, each once."""
+    return Uniques.merged(Uniques.unpacked(part.visitors) for part in parts)
+
+
+def named(parts: Iterable[Visits]) -> dict[str, dict[str, int]]:
+    """What is counted by name, of many."""
+    summed = list(parts)
+    counts: dict[str, dict[str, int]] = {}
+    for field in _NAMED:
+        counter: Counter[str] = Counter()
+        for part in summed:
+            counter.update(getattr(part, field))
+        counts[field] = _most(counter)
+    return counts
+
+
+_NAMED = ("missed", "pages", "photos", "downloads", "referrers")
 
 
 def _most(counts: Mapping[str, int]) -> dict[str, int]:

@@ -135,50 +135,54 @@ def spans(parts: Iterable[range]) -> Iterator[range]:
         yield open_span
 
 
-def of_bucket(those: range, quarters: Mapping[int, Visits], single: Mapping[int, Visits]) -> Visits:
-    """What visitors did in a bucket, from the numbers of quarters and of minutes."""
+def of_bucket(those: range, quarters: Mapping[int, Visits], single: Mapping[int, Visits]) -> list[Visits]:
+    """What a bucket is made of, from the numbers of quarters and of minutes."""
     parts = [quarters[each] for each in whole_quarters(those) if each in quarters]
-    parts += [single[minute] for part in edges(those) for minute in part if minute in single]
-    return minutes.together(parts)
+    return parts + [single[minute] for part in edges(those) for minute in part if minute in single]
 
 
 # --- what is answered -----------------------------------------------------------------------------------------
 
 
-def answer(of: Range, by_bucket: Sequence[Visits]) -> StatsAnswer:
-    """The statistics of a range, from what visitors did in each of its buckets."""
-    total = minutes.together(by_bucket)
+def answer(of: Range, by_bucket: Sequence[Sequence[Visits]]) -> StatsAnswer:
+    """The statistics of a range, from what each of its buckets is made of.
+
+    What is named is told of the whole range alone, and is not put together for each bucket.
+    """
+    visitors = [minutes.visitors(parts) for parts in by_bucket]
+    total = minutes.named([part for parts in by_bucket for part in parts])
+    numbers = _numbers([part for parts in by_bucket for part in parts], Uniques.merged(visitors))
     return StatsAnswer(
         begin=_local(of.minutes.start, of.zone),
         end=_local(of.minutes.stop, of.zone),
         bucket=of.bucket,
         timezone=of.zone.key,
-        # One that began before the range may have its second event in it.
-        totals=Totals(**_numbers(total), bounced=max(total.sessions.bounced, 0)),
+        totals=Totals(**numbers, bounced=max(numbers["sessions"] - numbers["engaged"], 0)),
         buckets=[
-            BucketAnswer(begin=_local(bucket.start, of.zone), **_numbers(visits))
-            for bucket, visits in zip(of.buckets, by_bucket, strict=True)
+            BucketAnswer(begin=_local(bucket.start, of.zone), **_numbers(parts, uniques))
+            for bucket, parts, uniques in zip(of.buckets, by_bucket, visitors, strict=True)
         ],
-        pages=live.named(total.pages, MOST_NAMED),
-        photos=live.named(total.photos, MOST_NAMED),
-        downloaded=live.named(total.downloads, MOST_NAMED),
-        missed=live.named(total.missed, MOST_NAMED),
-        referrers=live.named(total.referrers, MOST_NAMED),
+        pages=live.named(total["pages"], MOST_NAMED),
+        photos=live.named(total["photos"], MOST_NAMED),
+        downloaded=live.named(total["downloads"], MOST_NAMED),
+        missed=live.named(total["missed"], MOST_NAMED),
+        referrers=live.named(total["referrers"], MOST_NAMED),
     )
 
 
-def _numbers(visits: Visits) -> dict[str, Any]:
-    uniques, of_sessions = Uniques.unpacked(visits.visitors), visits.sessions
+def _numbers(parts: Sequence[Visits], uniques: Uniques) -> dict[str, Any]:
+    counted = minutes.counted(parts)
+    of_sessions = counted.sessions
     engaged_s = of_sessions.duration_ms / 1000 / of_sessions.engaged if of_sessions.engaged > 0 else None
     return {
-        **live.kinds(visits),
-        "found": visits.found,
+        **live.kinds(counted),
+        "found": counted.found,
         "visitors": uniques.count,
         "visitors_exact": uniques.exact,
         "sessions": of_sessions.started,
         "engaged": of_sessions.engaged,
         "session_s": None if engaged_s is None else round(engaged_s, 1),
-        "robots": visits.robots,
+        "robots": counted.robots,
     }
 
 

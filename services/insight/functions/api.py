@@ -137,8 +137,8 @@ class Live(LiveApi):
         ]
         return flow.answer(counts, trend)
 
-    def _by_bucket(self, race: RaceRef, of: Range) -> list[Visits]:
-        """What visitors did in each bucket, in a few reads: of whole days, of quarters of an hour, of minutes."""
+    def _by_bucket(self, race: RaceRef, of: Range) -> list[list[Visits]]:
+        """What each bucket is made of, in a few reads: of whole days, of quarters of an hour, of minutes."""
         days = self._days(race, of)
         rest = [bucket for bucket in of.buckets if bucket.start not in days]
         quarters: dict[int, Visits] = {}
@@ -148,7 +148,10 @@ class Live(LiveApi):
                 quarters |= self._numbers.quarters(race, range(whole[0], whole[-1] + 1))
         for those in statistics.spans(part for bucket in rest for part in statistics.edges(bucket)):
             single |= self._numbers.minutes(race, those)
-        return [days.get(bucket.start) or statistics.of_bucket(bucket, quarters, single) for bucket in of.buckets]
+        return [
+            [days[bucket.start]] if bucket.start in days else statistics.of_bucket(bucket, quarters, single)
+            for bucket in of.buckets
+        ]
 
     def _days(self, race: RaceRef, of: Range) -> dict[int, Visits]:
         """The numbers of whole days, by their first minutes."""
