@@ -12,6 +12,7 @@ from rich.text import Text
 from ops.cli.screen import answers, facts
 from ops.cli.show_races import counts_of, show_strays
 from ops.cost.bill import Bill, as_dict
+from ops.cost.visits import VisitBill
 from ops.look import status
 from ops.look.explain import Explanation
 from ops.look.status import RaceStatus
@@ -111,3 +112,14 @@ def show_bill(bill: Bill, *, as_json: bool) -> None:
     answers.print(f"[bold]${bill.once:.2f}[/] for 1,000 photos, and ${bill.monthly:.2f} for each month they are kept.")
     answers.print(f"Calls for each uploaded photo: {calls}.")
     answers.print(f"Left out: {'; '.join(bill.left_out)}.", style="dim")
+    _show_visits(bill.visits)
+
+
+def _show_visits(bill: VisitBill) -> None:
+    """What visitors cost, in a sentence for each environment."""
+    for env, stream in (("dev", "its one shard"), ("prod", "its stream on demand")):
+        untimed = "" if bill.timed else ", without Lambda's time"
+        answers.print(
+            f"Visitors in {env}: [bold]${bill.dollars(env):.2f}[/] for a million events{untimed}, "
+            f"and ${bill.dollars(env, monthly=True):.2f} a month for {stream}."
+        )

@@ -10,6 +10,7 @@ import msgspec
 
 from ops.cost.prices import GB, Prices
 from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
+from ops.cost.visits import AGGREGATE, COLLECT, VisitBill, visit_bill, visits_as_dict
 from ops.race.races import races
 from ops.reach.errors import Failed
 from ops.reach.raw_photos import raw_photos
@@ -35,11 +36,13 @@ LEFT_OUT = (
 class Used(msgspec.Struct, frozen=True, kw_only=True):
     """What there was to pay for, over all races and as long as logs and archives are kept.
 
-    `functions` are those that photos go through; events and bytes are counted by S3 and EventBridge.
+    `functions` are those that photos go through, `visits` those that visitors' events go through; events and bytes are
+    counted by S3 and EventBridge.
     """
 
     photos: int
     functions: list[FunctionUsage]
+    visits: list[FunctionUsage] = []
     upload_events: int
     domain_events: int
     archived_bytes: int
@@ -65,6 +68,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     prices_of: str
     lines: tuple[Line, ...]
     calls_per_photo: dict[str, float]
+    visits: VisitBill
     left_out: tuple[str, ...]
 
     @property
@@ -83,11 +87,14 @@ def used(target: Target, *, timed: bool = True) -> Used:
     raw = [found for race in races(target) for found in raw_photos(target, race).values()]
     if not raw:
         raise Failed(f"There are no photos in {target.where} yet. Upload some with: snaprace upload --help")
+    functions = usages(target, timed=timed)
+    visits = [usage for usage in functions if usage.function in (COLLECT, AGGREGATE)]
     uploads, events = (_archive(target, name(target.env)) for name in (naming.uploads_archive, naming.events_archive))
     archived = sum(each.get("SizeBytes") or each.get("EventCount", 0) * _EVENT_BYTES for each in (uploads, events))
     return Used(
         photos=len(raw),
-        functions=[usage for usage in usages(target, timed=timed) if not usage.serves],
+        functions=[usage for usage in functions if not usage.serves],
+        visits=visits,
         upload_events=uploads.get("EventCount", 0),
         domain_events=events.get("EventCount", 0),
         archived_bytes=archived,
@@ -106,6 +113,7 @@ def bill(used: Used, prices: Prices, region: str) -> Bill:
         prices_of=prices.looked_up,
         lines=tuple(_per_thousand(line, used.photos) for line in lines if line.number),
         calls_per_photo=calls_per_photo(used.functions, used.photos),
+        visits=visit_bill(used.visits, prices),
         left_out=LEFT_OUT if timed else (*LEFT_OUT, "Lambda's time"),
     )
 
@@ -193,4 +201,5 @@ def as_dict(bill: Bill) -> dict[str, Any]:
             for line in bill.lines
         ],
         **some_of(bill, "calls_per_photo", "left_out"),
+        "visits": visits_as_dict(bill.visits),
     }

@@ -2,8 +2,8 @@
 
 List prices of us-east-1, of the first tier beyond the free one, put together in November 2026 from what is published
 about them; not every one was seen on AWS's own page. Before you rely on a figure, compare it with
-aws.amazon.com/{rekognition,dynamodb,s3,eventbridge,sqs,lambda,cloudwatch}/pricing. Other regions cost up to a third
-more; add them here.
+aws.amazon.com/{rekognition,dynamodb,s3,eventbridge,sqs,lambda,cloudwatch,api-gateway,waf,kinesis/data-streams}/pricing.
+Other regions cost up to a third more; add them here.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     lambda_request: float
     lambda_gb_second: float  # x86; arm64 costs a fifth less
     logs_gb: float
+    rest_request: float  # of a REST API, at API Gateway
+    firewall_request: float  # that WAF looks at
+    kinesis_put_unit: float  # 25 KB of a record, where shards are provisioned
+    kinesis_shard_hour: float
+    kinesis_stream_hour: float  # on demand, as the next two
+    kinesis_gb_in: float  # of records, each rounded up to 1 KB
+    kinesis_gb_out: float
 
 
 PRICES = {
@@ -55,6 +62,13 @@ PRICES = {
         lambda_request=0.20 / MILLION,
         lambda_gb_second=16.6667 / MILLION,
         logs_gb=0.50,
+        rest_request=3.50 / MILLION,
+        firewall_request=0.60 / MILLION,
+        kinesis_put_unit=0.014 / MILLION,
+        kinesis_shard_hour=0.015,
+        kinesis_stream_hour=0.04,
+        kinesis_gb_in=0.08,
+        kinesis_gb_out=0.04,
     )
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.cost import visits
 from ops.cost.bill import Bill, Used, as_dict, bill, dynamodb_units, used
 from ops.cost.prices import PRICES, prices_in
 from ops.cost.usage import FunctionUsage
@@ -121,3 +122,29 @@ def test_without_photos_or_prices_one_sentence_says_so(target: Target) -> None:
         used(target)
     with pytest.raises(SnapRaceError, match="No prices are known for 'mars-1', only for us-east-1"):
         prices_in("mars-1")
+
+
+# --- visitors -------------------------------------------------------------------------------------------
+
+
+def test_a_million_events_are_priced_by_environment() -> None:
+    collected = FunctionUsage(function=visits.COLLECT, serves=True, invocations=200, gb_seconds=1.0)
+    aggregated = FunctionUsage(function=visits.AGGREGATE, invocations=1, messages=200, gb_seconds=0.5)
+    found = visits.visit_bill([collected, aggregated], PRICES[REGION])
+    requests = 1_000_000 / visits.EVENTS_A_REQUEST
+    shared = requests * (3.5 + 0.6 + 0.2) / 1e6 + 1e6 * visits.WRITE_UNITS * 0.625e-6
+    shared += requests * (1.5 / 200) * 16.6667e-6
+    gb = requests * 1024 / 2**30
+    assert found.dollars("dev") == pytest.approx(shared + requests * 0.014e-6)
+    assert found.dollars("prod") == pytest.approx(shared + gb * 0.12)
+    assert found.dollars("dev", monthly=True) == pytest.approx(730 * 0.015)
+    assert found.dollars("prod", monthly=True) == pytest.approx(730 * 0.04)
+    told = visits.visits_as_dict(found)
+    assert told["dollars_per_million_events"]["dev"] == pytest.approx(found.dollars("dev"), abs=1e-4)
+    assert told["left_out"] == []
+
+
+def test_without_visitors_lambdas_time_is_said_to_be_left_out() -> None:
+    found = visits.visit_bill([FunctionUsage(function=visits.COLLECT, serves=True)], PRICES[REGION])
+    assert visits.visits_as_dict(found)["left_out"]
+    assert not any("GB-seconds" in line.what for line in found.lines)
