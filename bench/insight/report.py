@@ -19,10 +19,7 @@ from ops.reach.target import Target, of_runtime
 from services.insight.domain import calendar
 from services.insight.records import EVENTS, SESSIONS
 from services.insight.stage import STAGE
-from shared.contracts import naming
 from shared.contracts.keys import RaceRef
-from shared.kit.records import Records
-from shared.kit.table import Table
 
 MANY, FEW = 1_000_000, 10_000
 _AHEAD = 60
@@ -56,11 +53,7 @@ def run(many: int, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _tables(target: Target) -> Tables:
-    client = target.client("dynamodb")
-    events, sessions = (
-        Records(Table(client, naming.short_lived_table(target.env, STAGE.name, each.name)))
-        for each in (EVENTS, SESSIONS)
-    )
+    events, sessions = (target.records_in(STAGE.name, each) for each in (EVENTS, SESSIONS))
     return Tables(target.records(STAGE.name), events, sessions)
 
 

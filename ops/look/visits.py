@@ -11,9 +11,9 @@ import msgspec
 from ops.reach.target import Target
 from services.insight.records import EVENTS, Chunk
 from services.insight.stage import STAGE
-from shared.contracts import naming
 from shared.contracts.keys import RaceRef
-from shared.kit.table import Key, Table
+from shared.contracts.records import At
+from shared.kit.records import Records
 
 _TOGETHER = 25
 """Chunks that are read together."""
@@ -35,10 +35,10 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 def last_done(target: Target, race: RaceRef, kind: str, most: int) -> list[Done]:
     """What visitors of a race did last of a kind, the newest first, each once."""
-    table = Table(target.client("dynamodb"), naming.short_lived_table(target.env, STAGE.name, EVENTS.name))
+    events = target.records_in(STAGE.name, EVENTS)
     facts: dict[bytes, Any] = {}
     minute: int | None = None
-    for chunk in _chunks(table, target.client("dynamodb"), f"{race.partition}#{kind}"):
+    for chunk in _chunks(events, target.client("dynamodb"), f"{race.partition}#{kind}"):
         if len(facts) >= most and chunk.minute != minute:
             break  # chunks of one minute are in no order: only all of them have its last facts
         minute = chunk.minute
@@ -58,11 +58,11 @@ def last_done(target: Target, race: RaceRef, kind: str, most: int) -> list[Done]
     ]
 
 
-def _chunks(table: Table, client: Any, of_type: str) -> Iterator[Chunk]:
+def _chunks(events: Records, client: Any, of_type: str) -> Iterator[Chunk]:
     """Chunks of a type, the latest minute first; the index has their keys alone."""
     (by_type,) = EVENTS.indexes
     pages = client.get_paginator("query").paginate(
-        TableName=table.name,
+        TableName=events.name,
         IndexName=by_type.name,
         KeyConditionExpression="#type = :type",
         ExpressionAttributeNames={"#type": by_type.partition},
@@ -71,6 +71,6 @@ def _chunks(table: Table, client: Any, of_type: str) -> Iterator[Chunk]:
         PaginationConfig={"PageSize": _TOGETHER},
     )
     for page in pages:
-        keys: list[Key] = [(item["PK"]["S"], item["SK"]["S"]) for item in page["Items"]]
-        items = sorted(table.batch_get(keys), key=lambda item: str(item["SK"]), reverse=True)
-        yield from (msgspec.convert(item, Chunk) for item in items)
+        places = [At(Chunk, item["PK"]["S"], item["SK"]["S"]) for item in page["Items"]]
+        found = events.read(*places)
+        yield from (chunk for place in places if (chunk := found.get(place)))

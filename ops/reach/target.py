@@ -19,6 +19,7 @@ from local import runtime
 from ops.reach.cards import card_of
 from ops.reach.errors import Failed, explain
 from shared.contracts import naming
+from shared.contracts.records import ShortLived
 from shared.kit.records import Records
 from shared.kit.table import Table
 
@@ -68,6 +69,10 @@ class Target:
     def records(self, stage: str) -> Records:
         """What a stage keeps, to read."""
         return Records(self.table(stage))
+
+    def records_in(self, stage: str, table: ShortLived) -> Records:
+        """One of a stage's short-lived tables, to read."""
+        return Records(Table(self.client("dynamodb"), naming.short_lived_table(self.env, stage, table.name)))
 
     def table(self, stage: str) -> Table:
         """A stage's table itself."""
