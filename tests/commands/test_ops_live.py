@@ -19,9 +19,6 @@ from ops.cli.main import cli
 from ops.cli.show_live import follow, screen, sparkline
 from ops.reach.errors import Failed
 from ops.reach.insight_api import InsightApi
-from services.insight.domain.chunks import chunks
-from services.insight.domain.facts import Fact
-from services.insight.domain.feed import Told
 from services.insight.questions import Event
 from services.insight.records import EVENTS
 from shared.contracts import naming
@@ -31,6 +28,7 @@ from shared.kit.table import Table
 from tests.kit import live_race
 from tests.kit.deployed import ENV, configure, deployed
 from tests.kit.events import RACE
+from tests.kit.told_facts import fact, keep
 
 
 def snaprace(*arguments: str) -> Result:
@@ -162,23 +160,6 @@ def events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Records]
             BillingMode="PAY_PER_REQUEST",
         )
         yield Records(Table(target.client("dynamodb"), name))
-
-
-def fact(number: int, at_ms: int, kind: Any = "search", **fields: Any) -> Fact:
-    return Fact(
-        id=number.to_bytes(8, "little"),
-        at_ms=at_ms,
-        kind=kind,
-        visitor=(number % 3).to_bytes(8, "little"),
-        subject="42",
-        **fields,
-    )
-
-
-def keep(events: Records, *batches: list[Fact], race: RaceRef = RACE) -> None:
-    for batch in batches:
-        for ref, kept in chunks([Told(*race, batch)]).items():
-            events.put_all(ref, kept)
 
 
 def test_what_visitors_did_last_is_told_the_newest_first_and_once(events: Records) -> None:
