@@ -14,6 +14,7 @@ import bench.cases
 import bench.chaos
 import bench.crash
 import bench.drawn_race
+import bench.insight.verify
 from bench.__main__ import bench as command
 from local.race.cast import ROSTER
 from local.race.plan import plan
@@ -67,6 +68,23 @@ def test_cases_of_which_a_file_is_missing_are_refused_at_once(tmp_path: Path) ->
     ended = CliRunner().invoke(command, ["cases", str(tmp_path), "--json"])
     assert (ended.stdout, ended.exit_code) == ("", 2)
     assert "gone.jpg is not there" in ended.stderr
+
+
+@pytest.mark.parametrize(("equal", "code"), [(True, 0), (False, 1)])
+def test_numbers_that_differ_from_the_recount_are_printed_and_fail(
+    equal: bool, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.insight.verify, "run_here", lambda *_: {"equal": equal})  # a minute otherwise
+    ended = CliRunner().invoke(command, ["insight", "--verify", "--json"])
+    assert (json.loads(ended.stdout), ended.exit_code) == ({"equal": equal}, code)
+
+
+def test_a_recount_without_a_snaprace_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SNAPRACE_HOME", str(tmp_path))
+    monkeypatch.setenv("SNAPRACE_TARGET", "local")
+    ended = CliRunner().invoke(command, ["insight", "--verify"])
+    assert (ended.stdout, ended.exit_code) == ("", 1)
+    assert "No local runtime is running here." in ended.stderr
 
 
 BOXES = "filename,face_r0,face_r1,face_c0,face_c1,tag_r0,tag_r1,tag_c0,tag_c1\na.jpg,1,2,3,4,5,6,7,8\n"
