@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.insight.day import ZONE
 from bench.insight.handlers import CONTEXT
+from services.insight.domain import calendar
 from services.insight.edges.numbers import Numbers
 from services.insight.functions.api import Live
 from services.insight.records import EVENTS, SESSIONS, Race
@@ -20,8 +22,9 @@ from services.insight.stage import STAGE
 from shared.contracts.keys import RaceRef
 from shared.kit.api.routes import serves
 from shared.kit.entry import Entry, Here
+from shared.kit.records import Records
 
-REQUESTS = 200
+REQUESTS = 100
 _FIRST = 5
 """Requests that are not measured: what is loaded and connected once."""
 
@@ -43,12 +46,13 @@ def api_at(now_s: float) -> Entry[Any]:
 
 
 def measure(
-    races: Mapping[str, RaceRef], now: int, day: tuple[str, str], main: Any, requests: int = REQUESTS
+    races: Mapping[str, RaceRef], now: int, main: Records, requests: int = REQUESTS
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Milliseconds by question and race; `day` is the first and last moment of the days' statistics.
+    """Milliseconds by question and race, at the end of the minute `now`, the last of its day.
 
     `get_item` is one read of one item by the same client, as a reference.
     """
+    day = calendar.day_of(now, ZONE).isoformat()
     entry = api_at(60 * now + 59.0)
     times: dict[str, dict[str, list[tuple[float, float]]]] = {
         question: {name: [] for name in races} for question in (*QUESTIONS, "get_item")
@@ -56,7 +60,7 @@ def measure(
     for turn in range(requests + _FIRST):
         for name, race in races.items():
             for question, (path, query) in QUESTIONS.items():
-                asked = {**query, "from": day[0], "to": day[1]} if query else {}
+                asked = {**query, "from": day, "to": day} if query else {}
                 event = _event(race, path, asked)
                 spent = _timed(lambda event=event: _asked(entry, event))  # type: ignore[misc]
                 if turn >= _FIRST:

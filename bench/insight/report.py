@@ -37,7 +37,7 @@ def run(many: int, tell: Callable[[str], None]) -> dict[str, Any]:
         target = of_runtime(started.running)
         tell("Sending events, and looking when they are seen")
         visible = seen.measure(target, RaceRef("bench", "seen"))
-        now = int(time.time()) // 60 + _AHEAD
+        now = _end_of_a_day(int(time.time()) // 60 + _AHEAD)
         tables = _tables(target)
         races = {"many": RaceRef("bench", "many"), "few": RaceRef("bench", "few")}
         for name, events in (("few", FEW), ("many", many)):
@@ -45,7 +45,7 @@ def run(many: int, tell: Callable[[str], None]) -> dict[str, Any]:
             fill(tables, races[name], events, now)
         with surroundings(started.running):
             tell("Asking for numbers, in turns of both days")
-            asked = reading.measure(races, now, _day(now), tables.main)
+            asked = reading.measure(races, now, tables.main)
             tell("Handing full batches to the aggregate function")
             batches = [aggregating.measure(RaceRef("bench", f"batch{each}"), now, each) for each in (1, 5)]
         units = aggregating.write_units(target, RaceRef("bench", "units"), now)
@@ -57,10 +57,9 @@ def _tables(target: Target) -> Tables:
     return Tables(target.records(STAGE.name), events, sessions)
 
 
-def _day(now: int) -> tuple[str, str]:
-    """The local time of the day's first minute, and the one after its last."""
-    begin, end = (calendar.at(minute).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M") for minute in (now - 1439, now + 1))
-    return begin, end
+def _end_of_a_day(minute: int) -> int:
+    """The last minute of the first day of the race that ends after a minute."""
+    return calendar.day(calendar.day_of(minute, ZONE), ZONE).stop - 1
 
 
 def _report(

@@ -99,11 +99,14 @@ def _cut(those: range, zone: ZoneInfo, bucket: Bucket) -> Iterator[range]:
 
 
 def whole_days(of: Range) -> list[date]:
-    """The days that are buckets of their own."""
-    if of.bucket != "day":
-        return []
-    days = [calendar.day_of(bucket.start, of.zone) for bucket in of.buckets]
-    return [day for day, bucket in zip(days, of.buckets, strict=True) if calendar.day(day, of.zone) == bucket]
+    """The days that are whole in a range."""
+    first, last = calendar.day_of(of.minutes.start, of.zone), calendar.day_of(of.minutes.stop - 1, of.zone)
+    days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+    return [day for day in days if _is_within(calendar.day(day, of.zone), of.minutes)]
+
+
+def _is_within(these: range, those: range) -> bool:
+    return those.start <= these.start and these.stop <= those.stop
 
 
 def whole_quarters(those: range) -> range:
@@ -144,14 +147,24 @@ def of_bucket(those: range, quarters: Mapping[int, Visits], single: Mapping[int,
 # --- what is answered -----------------------------------------------------------------------------------------
 
 
-def answer(of: Range, by_bucket: Sequence[Sequence[Visits]]) -> StatsAnswer:
-    """The statistics of a range, from what each of its buckets is made of.
+def whole(of: Range, by_bucket: Sequence[Sequence[Visits]], days: Mapping[int, Visits]) -> list[Visits]:
+    """What the range is made of, of as few as there can be: `days` are its whole days, by their first minutes."""
+    parts = list(days.values())
+    for bucket, made_of in zip(of.buckets, by_bucket, strict=True):
+        if midnight_before(bucket.start, of.zone) not in days:
+            parts += made_of
+    return parts
 
-    What is named is told of the whole range alone, and is not put together for each bucket.
+
+def answer(of: Range, by_bucket: Sequence[Sequence[Visits]], days: Mapping[int, Visits]) -> StatsAnswer:
+    """The statistics of a range, from what each of its buckets is made of, and from its whole `days`.
+
+    Numbers are summed up from the buckets, so that these sum to them. Visitors and what is named do not sum, and are
+    told of the whole range: of its days, where it has some, since each of them was put together already.
     """
-    visitors = [minutes.visitors(parts) for parts in by_bucket]
-    total = minutes.named([part for parts in by_bucket for part in parts])
-    numbers = _numbers([part for parts in by_bucket for part in parts], Uniques.merged(visitors))
+    total = whole(of, by_bucket, days)
+    names = minutes.named(total)
+    numbers = _numbers([part for parts in by_bucket for part in parts], minutes.visitors(total))
     return StatsAnswer(
         begin=_local(of.minutes.start, of.zone),
         end=_local(of.minutes.stop, of.zone),
@@ -159,14 +172,14 @@ def answer(of: Range, by_bucket: Sequence[Sequence[Visits]]) -> StatsAnswer:
         timezone=of.zone.key,
         totals=Totals(**numbers, bounced=max(numbers["sessions"] - numbers["engaged"], 0)),
         buckets=[
-            BucketAnswer(begin=_local(bucket.start, of.zone), **_numbers(parts, uniques))
-            for bucket, parts, uniques in zip(of.buckets, by_bucket, visitors, strict=True)
+            BucketAnswer(begin=_local(bucket.start, of.zone), **_numbers(parts, minutes.visitors(parts)))
+            for bucket, parts in zip(of.buckets, by_bucket, strict=True)
         ],
-        pages=live.named(total["pages"], MOST_NAMED),
-        photos=live.named(total["photos"], MOST_NAMED),
-        downloaded=live.named(total["downloads"], MOST_NAMED),
-        missed=live.named(total["missed"], MOST_NAMED),
-        referrers=live.named(total["referrers"], MOST_NAMED),
+        pages=live.named(names["pages"], MOST_NAMED),
+        photos=live.named(names["photos"], MOST_NAMED),
+        downloaded=live.named(names["downloads"], MOST_NAMED),
+        missed=live.named(names["missed"], MOST_NAMED),
+        referrers=live.named(names["referrers"], MOST_NAMED),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -97,7 +97,8 @@ class Live(LiveApi):
         of = statistics.range_of(asked, ZoneInfo(race.timezone), int(self._clock()) // 60)
         if isinstance(of, Refusal):
             return of
-        return statistics.answer(of, self._by_bucket(asked.race, of))
+        days = self._days(asked.race, of)
+        return statistics.answer(of, self._by_bucket(asked.race, of, days), days)
 
     def table(self, asked: StatsAsked) -> TableAnswer | TooManyBuckets | BadRange | UnknownRace:
         """The same as CSV."""
@@ -137,10 +138,10 @@ class Live(LiveApi):
         ]
         return flow.answer(counts, trend)
 
-    def _by_bucket(self, race: RaceRef, of: Range) -> list[list[Visits]]:
+    def _by_bucket(self, race: RaceRef, of: Range, days: Mapping[int, Visits]) -> list[list[Visits]]:
         """What each bucket is made of, in a few reads: of whole days, of quarters of an hour, of minutes."""
-        days = self._days(race, of)
-        rest = [bucket for bucket in of.buckets if bucket.start not in days]
+        of_days = days if of.bucket == "day" else {}
+        rest = [bucket for bucket in of.buckets if bucket.start not in of_days]
         quarters: dict[int, Visits] = {}
         single: dict[int, Visits] = {}
         for those in statistics.spans(rest):
@@ -149,7 +150,7 @@ class Live(LiveApi):
         for those in statistics.spans(part for bucket in rest for part in statistics.edges(bucket)):
             single |= self._numbers.minutes(race, those)
         return [
-            [days[bucket.start]] if bucket.start in days else statistics.of_bucket(bucket, quarters, single)
+            [of_days[bucket.start]] if bucket.start in of_days else statistics.of_bucket(bucket, quarters, single)
             for bucket in of.buckets
         ]
 
