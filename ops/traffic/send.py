@@ -52,7 +52,8 @@ def play(
         progress(done)
         if wait(max(began + act.at_s / speed - clock(), 0)):
             return
-        events = [msgspec.structs.replace(event, id=f"{name}-{event.id}") for event in act.events]
+        at_ms = time.time_ns() // 1_000_000  # so that what is sent again is of the same minute
+        events = [msgspec.structs.replace(event, id=f"{name}-{event.id}", at_ms=at_ms) for event in act.events]
         api.tell(race, events, act.user_agent)
         known.add((act.user_agent, act.robot))
         _count(sent, act)
