@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ import bench.insight.verify
 from bench.__main__ import bench as command
 from local.race.cast import ROSTER
 from local.race.plan import plan
+from ops.cli.main import cli
 
 
 @pytest.mark.parametrize(("identical", "code"), [(True, 0), (False, 1)])
@@ -149,3 +152,12 @@ def test_a_drawn_race_that_is_not_whole_is_refused_before_it_is_looked_at(
     ended = CliRunner().invoke(command, ["drawn-race", "--folder", str(tmp_path)])
     assert ended.exit_code == 1
     assert str(tmp_path) in ended.stderr
+
+
+def test_a_bench_is_told_which_snaprace_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(os, "execve", lambda *given: called.append(given))
+    CliRunner().invoke(cli, ["--target", "aws", "--env", "prod", "bench", "insight", "--verify", "--json"])
+    ((_, arguments, around),) = called
+    assert arguments[1:] == ["-m", "bench", "insight", "--verify", "--json"]
+    assert (around["SNAPRACE_TARGET"], around["SNAPRACE_ENV"]) == ("aws", "prod")

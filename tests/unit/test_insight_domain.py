@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.insight.domain import calendar, minutes, sessions
+from services.insight.domain import calendar, minutes, sessions, statistics
 from services.insight.domain.facts import MINUTE_MS, Fact, chunk_name, pack, short_id, unpack, unrepeated
 from services.insight.domain.minutes import Visits
 from services.insight.domain.sessions import GAP_MS, LOOK_BACK, Activity, Sessions
@@ -268,3 +269,36 @@ def test_names_beyond_the_most_are_told_together_and_all_sum_up(names: int) -> N
     room = minutes.MOST_NAMED if len(counts) > minutes.MOST_NAMED else len(ranked)
     assert {name: count for name, count in photos.items() if name} == dict(ranked[:room])
     assert sum(photos.values()) == counts.total()
+
+
+@pytest.mark.parametrize("bucket", ["hour", "day"])
+@pytest.mark.parametrize("zone", ["Asia/Seoul", "Australia/Lord_Howe", "America/New_York"])
+def test_a_range_tells_the_same_of_its_days_as_of_their_quarters(bucket: Any, zone: str) -> None:
+    """From one noon to another, over the night in which New York sets its clocks back."""
+    here = ZoneInfo(zone)
+    noon = calendar.minute_of(datetime(2026, 10, 31, 12, tzinfo=here))
+    those = range(noon, noon + 3 * 1440)
+    by_quarter = {
+        quarter: Visits(
+            events={"page_view": 1 + quarter % 7},
+            visitors=Uniques.of(_visitor(n) for n in range(quarter % 90, quarter % 90 + 40)).packed(),
+            pages={f"/{quarter % 12}": 1 + quarter % 3},
+        )
+        for quarter in range(those.start - 1440, those.stop + 1440, calendar.QUARTER)
+    }
+    of = statistics.Range(those, here, bucket)
+    days = {
+        calendar.day(day, here).start: minutes.together(
+            visits for quarter, visits in by_quarter.items() if quarter in calendar.day(day, here)
+        )
+        for day in statistics.whole_days(of)
+    }
+    assert len(days) == 2
+    parts = [statistics.of_bucket(each, by_quarter, {}) for each in of.buckets]
+    told = statistics.answer(of, parts, days)
+    assert told == statistics.answer(of, parts, {})
+    assert len(statistics.whole(of, parts, days)) < sum(map(len, parts)) / 2
+    assert sum(each.page_views for each in told.buckets) == told.totals.page_views
+    assert sum(page.count for page in told.pages) == sum(
+        sum(visits.pages.values()) for quarter, visits in by_quarter.items() if quarter in those
+    )
