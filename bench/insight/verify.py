@@ -6,6 +6,7 @@ compared up to the last minute that is worked out, so that it can be done while 
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -103,9 +104,19 @@ def _archived(target: Target, race: RaceRef) -> list[Message]:
     function = STAGE.function("aggregate")
     plan = Plan(STAGE.name, (function,), Window(datetime.fromtimestamp(0, UTC), now), now)
     with tempfile.TemporaryDirectory() as folder:
-        events = CollectedEvents(Path(folder) / "events")
+        events = AsNews(Path(folder) / "events")
         collect(target, plan, events)
         return [message for message in events.messages(events.events) if race_of(message) == race]
+
+
+class AsNews(CollectedEvents):
+    """Archived events as they were first: the rules of a stream bring no replays."""
+
+    def add(self, plan: Plan, body: str) -> None:
+        """Keep the event if the function hears it as news."""
+        event = json.loads(body)
+        event.pop("replay-name", None)
+        super().add(plan, json.dumps(event))
 
 
 def race_of(message: Message) -> RaceRef | None:

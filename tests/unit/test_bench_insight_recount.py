@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from bench.insight import recount
-from bench.insight.verify import photo_differences, race_of, visitor_differences
+from bench.insight.verify import AsNews, photo_differences, race_of, visitor_differences
+from ops.mend.collected import Plan, Window
 from services.insight.domain.facts import Fact, Kind
 from services.insight.questions import BucketAnswer, StatsAnswer, Visits
+from services.insight.stage import STAGE
 from shared.contracts import messages
 from shared.contracts.events import DomainEvent
 from tests.kit import events, live_race, search_stage
@@ -76,6 +81,19 @@ def test_what_was_deleted_or_replaced_since_does_not_count() -> None:
 )
 def test_only_photos_are_uploads(key: str, race: object) -> None:
     assert race_of(uploaded(key)) == race
+
+
+def test_what_an_archive_holds_is_taken_as_news(tmp_path: Path) -> None:
+    """A stream's rules bring no replays, and yet what is replayed is what the stream brought."""
+    now = datetime(2099, 1, 1, tzinfo=UTC)
+    plan = Plan(STAGE.name, (STAGE.function("aggregate"),), Window(datetime.fromtimestamp(0, UTC), now), now)
+    collected = AsNews(tmp_path / "events")
+    for number, event in enumerate(
+        (events.said(events.ingested()), events.notification(ONE, target={"size": 1, "etag": "e"}))
+    ):
+        body = json.loads(events.as_body(event)) | {"replay-name": f"replay-{number}"}
+        collected.add(plan, json.dumps(body))
+    assert [race_of(message) for message in collected.messages(collected.events)] == [RACE, RACE]
 
 
 def fact(number: int, minutes: float, visitor: bytes = b"v", kind: Kind = "page_view", **fields: Any) -> Fact:
