@@ -17,7 +17,16 @@ from services.insight.domain import minutes
 from services.insight.domain.facts import MINUTE_MS, Fact, short_id
 from services.insight.domain.feed import encode
 from services.insight.domain.uniques import Uniques
-from services.insight.records import EVENTS, SESSIONS, FlowCounts, MinuteVisits, QuarterVisits
+from services.insight.records import (
+    EVENTS,
+    SESSIONS,
+    Coverage,
+    CoveragePending,
+    FlowCounts,
+    MinuteVisits,
+    Pending,
+    QuarterVisits,
+)
 from shared.contracts import naming
 from shared.contracts.records import COUNT
 from tests.kit import events
@@ -122,9 +131,9 @@ def test_what_an_undisturbed_run_counts_is_right() -> None:
         counts = [item for sk, item in items if sk.startswith(FlowCounts.prefix())]
         for name in ("photos", "read", "searchable", "rejected.empty"):
             assert sum(item.get(COUNT + name, 0) for item in counts) == 1, name
-        assert main[RACE.partition, "COVERAGE"]["missing"] == ["22"]
+        assert main[Coverage.locate(RACE).key]["missing"] == ["22"]
         assert [letter.body for letter in here.function(AGGREGATE).dead] == [POISON.decode()]
-        assert not [sk for pk, sk in main if "PENDING" in pk]
+        assert not [sk for pk, sk in main if pk in (Pending.PARTITION, CoveragePending.PARTITION)]
         assert VISITS[0].at_ms % MINUTE_MS == 0
 
 
