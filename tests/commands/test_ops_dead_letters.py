@@ -194,7 +194,7 @@ def test_reasons_are_found_in_a_log_of_any_length(target: Target) -> None:
 
 
 def test_a_stage_there_is_not_is_told_with_those_there_are(target: Target) -> None:
-    with pytest.raises(Failed, match=r"no stage 'oct'. There are: faces, ingest, ocr"):
+    with pytest.raises(Failed, match=r"no stage 'oct'. There are: faces, ingest, insight, ocr"):
         letters(target, "oct")
     with pytest.raises(Failed, match=r"no function 'read' with a queue. It has: index, identity"):
         waiting(target, "faces", "read")

@@ -192,7 +192,7 @@ def test_times_without_a_zone_are_this_machines() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--stage oct", "There is no stage 'oct'. There are: faces, ingest, ocr, races, search"),
+        ("--stage oct", "There is no stage 'oct'. There are: faces, ingest, insight, ocr, races, search"),
         ("--stage ocr --function index", "The stage 'ocr' has no function 'index' with a queue. It has: read."),
         ("--stage ocr --from yesterday", "'yesterday' is no time. Write it like 2026-10-25T09:00"),
         ("--stage ocr --from 2099-01-01", "--from must be earlier than --to, and in the past."),

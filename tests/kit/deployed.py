@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from ops.reach.target import Target, choose
+from services import cards
 from services.races.edges import Files, Races
 from services.races.functions.intake import Intake
 from services.races.records import RaceHeld
@@ -38,8 +39,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch, home: object, known: Target | None
         target = known or choose("auto", ENV)
         for bucket in (target.photo_bucket, DERIVED):
             target.client("s3").create_bucket(Bucket=bucket)
-        for stage in ("races", "ingest", "ocr", "faces", "search"):
-            create_table(stage)
+        for card in cards():
+            create_table(card.name)
+            for each in card.short_lived:
+                _create(naming.short_lived_table(ENV, card.name, each.name))
         for queue in (naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")):
             target.client("sqs").create_queue(QueueName=queue)
         boto3.client("events").create_event_bus(Name=naming.bus(ENV))
@@ -47,8 +50,13 @@ def deployed(monkeypatch: pytest.MonkeyPatch, home: object, known: Target | None
 
 
 def create_table(stage: str) -> None:
+    """The stage's own table."""
+    _create(naming.table(ENV, stage))
+
+
+def _create(table: str) -> None:
     boto3.client("dynamodb").create_table(
-        TableName=naming.table(ENV, stage),
+        TableName=table,
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
         BillingMode="PAY_PER_REQUEST",
