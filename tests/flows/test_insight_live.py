@@ -99,6 +99,25 @@ def test_a_visitor_who_stays_over_midnight_is_one() -> None:
     assert (seen["active_visitors"], seen["live_sessions"]) == (2, 2)
 
 
+def test_a_minute_that_is_worked_out_just_now_is_never_missing() -> None:
+    asked = Asked(SEOUL, NOON)
+    asked.tell(fact(NOON - timedelta(minutes=2)))
+    workers, seen = asked.stage.workers, []
+    for calls in range(100):
+        asked.tell(fact(NOON - timedelta(minutes=2), subject=str(calls)))
+        asking = workers.begin(lambda: seen.append(asked.answer("realtime")["trend"][-3]["page_views"]))
+        for _ in range(calls):
+            if not asking.dead:
+                workers.go_on()
+        ended = asking.dead
+        asked.stage.roll(NOON)
+        workers.finish(asking)
+        if ended:
+            break
+    assert len(seen) > 5
+    assert seen == [2 + calls for calls in range(len(seen))]
+
+
 def test_it_is_answered_anew_only_when_something_happened() -> None:
     asked = Asked(SEOUL, NOON)
     first = asked.get("realtime")

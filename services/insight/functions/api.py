@@ -114,8 +114,10 @@ class Live(LiveApi):
 
     def _visits(self, race: RaceRef, those: range) -> dict[int, Visits]:
         """The numbers of minutes; those that do not know all facts yet are worked out here."""
+        # The marks come first: a minute that is not marked any more has its numbers by then.
+        marks = list(self._numbers.marks(race))
         found = self._numbers.minutes(race, those)
-        for mark in self._numbers.marks(race):
+        for mark in marks:
             if mark.minute in those:
                 visits, _ = minutes.of_minute(self._numbers.facts(race, mark.minute), {})
                 found[mark.minute] = visits
