@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -12,7 +13,9 @@ from click.testing import CliRunner, Result
 
 from ops.cli.main import cli
 from ops.demo import visitors
+from ops.reach.insight_api import InsightApi
 from ops.reach.target import choose
+from services.insight.questions import EventsAnswer
 from shared.contracts import naming
 from tests.kit import page_server, search_stage
 from tests.kit.deployed import ENV, configure, create_table
@@ -94,3 +97,21 @@ def test_what_hinders_the_demos_visitors_is_said(race: tuple[search_stage.Search
         thread.join()
     (sentence,) = said
     assert "can be found by a bib yet" in sentence
+
+
+def test_what_was_sent_until_ctrl_c_is_told(
+    race: tuple[search_stage.SearchStage, Collector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, collector = race
+    add_photos(world)
+    told = InsightApi.tell
+
+    def tell(api: InsightApi, *given: Any) -> EventsAnswer:
+        if collector.facts:
+            raise KeyboardInterrupt
+        return told(api, *given)
+
+    monkeypatch.setattr(InsightApi, "tell", tell)
+    ended = snaprace("traffic", "--visitors", "20", "--minutes", "1", "--speed", "10000", "--json")
+    assert ended.exit_code != 0
+    assert json.loads(ended.stdout)["requests"] == 1
