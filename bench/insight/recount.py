@@ -142,6 +142,7 @@ def _sessions(people: Iterable[Fact], begin_ms: int) -> dict[str, Any]:
         last[fact.visitor] = fact.at_ms, goes_on
     return {
         "sessions": started,
+        "engaged": engaged,
         "bounced": max(started - engaged, 0),
         "session_s": round(duration_ms / 1000 / engaged, 1) if engaged > 0 else None,
     }

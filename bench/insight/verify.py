@@ -177,7 +177,7 @@ def visitor_differences(counted: dict[str, Any], told: StatsAnswer) -> Iterator[
     if not told.totals.visitors_exact and abs(totals["visitors"] / counted["visitors"] - 1) <= _ESTIMATED:
         totals["visitors"] = counted["visitors"]
     yield from _differences(counted, totals)
-    for name in (*recount.FIELDS.values(), "found", "robots", "sessions"):
+    for name in (*recount.FIELDS.values(), "found", "robots", "sessions", "engaged"):
         summed, total = sum(getattr(bucket, name) for bucket in told.buckets), getattr(told.totals, name)
         if summed != total:
             yield {"what": f"{name} of all hours", "recounted": total, "told": summed}

@@ -20,7 +20,7 @@ EVENTS_A_REQUEST = 2.0
 """A page view with the search that follows, a photo with its download: see services/search/page/visits.js."""
 RECORD_KB = 1
 """Of a request's record in the stream: on demand is charged by whole KB of each."""
-WRITE_UNITS = 0.1
+WRITE_UNITS = 0.05
 """Of an event in full batches, rounded up: `snaprace bench insight` prints what it counts, tests hold it to this."""
 COLLECT, AGGREGATE = "insight-collect", "insight-aggregate"
 HOURS_A_MONTH = 730

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from services.races.records import RaceHeld
 from shared.contracts import messages, naming
 from shared.contracts.keys import RaceRef
 from shared.contracts.race import parse_race
-from shared.contracts.records import Record
+from shared.contracts.records import Index, Record
 from shared.kit.bus import EventBus
 from shared.kit.table import to_item
 from tests.kit.events import DERIVED, RACE, as_body, notification
@@ -42,7 +42,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, home: object, known: Target | None
         for card in cards():
             create_table(card.name)
             for each in card.short_lived:
-                _create(naming.short_lived_table(ENV, card.name, each.name))
+                _create(naming.short_lived_table(ENV, card.name, each.name), each.indexes)
         for queue in (naming.queue(ENV, "ocr", "read"), naming.dead_letter_queue(ENV, "ocr", "read")):
             target.client("sqs").create_queue(QueueName=queue)
         boto3.client("events").create_event_bus(Name=naming.bus(ENV))
@@ -54,13 +54,28 @@ def create_table(stage: str) -> None:
     _create(naming.table(ENV, stage))
 
 
-def _create(table: str) -> None:
-    boto3.client("dynamodb").create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-        BillingMode="PAY_PER_REQUEST",
-    )
+def _create(table: str, indexes: Sequence[Index] = ()) -> None:
+    names = {"PK", "SK", *(name for index in indexes for name in (index.partition, index.sort))}
+    request: dict[str, Any] = {
+        "TableName": table,
+        "KeySchema": _keys("PK", "SK"),
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in sorted(names)],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    if indexes:
+        request["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": index.name,
+                "KeySchema": _keys(index.partition, index.sort),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index in indexes
+        ]
+    boto3.client("dynamodb").create_table(**request)
+
+
+def _keys(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
 
 def keep(*records: Record, race: RaceRef = RACE, **besides: Any) -> None:

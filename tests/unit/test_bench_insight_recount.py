@@ -14,7 +14,7 @@ from bench.insight import recount
 from bench.insight.verify import AsNews, photo_differences, race_of, visitor_differences
 from ops.mend.collected import Plan, Window
 from services.insight.domain.facts import Fact, Kind
-from services.insight.questions import BucketAnswer, StatsAnswer, Visits
+from services.insight.questions import BucketAnswer, StatsAnswer, Totals
 from services.insight.stage import STAGE
 from shared.contracts import messages
 from shared.contracts.events import DomainEvent
@@ -115,20 +115,23 @@ def test_visitors_are_recounted_within_a_time() -> None:
     begin, end = NOON_MS, NOON_MS + 60 * MINUTE_MS
     expected = {
         "page_views": 1, "searches": 2, "photo_views": 1, "downloads": 0, "shares": 0, "found": 1, "visitors": 2,
-        "robots": 1, "sessions": 2, "bounced": 0, "session_s": 480.0,
+        "robots": 1, "sessions": 2, "engaged": 2, "bounced": 0, "session_s": 480.0,
     }  # fmt: skip
     assert recount.visitors(facts, begin, end) == expected
     assert recount.visitors(reversed(facts), begin, end) == expected
 
 
 def answer(bucket: dict[str, Any], **totals: Any) -> StatsAnswer:
+    of_bucket = {name: number for name, number in bucket.items() if name != "bounced"}
     return StatsAnswer(
         begin="2026-11-08T00:00:00+09:00",
         end="2026-11-09T00:00:00+09:00",
         bucket="hour",
         timezone="Asia/Seoul",
-        totals=Visits(**totals),
-        buckets=[BucketAnswer(begin="2026-11-08T00:00:00+09:00", **bucket)],
+        totals=Totals(**totals),
+        buckets=[
+            BucketAnswer(begin="2026-11-08T00:00:00+09:00", **{k: v for k, v in bucket.items() if k != "bounced"})
+        ],
         pages=[],
         photos=[],
         downloaded=[],
