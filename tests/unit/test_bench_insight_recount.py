@@ -129,9 +129,7 @@ def answer(bucket: dict[str, Any], **totals: Any) -> StatsAnswer:
         bucket="hour",
         timezone="Asia/Seoul",
         totals=Totals(**totals),
-        buckets=[
-            BucketAnswer(begin="2026-11-08T00:00:00+09:00", **{k: v for k, v in bucket.items() if k != "bounced"})
-        ],
+        buckets=[BucketAnswer(begin="2026-11-08T00:00:00+09:00", **of_bucket)],
         pages=[],
         photos=[],
         downloaded=[],
