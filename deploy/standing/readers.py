@@ -132,12 +132,29 @@ def _mapping(client: Client, uuid: str, asked: Properties) -> Properties:
     }
 
 
+def _invocations(client: Client, _id: str, asked: Properties) -> Properties:
+    """What becomes of events that a function is given without anybody waiting for it."""
+    which = {name: asked[name] for name in ("FunctionName", "Qualifier")}
+    return {**client("lambda").get_function_event_invoke_config(**which), **which}
+
+
 # --- messaging ----------------------------------------------------------------------------------------------
 
 
 def _queue(client: Client, url: str, _asked: Properties) -> Properties:
     attributes = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {})
     return {"QueueName": url.rsplit("/", 1)[-1], **attributes}
+
+
+def _stream(client: Client, name: str, asked: Properties) -> Properties:
+    found = client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    encryption = {"EncryptionType": found.get("EncryptionType"), "KeyId": found.get("KeyId")}
+    return {
+        **found,
+        "Name": found["StreamName"],
+        "ShardCount": found["OpenShardCount"],
+        "StreamEncryption": {name: encryption.get(name) for name in asked.get("StreamEncryption", {})},
+    }
 
 
 def _topic(client: Client, arn: str, _asked: Properties) -> Properties:
@@ -333,6 +350,8 @@ READERS: dict[str, Reader] = {
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
     "AWS::KMS::Key": _key,
+    "AWS::Kinesis::Stream": _stream,
+    "AWS::Lambda::EventInvokeConfig": _invocations,
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::LayerVersion": _layer,

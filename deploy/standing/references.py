@@ -18,6 +18,7 @@ _ARNS = {
     "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{id}",
     "AWS::IAM::Role": "iam::{account}:role/{id}",
     "AWS::KMS::Key": "kms:{region}:{account}:key/{id}",
+    "AWS::Kinesis::Stream": "kinesis:{region}:{account}:stream/{id}",
     "AWS::Lambda::Function": "lambda:{region}:{account}:function:{id}",
     "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{id}:*",
     "AWS::S3::Bucket": "s3:::{id}",

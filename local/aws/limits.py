@@ -42,9 +42,10 @@ LIMITS: tuple[Limit, ...] = (
           "There are none.",
           "AWS::S3::Bucket.AccessControl", "AWS::S3::Bucket.LoggingConfiguration", "AWS::ApiGateway::Account",
           "AWS::ApiGateway::Stage.AccessLogSetting"),
-    Limit("DynamoDB and SNS encrypt at rest; DynamoDB restores a table to any point in time",
+    Limit("DynamoDB, Kinesis and SNS encrypt at rest; DynamoDB restores a table to any point in time",
           "What is kept is in plain files; a restore gives the present state.",
-          "AWS::DynamoDB::Table.SSESpecification", "AWS::SNS::Topic.KmsMasterKeyId"),
+          "AWS::DynamoDB::Table.SSESpecification", "AWS::Kinesis::Stream.StreamEncryption",
+          "AWS::SNS::Topic.KmsMasterKeyId"),
     Limit("Only signed requests are taken",
           "A request may have any key and signature. Signed links are checked, end at their time, and work on this "
           "machine only."),
