@@ -35,7 +35,9 @@ from ops.reach import queues
 from ops.reach.cards import stage_names
 from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
+from services import cards
 from services.faces.records import HiddenPhoto
+from services.insight.records import Coverage, CoveragePending
 from services.ocr.records import ReadPhoto
 from shared.contracts import naming
 from shared.contracts.events import Box
@@ -50,10 +52,16 @@ from tests.runtime.conftest import launched, until
 from tests.runtime.rekognition import answering
 
 RACE = RaceRef("hanriver", "seoul-2026")
+REPLAYED = [card.name for card in cards() if card.queued]
+"""The stages that hear replays: one that a stream feeds hears none, which its numbers would take for news."""
 FACE = Box(left=0.4, top=0.2, width=0.1, height=0.15)
 BIB = Box(left=0.41, top=0.5, width=0.08, height=0.05)
 
 Tables = dict[str, dict[tuple[str, str], dict[str, Any]]]
+
+
+def by_the_minute(item: dict[str, Any]) -> bool:
+    return item["PK"] == CoveragePending.PARTITION or item["SK"] == Coverage.prefix()
 
 
 @dataclass
@@ -89,12 +97,13 @@ class RaceRun:
         assert dead_letters(self.target) == {}
 
     def tables(self) -> Tables:
+        """What all stages keep, but for what comes when a minute is over, which may be meanwhile."""
         client = self.target.client("dynamodb")
         found: Tables = {}
         for stage in stage_names():
             pages = client.get_paginator("scan").paginate(TableName=naming.table(self.target.env, stage))
             items = [from_item(item) for page in pages for item in page["Items"]]
-            found[stage] = {(item["PK"], item["SK"]): item for item in items}
+            found[stage] = {(item["PK"], item["SK"]): item for item in items if not by_the_minute(item)}
         return found
 
     def looked(self) -> Counter[str]:
@@ -163,7 +172,7 @@ def test_a_replay_to_every_stage_changes_no_item_and_leaves_the_archives_as_they
     tables, archived, seen = world.tables(), world.archived(), view(world.target, [RACE])
     assert sum(map(len, tables.values())) > 15 and min(archived.values()) > 5, "there is something to replay"
     looked = world.looked()
-    for stage in stage_names():
+    for stage in REPLAYED:
         assert world.replay(tmp_path, stage, wait=False)
     world.quiet()
     assert world.tables() == tables
@@ -189,7 +198,7 @@ def _remembers(stage: str, name: str) -> bool:
     return counts or (stage, name) == ("ingest", "former")
 
 
-@pytest.mark.parametrize("stage", stage_names())
+@pytest.mark.parametrize("stage", REPLAYED)
 def test_a_stage_whose_table_was_emptied_is_rebuilt_by_a_replay_to_it_alone(
     stage: str, world: RaceRun, tmp_path: Path
 ) -> None:
