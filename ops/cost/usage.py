@@ -53,6 +53,12 @@ def usages(target: Target, *, timed: bool = False) -> list[FunctionUsage]:
     return found
 
 
+def of_queues(functions: Iterable[FunctionUsage]) -> list[FunctionUsage]:
+    """Those that queues feed: photos go through them. How often the others are woken follows from time, or from readers."""
+    fed = {f"{stage}-{function.name}" for stage in stage_names() for function in card_of(stage).queued}
+    return [usage for usage in functions if usage.function in fed]
+
+
 def calls_of(functions: Iterable[FunctionUsage]) -> Counter[str]:
     """The AWS calls of several functions together."""
     return sum((usage.calls for usage in functions), Counter())

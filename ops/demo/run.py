@@ -18,7 +18,7 @@ import msgspec
 
 from local import runtime
 from local.runtime import Ports, Running, Runtime
-from ops.cost.usage import calls_of, calls_per_photo, usages
+from ops.cost.usage import calls_of, calls_per_photo, of_queues, usages
 from ops.demo.fewer import fewer
 from ops.demo.material import Material, preparing
 from ops.demo.score import Found, Score, score_bibs, score_people
@@ -51,8 +51,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered;
     `settling_seconds` then pass until the race is quiet and the faces that need it are compared with all others; where
     it is not `quiet` then, more runners may be found.
-    `api_calls` are those of the functions that photos go through, `calls_per_photo` the ones that cost, per uploaded
-    photo: S3 GET counts uploads that are fetched. `state_hash` as in `snaprace status --json`.
+    `api_calls` are those of the functions that queues feed, through which photos go, `calls_per_photo` the ones that
+    cost, per uploaded photo: S3 GET counts uploads that are fetched. `state_hash` as in `snaprace status --json`.
     """
 
     photos: int
@@ -145,7 +145,7 @@ def run(
     patience_s = longest_unseen_s() + _SETTLING_SECONDS
     quiet = until_quiet(target, {RACE}, polls=2, patience_s=patience_s, progress=lambda _: check())
     settled = time.monotonic()
-    functions = [usage for usage in usages(target) if not usage.serves]
+    functions = of_queues(usages(target))
     observer.settled()
     observer.step("Asking the product who is in which photo")
     bibs, people = _scores(target, ended, material)

@@ -169,7 +169,7 @@ def test_commands_know_it(said: dict[str, Any]) -> None:
     assert (code, json.loads(out)["sent"]) == (0, {"count": 2}), err
     code, out, err = said["missing"]
     assert (code, json.loads(out)["sent"]) == (0, {}), err
-    assert "faces, ingest, ocr, pulse, races, search, tally" in said["stages"][2]
+    assert "faces, ingest, insight, ocr, pulse, races, search, tally" in said["stages"][2]
 
 
 def _python(copy: Path, *arguments: str, assembly: Path | None = None) -> subprocess.CompletedProcess[str]:
