@@ -91,7 +91,9 @@ _function = click.option("--function", metavar="F", help="Only one function of t
 
 def _rate(most: int) -> Callable[[Any], Any]:
     rate = click.FloatRange(min=0, min_open=True)
-    return click.option("--rate", type=rate, default=most, show_default=True, metavar="N", help="Messages a second.")
+    return click.option(
+        "--rate", type=rate, default=most, show_default=True, metavar="N", help="Messages or records a second."
+    )
 
 
 @click.command(short_help="Show the dead letters: what was given up, and why.")
@@ -100,7 +102,7 @@ def _rate(most: int) -> Callable[[Any], Any]:
 def dlq(stage: str | None, as_json: bool) -> None:
     """Show what is in the dead-letter queues, by the reason it was given up for: the oldest first, with the photo.
 
-    Reasons are read in the functions' logs. Letters stay where they are.
+    Of a stream they hold records that nobody can read, and the places of records that a function failed on. Reasons are read in the functions' logs. Letters stay where they are.
 
     \b
     snaprace dlq
@@ -121,12 +123,13 @@ def dlq(stage: str | None, as_json: bool) -> None:
 def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: bool) -> None:
     """Send a stage's dead letters back, once what they failed for is mended. Says first how many, and asks.
 
-    Letters of a function go to its queue; events that could not be delivered go to the queue they were for. To repeat
-    it does no harm.
+    Letters of a function go to its queue, or the records that they are about into its stream, which keeps them for a
+    day; events that could not be delivered go to what they were for. To repeat it does no harm.
 
     \b
     snaprace redrive --stage ocr
     snaprace redrive --stage faces --function index --rate 5 --yes
+    snaprace redrive --stage insight
     """
     from ops.cli.recovery import show_redrive
 

@@ -27,6 +27,7 @@ from ops.reach.words import counted, some_of, to_json
 _PATIENCE_SECONDS = 600  # in a race that is on, there always is work
 _LETTERS_SHOWN = 10  # of a group
 _CHANGES_SHOWN = 20
+_RECORD_SHOWN = 60  # characters
 
 
 # --- dead letters -------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ def show_letters(found: Contents, now: datetime, *, as_json: bool) -> None:
 
 
 def _show_group(letters: Sequence[Letter], now: datetime) -> None:
-    """Letters of one queue, in a table; but sequence numbers of a stream have no room in one."""
+    """Letters of one queue, in a table; but sequence numbers of a stream, and its records, have no room in one."""
     table = Table(show_edge=False, box=None, pad_edge=False, padding=(0, 2))
     for name in ("  about", "photo", "what", "waits", "received"):
         table.add_column(name, style="dim" if name == "photo" else "", overflow="fold")
@@ -63,10 +64,20 @@ def _show_group(letters: Sequence[Letter], now: datetime) -> None:
         if letter.range:
             answers.print(f"  {letter.what}, {age} old, in {letter.range}", markup=False)
             continue
+        if letter.record is not None and not letter.subjects:
+            answers.print(f"  {letter.what}, {age} old{_as_told(letter)}", markup=False)
+            continue
         about = f"  {filename(letter)}"
         table.add_row(about, letter.photo_id or "", letter.what, age, f"{letter.received}×")
     if table.row_count:
         answers.print(table)
+
+
+def _as_told(letter: Letter) -> str:
+    """The beginning of a record that a worker set aside, and what of it stands there."""
+    record = letter.record or ""
+    shown = record if len(record) <= _RECORD_SHOWN else f"{record[:_RECORD_SHOWN]}…"
+    return f", as {letter.encoding}: {shown}" if letter.encoding else f": {shown}"
 
 
 def _for(age: timedelta) -> str:
@@ -100,7 +111,7 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
         console.print(f"The {of} '{stage}' has no dead letters.")
     _say_what_moved(outcome, stage)
     if as_json:
-        print(to_json(some_of(outcome, "moved", "by_queue", "strays", "missing")))
+        print(to_json(some_of(outcome, "moved", "by_queue", "by_stream", "strays", "expired", "missing")))
     elif outcome.moved:
         console.print("See how they get on: snaprace status; what fails again comes back into snaprace dlq.")
     return 1 if outcome.missing else 0
@@ -108,13 +119,15 @@ def show_redrive(target: Target, stage: str, function: str | None, *, rate: floa
 
 def _say_what_waits(found: Waiting) -> None:
     letters = f"{'at least ' if found.more else ''}{counted(found.letters, 'letter')} in {found.queue.name}"
-    stays = " cannot be sent back yet: what a stream or a schedule began" if found.stays else ""
+    stays = " cannot be sent back yet: what a schedule began" if found.stays else ""
     console.print(letters + stays, markup=False)
 
 
 def _say_what_moved(outcome: Redriven, stage: str) -> None:
     for queue, moved in outcome.by_queue.items():
         console.print(f"{counted(moved, 'letter')} sent back to {queue}", markup=False)
+    for stream, records in outcome.by_stream.items():
+        console.print(f"{counted(records, 'record')} put into the stream {stream} again", markup=False)
     if outcome.strays:
         console.print(
             f"{counted(outcome.strays, 'letter')} left where they are: they do not say where they belong. "
@@ -123,7 +136,12 @@ def _say_what_moved(outcome: Redriven, stage: str) -> None:
     if outcome.unsendable:
         console.print(
             f"{counted(outcome.unsendable, 'letter')} left where they are: "
-            "they are for a stream or a schedule, to which nothing can be sent back yet."
+            "they are for a schedule, to which nothing can be sent back yet."
+        )
+    if outcome.expired:
+        console.print(
+            f"{counted(outcome.expired, 'letter')} left where they are: records that they tell of have expired from the "
+            "stream. What it still had of them was put again (docs/runbooks/dead-letters.md)."
         )
     if outcome.missing:
         console.print(

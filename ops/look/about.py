@@ -14,6 +14,8 @@ from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
 from shared.contracts.notes import Note, Noted, tag_of
 from shared.contracts.rules import OBJECT_CREATED, OBJECT_DELETED
 
+NOT_READABLE = "not readable"
+
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
     """`what` it is, e.g. PhotoIngested; the race; the upload's key and the photo's id as far as it says them.
@@ -34,7 +36,7 @@ def about_of(body: str) -> About:
     try:
         return about(messages.parse(body, notes()))
     except InvalidMessage:
-        return About(what="not readable")
+        return About(what=NOT_READABLE)
 
 
 def about(message: Message) -> About:

@@ -16,39 +16,44 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import asdict
 
-from ops.look import invocations
-from ops.look.about import About, about_of
+from ops.look import invocations, set_aside
+from ops.look.about import NOT_READABLE, About, about_of
 from ops.look.invocations import StreamRange
 from ops.reach import logs, queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target
 from ops.reach.words import some_of, to_json
 from shared.contracts import naming, redelivery
-from shared.contracts.card import Queue
+from shared.contracts.card import Feed, Queue, Schedule, Stream
 from shared.contracts.keys import RAW_PHOTOS
 
 NOT_LOGGED = "unknown"
 _NOT_LOGGED_BECAUSE = "its function was ended before it could say why: too little time or memory, or it did not start"
 
+Holds = Literal["messages", "records", "calls", "events"]
+_HOLDS: dict[type[Feed], Holds] = {Queue: "messages", Stream: "records", Schedule: "calls"}
+
 
 class DeadLetterQueue(msgspec.Struct, frozen=True, kw_only=True):
     """A dead-letter queue: of a function, or (`function` is None) of a stage's rules.
 
-    It holds messages of the function's queue, what Lambda tells of the function's invocations by a stream or a
-    schedule, or the events that EventBridge could not deliver.
+    `holds` is what the letters are: messages of the function's queue; records of its stream, as they are or (what
+    Lambda tells) their place in it; calls by its schedule, as Lambda tells of them; events that EventBridge could not
+    deliver.
     """
 
     name: str
     stage: str
     function: str | None
-    holds: Literal["messages", "invocations", "events"]
+    holds: Holds
 
 
 class Letter(About, frozen=True, kw_only=True):
     """One dead letter. `sent_at` is when what it is about was first sent, `received` how often it was tried or read.
 
     `reason` is a type of error or a code, `error` the sentence with it. `target` is what EventBridge could not deliver
-    to (an ARN), `range` the records of a stream that were given up.
+    to (an ARN), `range` the records of a stream that were given up, `record` one that a worker set aside: as text, or
+    as `encoding` says.
     """
 
     queue: DeadLetterQueue
@@ -59,6 +64,8 @@ class Letter(About, frozen=True, kw_only=True):
     error: str = _NOT_LOGGED_BECAUSE
     target: str | None = None
     range: StreamRange | None = None
+    record: str | None = None
+    encoding: str | None = None
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +91,7 @@ def queues_of(env: str, stage: str | None = None, function: str | None = None) -
                 name=naming.dead_letter_queue(env, name, each.name),
                 stage=name,
                 function=each.name,
-                holds="messages" if isinstance(each.fed_by, Queue) else "invocations",
+                holds=_HOLDS[type(each.fed_by)],
             )
             for each in functions
         ]
@@ -131,19 +138,18 @@ def _letter_of(queue: DeadLetterQueue, message: queues.Message) -> Letter:
         "sent_at": datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
         "received": int(attributes["ApproximateReceiveCount"]),
     }
-    if queue.holds == "invocations":
-        given_up = invocations.read(message["Body"])
-        told |= {name: value for name, value in asdict(given_up).items() if value is not None} if given_up else {}
-    elif queue.holds == "events":
+    if queue.holds == "events":
         told |= _undelivered(message)
-    else:
+    elif queue.holds == "messages":
         told |= _given_up(message)
+    else:
+        told |= _set_aside(message) or _given_up_by_lambda(message)
     return Letter(queue=queue, **{"message_id": message["MessageId"], **told})
 
 
 def _given_up(message: queues.Message) -> dict[str, Any]:
     """What a worker says of a message that it gave up; nothing of one that SQS moved, whose function logged why."""
-    said = _attributes(message)
+    said = queues.attributes(message)
     if redelivery.REASON not in said:
         return {}
     return {
@@ -155,13 +161,27 @@ def _given_up(message: queues.Message) -> dict[str, Any]:
     }
 
 
-def _attributes(message: queues.Message) -> dict[str, str]:
-    return {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
+def _set_aside(message: queues.Message) -> dict[str, Any]:
+    """What a worker says of a stream's record that it set aside, and the record; nothing of another letter."""
+    if not set_aside.is_set_aside(message):
+        return {}
+    about = about_of(set_aside.data(message).decode(errors="replace"))
+    return {
+        **_given_up(message),
+        **asdict(about if about.what != NOT_READABLE else About(what="record")),
+        "record": message["Body"],
+        "encoding": set_aside.encoding(message),
+    }
+
+
+def _given_up_by_lambda(message: queues.Message) -> dict[str, Any]:
+    given_up = invocations.read(message["Body"])
+    return {name: value for name, value in asdict(given_up).items() if value is not None} if given_up else {}
 
 
 def _undelivered(message: queues.Message) -> dict[str, Any]:
     """What EventBridge says of an event that it could not deliver."""
-    said = _attributes(message)
+    said = queues.attributes(message)
     goal = said.get("TARGET_ARN")
     error = said.get("ERROR_MESSAGE") or "EventBridge could not deliver it"
     return {
@@ -249,6 +269,8 @@ def _letter(letter: Letter, now: datetime) -> dict[str, Any]:
         "seconds": round((now - letter.sent_at).total_seconds()),
         "received": letter.received,
     }
+    if letter.record is not None:
+        told |= some_of(letter, "record", "encoding")
     return {**told, "range": letter.range} if letter.range else told
 
 

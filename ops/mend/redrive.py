@@ -1,8 +1,9 @@
 """Redrive: dead letters go back to where they came from, once what failed is repaired. The same on AWS and locally.
 
-A letter of a function's queue goes back to that queue. A letter of the rules is an event that EventBridge could not
-deliver: it goes to the queue it was meant for, which its attribute TARGET_ARN names. What is for a stream or a schedule
-stays: nothing can be sent back there yet.
+A letter of a function's queue goes back to that queue. Of a stream's function the record that its worker set aside
+goes back into the stream, and records of which Lambda tells only the place are read there, as long as the stream keeps
+them, and put once more. A letter of the rules is an event that EventBridge could not deliver: it goes to what it was
+meant for, which its attribute TARGET_ARN names. What a schedule began stays: nothing can be sent back there yet.
 
 Received, sent, deleted, in this order: whatever interrupts it, a letter is there twice rather than not at all, and
 handlers take a second delivery for what it is.
@@ -16,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.look.dead_letters import DeadLetterQueue, queues_of
-from ops.reach import queues
-from ops.reach.cards import card_of
+from ops.mend.goals import Goal, goal_of, message_of, range_of, record_of
+from ops.reach import queues, streams
 from ops.reach.target import Target
-from shared.contracts import naming, redelivery
+from shared.contracts import naming
 
 _HIDDEN_SECONDS = 60  # from the others while a letter is on its way; a few seconds are enough
 _KEPT_SECONDS = 600  # so long a letter that stays does not come again; put back at the end
@@ -35,24 +36,26 @@ class Waiting:
 
     @property
     def stays(self) -> bool:
-        """Whether these letters cannot be sent back: they tell of invocations by a stream or a schedule."""
-        return self.queue.holds == "invocations"
+        """Whether these letters cannot be sent back: they tell of calls by a schedule."""
+        return self.queue.holds == "calls"
 
 
 @dataclass
 class Redriven:
-    """What became of the letters of a redrive.
+    """What became of the letters of a redrive, and how many messages or records went where.
 
-    `strays` are letters that do not say where they belong, `unsendable` those for a stream or a schedule; both stay.
-    Where one function's letters were asked for, strays are nobody's and not counted. `missing` are letters that were
-    counted and did not come.
+    `strays` are letters that do not say where they belong, `unsendable` those for a schedule, `expired` those of whose
+    records the stream has forgotten some or all: they stay. Where one function's letters were asked for, the rules'
+    strays are nobody's and not counted. `missing` are letters that were counted and did not come.
     """
 
     moved: int = 0
     strays: int = 0
     unsendable: int = 0
+    expired: int = 0
     missing: int = 0
     by_queue: dict[str, int] = field(default_factory=dict)
+    by_stream: dict[str, int] = field(default_factory=dict)
 
 
 def waiting(target: Target, stage: str, function: str | None = None) -> list[Waiting]:
@@ -70,8 +73,9 @@ def _waiting(target: Target, queue: DeadLetterQueue, function: str | None) -> Wa
     depth = queues.depth(client, url)
     if queue.function or function is None or not depth:
         return Waiting(queue, depth)
-    wanted = naming.queue(target.env, queue.stage, function)
-    letters = sum(_goal(target.env, queue, letter) == wanted for letter in queues.peek(client, url))
+    wanted = naming.function(target.env, queue.stage, function)
+    goals = [goal_of(target.env, queue, letter) for letter in queues.peek(client, url)]
+    letters = sum(goal is not None and goal.name == wanted for goal in goals)
     return Waiting(queue, letters, more=depth > queues.MOST_PEEKED)
 
 
@@ -83,85 +87,114 @@ def redrive(
     function: str | None = None,
     progress: Callable[[int], None] = lambda _moved: None,
 ) -> Redriven:
-    """Move the letters back, `rate` a second; with `function` only what belongs to its queue.
+    """Move the letters back, `rate` messages or records a second; with `function` only what belongs to it.
 
-    What dies again meanwhile stays where it is: a letter that was sent after this began is not moved.
+    What dies again meanwhile stays where it is: a letter that was sent after this began is not moved. Raises Failed
+    where SQS or Kinesis goes on refusing what is sent.
     """
     outcome = Redriven()
     pace = queues.Pace(rate)
     began_ms = time.time() * 1000
     movable = [each for each in found if not each.stays]
     for each in movable:
-        _empty(target, each.queue, function, pace, began_ms, outcome, progress)
+        _Emptying(target, each.queue, function, pace, began_ms, outcome, progress).run()
     total = sum(each.letters for each in movable)
-    outcome.missing = max(0, total - outcome.moved - outcome.strays - outcome.unsendable)
+    left = outcome.strays + outcome.unsendable + outcome.expired
+    outcome.missing = max(0, total - outcome.moved - left)
     return outcome
 
 
-def _empty(
-    target: Target,
-    queue: DeadLetterQueue,
-    function: str | None,
-    pace: queues.Pace,
-    began_ms: float,
-    outcome: Redriven,
-    progress: Callable[[int], None],
-) -> None:
-    client = target.client("sqs")
-    source = queues.url_of(client, queue.name)
-    wanted = None if function is None else naming.queue(target.env, queue.stage, function)
-    sendable = _queues(target.env, queue.stage)
-    kept: dict[str, queues.Message] = {}
-    try:
-        while letters := queues.receive(client, source, hidden_s=_HIDDEN_SECONDS):
-            by_queue: dict[str, list[queues.Message]] = {}
-            staying = []
-            for letter in letters:
-                goal = _goal(target.env, queue, letter)
-                if goal in sendable and wanted in (None, goal) and not _newer(letter, began_ms):
-                    by_queue.setdefault(goal, []).append(letter)
-                    continue
-                staying.append(letter)
-                if letter["MessageId"] not in kept:
-                    outcome.strays += goal is None and wanted is None
-                    outcome.unsendable += goal is not None and goal not in sendable and wanted in (None, goal)
-                kept[letter["MessageId"]] = letter
-            queues.hide(client, source, staying, _KEPT_SECONDS)
-            for goal, theirs in by_queue.items():
-                queues.send(client, queues.url_of(client, goal), [_as_it_was(queue, letter) for letter in theirs])
-                queues.delete(client, source, theirs)
-                outcome.moved += len(theirs)
-                outcome.by_queue[goal] = outcome.by_queue.get(goal, 0) + len(theirs)
-                progress(outcome.moved)
-                pace.after(len(theirs))
-    finally:
-        queues.release(client, source, list(kept.values()))
+@dataclass
+class _Emptying:
+    """The redrive of one dead-letter queue. `_held` are the letters that were received and are there, by their ids."""
 
+    target: Target
+    queue: DeadLetterQueue
+    function: str | None
+    pace: queues.Pace
+    began_ms: float
+    outcome: Redriven
+    progress: Callable[[int], None]
+    _held: dict[str, queues.Message] = field(default_factory=dict)
 
-def _queues(env: str, stage: str) -> frozenset[str]:
-    """The queues of the stage's functions."""
-    return frozenset(naming.queue(env, stage, function.name) for function in card_of(stage).queued)
+    def run(self) -> None:
+        """Move what can be moved, and let the others see what stays."""
+        # A letter of a stream may be a whole batch of records: these are put at once, and the next ones wait their turn.
+        most = 1 if self.queue.holds == "records" else queues.MOST_AT_ONCE
+        try:
+            while letters := queues.receive(self._sqs, self._url, hidden_s=_HIDDEN_SECONDS, most=most):
+                for goal, theirs in self._sorted(letters).items():
+                    if goal.takes == "records":
+                        self._into_stream(goal.name, theirs)
+                    else:
+                        self._into_queue(goal.name, theirs)
+        finally:
+            queues.release(self._sqs, self._url, list(self._held.values()))
 
+    def _sorted(self, letters: Sequence[queues.Message]) -> dict[Goal, list[queues.Message]]:
+        """Which letters go where; the others are counted when they come first, and hidden for longer."""
+        by_goal: dict[Goal, list[queues.Message]] = {}
+        staying = []
+        for letter in letters:
+            goal = goal_of(self.target.env, self.queue, letter)
+            is_new = letter["MessageId"] not in self._held
+            self._held[letter["MessageId"]] = letter
+            if is_new and goal and goal.is_reached and self._is_wanted(goal) and not self._is_newer(letter):
+                by_goal.setdefault(goal, []).append(letter)
+                continue
+            staying.append(letter)
+            if is_new:
+                self.outcome.strays += goal is None and (self.function is None or self.queue.function is not None)
+                self.outcome.unsendable += goal is not None and not goal.is_reached and self._is_wanted(goal)
+        queues.hide(self._sqs, self._url, staying, _KEPT_SECONDS)
+        return by_goal
 
-def _goal(env: str, queue: DeadLetterQueue, letter: queues.Message) -> str | None:
-    """What a letter is for: the name of a queue, stream or function of the stage's; None where it names none.
+    def _into_queue(self, name: str, letters: Sequence[queues.Message]) -> None:
+        messages = [message_of(self.queue, letter) for letter in letters]
+        queues.send(self._sqs, queues.url_of(self._sqs, name), messages)
+        self._moved(letters)
+        self.outcome.by_queue[name] = self.outcome.by_queue.get(name, 0) + len(messages)
+        self.pace.after(len(messages))
 
-    A function, its queue and its stream have the same name.
-    """
-    if queue.function:
-        return naming.queue(env, queue.stage, queue.function)
-    arn: Any = letter.get("MessageAttributes", {}).get("TARGET_ARN", {}).get("StringValue")
-    name = queues.name_of(arn) if arn else None
-    names = {naming.function(env, each.stage, each.function) for each in queues_of(env, queue.stage) if each.function}
-    return name if name in names else None
+    def _into_stream(self, name: str, letters: Sequence[queues.Message]) -> None:
+        """Put the letters' records. A letter of which some have expired stays, after those that are left were put."""
+        client = self.target.client("kinesis")
+        found = [(letter, self._records(client, name, letter)) for letter in letters]
+        records = [record for _, part in found for record in part.records]
+        streams.put(client, name, records)
+        self._moved([letter for letter, part in found if part.whole])
+        staying = [letter for letter, part in found if not part.whole]
+        queues.hide(self._sqs, self._url, staying, _KEPT_SECONDS)
+        self.outcome.expired += len(staying)
+        if records:
+            self.outcome.by_stream[name] = self.outcome.by_stream.get(name, 0) + len(records)
+            self.pace.after(len(records))
 
+    def _records(self, client: Any, stream: str, letter: queues.Message) -> streams.Part:
+        """The records that a letter is about, as far as the stream or the letter itself still has them."""
+        place = range_of(letter) if self.queue.holds == "records" else None
+        if place is None:
+            return streams.Part([record_of(letter)], whole=True)
+        return streams.read(client, stream, place.shard, place.first, place.last, place.records)
 
-def _newer(letter: queues.Message, began_ms: float) -> bool:
-    return int(letter["Attributes"]["SentTimestamp"]) > began_ms
+    def _moved(self, letters: Sequence[queues.Message]) -> None:
+        """Delete what was sent."""
+        queues.delete(self._sqs, self._url, letters)
+        for letter in letters:
+            del self._held[letter["MessageId"]]
+        self.outcome.moved += len(letters)
+        self.progress(self.outcome.moved)
 
+    def _is_wanted(self, goal: Goal) -> bool:
+        return self.function is None or goal.name == naming.function(self.target.env, self.queue.stage, self.function)
 
-def _as_it_was(queue: DeadLetterQueue, letter: queues.Message) -> queues.Message:
-    """The message as it would have arrived: what worker or EventBridge wrote on it is for the dead letters alone."""
-    if queue.function and redelivery.REASON not in letter.get("MessageAttributes", {}):
-        return letter
-    return {name: value for name, value in letter.items() if name != "MessageAttributes"}
+    def _is_newer(self, letter: queues.Message) -> bool:
+        return int(letter["Attributes"]["SentTimestamp"]) > self.began_ms
+
+    @property
+    def _sqs(self) -> Any:
+        return self.target.client("sqs")
+
+    @property
+    def _url(self) -> str:
+        return queues.url_of(self._sqs, self.queue.name)

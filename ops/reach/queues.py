@@ -38,6 +38,11 @@ def name_of(place: str) -> str:
     return place.replace(":", "/").rsplit("/", 1)[-1]
 
 
+def attributes(message: Message) -> dict[str, str]:
+    """What is written on a message beside its body."""
+    return {name: str(value.get("StringValue", "")) for name, value in message.get("MessageAttributes", {}).items()}
+
+
 def depth(client: Any, url: str) -> int:
     """How many messages are waiting, delayed or being worked on, as SQS counts them: approximately."""
     names = [f"ApproximateNumberOfMessages{kind}" for kind in _KINDS]
@@ -45,11 +50,11 @@ def depth(client: Any, url: str) -> int:
     return sum(map(int, attributes.values()))
 
 
-def receive(client: Any, url: str, *, hidden_s: int) -> list[Message]:
-    """Up to ten messages, hidden from others for `hidden_s` seconds; none where the queue is empty."""
+def receive(client: Any, url: str, *, hidden_s: int, most: int = MOST_AT_ONCE) -> list[Message]:
+    """Up to `most` messages (at most ten), hidden from others for `hidden_s` seconds; none where the queue is empty."""
     answer = client.receive_message(
         QueueUrl=url,
-        MaxNumberOfMessages=MOST_AT_ONCE,
+        MaxNumberOfMessages=most,
         VisibilityTimeout=hidden_s,
         WaitTimeSeconds=WAIT_SECONDS,
         MessageSystemAttributeNames=["All"],
