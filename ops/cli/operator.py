@@ -102,7 +102,8 @@ def _rate(most: int) -> Callable[[Any], Any]:
 def dlq(stage: str | None, as_json: bool) -> None:
     """Show what is in the dead-letter queues, by the reason it was given up for: the oldest first, with the photo.
 
-    Of a stream they hold records that nobody can read, and the places of records that a function failed on. Reasons are read in the functions' logs. Letters stay where they are.
+    Of a stream they hold records that nobody can read, and the places of records that a function failed on. Reasons are
+    read in the functions' logs. Letters stay where they are.
 
     \b
     snaprace dlq
@@ -129,7 +130,6 @@ def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: b
     \b
     snaprace redrive --stage ocr
     snaprace redrive --stage faces --function index --rate 5 --yes
-    snaprace redrive --stage insight
     """
     from ops.cli.recovery import show_redrive
 

@@ -140,8 +140,8 @@ def _say_what_moved(outcome: Redriven, stage: str) -> None:
         )
     if outcome.expired:
         console.print(
-            f"{counted(outcome.expired, 'letter')} left where they are: records that they tell of have expired from the "
-            "stream. What it still had of them was put again (docs/runbooks/dead-letters.md)."
+            f"{counted(outcome.expired, 'letter')} left where they are: records that they tell of have expired from "
+            "the stream. What it still had of them was put again (docs/runbooks/dead-letters.md)."
         )
     if outcome.missing:
         console.print(

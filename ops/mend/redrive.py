@@ -119,7 +119,7 @@ class _Emptying:
 
     def run(self) -> None:
         """Move what can be moved, and let the others see what stays."""
-        # A letter of a stream may be a whole batch of records: these are put at once, and the next ones wait their turn.
+        # A letter of a stream may be a whole batch of records. These are put at once; the next letter waits its turn.
         most = 1 if self.queue.holds == "records" else queues.MOST_AT_ONCE
         try:
             while letters := queues.receive(self._sqs, self._url, hidden_s=_HIDDEN_SECONDS, most=most):

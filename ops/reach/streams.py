@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from ops.reach.errors import Failed
+from ops.reach.words import counted
 from shared.contracts.parts import one_each, parts
 
 _MOST_RECORDS, _MOST_BYTES = 500, 4_000_000
@@ -60,7 +61,8 @@ def put(client: Any, stream: str, records: Iterable[Record]) -> None:
             if not left:
                 break
         else:
-            raise Failed(f"Kinesis did not take {len(left)} records for {stream} ({refused[0]}). Try again in a while.")
+            some = counted(len(left), "record")
+            raise Failed(f"Kinesis did not take {some} for {stream} ({refused[0]}). Try again in a while.")
 
 
 def read(client: Any, stream: str, shard: str, first: str, last: str, about: int) -> Part:

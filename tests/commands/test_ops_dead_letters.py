@@ -269,7 +269,8 @@ def test_letters_that_were_counted_and_did_not_come_are_missed(
     target.client("sqs").receive_message(QueueUrl=mending.url_of(target, READ_DLQ), VisibilityTimeout=300)
     assert show_redrive(target, "ocr", None, rate=1_000, yes=True, as_json=True) == 1
     said = capsys.readouterr()
-    assert json.loads(said.out) == {"moved": 2, "by_queue": {READ: 2}, "strays": 0, "missing": 1}
+    told = json.loads(said.out)
+    assert told == {"moved": 2, "by_queue": {READ: 2}, "by_stream": {}, "strays": 0, "expired": 0, "missing": 1}
     assert "1 letter did not come" in said.err
     send(target, FACES_RULES, "by hand")
     assert show_redrive(target, "faces", None, rate=1_000, yes=True, as_json=False) == 0, "left on purpose"

@@ -2,7 +2,7 @@
 
 Mutations that were tried, each of which a test here notices: records looked for by another event, or where the event
 does not lead there; a stream's letters sent to a queue of its name; their log looked for by the letter's id; since the
-letter was sent; what is for a stream counted as a stray, or as missing.
+letter was sent; what is for a stream or a clock counted as a stray, or as missing.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ COUNT, COUNT_DLQ = naming.queue(ENV, "tally", "count"), naming.dead_letter_queue
 DIGEST_DLQ, SWEEP_DLQ = (naming.dead_letter_queue(ENV, "tally", name) for name in ("digest", "sweep"))
 RULES_DLQ = naming.rule_dead_letter_queue(ENV, "tally")
 STREAM_ARN = f"arn:aws:kinesis:us-east-1:{mending.ACCOUNT}:stream/{naming.stream(ENV, 'tally', 'digest')}"
+
+SWEEP_ARN = f"arn:aws:lambda:us-east-1:{mending.ACCOUNT}:function:{naming.function(ENV, 'tally', 'sweep')}"
 
 
 @pytest.fixture
@@ -315,22 +317,31 @@ def test_a_redrive_sends_back_what_it_can_and_says_what_stays(
 ) -> None:
     send(target, COUNT_DLQ, as_body(matched("p1")))
     send(target, DIGEST_DLQ, records_given_up("4951", "4957"))
+    send(target, SWEEP_DLQ, call_given_up(None))
     send(target, RULES_DLQ, as_body(matched("p2")), TARGET_ARN=STREAM_ARN)
+    send(target, RULES_DLQ, "the clock's", TARGET_ARN=SWEEP_ARN)
     assert show_redrive(target, "tally", None, rate=1_000, yes=True, as_json=True) == 0
     said = capsys.readouterr()
-    assert json.loads(said.out) == {"moved": 1, "by_queue": {COUNT: 1}, "strays": 0, "missing": 0}
+    assert json.loads(said.out) == {
+        "moved": 2,
+        "by_queue": {COUNT: 1},
+        "by_stream": {naming.stream(ENV, "tally", "digest"): 1},
+        "strays": 0,
+        "expired": 1,
+        "missing": 0,
+    }
     told = " ".join(said.err.split())
-    assert f"1 letter in {DIGEST_DLQ} cannot be sent back yet: what a stream or a schedule began" in told
-    assert "1 letter left where they are: they are for a stream or a schedule" in told
-    assert len(bodies(target, DIGEST_DLQ)) == len(bodies(target, RULES_DLQ)) == 1
+    assert f"1 letter in {SWEEP_DLQ} cannot be sent back yet: what a schedule began" in told
+    assert "1 letter left where they are: they are for a schedule" in told
+    assert "1 letter left where they are: records that they tell of have expired from the stream" in told
+    assert len(bodies(target, DIGEST_DLQ)) == len(bodies(target, SWEEP_DLQ)) == 1
+    assert bodies(target, RULES_DLQ) == ["the clock's"]
 
 
-@pytest.mark.parametrize("function", ["digest", "sweep"])
-def test_of_a_function_without_a_queue_nothing_is_sent_back_and_that_is_said(
-    function: str, target: Target, capsys: pytest.CaptureFixture[str]
+def test_of_a_function_that_a_clock_feeds_nothing_is_sent_back_and_that_is_said(
+    target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dead = naming.dead_letter_queue(ENV, "tally", function)
-    send(target, dead, records_given_up("4951", "4957"))
-    assert show_redrive(target, "tally", function, rate=1_000, yes=True, as_json=False) == 0
+    send(target, SWEEP_DLQ, call_given_up(None))
+    assert show_redrive(target, "tally", "sweep", rate=1_000, yes=True, as_json=False) == 0
     assert "cannot be sent back yet" in " ".join(capsys.readouterr().err.split())
-    assert len(bodies(target, dead)) == 1
+    assert len(bodies(target, SWEEP_DLQ)) == 1

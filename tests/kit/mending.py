@@ -1,4 +1,4 @@
-"""What the operator's commands for mending find in a mocked AWS: all queues, archives and log groups of the stages."""
+"""What the operator's commands for mending find in a mocked AWS: all queues, streams, archives and log groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ops.reach import queues
 from ops.reach.cards import fed_functions, stage_names
 from ops.reach.target import Target, choose
 from shared.contracts import naming
-from shared.contracts.card import Queue
+from shared.contracts.card import Queue, Stream
 from tests.kit import events
 from tests.kit.deployed import ENV, deployed
 
@@ -40,13 +40,16 @@ def _target() -> Target:
 
 
 def _make(target: Target) -> None:
-    """Queues, archives, the rules that collect a replay, log groups."""
+    """Queues, streams, archives, the rules that collect a replay, log groups."""
     sqs, events, logs = target.client("sqs"), target.client("events"), target.client("logs")
     names = {naming.replay_queue(ENV)}
     for stage in stage_names():
         for function in fed_functions(stage):
             names |= {naming.dead_letter_queue(ENV, stage, function.name)}
             names |= {naming.queue(ENV, stage, function.name)} if isinstance(function.fed_by, Queue) else set()
+            if isinstance(function.fed_by, Stream):
+                name = naming.stream(ENV, stage, function.name)
+                target.client("kinesis").create_stream(StreamName=name, ShardCount=1)
             logs.create_log_group(logGroupName=log_group(stage, function.name))
             logs.create_log_stream(logGroupName=log_group(stage, function.name), logStreamName="s")
         names.add(naming.rule_dead_letter_queue(ENV, stage))
@@ -127,11 +130,15 @@ class Died(Exception):
 
 @contextmanager
 def before(target: Target, operation: str, do: Callable[[], Any]) -> Iterator[None]:
-    """Do something before each call of an operation, as "sqs.SendMessageBatch"; an answer takes the place of AWS's."""
+    """Do something before each call of an operation, as "sqs.SendMessageBatch"; an answer takes the place of AWS's.
+
+    An answer with a "__type" is an error of that name.
+    """
 
     def step(request: Any, **_: Any) -> Any:
-        answer = do()
-        return None if answer is None else AWSResponse(request.url, 200, {}, _Raw(json.dumps(answer).encode()))
+        if (answer := do()) is None:
+            return None
+        return AWSResponse(request.url, 400 if "__type" in answer else 200, {}, _Raw(json.dumps(answer).encode()))
 
     hooks, event = target.client(operation.partition(".")[0]).meta.events, f"before-send.{operation}"
     hooks.register_first(event, step)
