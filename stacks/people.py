@@ -133,6 +133,8 @@ class PeopleStack(EnvironmentStack):
     def _mend(self) -> Iterator[Right]:
         """Redrive and replay; and what was used, of which archives, logs and derived pictures tell."""
         yield Right(("sqs:DeleteMessage", "sqs:SendMessage"), (self._queues,))
+        if streams := tuple(self._streams()):
+            yield Right(("kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:PutRecords"), streams)
         names = (naming.uploads_archive(self._env), naming.events_archive(self._env))
         archives = tuple(self._arn("events", "archive", name) for name in names)
         replays = self._arn("events", "replay", f"{naming.replay_prefix(self._env)}*")
@@ -160,6 +162,12 @@ class PeopleStack(EnvironmentStack):
         for card in self._cards:
             for each in card.short_lived:
                 yield self._arn("dynamodb", "table", naming.short_lived_table(self._env, card.name, each.name))
+
+    def _streams(self) -> Iterator[str]:
+        """All that functions read. They are encrypted with Kinesis' own key, which asks no rights of who uses it."""
+        for card in self._cards:
+            for function in card.streamed:
+                yield self._arn("kinesis", "stream", naming.stream(self._env, card.name, function.name))
 
     @property
     def _photos(self) -> str:
