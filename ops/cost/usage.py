@@ -54,7 +54,7 @@ def usages(target: Target, *, timed: bool = False) -> list[FunctionUsage]:
 
 
 def of_queues(functions: Iterable[FunctionUsage]) -> list[FunctionUsage]:
-    """Those that queues feed: photos go through them. How often the others are woken follows from time, or from readers."""
+    """Those that queues feed: photos go through them. What wakes the others is time, or a reader."""
     fed = {f"{stage}-{function.name}" for stage in stage_names() for function in card_of(stage).queued}
     return [usage for usage in functions if usage.function in fed]
 

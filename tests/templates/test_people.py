@@ -26,7 +26,15 @@ AUDIENCES = {
     "operator": "ops.cli.operator",
     "eraser": "ops.cli.eraser",
 }
-SERVICES = ("s3", "sqs", "kinesis", "events", "ssm", "logs", "rekognition")  # tables are read through shared.kit.records
+SERVICES = (
+    "s3",
+    "sqs",
+    "kinesis",
+    "events",
+    "ssm",
+    "logs",
+    "rekognition",
+)  # tables are read through shared.kit.records
 # Actions that are called otherwise than the operations, or need none.
 CALLED: dict[str, str | list[str]] = {
     "s3:CopyObject": ["s3:GetObject", "s3:PutObject"],
