@@ -30,9 +30,10 @@ class InsightStage:
         self.chance = random.Random(seed)
         self.workers = Workers(self.chance, deaths)
         self.died = 0
-        main, events, sessions = (MemoryTable(name, self.workers.step) for name in ("main", "events", "sessions"))
-        self.records, self.events = Records(main), Records(events)
-        self.numbers = Numbers(self.records, self.events, Records(sessions))
+        made = (MemoryTable(name, self.workers.step) for name in ("main", "facts", "sessions"))
+        self.main, self.facts, self.sessions = made
+        self.records, self.events = Records(self.main), Records(self.facts)
+        self.numbers = Numbers(self.records, self.events, Records(self.sessions))
         self._covered = Covered(self.records, None)  # type: ignore[arg-type]  # no race here has a roster
         for race, zone in zones.items():
             self.records.put(race, Race(name=race.event_id, timezone=zone, revision="01"))

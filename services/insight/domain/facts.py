@@ -59,7 +59,7 @@ def unrepeated(facts: Iterable[Fact]) -> list[Fact]:
         held = by_id.get(fact.id)
         if held is None or _order(fact) < _order(held):
             by_id[fact.id] = fact
-    return sorted(by_id.values(), key=_order)
+    return sorted(by_id.values(), key=lambda fact: (fact.at_ms, fact.id))
 
 
 def _order(fact: Fact) -> tuple[int, bytes, bytes]:

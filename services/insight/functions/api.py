@@ -73,7 +73,7 @@ class Live(LiveApi):
         now = int(self._clock()) // 60
         by_minute = self._visits(asked.race, live.window(now))
         day_began = statistics.midnight_before(now, ZoneInfo(race.timezone))
-        recent = minutes.together(by_minute.values())
+        recent = minutes.named(by_minute.values())
         return RealtimeAnswer(
             name=race.name,
             timezone=race.timezone,
@@ -81,10 +81,10 @@ class Live(LiveApi):
             active_visitors=live.visitors(by_minute, range(now - live.ACTIVE + 1, now + 1), day_began),
             live_sessions=live.visitors(by_minute, live.window(now), day_began),
             trend=live.trend(now, by_minute),
-            pages=live.named(recent.pages),
-            photos=live.named(recent.photos),
-            missed=live.named(recent.missed),
-            robots=recent.robots,
+            pages=live.named(recent["pages"]),
+            photos=live.named(recent["photos"]),
+            missed=live.named(recent["missed"]),
+            robots=sum(visits.robots for visits in by_minute.values()),
             flow=self._flow(asked.race, now),
             coverage=_covered(coverage) if coverage else None,
         )
