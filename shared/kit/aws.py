@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from threading import Lock
 from typing import Any, Literal
 
 import boto3
@@ -32,6 +33,10 @@ def client(service: Service, config: Config | None = None) -> Any:
     return made
 
 
+_counting = Lock()
+
+
 def _count(event_name: str, **_: Any) -> None:
     _before_send, service, operation = event_name.split(".")
-    calls[f"{service}.{operation}"] += 1
+    with _counting:  # a function may read in several threads
+        calls[f"{service}.{operation}"] += 1

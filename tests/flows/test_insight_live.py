@@ -114,7 +114,7 @@ def test_a_minute_that_is_worked_out_just_now_is_never_missing() -> None:
         workers.finish(asking)
         if ended:
             break
-    assert len(seen) > 5
+    assert len(seen) >= 5
     assert seen == [2 + calls for calls in range(len(seen))]
 
 

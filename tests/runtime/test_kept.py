@@ -223,6 +223,7 @@ def test_a_replay_that_is_cut_off_goes_on(embedded: Embedded) -> None:
         EventEndTime=time.time() + 60, Destination={"Arn": bus},
     )  # fmt: skip
     until(lambda: embedded.waiting("uploads")["ApproximateNumberOfMessages"] == "6")
+    until(lambda: embedded.client("events").describe_replay(ReplayName="again")["State"] == "COMPLETED")
     embedded.kill()
     journal = Journal(embedded.data / "journal.sqlite")
     [(name, replay)] = list(journal.rows("replays", ""))

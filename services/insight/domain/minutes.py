@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
+from typing import Literal, get_args
 
 import msgspec
 
@@ -23,6 +24,10 @@ OTHERS = ""
 _REMEMBERED = 256
 """Unpacked visits, some 20 KB each. A live page asks every two seconds, and of its 30 minutes most are as before."""
 _NAMED_BY: Mapping[Kind, str] = {"page_view": "pages", "photo_view": "photos", "download": "downloads"}
+
+Named = Literal["missed", "pages", "photos", "downloads", "referrers"]
+NAMED: tuple[Named, ...] = get_args(Named)
+"""Fields of Visits that count by name."""
 
 
 class Visits(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,19 +114,16 @@ def visitors(parts: Iterable[Visits]) -> Uniques:
     return Uniques.merged(Uniques.unpacked(part.visitors) for part in parts)
 
 
-def named(parts: Iterable[Visits]) -> dict[str, dict[str, int]]:
+def named(parts: Iterable[Visits], fields: Iterable[Named] = NAMED) -> dict[str, dict[str, int]]:
     """What is counted by name, of many."""
     summed = list(parts)
     counts: dict[str, dict[str, int]] = {}
-    for field in _NAMED:
+    for field in fields:
         counter: Counter[str] = Counter()
         for part in summed:
             counter.update(getattr(part, field))
         counts[field] = _most(counter)
     return counts
-
-
-_NAMED = ("missed", "pages", "photos", "downloads", "referrers")
 
 
 def _most(counts: Mapping[str, int]) -> dict[str, int]:

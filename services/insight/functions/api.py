@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -65,15 +66,17 @@ class Live(LiveApi):
 
     def realtime(self, asked: RaceAsked) -> RealtimeAnswer | UnknownRace:
         """A race as it is now."""
+        now = int(self._clock()) // 60
         race_at, coverage_at = Race.locate(asked.race), Coverage.locate(asked.race)
-        found = self._records.read(race_at, coverage_at)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # neither read needs the other
+            flowing = beside.submit(self._flow, asked.race, now)
+            found = self._records.read(race_at, coverage_at)
+            by_minute = self._visits(asked.race, live.window(now))
         race, coverage = found.get(race_at), found.get(coverage_at)
         if race is None:
             return UnknownRace()
-        now = int(self._clock()) // 60
-        by_minute = self._visits(asked.race, live.window(now))
         day_began = statistics.midnight_before(now, ZoneInfo(race.timezone))
-        recent = minutes.named(by_minute.values())
+        recent = minutes.named(by_minute.values(), ("pages", "photos", "missed"))
         return RealtimeAnswer(
             name=race.name,
             timezone=race.timezone,
@@ -85,7 +88,7 @@ class Live(LiveApi):
             photos=live.named(recent["photos"]),
             missed=live.named(recent["missed"]),
             robots=sum(visits.robots for visits in by_minute.values()),
-            flow=self._flow(asked.race, now),
+            flow=flowing.result(),
             coverage=_covered(coverage) if coverage else None,
         )
 
