@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Literal, get_args
@@ -23,7 +23,6 @@ as OTHERS. So a list of the most wanted is exact while no more than these are wa
 OTHERS = ""
 _REMEMBERED = 256
 """Unpacked visits, some 20 KB each. A live page asks every two seconds, and of its 30 minutes most are as before."""
-_NAMED_BY: Mapping[Kind, str] = {"page_view": "pages", "photo_view": "photos", "download": "downloads"}
 
 Named = Literal["missed", "pages", "photos", "downloads", "referrers"]
 NAMED: tuple[Named, ...] = get_args(Named)
@@ -54,26 +53,33 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True):
 def of_minute(facts: Iterable[Fact], known: Mapping[bytes, sessions.Seen]) -> tuple[Visits, Activity]:
     """A minute's visits, and who was there when; `known` were there in the half hour before (sessions.before)."""
     told = unrepeated(facts)
+    added, activity = sessions.fold(known, told)
+    return msgspec.structs.replace(_without_sessions(told), sessions=added), activity
+
+
+def so_far(facts: Iterable[Fact]) -> Visits:
+    """The visits of a minute that is not worked out yet, which says nothing of sessions."""
+    return _without_sessions(unrepeated(facts))
+
+
+def _without_sessions(told: Sequence[Fact]) -> Visits:
     people = [fact for fact in told if not fact.robot]
-    added, activity = sessions.fold(known, people)
     searches = [fact for fact in people if fact.kind == "search"]
-    named: dict[str, Counter[str]] = {field: Counter() for field in _NAMED_BY.values()}
+    named: dict[Kind, Counter[str]] = {kind: Counter() for kind in ("page_view", "photo_view", "download")}
     for fact in people:
-        if fact.kind in _NAMED_BY:
-            named[_NAMED_BY[fact.kind]][fact.subject] += 1
-    return (
-        Visits(
-            events=dict(sorted(Counter(fact.kind for fact in people).items())),
-            robots=len(told) - len(people),
-            found=sum(1 for fact in searches if fact.found),
-            missed=_most(Counter(fact.subject for fact in searches if not fact.found)),
-            referrers=_most(Counter(fact.referrer for fact in people if fact.referrer)),
-            visitors=Uniques.of(fact.visitor for fact in people).packed(),
-            earlier_visitors=Uniques.of(fact.earlier or fact.visitor for fact in people).packed(),
-            sessions=added,
-            **{field: _most(counts) for field, counts in named.items()},
-        ),
-        activity,
+        if fact.kind in named:
+            named[fact.kind][fact.subject] += 1
+    return Visits(
+        events=dict(sorted(Counter(fact.kind for fact in people).items())),
+        robots=len(told) - len(people),
+        found=sum(1 for fact in searches if fact.found),
+        missed=_most(Counter(fact.subject for fact in searches if not fact.found)),
+        referrers=_most(Counter(fact.referrer for fact in people if fact.referrer)),
+        visitors=Uniques.of(fact.visitor for fact in people).packed(),
+        earlier_visitors=Uniques.of(fact.earlier or fact.visitor for fact in people).packed(),
+        pages=_most(named["page_view"]),
+        photos=_most(named["photo_view"]),
+        downloads=_most(named["download"]),
     )
 
 

@@ -13,7 +13,8 @@ import math
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 EXACT_UP_TO = 1_000
 STANDARD_ERROR = 0.016
@@ -24,18 +25,20 @@ _RANK_MASK = (1 << _RANK_BITS) - 1
 _ALPHA = 0.7213 / (1 + 1.079 / _REGISTERS)
 _SMALL = 2.5 * _REGISTERS
 _BYTES = 8
+_REMEMBERED = 256
+"""Unpacked sets, at most some 60 KB each: the API adds up the same minutes and quarters of an hour again and again."""
 _EXACTLY, _SKETCHED = b"E", b"H"
 _TOP_BITS, _OTHER_BITS = int.from_bytes(b"\x80" * _REGISTERS), int.from_bytes(b"\x7f" * _REGISTERS)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Uniques:
     """A set of visitors that can be counted; `registers` are used beyond EXACT_UP_TO.
 
     A visitor is the number that the eight bytes of her hash are.
     """
 
-    visitors: set[int] = field(default_factory=set)
+    visitors: frozenset[int] = frozenset()
     registers: bytes | None = None
 
     @classmethod
@@ -52,7 +55,7 @@ class Uniques:
             visitors |= part.visitors
             if part.registers is not None:
                 registers = _larger(registers, part.registers) if registers else part.registers
-        return cls(visitors, registers)._shrunk()
+        return cls(frozenset(visitors), registers)._shrunk()
 
     @property
     def count(self) -> int:
@@ -85,14 +88,15 @@ class Uniques:
         return _EXACTLY + struct.pack(f">{len(self.visitors)}Q", *sorted(self.visitors))
 
     @classmethod
+    @lru_cache(maxsize=_REMEMBERED)
     def unpacked(cls, packed: bytes) -> Uniques:
         """The inverse of `packed`; of no bytes the empty set."""
         how, body = packed[:1], packed[1:]
         return cls(registers=zlib.decompress(body)) if how == _SKETCHED else cls(_numbers(body))
 
 
-def _numbers(hashes: bytes) -> set[int]:
-    return set(struct.unpack(f">{len(hashes) // _BYTES}Q", hashes))
+def _numbers(hashes: bytes) -> frozenset[int]:
+    return frozenset(struct.unpack(f">{len(hashes) // _BYTES}Q", hashes))
 
 
 def _sketch(visitors: Iterable[int]) -> bytes:

@@ -122,8 +122,7 @@ class Live(LiveApi):
         found = self._numbers.minutes(race, those)
         for mark in marks:
             if mark.minute in those:
-                visits, _ = minutes.of_minute(self._numbers.facts(race, mark.minute), {})
-                found[mark.minute] = visits
+                found[mark.minute] = minutes.so_far(self._numbers.facts(race, mark.minute))
         return found
 
     def _flow(self, race: RaceRef, now: int) -> FlowAnswer:
