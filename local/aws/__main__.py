@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local import gate
-from local.aws import cloudformation, deliveries, events, expressions, kept, recursion, turns, workers
+from local.aws import cloudformation, deliveries, events, expressions, kept, ranges, recursion, turns, workers
 from local.aws.kept import requests
 from local.aws.kept.journal import NotKept, UnknownFormat
 
@@ -60,6 +60,7 @@ def main() -> None:
         workers.bound_workers(processors)
     turns.bound_requests(2 * processors)
     workers.wait_for_late_logs()
+    ranges.look_only_where_asked()
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:
         workers.unpack_each_layer_once(Path(layers))
         asyncio.run(_serve(arguments.port, arguments.door_port, journal))

@@ -25,10 +25,22 @@ def read_each_once() -> None:
 
 
 _Values = Mapping[str, Any]
-_KNOWN: dict[str, Callable[[str, _Values], bool]] = {
-    "PK = :pk": lambda _sort, _values: True,
-    "PK = :pk AND begins_with(SK, :prefix)": lambda sort, values: sort.startswith(values[":prefix"]["S"]),
-    "PK = :pk AND SK BETWEEN :low AND :high": lambda sort, values: values[":low"]["S"] <= sort <= values[":high"]["S"],
+Holds = Callable[[str], bool]
+"""Whether a condition holds of a sort key."""
+
+
+def _begins(prefix: str) -> Holds:
+    return lambda sort: sort.startswith(prefix)
+
+
+def _between(low: str, high: str) -> Holds:
+    return lambda sort: low <= sort <= high
+
+
+KNOWN: Mapping[str, Callable[[_Values], Holds]] = {
+    "PK = :pk": lambda _values: lambda _sort: True,
+    "PK = :pk AND begins_with(SK, :prefix)": lambda values: _begins(values[":prefix"]["S"]),
+    "PK = :pk AND SK BETWEEN :low AND :high": lambda values: _between(values[":low"]["S"], values[":high"]["S"]),
 }
 """Of the conditions that shared/kit/table.py asks with, what they say of a sort key, which is a text.
 
@@ -40,9 +52,9 @@ def _knowing_ours(evaluate: Callable[..., Any]) -> Callable[..., Any]:
     """Ministack's evaluation of a condition on an item, which is left to it where the condition is not known."""
 
     def evaluated(condition: str, item: _Values, values: _Values, *others: Any, **named: Any) -> Any:
-        known = _KNOWN.get(condition) if named.get("slot") == "KeyConditionExpression" else None
+        known = KNOWN.get(condition) if named.get("slot") == "KeyConditionExpression" else None
         if known is None:
             return evaluate(condition, item, values, *others, **named)
-        return item["PK"] == values[":pk"] and known(item["SK"]["S"], values)
+        return item["PK"] == values[":pk"] and known(values)(item["SK"]["S"])
 
     return evaluated

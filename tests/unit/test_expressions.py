@@ -36,7 +36,7 @@ def test_a_condition_is_read_once_for_all_items(monkeypatch: pytest.MonkeyPatch)
             holds("A = = :a", 1)
 
 
-@pytest.mark.parametrize("condition", expressions._KNOWN)
+@pytest.mark.parametrize("condition", expressions.KNOWN)
 def test_known_conditions_hold_where_ministack_says_so(condition: str) -> None:
     from ministack.services import dynamodb
 
@@ -63,4 +63,4 @@ def test_the_tables_ask_with_known_conditions() -> None:
     table = Table(Client(), "table")  # type: ignore[arg-type]
     for query in (table.query("p"), table.query("p", "b"), table.between("p", "a", "b")):
         assert list(query) == []
-    assert set(asked) == set(expressions._KNOWN)
+    assert set(asked) == set(expressions.KNOWN)

@@ -21,7 +21,7 @@ MOST_NAMED = 100
 as OTHERS. So a list of the most wanted is exact while no more than these are wanted, and close to it beyond."""
 
 OTHERS = ""
-_REMEMBERED = 256
+_REMEMBERED = 512
 """Unpacked visits, some 20 KB each. A live page asks every two seconds, and of its 30 minutes most are as before."""
 
 Named = Literal["missed", "pages", "photos", "downloads", "referrers"]

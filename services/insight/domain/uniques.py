@@ -25,7 +25,7 @@ _RANK_MASK = (1 << _RANK_BITS) - 1
 _ALPHA = 0.7213 / (1 + 1.079 / _REGISTERS)
 _SMALL = 2.5 * _REGISTERS
 _BYTES = 8
-_REMEMBERED = 256
+_REMEMBERED = 512
 """Unpacked sets, at most some 60 KB each: the API adds up the same minutes and quarters of an hour again and again."""
 _EXACTLY, _SKETCHED = b"E", b"H"
 _TOP_BITS, _OTHER_BITS = int.from_bytes(b"\x80" * _REGISTERS), int.from_bytes(b"\x7f" * _REGISTERS)
