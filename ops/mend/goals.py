@@ -11,8 +11,8 @@ from ops.look import invocations, set_aside
 from ops.look.dead_letters import DeadLetterQueue, Holds, queues_of
 from ops.look.invocations import StreamRange
 from ops.reach import queues
-from ops.reach.streams import Record, with_own_key
 from shared.contracts import naming, redelivery
+from shared.kit.stream import Record, with_own_key
 
 
 class Goal(NamedTuple):

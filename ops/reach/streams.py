@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -11,10 +10,8 @@ from botocore.exceptions import ClientError
 
 from ops.reach.errors import Failed
 from ops.reach.words import counted
-from shared.contracts.parts import one_each, parts
-
-_MOST_RECORDS, _MOST_BYTES = 500, 4_000_000
-"""Of a request. Source: PutRecords, whose 10 MiB were 5 before 2025."""
+from shared.kit import stream
+from shared.kit.stream import Record
 
 _MOST_READ = 10_000  # records of a request. Source: GetRecords, Limit
 _ATTEMPTS = 10
@@ -28,13 +25,6 @@ _NOT_THERE = frozenset({"InvalidArgumentException", "ResourceNotFoundException"}
 """Of a number, or a shard, that the stream does not know (any more). Source: GetShardIterator."""
 
 
-class Record(NamedTuple):
-    """A record, and the partition key that it is put under."""
-
-    data: bytes
-    key: str
-
-
 class Part(NamedTuple):
     """What a stream holds of a part of a shard; `whole` where that is all, since a stream forgets the oldest first."""
 
@@ -42,40 +32,29 @@ class Part(NamedTuple):
     whole: bool
 
 
-def with_own_key(data: bytes) -> Record:
-    """A record of which no key is known. Such keys spread evenly over the shards, as those do that rules give."""
-    return Record(data, hashlib.blake2b(data, digest_size=8).hexdigest())
-
-
-def put(client: Any, stream: str, records: Iterable[Record]) -> None:
+def put(client: Any, name: str, records: Iterable[Record]) -> None:
     """Put the records. Those that Kinesis refuses are tried again; raises Failed when it goes on refusing one."""
-    for together in parts(records, (one_each, _MOST_RECORDS), (_bytes, _MOST_BYTES)):
-        left = [{"Data": record.data, "PartitionKey": record.key} for record in together]
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(_PAUSE_S)
-            request = {"StreamName": stream, "Records": left}
-            answers = _patiently(client.put_records, request, f"putting records into {stream}")["Records"]
-            refused = [answer["ErrorCode"] for answer in answers if answer.get("ErrorCode")]
-            left = [entry for entry, answer in zip(left, answers, strict=True) if answer.get("ErrorCode")]
-            if not left:
-                break
-        else:
-            some = counted(len(left), "record")
-            raise Failed(f"Kinesis did not take {some} for {stream} ({refused[0]}). Try again in a while.")
+
+    def put_records(**request: Any) -> dict[str, Any]:
+        return _patiently(client.put_records, request, f"putting records into {name}")
+
+    refused = stream.put(put_records, name, records, pauses_s=lambda: [_PAUSE_S] * (_ATTEMPTS - 1), sleep=time.sleep)
+    if refused:
+        some = counted(len(refused), "record")
+        raise Failed(f"Kinesis did not take {some} for {name} ({refused[0]}). Try again in a while.")
 
 
-def read(client: Any, stream: str, shard: str, first: str, last: str, about: int) -> Part:
+def read(client: Any, name: str, shard: str, first: str, last: str, about: int) -> Part:
     """The records of a shard from the sequence number `first` through `last`, some of which may have expired.
 
     A shard that was closed by resharding is read like any other until its records expire. `about` is how many there
     may be: to ask for more than is needed takes the shard's throughput from its function.
     """
-    iterator = _iterator(client, stream, shard, first)
+    iterator = _iterator(client, name, shard, first)
     found: dict[int, Record] = {}
     while iterator:
         request = {"ShardIterator": iterator, "Limit": max(1, min(about, _MOST_READ))}
-        answer = _patiently(client.get_records, request, f"reading {stream}")
+        answer = _patiently(client.get_records, request, f"reading {name}")
         numbers = {int(record["SequenceNumber"]): record for record in answer["Records"]}
         found |= {
             number: Record(record["Data"], record["PartitionKey"])
@@ -90,16 +69,16 @@ def read(client: Any, stream: str, shard: str, first: str, last: str, about: int
     return Part(list(found.values()), whole=int(first) in found)
 
 
-def _iterator(client: Any, stream: str, shard: str, first: str) -> str | None:
+def _iterator(client: Any, name: str, shard: str, first: str) -> str | None:
     """Where to begin to read; None where the stream knows the shard or the number no more."""
     request = {
-        "StreamName": stream,
+        "StreamName": name,
         "ShardId": shard,
         "ShardIteratorType": "AT_SEQUENCE_NUMBER",
         "StartingSequenceNumber": first,
     }
     try:
-        return str(_patiently(client.get_shard_iterator, request, f"reading {stream}")["ShardIterator"])
+        return str(_patiently(client.get_shard_iterator, request, f"reading {name}")["ShardIterator"])
     except ClientError as error:
         if error.response["Error"]["Code"] in _NOT_THERE:
             return None
@@ -116,7 +95,3 @@ def _patiently(call: Callable[..., dict[str, Any]], request: dict[str, Any], doi
                 raise
         time.sleep(_PAUSE_S)
     raise Failed(f"Kinesis is too busy for {doing}. Try again in a while.")
-
-
-def _bytes(record: Record) -> int:
-    return len(record.data) + len(record.key)

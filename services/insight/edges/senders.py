@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
@@ -15,21 +14,17 @@ from services.insight.domain.visitors import end_of_use
 from services.insight.records import Race, Secret
 from shared.contracts.errors import Conflict
 from shared.contracts.keys import RaceRef
-from shared.contracts.parts import one_each, parts
 from shared.kit.failures import refusal
 from shared.kit.records import Records
+from shared.kit.stream import put, with_own_key
 from shared.kit.table import ABSENT
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 Purpose = Literal["visitors", "tokens"]
 
 # --- the stream -----------------------------------------------------------------------------------------------
-
-_MOST_RECORDS, _MOST_BYTES = 500, 4_000_000
-"""Of a request. Source: PutRecords, whose 10 MiB were 5 before 2025."""
 
 _ATTEMPTS, _PAUSE_S = 4, 0.05
 """A shard that is too busy is tried again: three pauses of at most 0.35 s in all, since a browser waits."""
@@ -48,26 +43,15 @@ class Stream:
 
         Raises ServiceRefused for what Kinesis does not take at all.
         """
-        for together in parts(records, (one_each, _MOST_RECORDS), (len, _MOST_BYTES)):
-            self._put([_entry(record) for record in together])
-
-    def _put(self, left: list[PutRecordsRequestEntryTypeDef]) -> None:
-        """PutRecords takes what it can, and says of each record in its place whether it was taken."""
-        codes: list[str] = []
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._sleep(random.uniform(0.5, 1) * _PAUSE_S * 2 ** (attempt - 1))  # noqa: S311 - nobody is fooled
-            answers = self._client.put_records(StreamName=self._name, Records=left)["Records"]
-            codes = [answer["ErrorCode"] for answer in answers if answer.get("ErrorCode")]
-            left = [entry for entry, answer in zip(left, answers, strict=True) if answer.get("ErrorCode")]
-            if not left:
-                return
-        raise refusal(codes, f"Kinesis refused {len(left)} records: {', '.join(sorted(set(codes)))}.")
+        made = map(with_own_key, records)
+        codes = put(self._client.put_records, self._name, made, pauses_s=_pauses_s, sleep=self._sleep)
+        if codes:
+            raise refusal(codes, f"Kinesis refused {len(codes)} records: {', '.join(sorted(set(codes)))}.")
 
 
-def _entry(record: bytes) -> PutRecordsRequestEntryTypeDef:
-    """A record under a key that follows from it alone, which spreads records evenly over the shards."""
-    return {"Data": record, "PartitionKey": hashlib.blake2b(record, digest_size=8).hexdigest()}
+def _pauses_s() -> Iterator[float]:
+    for attempt in range(_ATTEMPTS - 1):
+        yield random.uniform(0.5, 1) * _PAUSE_S * 2**attempt  # noqa: S311 - nobody is fooled
 
 
 # --- races and secrets ------------------------------------------------------------------------------------------
