@@ -99,7 +99,8 @@ def test_busy_is_said_as_the_apis_say_it() -> None:
 
 @pytest.fixture
 def workers(embedded: Running) -> Callable[[], dict[int, str]]:
-    """Gives the Lambda workers of the embedded AWS: the process ids of all that it has started."""
+    """Gives the workers of search's API: their process ids. Those of other functions come and go with their work."""
+    worker = f"-{naming.function('dev', 'search', 'api')}-"
 
     def listed() -> dict[int, str]:
         table = subprocess.run(
@@ -107,7 +108,7 @@ def workers(embedded: Running) -> Callable[[], dict[int, str]]:
         ).stdout
         rows = [line.split(None, 2) for line in table.splitlines()]
         [server] = [pid for pid, _, args in rows if f"local.aws --port {embedded.ports.aws} " in args]
-        return {int(pid): args for pid, parent, args in rows if parent == server}
+        return {int(pid): args for pid, parent, args in rows if parent == server and worker in args}
 
     return listed
 
