@@ -4,6 +4,7 @@ from services.ingest.notes import RedatePhotos, ReleaseWaiting, TakeUpload
 from services.ingest.records import KeyRecord, KeyState, RaceRecord, UploadedPhoto, Waiting
 from shared.contracts.card import Call, Function, Queue, Stage, Step, Uploads
 from shared.contracts.events import PhotoIngested, PhotoRejected, PhotoWithdrawn, RaceConfigured
+from shared.contracts.metrics import REJECTED, UPLOADED
 
 STAGE = Stage(
     name="ingest",
@@ -34,6 +35,7 @@ STAGE = Stage(
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),
             ),
+            measures=(UPLOADED, REJECTED),
             layers=("base", "pictures"),
             memory_mb=2048,
             timeout_s=120,

@@ -4,6 +4,7 @@ from services.ocr.notes import RereadPhoto, RereadRace
 from services.ocr.records import ReadingProgress, ReadPhoto, RosterHeard, RulesHeard
 from shared.contracts.card import Call, Function, Metered, Queue, Stage, Step
 from shared.contracts.events import BibsRead, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported
+from shared.contracts.metrics import READINGS
 
 STAGE = Stage(
     name="ocr",
@@ -31,6 +32,7 @@ STAGE = Stage(
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),
             ),
+            measures=(READINGS,),
             metered=Metered(operation="DetectText", a_message=1, message_s=0.8),
             timeout_s=120,
         ),

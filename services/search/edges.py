@@ -57,8 +57,12 @@ class Gallery:
         """Keep the race as the newest race.json has it."""
         self._records.put_newest(event.race, gallery.race_of(event))
 
-    def learn_photos(self, events: Iterable[PhotoEvent]) -> None:
-        """Keep what the events say about their photos and bring the indexes in line, all or nothing for each photo."""
+    def learn_photos(self, events: Iterable[PhotoEvent]) -> list[Change]:
+        """Keep what the events say about their photos and bring the indexes in line, all or nothing for each photo.
+
+        Returns what was changed.
+        """
+        changed: list[Change] = []
         told: dict[PhotoRef, list[PhotoEvent]] = {}
         for event in events:
             told.setdefault(PhotoRef(event.race, event.photo_id), []).append(event)
@@ -66,10 +70,16 @@ class Gallery:
         def attempt() -> bool | None:
             held = self._records.read_each({photo: GalleryPhoto.locate(*photo) for photo in told})
             changes = [gallery.change(photo, held.get(photo), heard) for photo, heard in told.items()]
-            written = [self._write(together) for together in gallery.transactions(filter(None, changes))]
-            return all(written) or None
+            all_written = True
+            for together in gallery.transactions(filter(None, changes)):
+                if self._write(together):
+                    changed.extend(together)
+                else:
+                    all_written = False
+            return all_written or None
 
         until_written(f"One of {len(told)} photos", attempt, CROWDED)
+        return changed
 
     def _write(self, changes: list[Change]) -> bool:
         puts: list[Put] = []

@@ -5,6 +5,14 @@ from services.search.records import BibEntry, GalleryPhoto, GalleryProgress, Rac
 from shared.contracts.api import Api
 from shared.contracts.card import Call, Function, Queue, Stage, Step
 from shared.contracts.events import PhotoIngested, PhotoMatched, PhotoWithdrawn, RaceConfigured
+from shared.contracts.metrics import (
+    INFERENCES,
+    LATE,
+    SEARCHABLE,
+    SECONDS_TO_SEARCHABLE,
+    SELFIES_FOUND,
+    SELFIES_NOT_FOUND,
+)
 
 STAGE = Stage(
     name="search",
@@ -25,6 +33,7 @@ STAGE = Stage(
                     ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"), on="table"
                 ),
             ),
+            measures=(SEARCHABLE, LATE, SECONDS_TO_SEARCHABLE, INFERENCES),
         ),
         Function(
             name="api",
@@ -41,6 +50,7 @@ STAGE = Stage(
                 Call(("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"), on="originals"),
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
             ),
+            measures=(SELFIES_FOUND, SELFIES_NOT_FOUND),
             timeout_s=25,
             memory_mb=1024,
             reserved_concurrency=100,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from shared.contracts.api import Api, Route
 from shared.contracts.events import DomainEvent
+from shared.contracts.metrics import Measure
 from shared.contracts.notes import Note
 from shared.contracts.records import Progress, Record, ShortLived
 from shared.contracts.rules import Rule, domain_rule, upload_rule
@@ -207,6 +208,7 @@ class Function:
 
     `reserved_concurrency` is how many requests at once it has for itself in prod, and cannot go beyond: what a crowd
     can cost is bounded, and neither does the pipeline starve runners nor they the pipeline.
+    `measures` are metrics of its own, beside those of its messages that every function has.
     """
 
     name: str
@@ -216,6 +218,7 @@ class Function:
     keeps: tuple[type[Record], ...] = ()
     step: Step | None = None
     calls: tuple[Call, ...] = ()
+    measures: tuple[Measure, ...] = ()
     metered: Metered | None = None
     layers: tuple[Layer, ...] = ("base",)
     memory_mb: int = 512

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from http import HTTPStatus
 from threading import Lock
 from typing import Any, Literal
 
@@ -25,12 +26,22 @@ _CONFIG = Config(
 calls: Counter[str] = Counter()
 """HTTP requests sent since the counter was last cleared, by "service.Operation"; a retry is a request too."""
 
+failures: Counter[str] = Counter()
+"""Those of them, by service, that were not answered, or with status 500 and above."""
+
 
 def client(service: Service, config: Config | None = None) -> Any:
     """A client of `service`; `config` is merged over ours. Endpoints and credentials come from the environment."""
     made: Any = boto3.client(service, config=_CONFIG.merge(config) if config else _CONFIG)
     made.meta.events.register_first("before-send.*.*", _count)
+    made.meta.events.register_first("needs-retry.*.*", _count_failure)
     return made
+
+
+def clear_counters() -> None:
+    """Count anew, for another invocation."""
+    calls.clear()
+    failures.clear()
 
 
 _counting = Lock()
@@ -40,3 +51,10 @@ def _count(event_name: str, **_: Any) -> None:
     _before_send, service, operation = event_name.split(".")
     with _counting:  # a function may read in several threads
         calls[f"{service}.{operation}"] += 1
+
+
+def _count_failure(event_name: str, response: tuple[Any, Any] | None, **_: Any) -> None:
+    """Is told of each attempt before it is decided whether another follows: no response is a failed connection."""
+    if response is None or response[0].status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        with _counting:
+            failures[event_name.split(".")[1]] += 1

@@ -113,7 +113,8 @@ class Entry(Generic[H]):
     def telemetry(self) -> Telemetry:
         """The function's logs and metrics."""
         if self._telemetry is None:
-            self._telemetry = Telemetry(Environment.of(os.environ).snaprace_env, *self.name.split("."))
+            env = Environment.of(os.environ).snaprace_env
+            self._telemetry = Telemetry(env, self._stage.name, self.card.name, self.card.measures)
         return self._telemetry
 
     @property

@@ -1,28 +1,42 @@
-"""What a function tells about its work: JSON logs with the correlation id, and one metrics line an invocation.
+"""What a function tells about its work: JSON logs with the correlation id, and metrics once an invocation.
 
-Queue functions write metrics with aws-embedded-metrics; API functions only log (API Gateway measures them, and
-the metrics library costs 130 ms of cold start).
+Metrics are written with aws-embedded-metrics. API functions only log, since API Gateway measures them and the metrics
+library costs 130 ms of cold start, unless they measured something that took longer anyway, as the search for a face.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from aws_lambda_powertools import Logger
 
 from shared.contracts.events import Meta
-from shared.contracts.metrics import FAILED, HANDLED, NAMESPACE, THROTTLED, dimensions
+from shared.contracts.metrics import (
+    DEPENDENCY_CALLS,
+    DEPENDENCY_FAILURES,
+    FAILED,
+    HANDLED,
+    NAMESPACE,
+    THROTTLED,
+    Dependency,
+    Measure,
+    dimensions,
+)
 from shared.kit import aws
 
 
 class Telemetry:
-    """The logs and metrics of one function of an environment. Make it once and keep it."""
+    """The logs and metrics of one function of an environment, which measures what its card says. Make it once."""
 
-    def __init__(self, env: str, stage: str, function: str) -> None:
+    def __init__(self, env: str, stage: str, function: str, measures: Sequence[Measure] = ()) -> None:
         self.logger = Logger(service=f"{stage}.{function}")
+        self._env = env
         self._dimensions = dimensions(env, stage, function)
+        self._measures = frozenset(measures)
+        self._measured: dict[str | None, list[tuple[Measure, float]]] = defaultdict(list)
         self._handled = 0
         self._failed = self._throttled = 0
 
@@ -54,37 +68,75 @@ class Telemetry:
         self._failed += failed
         self._throttled += throttled
 
+    def measure(self, measure: Measure, value: float = 1, part: str | None = None) -> None:
+        """Remember a measurement of this invocation; `part` is the value of the measure's own dimension, if it has one.
+
+        Raises ValueError for a measure that the card does not name: no dashboard would show it.
+        """
+        if measure not in self._measures or (measure.by is None) != (part is None):
+            raise ValueError(f"The card does not say that {measure.name} is measured, or not so.")
+        self._measured[part].append((measure, value))
+
     @contextmanager
     def invocation(self, context: Any, *, handled: int = 0) -> Iterator[None]:
-        """Around a batch: afterwards one metrics line, with the AWS calls made as its property `api_calls`.
+        """Around a batch: afterwards one line of its metrics, with the AWS calls made as its property `api_calls`.
 
-        `handled` messages are counted beforehand, where they are not handled one by one.
+        `handled` messages are counted beforehand, where they are not handled one by one. What was measured besides has
+        lines of its own.
         """
-        # Imported here because only queue functions pay for it.
-        from aws_embedded_metrics.config import get_config
-        from aws_embedded_metrics.logger.metrics_logger_factory import create_metrics_logger
-
-        get_config().environment = "lambda"  # the library would otherwise ask the network where it runs
-        aws.calls.clear()
-        self._handled, self._failed, self._throttled = handled, 0, 0
+        self._begin(handled=handled)
         try:
             yield
         finally:
-            metrics = create_metrics_logger()
-            metrics.set_namespace(NAMESPACE)
-            metrics.set_dimensions(self._dimensions)
-            metrics.set_property("request_id", context.aws_request_id)
-            metrics.set_property("api_calls", dict(aws.calls))
-            metrics.put_metric(HANDLED, self._handled, "Count")
-            metrics.put_metric(FAILED, self._failed, "Count")
-            metrics.put_metric(THROTTLED, self._throttled, "Count")
-            metrics.flush_sync()
+            counted = {HANDLED: self._handled, FAILED: self._failed, THROTTLED: self._throttled}
+            properties = {"request_id": context.aws_request_id, "api_calls": dict(aws.calls)}
+            values = [(Measure(name), float(value)) for name, value in counted.items()]
+            _write(values, [self._dimensions], properties)
+            self._write_measured()
 
     @contextmanager
     def request(self, route: str) -> Iterator[None]:
-        """Around an API request: afterwards one log line with the AWS calls made."""
-        aws.calls.clear()
+        """Around an API request: afterwards one log line with the AWS calls made, and what was measured."""
+        self._begin()
         try:
             yield
         finally:
             self.logger.info("request answered", route=route, api_calls=dict(aws.calls))
+            self._write_measured()
+
+    def _begin(self, *, handled: int = 0) -> None:
+        aws.clear_counters()
+        self._measured.clear()
+        self._handled, self._failed, self._throttled = handled, 0, 0
+
+    def _write_measured(self) -> None:
+        for service in get_args(Dependency):
+            if calls := sum(count for call, count in aws.calls.items() if call.startswith(f"{service}.")):
+                failed = aws.failures[service]
+                self._measured[service] += [(DEPENDENCY_CALLS, calls), (DEPENDENCY_FAILURES, failed)]
+        for part, values in self._measured.items():
+            measure = values[0][0]
+            of_all = [measure.dimensions(self._env)]
+            _write(values, of_all if part is None else [*of_all, measure.dimensions(self._env, part)])
+        self._measured.clear()
+
+
+def _write(
+    values: Sequence[tuple[Measure, float]],
+    of: Sequence[Mapping[str, str]],
+    properties: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one line of metrics, each with all these sets of dimensions."""
+    # Imported here because only who writes metrics pays for it.
+    from aws_embedded_metrics.config import get_config
+    from aws_embedded_metrics.logger.metrics_logger_factory import create_metrics_logger
+
+    get_config().environment = "lambda"  # the library would otherwise ask the network where it runs
+    metrics = create_metrics_logger()
+    metrics.set_namespace(NAMESPACE)
+    metrics.set_dimensions(*map(dict, of))
+    for name, value in (properties or {}).items():
+        metrics.set_property(name, value)
+    for measure, number in values:
+        metrics.put_metric(measure.name, number, measure.unit)
+    metrics.flush_sync()

@@ -26,6 +26,7 @@ from shared.kit.detection import Pictures
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
 from shared.kit.rosters import Rosters
+from shared.kit.telemetry import Telemetry
 from tests.kit import events
 from tests.kit.events import RACE
 from tests.kit.fake_aws import FakeEvents, FakeQueue, FakeRekognition, FakeRosters
@@ -82,6 +83,7 @@ class Pipeline:
             rosters=Rosters(rosters),
             bus=bus,
             queue=self._queue("ocr"),
+            telemetry=Telemetry("dev", "ocr", "read", CARDS["ocr"].measures),
         )
         self.indexer = Indexer(
             records=Records(self.faces_table), collections=collections, bus=bus, queue=self._queue("index")

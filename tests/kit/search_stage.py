@@ -21,6 +21,7 @@ from moto import mock_aws
 from services.search.edges import Faces, Gallery, Links, Originals
 from services.search.functions.api import Search
 from services.search.questions import SearchApi
+from services.search.stage import STAGE
 from shared.contracts.events import (
     Evidence,
     MatchedRunner,
@@ -37,6 +38,7 @@ from shared.kit.aws import Service
 from shared.kit.deadline import IMPATIENT
 from shared.kit.records import Records
 from shared.kit.table import Item, Table, from_item
+from shared.kit.telemetry import Telemetry
 from tests.kit import events
 from tests.kit.events import RACE, raw_key
 
@@ -235,7 +237,8 @@ def _client(service: Service) -> Any:
 def answering(gallery: Gallery, faces: Faces, links: Links, originals: Originals | None = None) -> Router:
     """The API as its function has it."""
     given = originals or Originals(_client("s3"), PHOTOS, BUCKET)
-    return Router(SearchApi.routes(), Search(gallery, faces, links, given))
+    telemetry = Telemetry("dev", "search", "api", STAGE.function("api").measures)
+    return Router(SearchApi.routes(), Search(gallery, faces, links, given, telemetry))
 
 
 @contextmanager

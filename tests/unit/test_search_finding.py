@@ -197,7 +197,7 @@ def test_what_cannot_be_asked_is_refused_with_its_own_reason(asked: dict[str, An
 
     outcome = _asked(**asked)
     if isinstance(outcome, PhotosAsked):
-        outcome = Search(Untouched(), Untouched(), Untouched(), Untouched()).photos(outcome)  # type: ignore[arg-type]
+        outcome = Search(*(Untouched() for _ in range(5))).photos(outcome)  # type: ignore[arg-type]
     assert isinstance(outcome, Refusal)
     refused = (outcome.CODE, outcome.STATUS)
     assert refused == (reason, 400)

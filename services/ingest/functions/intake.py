@@ -34,6 +34,7 @@ from shared.contracts.errors import InvalidMessage, InvalidPicture
 from shared.contracts.events import Envelope, Meta, RaceConfigured, caused
 from shared.contracts.keys import RaceRef
 from shared.contracts.messages import Message, ObjectCreated, ObjectDeleted
+from shared.contracts.metrics import REJECTED, UPLOADED
 from shared.contracts.notes import Noted
 from shared.kit import worker
 from shared.kit.bus import EventBus
@@ -110,7 +111,7 @@ class Intake:
             except InvalidPicture as error:
                 content = Rejection.of(error)
         change = settle(upload, content, record=record, photos=photos, look=look, timezone=settings.timezone)
-        return self._save(race, change, record, photos)
+        return self._save(race, change, record, photos, counts=True)
 
     def _drop_drafts(self, race: RaceRef, upload: ObjectCreated, file: UploadedFile) -> Consequences | None:
         """Discard what an attempt at an upload that is history now may have made of it.
@@ -163,16 +164,24 @@ class Intake:
         if record and is_handled(happened, record):
             return self._repeat(race, record)
         photos = self.ledger.photos(race, photos_of(record))
-        return self._save(race, settle(happened, content, record=record, photos=photos), record, photos)
+        change = settle(happened, content, record=record, photos=photos)
+        return self._save(race, change, record, photos, counts=isinstance(happened, ObjectCreated))
 
     # --- what both lead to ------------------------------------------------------------------------------------
 
     def _save(
-        self, race: RaceRef | None, change: Change, record: KeyRecord | None, photos: Photos
+        self, race: RaceRef | None, change: Change, record: KeyRecord | None, photos: Photos, *, counts: bool
     ) -> Consequences | None:
-        """Write a change; what follows from it, or None when somebody else wrote meanwhile."""
+        """Write a change; what follows from it, or None when somebody else wrote meanwhile.
+
+        It `counts` when it is an upload that is looked at for the first time.
+        """
         if not self.ledger.commit(race, change, record, photos):
             return None
+        if counts:
+            self.telemetry.measure(UPLOADED)
+        if counts and change.record.reason:
+            self.telemetry.measure(REJECTED, part=change.record.reason)
         changed = {photo.photo_id: photo for photo in change.photos}
         return consequences(race, change.record, {**photos, **changed}, self.renditions.bucket, news=True)
 

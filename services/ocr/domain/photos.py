@@ -53,6 +53,14 @@ def counted_up(photo: ReadPhoto, held: ReadPhoto | None, by: Meta) -> ReadPhoto:
     return replace(photo, revision=next_revision(held.revision if held else 0, by))
 
 
+def newly_read(photo: ReadPhoto, held: ReadPhoto | None) -> int:
+    """How many bibs are read in the photo that were not before."""
+    before, after = (
+        {reading.bib for reading in each.bibs.readings} if each and each.bibs else set() for each in (held, photo)
+    )
+    return len(after - before)
+
+
 def bibs_read(race: RaceRef, photo: ReadPhoto) -> BibsRead | None:
     """What there is to say of the photo; None while its race is unknown, or when it is gone."""
     if photo.bibs is None:

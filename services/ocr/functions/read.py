@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.ocr.domain.bibs import read_bibs
-from services.ocr.domain.photos import Change, arrived, bibs_read, counted_up, still_there, withdrawn
+from services.ocr.domain.photos import Change, arrived, bibs_read, counted_up, newly_read, still_there, withdrawn
 from services.ocr.edges import TextDetector
 from services.ocr.notes import RereadPhoto, RereadRace
 from services.ocr.records import ReadPhoto, RosterHeard, RulesHeard
@@ -25,6 +25,7 @@ from shared.contracts.errors import InvalidMessage, PictureGone
 from shared.contracts.events import Envelope, PhotoIngested, PhotoWithdrawn, RaceConfigured, RosterImported, caused
 from shared.contracts.keys import PhotoRef, RaceRef
 from shared.contracts.messages import Message
+from shared.contracts.metrics import READINGS
 from shared.contracts.notes import Noted
 from shared.kit import worker
 from shared.kit.bus import EventBus
@@ -34,6 +35,7 @@ from shared.kit.optimistic import SELDOM, until_written
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Found, Records, unchanged
 from shared.kit.rosters import Rosters
+from shared.kit.telemetry import Telemetry
 
 PAGE = 500  # photos that one note looks through, in memory
 
@@ -47,6 +49,7 @@ class Reader:
     rosters: Rosters
     bus: EventBus
     queue: OwnQueue
+    telemetry: Telemetry
 
     def handle(self, message: Message) -> None:
         """Do what the message asks for. Raises InvalidMessage for one that is none of ours."""
@@ -91,6 +94,8 @@ class Reader:
             photo = counted_up(photo, held, by.meta)
             if not self.records.put(ref.race, photo, unchanged(held, "revision")):
                 return None
+            if count := newly_read(photo, held):
+                self.telemetry.measure(READINGS, count)
         said = bibs_read(ref.race, photo)
         return [caused(said, by.meta, news=news)] if said else []
 
@@ -121,7 +126,7 @@ class Reader:
 def _build(here: Here) -> worker.Handle:
     s3 = here.client("s3")
     detector = TextDetector(here.client("rekognition"), Pictures(s3))
-    return Reader(here.records, detector, Rosters(s3), here.bus, here.queue).handle
+    return Reader(here.records, detector, Rosters(s3), here.bus, here.queue, here.telemetry).handle
 
 
 handler = worker.each(STAGE, "read", _build)

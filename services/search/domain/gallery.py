@@ -120,6 +120,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     photo: PhotoRef
     held: GalleryPhoto | None
+    after: GalleryPhoto
     puts: tuple[Record, ...]
     gone: tuple[At[Any], ...]
 
@@ -146,9 +147,26 @@ def change(photo: PhotoRef, held: GalleryPhoto | None, heard: Sequence[PhotoEven
     return Change(
         photo=photo,
         held=held,
+        after=after,
         puts=tuple(record for place, record in new.items() if old.get(place) != record),
         gone=tuple(place for place in old if place not in new),
     )
+
+
+def is_found_first(change: Change) -> bool:
+    """Whether runners find the photo from now on, for the first time: not one that was withdrawn and came back."""
+    before = change.held
+    new = before is None or (not before.searchable and before.withdrawn_revision < 0)
+    return new and change.after.searchable
+
+
+def newly_inferred(change: Change) -> int:
+    """How many runners are found in the photo from now on whose bib was not read there."""
+    before, after = (
+        {runner.bib for runner in photo.runners if runner.status == "inferred"} if photo else set()
+        for photo in (change.held, change.after)
+    )
+    return len(after - before)
 
 
 def transactions(changes: Iterable[Change]) -> Iterator[list[Change]]:

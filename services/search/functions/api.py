@@ -33,14 +33,19 @@ from services.search.questions import (
 )
 from services.search.stage import STAGE
 from shared.contracts.api import Refusal
+from shared.contracts.metrics import SELFIES_FOUND, SELFIES_NOT_FOUND
 from shared.contracts.pages import PageAnswer, PageAsked, PageFileAnswer, PageFileAsked, UnknownFile
 from shared.kit.api.routes import serves
+from shared.kit.telemetry import Telemetry
 
 
 class Search(SearchApi):
     """The search API's answers."""
 
-    def __init__(self, gallery: Gallery, faces: Faces, links: Links, originals: Originals) -> None:
+    def __init__(
+        self, gallery: Gallery, faces: Faces, links: Links, originals: Originals, telemetry: Telemetry
+    ) -> None:
+        self._telemetry = telemetry
         self._gallery = gallery
         self._faces = faces
         self._links = links
@@ -130,7 +135,9 @@ class Search(SearchApi):
         similarity = self._faces.similarities(asked.race, image, asked.threshold)
         if isinstance(similarity, Refusal):
             return similarity
-        return self._with_face(asked, query, similarity, selfie.as_face(asked.race, face, similarity))
+        answer = self._with_face(asked, query, similarity, selfie.as_face(asked.race, face, similarity))
+        self._telemetry.measure(SELFIES_FOUND if answer.total else SELFIES_NOT_FOUND)
+        return answer
 
     def face(self, asked: FaceAsked) -> SelfieAnswer | BadFace | DayAndHours | BadCursor | FacesOff | UnknownRace:
         """The photos of a face that was looked for already."""
@@ -175,5 +182,6 @@ handler = serves(
         Faces(here.client("rekognition"), here.environment.snaprace_env),
         Links(here.client("s3"), here.environment.derived_bucket),
         Originals(here.client("s3"), here.environment.photo_bucket, here.environment.derived_bucket),
+        here.telemetry,
     ),
 )
