@@ -81,8 +81,22 @@ def rule_dead_letter_queue(env: str, stage: str) -> str:
 
 
 def alarm_topic(env: str, severity: str) -> str:
-    """Where alarms of a severity (P1, P2, P3) speak up."""
+    """Where alarms of a severity (P0, P1, P2, P3) speak up."""
     return f"{PREFIX}-{env}-alarms-{severity.lower()}"
+
+
+def rule(env: str, stage: str, function: str, kind: str) -> str:
+    """The rule that brings a function Events, Uploads, or by its Schedule the time. At most 64 characters."""
+    return f"{PREFIX}-{env}-{stage}-{function}-{kind.lower()}"
+
+
+def dashboard(env: str, what: str) -> str:
+    """The dashboard of a stage, or `overview`, `business`."""
+    return f"{PREFIX}-{env}-{what}"
+
+
+ALL_REQUESTS = "all"
+"""The metrics filter of a bucket that counts every request."""
 
 
 def uploads_archive(env: str) -> str:
