@@ -94,9 +94,7 @@ _TABLE_THROTTLES = Formula(
         "writes": Metric("table", "WriteThrottleEvents", "Sum"),
     },
 )
-_SERVER_ERRORS = share_of_failures(
-    "answers of 5xx, %", Metric("api", "5XXError", "Sum"), Metric("api", "Count", "Sum")
-)
+_SERVER_ERRORS = share_of_failures("answers of 5xx, %", Metric("api", "5XXError", "Sum"), Metric("api", "Count", "Sum"))
 _CLIENT_ERRORS = Formula(
     "answers of 4xx, %",
     f"IF(every >= {SOME}, 100 * refused / every, 0)",

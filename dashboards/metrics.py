@@ -6,6 +6,7 @@ draws. Expressions use at most ten metrics of one period. Source: CloudWatch Use
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -76,13 +77,29 @@ class Formula(NamedTuple):
     expression: str
     metrics: Mapping[str, Metric]
 
-    def metric(self, resource: Resource) -> cloudwatch.IMetric:
-        """What it comes to for one resource."""
-        return formula(self.label, self.expression, {name: each.metric(resource) for name, each in self.metrics.items()})
+    def metric(self, resource: Resource, suffix: str = "") -> cloudwatch.MathExpression:
+        """What it comes to for one resource; the metrics' names end with `suffix`."""
+        metrics = {name: each.metric(resource) for name, each in self.metrics.items()}
+        return formula(self.label, self.expression, metrics, suffix)
+
+    def each(self, resources: Mapping[str, Resource]) -> list[cloudwatch.IMetric]:
+        """What it comes to for several resources, each under its name, to be drawn in one graph."""
+        return [
+            self._replace(label=name).metric(resource, f"_{number}")
+            for number, (name, resource) in enumerate(resources.items())
+        ]
 
 
-def formula(label: str, expression: str, metrics: Mapping[str, cloudwatch.Metric]) -> cloudwatch.MathExpression:
-    """An expression over metrics of one period."""
+def formula(
+    label: str, expression: str, metrics: Mapping[str, cloudwatch.Metric], suffix: str = ""
+) -> cloudwatch.MathExpression:
+    """An expression over metrics of one period.
+
+    In one graph a name means the same metric everywhere: there each expression has a `suffix` of its own.
+    """
+    for name in metrics if suffix else ():
+        expression = re.sub(rf"\b{name}\b", name + suffix, expression)
+    metrics = {name + suffix: each for name, each in metrics.items()}
     (period,) = {each.period.to_seconds() for each in metrics.values()}
     return cloudwatch.MathExpression(
         expression=expression, label=label, using_metrics=dict(metrics), period=cdk.Duration.seconds(period)

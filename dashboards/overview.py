@@ -1,89 +1,141 @@
-"""The on-call dashboard: alarms first, then what waits, then each stage, made of the cards."""
+"""The on-call dashboard: alarms first, then what was promised, what waits, each stage's health, and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import get_args
 
+import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from dashboards.alarms import PROMISED_S, metric
+from dashboards import widgets
+from dashboards.alarms import RUNBOOKS
+from dashboards.metrics import FAILED_MESSAGES, MINUTE, formula, metric
+from dashboards.resources import Watched, of_environment, of_stage
+from dashboards.slos import DAY, HOUR, Slo, slos
+from dashboards.widgets import FULL, HALF, QUARTER, THIRD, Alarms, Board, Row, each_of, graph, of_kind
 from shared.contracts import naming
-from shared.contracts.card import Function, Stage
-from shared.contracts.metrics import FAILED, HANDLED, THROTTLED, dimensions
+from shared.contracts.card import Stage
+from shared.contracts.metrics import DEPENDENCY_CALLS, DEPENDENCY_FAILURES, Dependency
+from shared.contracts.prices import PRICES
 
-Row = list[cloudwatch.IWidget]
-FULL, HALF, THIRD = 24, 12, 8
-
-
-def rows(env: str, cards: Sequence[Stage], alarms: Sequence[cloudwatch.IAlarm]) -> list[Row]:
-    """The dashboard's widgets, a list for each row."""
-    return [
-        [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=FULL, height=4)],
-        [_ages(env, cards), _dead_letters(env, cards)],
-        *_stage_rows(env, cards),
-    ]
+_PRICES = PRICES["us-east-1"]
 
 
-def _ages(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
-    queues = {
-        f"{card.name} {each.name}": naming.queue(env, card.name, each.name) for card in cards for each in card.queued
-    }
-    return cloudwatch.GraphWidget(
-        title="Oldest message in each queue, seconds",
-        left=_of_queues("ApproximateAgeOfOldestMessage", queues),
-        left_annotations=[cloudwatch.HorizontalAnnotation(value=PROMISED_S, label="promised")],
-        width=HALF,
+def board(env: str, cards: Sequence[Stage], account: str, region: str, alarms: Alarms) -> Board:
+    """The overview."""
+    watched = [each for card in cards for each in of_stage(env, card)]
+    around = list(of_environment(env, account, region))
+    queues = of_kind("queue", watched)
+    dead = of_kind("dead-letter queue", watched) | of_kind("rules' dead-letter queue", watched)
+    return Board(
+        "overview",
+        [
+            [_states("Pages: who is woken", alarms.pages)],
+            [_states("All other alarms", alarms.others)],
+            widgets.title(f"What to do is in the alarm's text; begin with {RUNBOOKS}/README.md. `snaprace alarms`."),
+            *_objectives(list(slos(env, cards))),
+            [widgets.drain_times(queues), widgets.dead_letters(dead)],
+            [widgets.ages(queues), _behind_streams(watched)],
+            *_health(watched),
+            *_dependencies(env, watched, around),
+            [_cost(env, cards)],
+        ],
     )
 
 
-def _dead_letters(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
-    queues = {
-        f"{card.name} {function.name}": naming.dead_letter_queue(env, card.name, function.name)
-        for card in cards
-        for function in card.functions
-        if function.has_rules
-    } | {f"{card.name} rules": naming.rule_dead_letter_queue(env, card.name) for card in cards}
-    waiting = _of_queues("ApproximateNumberOfMessagesVisible", queues)
-    return cloudwatch.GraphWidget(title="Dead letters", left=waiting, width=HALF)
+def _states(name: str, alarms: Sequence[cloudwatch.IAlarm]) -> cloudwatch.IWidget:
+    return cloudwatch.AlarmStatusWidget(title=name, alarms=list(alarms), width=FULL, height=4)
 
 
-def _of_queues(name: str, queues: Mapping[str, str]) -> list[cloudwatch.IMetric]:
-    """The metric of queues, each under its label."""
-    return [metric("queue", name, "Maximum", queue).with_(label=label) for label, queue in queues.items()]
-
-
-def _stage_rows(env: str, cards: Sequence[Stage]) -> list[Row]:
-    made: list[Row] = []
-    for card in cards:
-        made.append([cloudwatch.TextWidget(markdown=f"## {card.name}\n{card.purpose}", width=FULL, height=2)])
-        made += [_function_row(env, card, function) for function in card.functions]
-    return made
-
-
-def _function_row(env: str, card: Stage, function: Function) -> Row:
-    name = naming.function(env, card.name, function.name)
-    failures = [metric("function", what, "Sum", name) for what in ("Errors", "Throttles")]
+def _objectives(promised: Sequence[Slo]) -> list[Row]:
+    """For each objective what is left of the month's budget, and how fast it burns."""
+    left = [
+        cloudwatch.SingleValueWidget(
+            title=f"{slo.name}: budget left, %",
+            metrics=[slo.budget_left(30 * DAY)],
+            start="-P30D",
+            end="P0D",
+            width=QUARTER,
+            height=3,
+        )
+        for slo in promised
+    ]
+    burning = [slo.burn_rate(HOUR, label=slo.name, suffix=f"_{n}") for n, slo in enumerate(promised)]
+    attained = [slo.attained(HOUR, suffix=f"_{n}") for n, slo in enumerate(promised)]
     return [
-        _work(env, card, function),
-        cloudwatch.GraphWidget(title=f"{function.name}: errors and throttles", left=failures, width=THIRD),
-        cloudwatch.GraphWidget(
-            title=f"{function.name}: duration, ms",
-            left=[metric("function", "Duration", statistic, name) for statistic in ("p50", "p99")],
-            left_annotations=[cloudwatch.HorizontalAnnotation(value=1000 * function.timeout_s, label="timeout")],
-            width=THIRD,
-        ),
+        *widgets.in_rows(left),
+        [
+            graph("How fast budgets burn, by the hour", burning, limit=(14.4, "pages"), width=HALF),
+            graph("Good, percent of the hour", attained, width=HALF),
+        ],
     ]
 
 
-def _work(env: str, card: Stage, function: Function) -> cloudwatch.IWidget:
-    if function.routes:
-        api = naming.stack(env, card.name)
-        return cloudwatch.GraphWidget(
-            title=f"{function.name}: requests, and latency in ms",
-            left=[metric("api", "Count", "Sum", api)],
-            right=[metric("api", "Latency", statistic, api) for statistic in ("p50", "p90", "p99")],
-            width=THIRD,
-        )
-    of_function = dimensions(env, card.name, function.name)
-    counted = [metric("messages", name, "Sum", of_function) for name in (HANDLED, FAILED, THROTTLED)]
-    return cloudwatch.GraphWidget(title=f"{function.name}: messages", left=counted, width=THIRD)
+def _behind_streams(watched: Sequence[Watched]) -> cloudwatch.IWidget:
+    behind = each_of("function", "IteratorAge", "Maximum", of_kind("stream's reader", watched))
+    return graph("Behind their streams, ms", behind, limit=(60_000, "alarm"), width=HALF)
+
+
+def _health(watched: Sequence[Watched]) -> list[Row]:
+    failing = FAILED_MESSAGES.each(of_kind("messages", watched))
+    functions, apis = of_kind("function", watched), of_kind("api", watched)
+    return [
+        [
+            graph("Messages that fail, %", failing),
+            graph("Functions: errors", each_of("function", "Errors", "Sum", functions)),
+            graph("Functions: throttles", each_of("function", "Throttles", "Sum", functions)),
+        ],
+        [
+            graph("APIs: requests", each_of("api", "Count", "Sum", apis)),
+            graph("APIs: answers of 5xx", each_of("api", "5XXError", "Sum", apis)),
+            graph("APIs: p90 of latency, ms", each_of("api", "Latency", "p90", apis), limit=(200, "promised")),
+        ],
+    ]
+
+
+def _dependencies(env: str, watched: Sequence[Watched], around: Sequence[Watched]) -> list[Row]:
+    ours = [
+        metric("ours", measure.name, "Sum", measure.dimensions(env, service)).with_(label=f"{service}: {what}")
+        for service in get_args(Dependency)
+        for measure, what in ((DEPENDENCY_CALLS, "calls"), (DEPENDENCY_FAILURES, "failures"))
+    ]
+    return [
+        [
+            graph("Services we may run ourselves", ours),
+            graph("Rekognition: throttled and failed", _rekognition()),
+            graph("Buckets: answers of 5xx", each_of("bucket", "5xxErrors", "Sum", of_kind("bucket", around))),
+        ],
+        widgets.tables(of_kind("table", watched)),
+        widgets.rules(of_kind("rule", watched)),
+    ]
+
+
+def _rekognition() -> list[cloudwatch.IMetric]:
+    """Of the account, since AWS does not tell its environments apart."""
+    return [
+        metric("rekognition", name, "Sum", operation).with_(label=f"{operation}: {name}")
+        for operation in ("DetectText", "IndexFaces", "SearchFaces", "SearchFacesByImage")
+        for name in ("ThrottledCount", "ServerErrorCount")
+    ]
+
+
+def _cost(env: str, cards: Sequence[Stage]) -> cloudwatch.IWidget:
+    """What costs most, in the time that is shown: calls of Rekognition, and Lambda's time."""
+    used = {"calls": metric("ours", DEPENDENCY_CALLS.name, "Sum", DEPENDENCY_CALLS.dimensions(env, "rekognition"))}
+    dollars = [f"FILL(calls, 0) * {_PRICES.rekognition_image:.6f}"]
+    for card in cards:
+        for number, function in enumerate(card.functions):
+            name = f"{card.name}{number}"
+            used[name] = metric("function", "Duration", "Sum", naming.function(env, card.name, function.name))
+            # Duration is in milliseconds, and memory in MB.
+            price = function.memory_mb / 1024 / 1000 * _PRICES.lambda_gb_second
+            dollars.append(f"FILL({name}, 0) * {price:.12f}")
+    spent = formula("US dollars", " + ".join(dollars), used).with_(period=cdk.Duration.seconds(MINUTE))
+    return cloudwatch.SingleValueWidget(
+        title="Cost so far: Rekognition and Lambda, list prices of us-east-1 (all of it: snaprace cost)",
+        metrics=[spent],
+        set_period_to_time_range=True,
+        width=THIRD,
+        height=4,
+    )

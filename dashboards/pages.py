@@ -1,7 +1,7 @@
 """Who is woken, and when not: alarms of a service put together to one page, which waits for what is left of it.
 
-A service is a stage, a dependency, or the pipeline as a whole. When something left of it is not well, neither can it be,
-and its own page would only be noise; while a deployment is under way, so would be all but the worst.
+A service is a stage, an API, a dependency, or the pipeline as a whole. When something left of it is not well, neither
+can it be, and its own page would only be noise; while a deployment is under way, so would be all but the worst.
 """
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ def _red(service: str, severity: Severity, alarms: Sequence[AlarmPlan], burns: S
 def _silencers(
     service: str, severity: Severity, together: dict[tuple[str, Severity], tuple[AllOf, ...]], cards: Sequence[Stage]
 ) -> Iterator[str]:
-    """What has been told already: all that is left of it, its own worse page, and a deployment, if it is not the worst.
+    """What has been told already: all that is left of it and as urgent, its own worse page, and a deployment.
 
-    A deployment that takes everything down is to be heard by whoever deploys.
+    What a deployment takes down altogether (P0) is to be heard by whoever deploys.
     """
     left = depends_on(service, cards)
-    yield from (_name(*each) for each in together if each[0] in left)
+    yield from (_name(*each) for each in together if each[0] in left and each[1] <= severity)
     if severity != "P0":
         yield "deploying"
         yield from (_name(*each) for each in together if each == (service, "P0"))

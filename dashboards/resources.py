@@ -37,7 +37,7 @@ PIPELINE = "pipeline"
 
 
 class Watched(NamedTuple):
-    """A resource; `service` is the stage, dependency or whole that is not well when it is not."""
+    """A resource; `service` is the stage, API, dependency or whole that is not well when it is not."""
 
     kind: Kind
     service: str
@@ -52,7 +52,7 @@ def of_stage(env: str, card: Stage) -> Iterator[Watched]:
     for function in card.functions:
         yield from _of_function(env, card, function)
     if card.serving:
-        yield Watched("api", card.name, card.name, naming.stack(env, card.name))
+        yield Watched("api", api_of(card.name), card.name, naming.stack(env, card.name))
     if card.has_table:
         yield Watched("table", card.name, card.name, naming.table(env, card.name, card.generation))
     for table in card.short_lived:
@@ -66,8 +66,10 @@ def of_stage(env: str, card: Stage) -> Iterator[Watched]:
 def _of_function(env: str, card: Stage, function: Function) -> Iterator[Watched]:
     name = naming.function(env, card.name, function.name)
 
+    service = api_of(card.name) if function.routes else card.name
+
     def watched(kind: Kind, resource: Resource, subject: str = "") -> Watched:
-        return Watched(kind, card.name, subject or f"{card.name}-{function.name}", resource, function)
+        return Watched(kind, service, subject or f"{card.name}-{function.name}", resource, function)
 
     yield watched("function", name)
     if function.has_rules:
@@ -76,9 +78,7 @@ def _of_function(env: str, card: Stage, function: Function) -> Iterator[Watched]
         rule_name = naming.rule(env, card.name, function.name, rule.kind)
         on_bus = {"EventBusName": naming.bus(env)} if rule.kind == "Events" else {}
         # A rule of the default bus is named alone. Source: EventBridge User Guide, "Monitoring", metrics.
-        yield watched(
-            "rule", {**on_bus, "RuleName": rule_name}, f"{card.name}-{function.name}-{rule.kind.lower()}"
-        )
+        yield watched("rule", {**on_bus, "RuleName": rule_name}, f"{card.name}-{function.name}-{rule.kind.lower()}")
     match function.fed_by:
         case Queue():
             yield watched("queue", naming.queue(env, card.name, function.name))
@@ -104,13 +104,21 @@ def of_environment(env: str, account: str, region: str) -> Iterator[Watched]:
     yield Watched("pipeline", PIPELINE, PIPELINE, {"Environment": env})
 
 
+def api_of(stage: str) -> str:
+    """The service of a stage's API: it may be well while the stage has trouble with what it hears, and the reverse."""
+    return f"{stage}-api"
+
+
 def depends_on(service: str, cards: Sequence[Stage]) -> tuple[str, ...]:
     """The services left of a service: when one of them is not well, this one cannot be.
 
     The stages whose events a stage hears, those whose events these hear, and so on; the platform; the dependencies that
-    their functions call. The pipeline as a whole depends on all of them.
+    their functions call. The pipeline as a whole depends on all of them, an API on the last two alone.
     """
     by_name = {card.name: card for card in cards}
+    for card in cards:
+        if service == api_of(card.name):
+            return (PLATFORM, *_dependencies(card.serving))
     if service == PIPELINE:
         return (PLATFORM, *get_args(Dependency), *by_name)
     if service not in by_name:
@@ -121,11 +129,11 @@ def depends_on(service: str, cards: Sequence[Stage]) -> tuple[str, ...]:
         card = by_name[waiting.pop()]
         left = [event.STAGE for event in card.hears if event.STAGE in by_name]
         waiting += [each for each in left if each not in found and each != service]
-        found |= dict.fromkeys([PLATFORM, *_dependencies(card), *left])
+        found |= dict.fromkeys([PLATFORM, *_dependencies(card.fed), *left])
     found.pop(service, None)
     return tuple(found)
 
 
-def _dependencies(card: Stage) -> list[str]:
-    called = {action.partition(":")[0] for each in card.functions for call in each.calls for action in call.actions}
+def _dependencies(functions: Sequence[Function]) -> list[str]:
+    called = {action.partition(":")[0] for each in functions for call in each.calls for action in call.actions}
     return [service for service in get_args(Dependency) if service in called]

@@ -13,7 +13,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from dashboards.alarms import AlarmPlan, Severity, described
 from dashboards.metrics import MINUTE, Metric, Resource, formula
-from dashboards.resources import PIPELINE
+from dashboards.resources import PIPELINE, api_of
 from shared.contracts import naming
 from shared.contracts.card import Stage
 from shared.contracts.metrics import LATE, PROMISED_S, SEARCHABLE, of_environment
@@ -67,24 +67,24 @@ class Slo(NamedTuple):
         """Those that can be: of a budget of ten percent ten times as much is everything."""
         return (burn for burn in BURNS if burn.rate * self.budget < 100)
 
-    def burn_rate(self, seconds: int) -> cloudwatch.MathExpression:
+    def burn_rate(self, seconds: int, label: str = "burn rate", suffix: str = "") -> cloudwatch.MathExpression:
         """How fast the budget burnt in the last so many seconds."""
         share = f"100 * ({self.bad}) / ({self.every}) / {self.budget:g}"
-        return self._over(seconds, "burn rate", f"IF(({self.every}) >= {self.at_least}, {share}, 0)")
+        return self._over(seconds, label, f"IF(({self.every}) >= {self.at_least}, {share}, 0)", suffix)
 
-    def attained(self, seconds: int) -> cloudwatch.MathExpression:
+    def attained(self, seconds: int, suffix: str = "") -> cloudwatch.MathExpression:
         """Percent that was good; 100 where nothing was asked for."""
         good = f"100 - 100 * ({self.bad}) / ({self.every})"
-        return self._over(seconds, self.promise, f"IF(({self.every}) > 0, {good}, 100)")
+        return self._over(seconds, self.promise, f"IF(({self.every}) > 0, {good}, 100)", suffix)
 
     def budget_left(self, seconds: int) -> cloudwatch.MathExpression:
         """Percent of the budget that is left of that time."""
         left = f"100 - 100 * (100 * ({self.bad}) / ({self.every})) / {self.budget:g}"
         return self._over(seconds, f"{self.name}: budget left, %", f"IF(({self.every}) > 0, {left}, 100)")
 
-    def _over(self, seconds: int, label: str, expression: str) -> cloudwatch.MathExpression:
+    def _over(self, seconds: int, label: str, expression: str, suffix: str = "") -> cloudwatch.MathExpression:
         made = {name: each._replace(seconds=seconds).metric(self.resource) for name, each in self.metrics.items()}
-        return formula(label, expression, made)
+        return formula(label, expression, made, suffix)
 
 
 def slos(env: str, cards: Sequence[Stage]) -> Iterator[Slo]:
@@ -109,7 +109,7 @@ def _of_api(stage: str, api: str) -> Iterator[Slo]:
     every = Metric("api", "Count", "Sum")
     yield Slo(
         name=f"{stage}-available",
-        service=stage,
+        service=api_of(stage),
         promise=f"99.9% of the requests to the {stage} API are answered",
         percent=99.9,
         bad="FILL(failed, 0)",
@@ -118,11 +118,11 @@ def _of_api(stage: str, api: str) -> Iterator[Slo]:
         resource=api,
         at_least=100,
     )
-    # Selfies, which wait for the vision API, are among the requests: there are few, and the objective leaves them room.
-    # PR is how many percent of the values are not above 200 ms. Source: CloudWatch User Guide, "Statistics definitions".
+    # Selfies, which wait for the vision API, are among the requests: they are few, and the objective leaves them room.
+    # PR is how many percent of the values are from 0 to 200 ms. Source: CloudWatch User Guide, "Statistics definitions".
     yield Slo(
         name=f"{stage}-fast",
-        service=stage,
+        service=api_of(stage),
         promise=f"90% of the answers of the {stage} API take less than 200 ms",
         percent=90,
         bad="FILL(every, 0) * (100 - FILL(fast, 100)) / 100",
@@ -150,9 +150,7 @@ def plan(env: str, cards: Sequence[Stage]) -> Iterator[BurnPlan]:
 
 def _alarm(slo: Slo, burn: Burn, window: int) -> AlarmPlan:
     lasts = f"{window // DAY}d" if window >= DAY else f"{window // HOUR}h" if window >= HOUR else f"{window // MINUTE}m"
-    meaning = (
-        f"The error budget of '{slo.promise}' burns {burn.rate:g} times as fast as it may, over {lasts}."
-    )
+    meaning = f"The error budget of '{slo.promise}' burns {burn.rate:g} times as fast as it may, over {lasts}."
     return AlarmPlan(
         service=slo.service,
         severity=burn.severity,

@@ -109,7 +109,8 @@ class MonitoringStack(EnvironmentStack):
         self._made[page.name] = made
 
     def _are_red(self, names: pages.AllOf) -> cloudwatch.IAlarmRule:
-        return cloudwatch.AlarmRule.all_of(*map(self._is_red, names))
+        first, *others = map(self._is_red, names)
+        return cloudwatch.AlarmRule.all_of(first, *others) if others else first
 
     def _is_red(self, name: str) -> cloudwatch.IAlarmRule:
         return cloudwatch.AlarmRule.from_alarm(self._made[name], cloudwatch.AlarmState.ALARM)

@@ -56,6 +56,10 @@ class PlatformStack(EnvironmentStack):
             **settings,
         )
 
+    def _measured(self) -> dict[str, Any]:
+        """Metrics of a bucket's requests, which S3 keeps only where they are asked for."""
+        return {"metrics": [s3.BucketMetrics(id=naming.ALL_REQUESTS)]}
+
     def _named(self, what: str) -> dict[str, Any]:
         """A name in the namespace of the account and region: elsewhere the same environment has another."""
         return {
@@ -90,6 +94,7 @@ class PlatformStack(EnvironmentStack):
         bucket = self._bucket(
             "Photos",
             **self._named(naming.PHOTOS),
+            **self._measured(),
             versioned=True,
             intelligent_tiering_configurations=[archiving],
             lifecycle_rules=[tiering],
@@ -109,6 +114,7 @@ class PlatformStack(EnvironmentStack):
         self._bucket(
             "Derived",
             **self._named(naming.DERIVED),
+            **self._measured(),
             lifecycle_rules=[
                 s3.LifecycleRule(id="clean", abort_incomplete_multipart_upload_after=cdk.Duration.days(1)),
                 # By tag, since the race comes first in every key.

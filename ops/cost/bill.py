@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from ops.cost.prices import GB, Prices
 from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
 from ops.cost.visits import AGGREGATE, COLLECT, VisitBill, visit_bill, visits_as_dict
 from ops.race.races import races
@@ -17,6 +16,7 @@ from ops.reach.raw_photos import raw_photos
 from ops.reach.target import Target
 from ops.reach.words import some_of
 from shared.contracts import naming
+from shared.contracts.prices import GB, Prices
 
 # DynamoDB charges a read unit for 4 KB and a write unit for 1 KB, twice for each item of a transaction; functions do
 # not log units. A photo's items have some 2 KB, and notes about it less than one.

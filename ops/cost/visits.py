@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from ops.cost.prices import MILLION, Prices
 from ops.cost.usage import FunctionUsage
 from ops.reach.words import some_of
+from shared.contracts.prices import MILLION, Prices
 
 EVENTS_A_REQUEST = 2.0
 """A page view with the search that follows, a photo with its download: see services/search/page/visits.js."""

@@ -332,6 +332,11 @@ class Stage:
         return tuple(function for function in self.functions if isinstance(function.fed_by, Queue))
 
     @property
+    def fed(self) -> tuple[Function, ...]:
+        """The functions to which rules bring their work."""
+        return tuple(function for function in self.functions if function.has_rules)
+
+    @property
     def serving(self) -> tuple[Function, ...]:
         """The functions behind the stage's REST API."""
         return tuple(function for function in self.functions if isinstance(function.fed_by, Api))

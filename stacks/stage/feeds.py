@@ -106,6 +106,7 @@ def feed_by_schedule(at: Setting, function: lambda_.Function, feed: Schedule) ->
     events.Rule(
         at.stack,
         at.id("Schedule"),
+        rule_name=naming.rule(at.environment.name, at.stage.name, at.card.name, "Schedule"),
         description=f"When {at.stage.name}.{at.card.name} is due",
         schedule=events.Schedule.rate(cdk.Duration.minutes(feed.minutes)),
         targets=[targets.LambdaFunction(function, **_retried(at))],
@@ -160,6 +161,7 @@ def _add_rule(at: Setting, rule: Rule, target: events.IRuleTarget) -> None:
     made = events.Rule(
         at.stack,
         at.id(rule.kind),
+        rule_name=naming.rule(at.environment.name, at.stage.name, at.card.name, rule.kind),
         description=f"{'Domain events' if domain else 'Uploads'} that {at.stage.name}.{at.card.name} hears",
         event_bus=_bus(at) if domain else None,
         event_pattern=events.EventPattern(

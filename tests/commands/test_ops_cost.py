@@ -11,11 +11,12 @@ import pytest
 
 from ops.cost import visits
 from ops.cost.bill import Bill, Used, as_dict, bill, dynamodb_units, used
-from ops.cost.prices import PRICES, prices_in
+from ops.cost.prices import prices_in
 from ops.cost.usage import FunctionUsage
 from ops.reach.target import Target
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
+from shared.contracts.prices import PRICES
 from tests.commands.test_ops_usage import done, report, write
 from tests.kit.deployed import ENV, configure, deployed
 from tests.kit.events import RACE
