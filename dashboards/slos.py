@@ -119,7 +119,7 @@ def _of_api(stage: str, api: str) -> Iterator[Slo]:
         at_least=100,
     )
     # Selfies, which wait for the vision API, are among the requests: they are few, and the objective leaves them room.
-    # PR is how many percent of the values are from 0 to 200 ms. Source: CloudWatch User Guide, "Statistics definitions".
+    # PR is how many percent of the values are within these. Source: CloudWatch User Guide, "Statistics definitions".
     yield Slo(
         name=f"{stage}-fast",
         service=api_of(stage),
