@@ -55,7 +55,7 @@ def test_its_stack_is_made_and_no_other_stages_changes(synthesized: dict[str, Te
     assert {name for name in before if synthesized[name].body != before[name].body} == of_all_stages
 
 
-def test_its_alarms_and_its_row_on_the_dashboard_are_there(synthesized: dict[str, Template]) -> None:
+def test_its_alarms_its_pages_and_its_dashboards_are_there(synthesized: dict[str, Template]) -> None:
     monitoring = synthesized["monitoring"]
     alarms = {alarm["AlarmName"] for alarm in monitoring.of_type("AWS::CloudWatch::Alarm").values()}
     assert {
@@ -66,8 +66,12 @@ def test_its_alarms_and_its_row_on_the_dashboard_are_there(synthesized: dict[str
         "snaprace-dev-P1-stream-age-pulse-listen",
         "snaprace-dev-P1-dead-letters-pulse-look",
     } <= alarms
-    (dashboard,) = monitoring.of_type("AWS::CloudWatch::Dashboard").values()
-    assert "## tally" in monitoring.text(dashboard["DashboardBody"])
+    woken = monitoring.of_type("AWS::CloudWatch::CompositeAlarm").values()
+    services = {"snaprace-dev-P1-service-tally", "snaprace-dev-P1-service-tally-api", "snaprace-dev-P1-service-pulse"}
+    assert services <= {alarm["AlarmName"] for alarm in woken}
+    boards = monitoring.of_type("AWS::CloudWatch::Dashboard").values()
+    bodies = {board["DashboardName"]: monitoring.text(board["DashboardBody"]) for board in boards}
+    assert "## tally" in bodies["snaprace-dev-tally"] and "tally-count" in bodies["snaprace-dev-overview"]
 
 
 def test_the_checks_of_contracts_stacks_and_packages_know_it(copy: Path, assembly_of_copy: Path) -> None:

@@ -29,7 +29,7 @@ def test_prod_is_not_made_while_nobody_hears_its_alarms(tmp_path: Path, told: di
 
 
 def test_the_cdk_json_of_the_product_names_nobody_for_prod_and_so_refuses_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"severity P1, P2, P3\. Name an e-mail or https:// address"):
+    with pytest.raises(ValueError, match=r"severity P0, P1, P2, P3\. Name an e-mail or https:// address"):
         Environment.of(product.make(str(tmp_path), env="prod"))
 
 

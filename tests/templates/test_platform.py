@@ -1,7 +1,8 @@
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from dashboards.alarms import Severity
 from services import cards
 from shared.contracts import naming
 from shared.contracts.keys import SHORT_LIVED
@@ -140,7 +141,9 @@ def test_alarm_topics_are_encrypted_speak_tls_only_and_hear_alarms(platform: Tem
     ((key_id, key),) = platform.of_type("AWS::KMS::Key").items()
     assert key["EnableKeyRotation"] is True
     topics = platform.of_type("AWS::SNS::Topic")
-    assert len(topics) == 3
+    assert {topic["TopicName"] for topic in topics.values()} == {
+        naming.alarm_topic("dev", each) for each in get_args(Severity)
+    }
     for logical_id, topic in topics.items():
         policy = list(platform.statements("AWS::SNS::TopicPolicy", logical_id, "Topics"))
         assert tls_only(iter(policy))
