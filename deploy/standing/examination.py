@@ -46,7 +46,7 @@ def examine(
     resolver = Resolver(template, standing, client, place, stack)
     for logical_id, resource in template["Resources"].items():
         kind = resource["Type"]
-        if kind in _BOOKKEEPING:
+        if kind in _BOOKKEEPING or kind in not_expected:
             continue
         name = f"{logical_id} ({kind})"
         found = standing.get(logical_id)
@@ -57,7 +57,7 @@ def examine(
             own = _compare(name, kind, found["PhysicalResourceId"], asked, client, not_expected)
             findings.differences += own.differences
             findings.unchecked |= own.unchecked
-        elif kind not in not_expected:
+        else:
             findings.unchecked.add(kind)
     return findings
 

@@ -102,6 +102,36 @@ def _function(client: Client, name: str, asked: Properties) -> Properties:
     return found
 
 
+def _version(client: Client, arn: str, _asked: Properties) -> Properties:
+    """A published version, whose physical id is its ARN."""
+    return dict(client("lambda").get_function_configuration(FunctionName=arn))
+
+
+def _alias(client: Client, arn: str, _asked: Properties) -> Properties:
+    """Where an alias points."""
+    function, name = arn.split(":")[-2:]
+    found = client("lambda").get_alias(FunctionName=function, Name=name)
+    return {"Description": "", **found, "FunctionName": function}
+
+
+def _application(client: Client, name: str, _asked: Properties) -> Properties:
+    found = client("codedeploy").get_application(applicationName=name)["application"]
+    return _capitalized(found)
+
+
+def _deployment_group(client: Client, name: str, asked: Properties) -> Properties:
+    """CodeDeploy speaks camelCase, templates PascalCase."""
+    which = {"applicationName": asked["ApplicationName"], "deploymentGroupName": name}
+    found = _capitalized(client("codedeploy").get_deployment_group(**which)["deploymentGroupInfo"])
+    alarms = found.get("AlarmConfiguration", {})
+    return {
+        **found,
+        "AlarmConfiguration": {**_capitalized(alarms), "Alarms": list(map(_capitalized, alarms.get("alarms", [])))},
+        "AutoRollbackConfiguration": _capitalized(found.get("AutoRollbackConfiguration", {})),
+        "DeploymentStyle": _capitalized(found.get("DeploymentStyle", {})),
+    }
+
+
 def _layer(client: Client, arn: str, asked: Properties) -> Properties:
     layer = client("lambda").get_layer_version_by_arn(Arn=arn)
     content = _code_found(client, asked["Content"], layer["Content"]["CodeSha256"])
@@ -341,6 +371,8 @@ READERS: dict[str, Reader] = {
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _alarm,
     "AWS::CloudWatch::Dashboard": _dashboard,
+    "AWS::CodeDeploy::Application": _application,
+    "AWS::CodeDeploy::DeploymentGroup": _deployment_group,
     "AWS::DynamoDB::GlobalTable": _global_table,
     "AWS::DynamoDB::Table": _table,
     "AWS::Events::Archive": _archive,
@@ -351,10 +383,12 @@ READERS: dict[str, Reader] = {
     "AWS::IAM::Role": _role,
     "AWS::KMS::Key": _key,
     "AWS::Kinesis::Stream": _stream,
+    "AWS::Lambda::Alias": _alias,
     "AWS::Lambda::EventInvokeConfig": _invocations,
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::LayerVersion": _layer,
+    "AWS::Lambda::Version": _version,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,

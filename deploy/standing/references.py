@@ -115,6 +115,8 @@ class Resolver:
                 return _root_resource(self._client, physical_id)
             case "AWS::SQS::Queue", "QueueName":
                 return physical_id.rsplit("/", 1)[-1]
+            case "AWS::Lambda::Version", "Version":
+                return physical_id.rsplit(":", 1)[-1]
             case ("AWS::Events::EventBus", "Name") | ("AWS::SNS::Topic", "TopicArn"):
                 return physical_id
             case "AWS::Events::Rule", "Arn":

@@ -55,6 +55,7 @@ def main() -> None:
     events.deliver_as_aws_does()
     events.archive_uploads()
     workers.honour_batching_windows()
+    workers.reserve_for_all_versions()
     processors = max(2, os.cpu_count() or 1)
     if not arguments.all_batches:
         workers.bound_workers(processors)

@@ -12,7 +12,7 @@ Created = tuple[str, dict[str, str]]
 
 
 def register_missing_types() -> None:
-    """Archives, composite alarms, alarms on expressions, all settings of tables and functions, firewalls of APIs."""
+    """Archives, alarms of all kinds, all settings of tables, functions and mappings, firewalls of APIs, releases."""
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS
@@ -24,6 +24,10 @@ def register_missing_types() -> None:
     # Putting is also updating.
     handlers["AWS::CloudWatch::CompositeAlarm"] = {"create": _put_composite_alarm, "delete": _delete_composite_alarm}
     handlers["AWS::WAFv2::WebACLAssociation"] = {"create": _put_firewall, "delete": _remove_firewall}
+    for kind in ("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"):
+        handlers[kind] = {"create": _note_alone, "delete": lambda _name, _properties: None}
+    mapping = handlers["AWS::Lambda::EventSourceMapping"]
+    handlers["AWS::Lambda::EventSourceMapping"] = {**mapping, "update": _with_qualifier(mapping["update"])}
     for kind, understood in (("AWS::S3::Bucket", _named_bucket), ("AWS::ApiGateway::Stage", _with_plain_paths)):
         own = handlers[kind]
         changed = {operation: _given(understood, own[operation]) for operation in ("create", "update")}
@@ -100,6 +104,25 @@ def _remove_firewall(_id: str, properties: Properties) -> None:
     from ministack.services import waf
 
     waf._disassociate_web_acl(properties)
+
+
+def _note_alone(logical_id: str, properties: Properties, stack: str) -> Created:
+    """What is not emulated (local/aws/limits.py) is noted in the stack, by its name, and stands nowhere else."""
+    return properties.get("DeploymentGroupName") or properties.get("ApplicationName") or f"{stack}-{logical_id}", {}
+
+
+def _with_qualifier(update: Callable[..., Created]) -> Callable[..., Created]:
+    """Let a mapping that is moved to an alias invoke it: the provisioner changes only the ARN that it tells."""
+
+    def update_and_set(*arguments: Any) -> Created:
+        from ministack.services import lambda_svc
+
+        updated = update(*arguments)
+        mapping = lambda_svc._esms[updated[0]]
+        _, mapping["Qualifier"] = lambda_svc._resolve_name_and_qualifier(mapping["FunctionArn"])
+        return updated
+
+    return update_and_set
 
 
 def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:

@@ -51,6 +51,18 @@ def bound_workers(most: int) -> None:
     lambda_svc._sqs_esm_concurrency = bounded
 
 
+def reserve_for_all_versions() -> None:
+    """Let a function's reserved concurrency hold for invocations of its versions, which ministack records apart."""
+    from ministack.services import lambda_svc
+
+    reserved = lambda_svc._reserved_concurrency
+
+    def reserved_of_function(record: Any, config: dict[str, Any]) -> Any:
+        return reserved(lambda_svc._functions.get(config.get("FunctionName")) or record, config)
+
+    lambda_svc._reserved_concurrency = reserved_of_function
+
+
 def unpack_each_layer_once(folder: Path) -> None:
     """Let all workers read a layer from one copy in `folder`, as all functions on AWS read it from /opt.
 

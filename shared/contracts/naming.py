@@ -60,6 +60,15 @@ def function(env: str, stage: str, function: str) -> str:
     return f"{PREFIX}-{env}-{stage}-{function}"
 
 
+LIVE = "live"
+"""The alias of every function: what invokes a function names the alias, which points to the version that is live."""
+
+
+def release_alarm(env: str, stage: str, function: str, what: str) -> str:
+    """An alarm that takes a function's new version back while it is being released; `what` it watches."""
+    return f"{PREFIX}-{env}-release-{stage}-{function}-{what}"
+
+
 def queue(env: str, stage: str, function: str) -> str:
     """The queue that feeds a function."""
     return f"{PREFIX}-{env}-{stage}-{function}"

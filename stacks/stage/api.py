@@ -23,10 +23,8 @@ RATE, BURST = 1000, 2000
 _AUTHORIZATION = {"anybody": apigateway.AuthorizationType.NONE, "operator": apigateway.AuthorizationType.IAM}
 
 
-def add_api(
-    stack: EnvironmentStack, card: Stage, functions: Mapping[str, lambda_.Function], environment: Environment
-) -> None:
-    """The API; `functions` by name are those that serve it."""
+def add_api(stack: EnvironmentStack, card: Stage, live: Mapping[str, lambda_.Alias], environment: Environment) -> None:
+    """The API; `live`, by the name of its function, is what serves it."""
     env = environment.name
     routes = [route for function in card.serving for route in function.routes]
     no_accounts = "Runners search without an account; organizers' routes are not served here."
@@ -49,7 +47,7 @@ def add_api(
     )
     _refuse_in_our_words(api)
     for function in card.serving:
-        integration = apigateway.LambdaIntegration(functions[function.name], allow_test_invoke=False)
+        integration = apigateway.LambdaIntegration(live[function.name], allow_test_invoke=False)
         for route in function.routes:
             resource = api.root.resource_for_path(route.path)
             for method in route.methods:

@@ -21,6 +21,7 @@ from shared.contracts.redelivery import MAX_RECEIVES
 from shared.contracts.rules import Rule
 from stacks import quotas
 from stacks.nag import acknowledge
+from stacks.stage.release import move_mappings
 from stacks.stage.setting import Setting
 
 KEPT_IN_DLQ = cdk.Duration.days(14)
@@ -47,8 +48,8 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
     return queue
 
 
-def feed_by_queue(at: Setting, function: lambda_.Function, feed: Queue, queue: sqs.Queue) -> None:
-    """The mapping from the queue to the function, which takes partial batch responses."""
+def feed_by_queue(at: Setting, function: lambda_.Function, live: lambda_.Alias, feed: Queue, queue: sqs.Queue) -> None:
+    """The mapping from the queue to what is live of the function, which takes partial batch responses."""
     function.add_event_source(
         sources.SqsEventSource(
             queue,
@@ -58,9 +59,10 @@ def feed_by_queue(at: Setting, function: lambda_.Function, feed: Queue, queue: s
             report_batch_item_failures=True,
         )
     )
+    move_mappings(function, live)
 
 
-def feed_by_stream(at: Setting, function: lambda_.Function, feed: Stream) -> None:
+def feed_by_stream(at: Setting, function: lambda_.Function, live: lambda_.Alias, feed: Stream) -> None:
     """The function's stream, the rule that fills it, and a mapping that is bounded in retries and age.
 
     Retried for ever, as Kinesis mappings are by default, one bad record would block its shard until it expires. The
@@ -92,6 +94,7 @@ def feed_by_stream(at: Setting, function: lambda_.Function, feed: Stream) -> Non
             report_batch_item_failures=True,
         )
     )
+    move_mappings(function, live)
     function.add_environment(surroundings.DEAD_LETTERS, dlq.queue_url)  # where the worker sets records aside
 
 
@@ -99,17 +102,17 @@ def feed_by_stream(at: Setting, function: lambda_.Function, feed: Stream) -> Non
 _SPREAD_BY = {"Events": "$.detail.meta.id", "Uploads": "$.detail.object.key"}
 
 
-def feed_by_schedule(at: Setting, function: lambda_.Function, feed: Schedule) -> None:
+def feed_by_schedule(at: Setting, live: lambda_.Alias, feed: Schedule) -> None:
     """A clock's rule; an invocation that fails is retried by Lambda, then its event goes to the dead-letter queue."""
     dlq = _dead_letter_queue(at, of="a function")
-    function.configure_async_invoke(on_failure=destinations.SqsDestination(dlq), retry_attempts=2)
+    live.configure_async_invoke(on_failure=destinations.SqsDestination(dlq), retry_attempts=2)
     events.Rule(
         at.stack,
         at.id("Schedule"),
         rule_name=naming.rule(at.environment.name, at.stage.name, at.card.name, "Schedule"),
         description=f"When {at.stage.name}.{at.card.name} is due",
         schedule=events.Schedule.rate(cdk.Duration.minutes(feed.minutes)),
-        targets=[targets.LambdaFunction(function, **_retried(at))],
+        targets=[targets.LambdaFunction(live, **_retried(at))],
     )
 
 

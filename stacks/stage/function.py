@@ -21,6 +21,7 @@ from shared.contracts.card import PYTHON, Call, Layer, Resource
 from shared.contracts.events import SOURCE_PREFIX
 from shared.contracts.keys import ORIGINAL, PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
 from stacks.nag import acknowledge, wildcard
+from stacks.stage.release import KEPT_VERSIONS
 from stacks.stage.setting import Setting, title
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,12 @@ _NAMED_BY_RACE: dict[Resource, str] = {
     "rosters": "Rosters are named by race and content, so the role can only name their folder.",
     "collections": "A race's collection is made when its first photo comes, so the role can only name the prefix.",
 }
+
+
+# Of what a version is made Lambda's loop detection is no part, whatever CDK takes it for: it is set of the function, as
+# is reserved concurrency. A version that differs from the one before in nothing else is refused ("A version for this
+# Lambda function exists"). Source: Lambda API Reference, PutFunctionRecursionConfig and PublishVersion.
+lambda_.Function.classify_version_property("RecursiveLoop", False)
 
 
 def add_function(at: Setting, queue: sqs.Queue | None) -> lambda_.Function:
@@ -71,6 +78,7 @@ def add_function(at: Setting, queue: sqs.Queue | None) -> lambda_.Function:
         log_group=log_group,
         tracing=lambda_.Tracing.ACTIVE,
         recursive_loop=lambda_.RecursiveLoop.ALLOW if at.card.writes_to_itself else lambda_.RecursiveLoop.TERMINATE,
+        current_version_options=lambda_.VersionOptions(removal_policy=KEPT_VERSIONS),
     )
 
 

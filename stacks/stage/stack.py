@@ -19,6 +19,7 @@ from stacks.nag import acknowledge
 from stacks.stage.api import add_api
 from stacks.stage.feeds import add_queue, dead_letter_queue, feed_by_queue, feed_by_schedule, feed_by_stream
 from stacks.stage.function import add_function
+from stacks.stage.release import Releases
 from stacks.stage.setting import Setting, title
 
 
@@ -39,9 +40,10 @@ class StageStack(EnvironmentStack):
         self._short_lived = tuple(self._kept_a_while(table) for table in card.short_lived)
         dlq = naming.rule_dead_letter_queue(environment.name, card.name)
         self._rules_dlq = dead_letter_queue(self, "RulesDlq", dlq, of="the stage's rules")
-        made = {function.name: self._function(function) for function in card.functions}
+        self._releases = Releases(self, card, environment)
+        live = {function.name: self._function(function) for function in card.functions}
         if card.serving:
-            add_api(self, card, {function.name: made[function.name] for function in card.serving}, environment)
+            add_api(self, card, {function.name: live[function.name] for function in card.serving}, environment)
         acknowledge(
             self,
             {"AwsSolutions-L1": "The card's module names one Python, raised when all wheels are built for the next."},
@@ -89,8 +91,8 @@ class StageStack(EnvironmentStack):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
 
-    def _function(self, card: Function) -> lambda_.Function:
-        """The function, and what feeds it."""
+    def _function(self, card: Function) -> lambda_.Alias:
+        """What is live of the function, and what feeds it."""
         at = Setting(
             stack=self,
             environment=self._environment,
@@ -102,11 +104,12 @@ class StageStack(EnvironmentStack):
         )
         queue = add_queue(at, card.fed_by) if isinstance(card.fed_by, Queue) else None
         function = add_function(at, queue)
+        live = self._releases.add(at, function)
         match card.fed_by:
             case Queue() as feed if queue:
-                feed_by_queue(at, function, feed, queue)
+                feed_by_queue(at, function, live, feed, queue)
             case Stream() as feed:
-                feed_by_stream(at, function, feed)
+                feed_by_stream(at, function, live, feed)
             case Schedule() as feed:
-                feed_by_schedule(at, function, feed)
-        return function
+                feed_by_schedule(at, live, feed)
+        return live

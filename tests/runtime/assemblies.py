@@ -126,6 +126,34 @@ def with_batches_that_are_told(batch: int, window_s: int) -> Template:
     }
 
 
+def with_a_release(word: str, *, alias: bool) -> Template:
+    """A queue `work` whose messages are answered in a queue `said` with `word`, which is the function's code.
+
+    With `alias` what the queue feeds is the function's alias `live`, which points to a version of that code.
+    """
+    function = _function("teller", TELLER.replace("MessageBody=json.dumps(bodies)", f"MessageBody={word!r}"))
+    template = {"Resources": {**with_batches_that_are_told(1, 0)["Resources"], "Function": function}}
+    if alias:
+        version = f"Version{word.capitalize()}"
+        template["Resources"] |= {
+            version: {
+                "Type": "AWS::Lambda::Version",
+                "Properties": {"FunctionName": {"Ref": "Function"}},
+                "DeletionPolicy": "RetainExceptOnCreate",
+            },
+            "Live": {
+                "Type": "AWS::Lambda::Alias",
+                "Properties": {
+                    "Name": "live",
+                    "FunctionName": {"Ref": "Function"},
+                    "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+                },
+            },
+            "Mapping": _mapping("Queue", 1, function="Live"),
+        }
+    return template
+
+
 FAILING = """
 import json, os, time
 import boto3

@@ -13,6 +13,7 @@ Properties = dict[str, Any]
 # What names a resource of a type; a reference to it reads "<type> <name>".
 _NAME = {
     "AWS::DynamoDB::GlobalTable": "TableName",
+    "AWS::Lambda::Alias": "FunctionName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Kinesis::Stream": "Name",
     "AWS::Logs::LogGroup": "LogGroupName",

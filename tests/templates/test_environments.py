@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,10 @@ def test_a_restored_table_is_another_resource_beside_the_old_one_and_all_of_the_
     assert first != second
     assert old["Properties"]["TableName"] == naming.table("dev", keeping.name)
     assert new["Properties"]["TableName"] == naming.table("dev", keeping.name, 2) == f"snaprace-dev-{keeping.name}-2"
-    assert json.dumps(resources[1]).replace(first, second) == json.dumps(
-        {**resources[2], second: {**new, "Properties": old["Properties"]}}
-    ), "nothing else differs"
+    moved = {**resources[2], second: {**new, "Properties": old["Properties"]}}
+    assert _unversioned(resources[1]).replace(first, second) == _unversioned(moved), "nothing else differs"
+
+
+def _unversioned(resources: dict[str, Any]) -> str:
+    """Resources without the digests in the names of versions: another table makes another version of each function."""
+    return re.sub(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}", r"\1", json.dumps(resources))

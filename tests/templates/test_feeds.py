@@ -58,7 +58,7 @@ def _read(path: Path) -> Template:
 
 
 def _mapping(template: Template, function: str) -> dict[str, Any]:
-    name = f"AWS::Lambda::Function {naming.function('dev', 'live', function)}"
+    name = f"AWS::Lambda::Alias AWS::Lambda::Function {naming.function('dev', 'live', function)}"
     (mapping,) = (
         each
         for each in template.of_type("AWS::Lambda::EventSourceMapping").values()

@@ -140,7 +140,7 @@ def test_its_mapping_takes_partial_batches_and_is_bounded(
     dev: dict[str, Template], card: Stage, function: Function
 ) -> None:
     template = dev[card.name]
-    name = f"AWS::Lambda::Function {naming.function('dev', card.name, function.name)}"
+    name = f"AWS::Lambda::Alias AWS::Lambda::Function {naming.function('dev', card.name, function.name)}"
     (mapping,) = (
         each
         for each in template.of_type("AWS::Lambda::EventSourceMapping").values()
