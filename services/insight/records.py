@@ -148,8 +148,8 @@ class Roster(Record, frozen=True, kw_only=True):
 class Upload(Record, frozen=True, kw_only=True):
     """What is known of a raw key: sequencers of what S3 last told of it, and who has taken it in.
 
-    `version_id` is that of the upload of `created`. `rejected` is the sequencer of the upload that was rejected for
-    `reason`. `holders` are the photos that hold the key.
+    `version_id` is that of the upload of `created`, and `created_ms` its time (milliseconds since 1970). `rejected` is
+    the sequencer of the upload that was rejected for `reason`. `holders` are the photos that hold the key.
     """
 
     SORT_KEY: ClassVar[str] = "UPLOAD#{key}"
@@ -157,6 +157,7 @@ class Upload(Record, frozen=True, kw_only=True):
 
     key: str
     created: str = ""
+    created_ms: int = 0
     version_id: str | None = None
     deleted: str = ""
     rejected: str = ""
@@ -207,11 +208,24 @@ class FlowCounts(Tally, frozen=True, kw_only=True):
 
 
 class FlowMinute(Tally, frozen=True, kw_only=True):
-    """How many photos were uploaded in a minute, and how many became searchable."""
+    """How many photos were uploaded in a minute, how many became searchable, and how many of its uploads still wait."""
 
     SORT_KEY: ClassVar[str] = "FLOW_MINUTE#{minute:09d}"
 
     minute: int
+
+
+class Unsettled(Record, frozen=True, kw_only=True):
+    """Uploads of a race may neither be found nor rejected yet. In a partition of all races.
+
+    `token` follows from what was said last, so that the mark is only taken away by who has seen what came of that.
+    """
+
+    PARTITION: ClassVar[str] = "UNSETTLED"
+    SORT_KEY: ClassVar[str] = "{race}"
+
+    race: str
+    token: str
 
 
 class BibPhotos(Tally, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from services.insight.records import (
     Race,
     Roster,
     Secret,
+    Unsettled,
     Upload,
 )
 from shared.contracts.api import Api
@@ -31,6 +32,7 @@ from shared.contracts.events import (
     RaceConfigured,
     RosterImported,
 )
+from shared.contracts.metrics import OVERDUE
 
 STAGE = Stage(
     name="insight",
@@ -65,6 +67,7 @@ STAGE = Stage(
                 FlowMinute,
                 BibPhotos,
                 CoveragePending,
+                Unsettled,
             ),
             calls=(
                 Call(
@@ -99,6 +102,7 @@ STAGE = Stage(
                 Call(("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="short-lived"),
                 Call(("s3:GetObject",), on="rosters"),
             ),
+            measures=(OVERDUE,),
             timeout_s=120,
         ),
         Function(

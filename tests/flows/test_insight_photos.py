@@ -136,21 +136,25 @@ def recount(told: list[Said]) -> tuple[Counter[str], Counter[tuple[int, str]], C
             by_minute[min(complete) // 60_000, "searchable"] += 1
             matched = _newest([each for each, _ in of_it if isinstance(each, PhotoMatched)], "revision")
             bibs.update(runner.bib for runner in matched.runners if runner.status != "doubtful")
-    counts += _of_uploads(said, held)
+        else:
+            by_minute[uploaded // 60_000, "waiting"] += 1
+    counts += _of_uploads(said, held, by_minute)
     return +counts, +by_minute, +bibs
 
 
-def _of_uploads(said: list[Any], held: set[str]) -> Counter[str]:
+def _of_uploads(said: list[Any], held: set[str], by_minute: Counter[tuple[int, str]]) -> Counter[str]:
     counts = Counter[str]()
     for key in {each.key for each in said if hasattr(each, "key")} - held:
         of_it = [each for each in said if getattr(each, "key", "") == key]
-        created = max((each.sequencer for each in of_it if isinstance(each, ObjectCreated)), default="")
+        newest = _newest([each for each in of_it if isinstance(each, ObjectCreated)], "sequencer")
+        created = newest.sequencer if newest else ""
         deleted = max((each.sequencer for each in of_it if isinstance(each, ObjectDeleted)), default="")
         rejected = _newest([each for each in of_it if isinstance(each, PhotoRejected)], "revision")
         if rejected and rejected.revision >= created and rejected.revision > deleted:
             counts[f"rejected.{rejected.reason}"] += 1
         elif created > deleted:
             counts["arriving"] += 1
+            by_minute[flow.milliseconds(newest.at) // 60_000, "waiting"] += 1
     return counts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 from services.insight.domain import facts, minutes, sessions
 from services.insight.domain.facts import Fact, short_id
@@ -129,12 +130,20 @@ def test_where_uploads_and_photos_are() -> None:
     here.tell(Said(created, NOON_MS), *(Said(events.said(each), NOON_MS) for each in said))
     # EventBridge's time of the upload, and of when it was first said who all is in the photo.
     uploaded_ms = 1_792_890_000_000
-    nothing = {"created": "", "deleted": "", "rejected": "", "reason": "", "holders": ()}
+    nothing = {"created": "", "created_ms": 0, "deleted": "", "rejected": "", "reason": "", "holders": ()}
     counts = {"arriving": -1, "files": 1, "photos": 1, "read": 1, "indexed": 1, "searchable": 1, "took.148": 1}
     assert kept(here.main, "COVERAGE_PENDING").keys() == {RACE.partition}
+    assert kept(here.main, "UNSETTLED") == {RACE.partition: {"race": RACE.partition, "token": mock.ANY}}
     assert kept(here.main) == RACE_ITEM | {
         f"UPLOAD#{uploaded}": nothing
-        | {"key": uploaded, "created": "01", "version_id": "v", "holders": ("one",), "version": 2},
+        | {
+            "key": uploaded,
+            "created": "01",
+            "created_ms": uploaded_ms,
+            "version_id": "v",
+            "holders": ("one",),
+            "version": 2,
+        },
         f"UPLOAD#{refused}": nothing | {"key": refused, "rejected": "02", "reason": "empty", "version": 1},
         "PHOTO#one": {
             "photo_id": "one",
@@ -153,7 +162,8 @@ def test_where_uploads_and_photos_are() -> None:
         },
         "FLOW#1": {"shard": "1"} | {f"count.{name}": number for name, number in counts.items()},
         "FLOW#7": {"shard": "7", "count.arriving": 1, "count.rejected.empty": 1},
-        f"FLOW_MINUTE#{uploaded_ms // 60_000:09}": {"minute": uploaded_ms // 60_000, "count.uploaded": 1},
+        f"FLOW_MINUTE#{uploaded_ms // 60_000:09}": {"minute": uploaded_ms // 60_000}
+        | {"count.uploaded": 1, "count.waiting": 0},
         f"FLOW_MINUTE#{MINUTE:09}": {"minute": MINUTE, "count.searchable": 1},
         "BIB#11": {"bib": "11", "count.photos": 1},
     }

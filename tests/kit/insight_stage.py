@@ -11,7 +11,7 @@ from greenlet import greenlet
 
 from services.insight.domain.feed import Said, Told
 from services.insight.edges.numbers import Numbers
-from services.insight.edges.photos import Covered
+from services.insight.edges.photos import Covered, Overdue
 from services.insight.functions.aggregate import Aggregator
 from services.insight.functions.roll import Roller
 from services.insight.records import Pending, Race
@@ -35,6 +35,9 @@ class InsightStage:
         self.records, self.events = Records(self.main), Records(self.facts)
         self.numbers = Numbers(self.records, self.events, Records(self.sessions))
         self._covered = Covered(self.records, None)  # type: ignore[arg-type]  # no race here has a roster
+        self.overdue: list[float] = []
+        """What the last roll measured."""
+        self._telemetry = mock.Mock(measure=lambda _measure, value: self.overdue.append(value))
         for race, zone in zones.items():
             self.records.put(race, Race(name=race.event_id, timezone=zone, revision="01"))
 
@@ -95,7 +98,8 @@ class InsightStage:
 
     def roll(self, now: datetime) -> None:
         """Work out what is over."""
-        Roller(self.records, self.numbers, self._covered).due(now.isoformat())
+        self.overdue.clear()
+        Roller(self.records, self.numbers, self._covered, Overdue(self.records), self._telemetry).due(now.isoformat())
 
     def _invoke(self, work: Callable[[], None], again: Callable[[], None]) -> greenlet:
         def invocation() -> None:

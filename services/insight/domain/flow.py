@@ -38,8 +38,8 @@ ARRIVING, REJECTED, FILES, PHOTOS, READ, INDEXED, SEARCHABLE, TOOK = (
 )  # fmt: skip
 """The names of counts: uploads that nobody has looked at, and those that were rejected, by reason; files that photos
 are made of, and photos, in all and by how far they are; how long it took them to be searchable, by class."""
-UPLOADED = "uploaded"
-"""The name of a count by minute, as SEARCHABLE is."""
+UPLOADED, WAITING = "uploaded", "waiting"
+"""The names of counts by minute, as SEARCHABLE is: of all photos, and of uploads and photos that still wait."""
 
 MINUTE_MS = 60_000
 CLASS_WIDTH = 1.1
@@ -55,7 +55,8 @@ def upload_heard(upload: Upload, said: UploadEvent) -> Upload:
     """What is known of an upload's key after hearing this; the same when it is no news."""
     match said:
         case ObjectCreated() if is_newer(said.sequencer, than=upload.created):
-            return replace(upload, created=said.sequencer, version_id=said.version_id)
+            at_ms = milliseconds(said.at)
+            return replace(upload, created=said.sequencer, created_ms=at_ms, version_id=said.version_id)
         case ObjectDeleted(erased_version=erased) if erased is not None and erased != upload.version_id:
             return upload  # of one version that is gone for good; the key holds another
         case ObjectDeleted() if is_newer(said.sequencer, than=upload.deleted):
@@ -158,13 +159,22 @@ class InMinute(NamedTuple):
     name: str
 
 
+def upload_minutes(upload: Upload) -> Counter[InMinute]:
+    """When an upload came that waits to be taken in."""
+    waits = upload_counts(upload)[ARRIVING]
+    return Counter({InMinute(upload.created_ms // MINUTE_MS, WAITING): 1} if waits else {})
+
+
 def photo_minutes(photo: Photo) -> Counter[InMinute]:
-    """When a photo was uploaded and became searchable."""
+    """When a photo was uploaded and became searchable, or that it waits since."""
     if not is_here(photo):
         return Counter()
-    minutes = Counter({InMinute(photo.uploaded_ms // MINUTE_MS, UPLOADED): 1})
+    uploaded = photo.uploaded_ms // MINUTE_MS
+    minutes = Counter({InMinute(uploaded, UPLOADED): 1})
     if (since := searchable_ms(photo)) is not None:
         minutes[InMinute(since // MINUTE_MS, SEARCHABLE)] = 1
+    else:
+        minutes[InMinute(uploaded, WAITING)] = 1
     return minutes
 
 

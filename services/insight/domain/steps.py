@@ -40,7 +40,8 @@ def upload_step(race: RaceRef, held: Upload | None, key: str, said: Iterable[Upl
     if after == before:
         return NO_STEP
     counts = flow.difference(flow.upload_counts(before), flow.upload_counts(after))
-    return Step([(held, _next(after))], _counted(race, key, counts))
+    minutes = flow.difference(flow.upload_minutes(before), flow.upload_minutes(after))
+    return Step([(held, _next(after))], [*_counted(race, key, counts), *_in_minutes(race, minutes)])
 
 
 class PhotoStep(NamedTuple):
@@ -68,14 +69,15 @@ def taken(race: RaceRef, held: Photo | None, step: PhotoStep, uploads: Mapping[s
     if step.after == step.before:
         return NO_STEP
     counts = flow.difference(flow.photo_counts(step.before), flow.photo_counts(step.after))
+    minutes = flow.difference(flow.photo_minutes(step.before), flow.photo_minutes(step.after))
     changes: list[tuple[Record | None, Record]] = [(held, _next(step.after))]
     for key, here in step.keys.items():
         before = uploads.get(key) or Upload(key=key)
         after = flow.held(before, step.after.photo_id, here)
         if after != before:
             counts.update(flow.difference(flow.upload_counts(before), flow.upload_counts(after)))
+            minutes.update(flow.difference(flow.upload_minutes(before), flow.upload_minutes(after)))
             changes.append((uploads.get(key), _next(after)))
-    minutes = flow.difference(flow.photo_minutes(step.before), flow.photo_minutes(step.after))
     return Step(
         changes,
         [

@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.insight.domain import steps
-from services.insight.domain.flow import PhotoEvent, UploadEvent
+from services.insight.domain.flow import WAITING, PhotoEvent, UploadEvent
 from services.insight.domain.steps import Step
 from services.insight.records import (
     MOST_MISSING,
     BibPhotos,
     Coverage,
     CoveragePending,
+    FlowMinute,
     Photo,
+    Race,
     Roster,
+    Unsettled,
     Upload,
 )
 from shared.contracts.keys import RaceRef
@@ -49,8 +52,8 @@ class Flow:
             while not self._photo(race, photo_id, said, found):
                 found = self._records.read(Photo.locate(race, photo_id))
         if photos:
-            mark = CoveragePending(race=race.partition, token=token)
-            self._records.put(CoveragePending.PARTITION, mark)
+            self._records.put(CoveragePending.PARTITION, CoveragePending(race=race.partition, token=token))
+        self._records.put(Unsettled.PARTITION, Unsettled(race=race.partition, token=token))
 
     def _upload(self, race: RaceRef, key: str, events: Sequence[UploadEvent], found: Found) -> None:
         reads = _at_first(found, lambda: self._records.read(Upload.locate(race, key)))
@@ -114,6 +117,29 @@ class Covered:
             version=held.version + 1 if held else 1,
         )
         return self._records.put(race, made, unchanged(held, "version")) or None
+
+
+class Overdue:
+    """The uploads that have waited too long to be found or rejected."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def marks(self) -> Iterator[Unsettled]:
+        """The races in which some may wait."""
+        return self._records.query(Unsettled, Unsettled.PARTITION)
+
+    def count(self, mark: Unsettled, through: int) -> int:
+        """How many uploads of the minute (since 1970) `through` and earlier ones wait; the mark goes with the last.
+
+        None do while the race is not configured: they wait for its organizer.
+        """
+        race = RaceRef.from_partition(mark.race)
+        waiting = {each.minute: numbers.get(WAITING, 0) for each, numbers in self._records.tallies(FlowMinute, race)}
+        if not any(waiting.values()):
+            self._records.delete(mark.place(Unsettled.PARTITION), unchanged(mark, "token"))
+        overdue = sum(number for minute, number in waiting.items() if minute <= through)
+        return overdue if overdue and self._records.get(Race.locate(race)) else 0
 
 
 def _at_first(found: Found, again: Callable[[], Found]) -> Iterator[Found]:

@@ -7,20 +7,24 @@ done a minute later.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.insight.domain import calendar
 from services.insight.domain.calendar import QUARTER
 from services.insight.edges.numbers import Numbers
-from services.insight.edges.photos import Covered
+from services.insight.edges.photos import Covered, Overdue
 from services.insight.records import EVENTS, KEPT_S, SESSIONS, Pending, Race
 from services.insight.stage import STAGE
 from shared.contracts.keys import RaceRef
+from shared.contracts.metrics import OVERDUE, OVERDUE_S
 from shared.kit import worker
 from shared.kit.entry import Here
 from shared.kit.records import Records
 from shared.kit.rosters import Rosters
+from shared.kit.telemetry import Telemetry
 
 _TOO_OLD = KEPT_S // 60 - 10
 """Minutes after which facts may be missing already, so that what is there would count too little."""
@@ -29,31 +33,40 @@ _TOO_OLD = KEPT_S // 60 - 10
 class Roller:
     """What the function does each minute."""
 
-    def __init__(self, records: Records, numbers: Numbers, covered: Covered) -> None:
+    def __init__(
+        self, records: Records, numbers: Numbers, covered: Covered, overdue: Overdue, telemetry: Telemetry
+    ) -> None:
         self._records = records
         self._numbers = numbers
         self._covered = covered
+        self._overdue = overdue
+        self._telemetry = telemetry
 
     def due(self, time: str) -> None:
-        """Work out all that is marked and over at `time` (ISO 8601). One race's failure leaves the others alone."""
+        """Work out all that is marked and over at `time` (ISO 8601). What fails leaves all else alone."""
         now = calendar.minute_of(datetime.fromisoformat(time))
         by_race: dict[RaceRef, list[Pending]] = defaultdict(list)
         for mark in self._numbers.marks():
             if mark.minute < now:
                 by_race[RaceRef.from_partition(mark.race)].append(mark)
+        work: list[Callable[[], None]] = [
+            partial(self._tell_overdue, now),
+            *(partial(self._roll, race, marks, now) for race, marks in by_race.items()),
+            *(partial(self._covered.work_out, covering, time) for covering in self._covered.marks()),
+        ]
         failed: list[Exception] = []
-        for race, marks in by_race.items():
+        for each in work:
             try:
-                self._roll(race, marks, now)
+                each()
             except Exception as error:  # noqa: BLE001 - told when all others are done
                 failed.append(error)
-        for covering in self._covered.marks():
-            try:
-                self._covered.work_out(covering, time)
-            except Exception as error:  # noqa: BLE001 - as above
-                failed.append(error)
         if failed:
-            raise ExceptionGroup("Numbers of some races were not worked out.", failed)
+            raise ExceptionGroup("Some numbers were not worked out.", failed)
+
+    def _tell_overdue(self, now: int) -> None:
+        """Measure how many uploads have waited too long; an alarm compares."""
+        through = now - OVERDUE_S // 60 - 1  # whose minute is over for so long
+        self._telemetry.measure(OVERDUE, sum(self._overdue.count(mark, through) for mark in self._overdue.marks()))
 
     def _roll(self, race: RaceRef, marks: list[Pending], now: int) -> None:
         settings = self._records.get(Race.locate(race))
@@ -81,7 +94,8 @@ class Roller:
 
 def _build(here: Here) -> Roller:
     numbers = Numbers(here.records, here.records_in(EVENTS), here.records_in(SESSIONS))
-    return Roller(here.records, numbers, Covered(here.records, Rosters(here.client("s3"))))
+    covered = Covered(here.records, Rosters(here.client("s3")))
+    return Roller(here.records, numbers, covered, Overdue(here.records), here.telemetry)
 
 
 handler = worker.by_the_clock(STAGE, "roll", lambda here: _build(here).due)
