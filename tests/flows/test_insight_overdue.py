@@ -83,12 +83,11 @@ def test_uploads_that_wait_for_their_race_wait_for_its_organizer(stage: InsightS
     assert marks(stage) == [unknown.partition], "until the race is created"
 
 
-def test_a_race_of_which_something_is_heard_while_it_is_looked_at_is_looked_at_again(stage: InsightStage) -> None:
-    stage.tell(upload("a.jpg"))
-    stage.tell(said(events.rejected(events.raw_key("a.jpg"), "02")))
-    (mark,) = stage.records.query(Unsettled, Unsettled.PARTITION)
+@pytest.mark.parametrize("calls", range(6))
+def test_a_race_of_which_something_is_heard_while_it_is_looked_at_is_looked_at_again(
+    stage: InsightStage, calls: int
+) -> None:
+    stage.tell(upload("a.jpg"), said(events.rejected(events.raw_key("a.jpg"), "02")))
     meanwhile = upload("b.jpg", sequencer="03")
-
-    assert stage.stand_still(lambda: stage.roll(TOO_LATE), 3, [lambda: stage.tell(meanwhile)], dies=False)
-    assert marks(stage) == [mark.race]
+    assert stage.stand_still(lambda: stage.roll(TOO_LATE), calls, [lambda: stage.tell(meanwhile)], dies=False)
     assert overdue(stage, TOO_LATE) == 1

@@ -81,8 +81,10 @@ class Aggregator:
             case ObjectCreated() | ObjectDeleted() as upload:
                 if race := _race_of_photo(upload.key):
                     races[race].uploads[upload.key].append(upload)
-            case Envelope(data=PhotoRejected() as event):
+                    races[race].ids.append(f"{upload.key} {upload.sequencer}")
+            case Envelope(data=PhotoRejected() as event, meta=meta):
                 races[event.race].uploads[event.key].append(event)
+                races[event.race].ids.append(meta.id)
             case Envelope(data=RaceConfigured() as event):
                 race_record = Race(name=event.settings.name, timezone=event.settings.timezone, revision=event.revision)
                 self._records.put_newest(event.race, race_record)
