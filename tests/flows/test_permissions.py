@@ -11,7 +11,8 @@ import functools
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 
@@ -23,7 +24,9 @@ from shared.contracts.api import Route
 from shared.contracts.card import Function
 from shared.contracts.events import SOURCE_PREFIX, Box, ImageRef
 from shared.contracts.keys import ORIGINAL, PREVIEW, PROCESSED, ROSTERS, THUMBNAIL, processed_key
+from shared.contracts.metrics import Measure
 from shared.kit.api.pages import NO_KEY
+from shared.kit.telemetry import Telemetry
 from tests.kit import events, pictures, small_race
 from tests.kit.events import RACE, raw_key, said
 from tests.kit.insight_collector import viewed
@@ -281,10 +284,23 @@ def question(route: Route, known: dict[str, Any], only_required: bool) -> dict[s
     return request(route.path, method=route.method, path=parts["path"] or None, query=parts["query"], body=body)
 
 
+class Seen(NamedTuple):
+    """What was seen of each function: what it needs for the calls it makes, and what it measured."""
+
+    needs: dict[str, set[Permission]]
+    measured: dict[str, set[Measure]]
+
+
 @functools.cache
-def needed() -> dict[str, set[Permission]]:
-    """By function, what it needs for the calls it makes."""
+def seen() -> Seen:
+    """What the functions did in that race."""
     found: dict[str, set[Permission]] = defaultdict(set)
+    measured: dict[str, set[Measure]] = defaultdict(set)
+    measure = Telemetry.measure
+
+    def overlook(telemetry: Telemetry, what: Measure, *more: Any, **named: Any) -> None:
+        measured[telemetry.logger.service].add(what)
+        measure(telemetry, what, *more, **named)
 
     def overhear(made: Made, asked: dict[str, Any]) -> None:
         stage, _, function = made.function.partition(".")
@@ -297,7 +313,7 @@ def needed() -> dict[str, set[Permission]]:
             assert asked["QueueUrl"].endswith(f"/{naming.queue(ENV, stage, function)}"), made
         found[made.function] |= NEEDS[f"{made.service}.{made.operation}"](asked)
 
-    with world() as here:
+    with world() as here, mock.patch.object(Telemetry, "measure", overlook):
         here.wire.overhear = overhear
         # Asked twice: by then there is something of the visitors who asked before.
         for happens in (uploads, changes, organizers_words, questions, questions, late_visitors, gone):
@@ -307,7 +323,7 @@ def needed() -> dict[str, set[Permission]]:
         here.tick(at=LATER)
         tell(here, *(here.delete(raw_key(name)) for name in ("twice.jpg", "group.jpg")))
         assert here.dead_letters == []
-    return found
+    return Seen(found, measured)
 
 
 def allowed(function: Function) -> set[Permission]:
@@ -317,10 +333,15 @@ def allowed(function: Function) -> set[Permission]:
 def test_just_those_write_to_themselves_whose_cards_say_so() -> None:
     """Lambda is told by the card which loops are meant, and stops any other after some 16 rounds."""
     # Mutation: a function that sends to its queue and lists no note, or one that lists notes and sends none.
-    sending = {name for name, permissions in needed().items() if ("sqs:SendMessage", "queue") in permissions}
+    sending = {name for name, permissions in seen().needs.items() if ("sqs:SendMessage", "queue") in permissions}
     assert sending == {name for name, function in FUNCTIONS.items() if function.writes_to_itself}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_card_allows_what_is_called_and_nothing_else(name: str) -> None:
-    assert needed()[name] == allowed(FUNCTIONS[name])
+    assert seen().needs[name] == allowed(FUNCTIONS[name])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_card_names_what_is_measured_and_nothing_else(name: str) -> None:
+    assert seen().measured[name] == set(FUNCTIONS[name].measures)
