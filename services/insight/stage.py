@@ -2,6 +2,8 @@
 
 from services.insight.questions import CollectApi, LiveApi
 from services.insight.records import (
+    EVENTS,
+    SESSIONS,
     Active,
     BibPhotos,
     Chunk,
@@ -80,7 +82,7 @@ STAGE = Stage(
                     ),
                     on="table",
                 ),
-                Call(("dynamodb:BatchWriteItem",), on="short-lived"),
+                Call(("dynamodb:BatchWriteItem",), on=EVENTS),
             ),
         ),
         Function(
@@ -99,7 +101,8 @@ STAGE = Stage(
                     ),
                     on="table",
                 ),
-                Call(("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on="short-lived"),
+                Call(("dynamodb:Query",), on=EVENTS),
+                Call(("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), on=SESSIONS),
                 Call(("s3:GetObject",), on="rosters"),
             ),
             measures=(OVERDUE,),
@@ -112,7 +115,7 @@ STAGE = Stage(
             keeps=(Secret,),
             calls=(
                 Call(("dynamodb:GetItem",), on="table"),
-                Call(("dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"), on="short-lived"),
+                Call(("dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem"), on=SESSIONS),
                 Call(("kinesis:PutRecords",), on="stream"),
             ),
             timeout_s=25,
@@ -124,7 +127,7 @@ STAGE = Stage(
             fed_by=Api(LiveApi),
             calls=(
                 Call(("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"), on="table"),
-                Call(("dynamodb:Query",), on="short-lived"),
+                Call(("dynamodb:Query",), on=EVENTS),
             ),
             timeout_s=25,
             memory_mb=1024,

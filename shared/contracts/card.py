@@ -20,7 +20,6 @@ from shared.contracts.rules import Rule, domain_rule, upload_rule
 Layer = Literal["base", "pictures"]
 Resource = Literal[
     "table",
-    "short-lived",
     "stream",
     "bus",
     "queue",
@@ -162,15 +161,15 @@ Feed = Queue | Stream | Schedule | Api
 class Call:
     """Actions of one AWS service on one kind of resource; a role allows exactly these.
 
-    `on` is a resource the stacks know: "table", "short-lived" (the stage's tables of that kind and their indexes),
-    "stream" (that of another function of the stage), "bus" (there just what the function says), "queue" (the function's
-    own), "photos" (objects in that bucket), "processed", "previews", "originals" and "rosters" (those objects of the
-    derived bucket), "photo-bucket" and "derived-bucket" (the buckets themselves), "collections" (the races' face
-    collections), or "any" for actions that have no resource.
+    `on` is a resource the stacks know: "table", a short-lived table of the stage, "stream" (that of another function of
+    the stage), "bus" (there just what the function says), "queue" (the function's own), "photos" (objects in that
+    bucket), "processed", "previews", "originals" and "rosters" (those objects of the derived bucket), "photo-bucket"
+    and "derived-bucket" (the buckets themselves), "collections" (the races' face collections), or "any" for actions
+    that have no resource.
     """
 
     actions: tuple[str, ...]
-    on: Resource
+    on: Resource | ShortLived
 
 
 @dataclass(frozen=True, kw_only=True)

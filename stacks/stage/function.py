@@ -20,6 +20,7 @@ from shared.contracts import naming
 from shared.contracts.card import PYTHON, Call, Layer, Resource
 from shared.contracts.events import SOURCE_PREFIX
 from shared.contracts.keys import ORIGINAL, PREVIEW, PROCESSED, ROSTERS, THUMBNAIL
+from shared.contracts.records import ShortLived
 from stacks.nag import acknowledge, wildcard
 from stacks.stage.release import KEPT_VERSIONS
 from stacks.stage.setting import Setting, title
@@ -33,7 +34,7 @@ LAYERS = {
 }
 
 # Why a role names some things with a wildcard.
-_NAMED_BY_RACE: dict[Resource, str] = {
+_NAMED_BY_RACE: dict[Resource | ShortLived, str] = {
     "photos": "Photographers and organizers name the uploads, so the role can only name the bucket.",
     "processed": "Copies are named by race and photo, so the role can only name their folder.",
     "previews": "Previews are named by race and photo, so the role can only name their folders.",
@@ -123,12 +124,12 @@ def _role(at: Setting, log_group: logs.LogGroup, queue: sqs.Queue | None) -> iam
     known = _resources(at, queue)
     for call in at.card.calls:
         if call.on not in known:
-            raise ValueError(f"{at.card.name} calls {', '.join(call.actions)} on a {call.on} that it does not have.")
+            raise ValueError(f"{at.card.name} calls {', '.join(call.actions)} on what it does not have: {call.on}.")
         role.add_to_policy(
             iam.PolicyStatement(actions=list(call.actions), resources=known[call.on], conditions=_conditions(at, call))
         )
-        if call.on in _NAMED_BY_RACE:
-            acknowledge(role, {wildcard(at.stack, each): _NAMED_BY_RACE[call.on] for each in known[call.on]})
+        if why := _NAMED_BY_RACE.get(call.on):
+            acknowledge(role, {wildcard(at.stack, each): why for each in known[call.on]})
     acknowledge(role, {wildcard(at.stack, "*"): "X-Ray, DetectText and DetectFaces know no resources."})
     return role
 
@@ -142,7 +143,7 @@ def _conditions(at: Setting, call: Call) -> dict[str, Any] | None:
     return {"StringEquals": {"events:source": sources, "events:detail-type": kinds}}
 
 
-def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]]:
+def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource | ShortLived, list[str]]:
     """The ARNs of what a function may be allowed to use."""
     env = at.environment.name
     s3 = f"arn:{cdk.Aws.PARTITION}:s3:::"
@@ -154,7 +155,7 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]
         """A folder of the derived bucket: {organizer_id}/{event_id}/ comes first in every key."""
         return f"{s3}{derived}/*/*/{folder}/*"
 
-    known: dict[Resource, list[str]] = {
+    known: dict[Resource | ShortLived, list[str]] = {
         "bus": [at.stack.format_arn(service="events", resource="event-bus", resource_name=naming.bus(env))],
         "photos": [f"{s3}{photos}/*"],
         "photo-bucket": [f"{s3}{photos}"],
@@ -168,12 +169,8 @@ def _resources(at: Setting, queue: sqs.Queue | None) -> dict[Resource, list[str]
     }
     if at.table:
         known["table"] = [at.table.table_arn]
-    if at.short_lived:
-        known["short-lived"] = [
-            arn
-            for table, made in zip(at.stage.short_lived, at.short_lived, strict=True)
-            for arn in (made.table_arn, *(f"{made.table_arn}/index/{index.name}" for index in table.indexes))
-        ]
+    for table, stands in zip(at.stage.short_lived, at.short_lived, strict=True):
+        known[table] = [stands.table_arn]
     if stream := stream_name(at):
         known["stream"] = [at.stack.format_arn(service="kinesis", resource="stream", resource_name=stream)]
     if queue:

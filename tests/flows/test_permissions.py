@@ -1,7 +1,7 @@
-"""Invariant 9: what a function's card allows is what the function calls, no more and no less.
+"""Invariant 9: what a function's role allows is what the function calls, no more and no less.
 
 A race in which all kinds of things happen goes through the functions of all cards, also of a stage that is new: what
-each asks of boto3 is held against its card, by action and resource.
+each asks of boto3 is held against its role in the template, by action, resource and condition.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import functools
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -22,158 +22,27 @@ from services.insight.domain.facts import Fact
 from shared.contracts import naming
 from shared.contracts.api import Route
 from shared.contracts.card import Function
-from shared.contracts.events import SOURCE_PREFIX, Box, ImageRef
-from shared.contracts.keys import ORIGINAL, PREVIEW, PROCESSED, ROSTERS, THUMBNAIL, processed_key
+from shared.contracts.events import Box, ImageRef
+from shared.contracts.keys import processed_key
 from shared.contracts.metrics import Measure
-from shared.kit.api.pages import NO_KEY
 from shared.kit.telemetry import Telemetry
-from tests.kit import events, pictures, small_race
+from tests.kit import events, iam, pictures, small_race
 from tests.kit.events import RACE, raw_key, said
+from tests.kit.iam import Allowance, Ask
 from tests.kit.insight_collector import viewed
-from tests.kit.lambdas import DERIVED, ENV, PHOTOS, as_letter
+from tests.kit.lambdas import DERIVED, ENV, as_letter
 from tests.kit.search_stage import request
 from tests.kit.small_race import FIRST, GROUP, HIDDEN, PLAIN, photo
 from tests.kit.wire import Made
 from tests.kit.world import World, world
+from tests.templates import templates
+from tests.templates.templates import Template
 
-Permission = tuple[str, str]
-"""An IAM action, and on what: as the cards have it (shared/contracts/card.py, Call)."""
-
-OF_STAGE = {
-    card.name: {
-        naming.table(ENV, card.name),
-        *(naming.short_lived_table(ENV, card.name, each.name) for each in card.short_lived),
-    }
-    for card in cards()
-}
-SHORT_LIVED = {naming.short_lived_table(ENV, card.name, each.name) for card in cards() for each in card.short_lived}
 FUNCTIONS = {f"{card.name}.{function.name}": function for card in cards() for function in card.functions}
 
-
-# --- from calls to permissions ----------------------------------------------------------------------------
-
-
-IN_DERIVED = {
-    PROCESSED: "processed",
-    PREVIEW: "previews",
-    THUMBNAIL: "previews",
-    ORIGINAL: "originals",
-    ROSTERS: "rosters",
-}
-
-
-def place(bucket: str, key: str) -> str:
-    """What the cards call an object's place."""
-    return "photos" if bucket == PHOTOS else IN_DERIVED[key.split("/")[2]]
-
-
-def of_object(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
-    return lambda asked: {(f"s3:{action}", place(asked["Bucket"], asked["Key"]))}
-
-
-def of_put_object(asked: dict[str, Any]) -> set[Permission]:
-    """Tags need an action of their own (source: Amazon S3 API Reference, PutObject, Permissions)."""
-    actions = ("PutObject", "PutObjectTagging") if "Tagging" in asked else ("PutObject",)
-    return {(f"s3:{action}", place(asked["Bucket"], asked["Key"])) for action in actions}
-
-
-def of_get_object(asked: dict[str, Any]) -> set[Permission]:
-    """A version needs actions of its own. Without those on the bucket S3 answers 403, not 404, for what is gone."""
-    if asked["Key"] == NO_KEY:
-        return set()
-    on = place(asked["Bucket"], asked["Key"])
-    if on != "photos":
-        return {("s3:GetObject", on)}
-    if "VersionId" in asked:
-        return {("s3:GetObjectVersion", on), ("s3:ListBucketVersions", "photo-bucket")}
-    return {("s3:GetObject", on), ("s3:ListBucket", "photo-bucket")}
-
-
-def of_head_object(asked: dict[str, Any]) -> set[Permission]:
-    """Whoever asks whether an object is there needs the answer 404, of our own pictures, too."""
-    there = of_get_object(asked)
-    return there if asked["Bucket"] == PHOTOS else {*there, ("s3:ListBucket", "derived-bucket")}
-
-
-def of_transaction(asked: dict[str, Any]) -> set[Permission]:
-    """There is no action for transactions: each part needs its own."""
-    parts = {"Put": "PutItem", "Delete": "DeleteItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
-    return {
-        (f"dynamodb:{parts[kind]}", kept_in(each)) for part in asked["TransactItems"] for kind, each in part.items()
-    }
-
-
-def of_table(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
-    return lambda asked: {(f"dynamodb:{action}", kept_in(asked))}
-
-
-def kept_in(asked: dict[str, Any]) -> str:
-    """What the cards call the table of a request, of which there is one."""
-    (table,) = tables_of(asked)
-    return "short-lived" if table in SHORT_LIVED else "table"
-
-
-def of_collection(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
-    return lambda asked: {(f"rekognition:{action}", "collections")} | fetched(asked)
-
-
-def of_picture(action: str) -> Callable[[dict[str, Any]], set[Permission]]:
-    """Of a picture alone: these actions have no resource."""
-    return lambda asked: {(f"rekognition:{action}", "any")} | fetched(asked)
-
-
-def fetched(asked: dict[str, Any]) -> set[Permission]:
-    """Rekognition fetches the picture with the caller's rights."""
-    return (
-        of_get_object({"Bucket": asked["Image"]["S3Object"]["Bucket"], "Key": asked["Image"]["S3Object"]["Name"]})
-        if "S3Object" in asked.get("Image", {})
-        else set()
-    )
-
-
-def of(permission: str, on: str) -> Callable[[dict[str, Any]], set[Permission]]:
-    return lambda _: {(permission, on)}
-
-
-TABLE = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem")
-COLLECTION = (
-    "CreateCollection",
-    "DeleteCollection",
-    "IndexFaces",
-    "DeleteFaces",
-    "ListFaces",
-    "SearchFaces",
-    "SearchFacesByImage",
-)
-NEEDS: dict[str, Callable[[dict[str, Any]], set[Permission]]] = {
-    "s3.GetObject": of_get_object,
-    "s3.HeadObject": of_head_object,
-    "s3.HeadBucket": of("s3:ListBucket", "photo-bucket"),
-    "s3.PutObject": of_put_object,
-    "s3.DeleteObject": of_object("DeleteObject"),
-    **{f"dynamodb.{name}": of_table(name) for name in TABLE},
-    "dynamodb.TransactWriteItems": of_transaction,
-    "eventbridge.PutEvents": of("events:PutEvents", "bus"),
-    "kinesis.PutRecords": of("kinesis:PutRecords", "stream"),
-    "sqs.SendMessage": of("sqs:SendMessage", "queue"),
-    "sqs.SendMessageBatch": of("sqs:SendMessage", "queue"),
-    # What a worker does with messages that failed, the mapping lets it: tests/templates/test_stages.py.
-    "sqs.ChangeMessageVisibilityBatch": lambda _: set(),
-    **{f"rekognition.{name}": of_collection(name) for name in COLLECTION},
-    **{f"rekognition.{name}": of_picture(name) for name in ("DetectFaces", "DetectText")},
-}
-
-
-def tables_of(asked: Any) -> set[str]:
-    """The tables that a request to DynamoDB names."""
-    if isinstance(asked, list):
-        return set().union(*map(tables_of, asked))
-    if not isinstance(asked, dict):
-        return set()
-    named = {asked["TableName"]} if "TableName" in asked else set(asked.get("RequestItems", ()))
-    return named.union(
-        *(tables_of(value) for key, value in asked.items() if key in ("TransactItems", "Put", "Delete", "Update"))
-    )
+# What a role allows that no code of ours calls: Lambda writes logs and traces, and polls the queue or stream; whoever
+# gives messages up is Lambda, or a worker that failed.
+_LAMBDAS_OWN = ("logs:", "xray:", "kinesis:", "sqs:")
 
 
 # --- a race in which everything happens ---------------------------------------------------------------------
@@ -208,6 +77,7 @@ def uploads(here: World) -> None:
         here,
         here.upload(f"{RACE.prefix}race.json", b"{"),
         small_race.roster(here, "bib,name\n11,Kim\n22,Lee\n33,Park\n"),
+        small_race.roster(here, "name\nKim\n"),
     )
 
 
@@ -285,16 +155,16 @@ def question(route: Route, known: dict[str, Any], only_required: bool) -> dict[s
 
 
 class Seen(NamedTuple):
-    """What was seen of each function: what it needs for the calls it makes, and what it measured."""
+    """What was seen of each function: what it asked for, and what it measured."""
 
-    needs: dict[str, set[Permission]]
+    asked: dict[str, set[Ask]]
     measured: dict[str, set[Measure]]
 
 
 @functools.cache
 def seen() -> Seen:
     """What the functions did in that race."""
-    found: dict[str, set[Permission]] = defaultdict(set)
+    found: dict[str, set[Ask]] = defaultdict(set)
     measured: dict[str, set[Measure]] = defaultdict(set)
     measure = Telemetry.measure
 
@@ -303,15 +173,7 @@ def seen() -> Seen:
         measure(telemetry, what, *more, **named)
 
     def overhear(made: Made, asked: dict[str, Any]) -> None:
-        stage, _, function = made.function.partition(".")
-        if made.service == "dynamodb":
-            assert tables_of(asked) <= OF_STAGE[stage], f"{made.function} is at another stage's table"
-        if made.service == "eventbridge":
-            may_say = {(f"{SOURCE_PREFIX}{each.STAGE}", each.__name__) for each in FUNCTIONS[made.function].says}
-            assert {(entry["Source"], entry["DetailType"]) for entry in asked["Entries"]} <= may_say, made.function
-        if made.service == "sqs":
-            assert asked["QueueUrl"].endswith(f"/{naming.queue(ENV, stage, function)}"), made
-        found[made.function] |= NEEDS[f"{made.service}.{made.operation}"](asked)
+        found[made.function] |= iam.asks(made.service, made.operation, asked)
 
     with world() as here, mock.patch.object(Telemetry, "measure", overlook):
         here.wire.overhear = overhear
@@ -326,20 +188,49 @@ def seen() -> Seen:
     return Seen(found, measured)
 
 
-def allowed(function: Function) -> set[Permission]:
-    return {(action, call.on) for call in function.calls for action in call.actions}
+@pytest.fixture(scope="module")
+def dev(assembly: Path) -> dict[str, Template]:
+    """The templates of dev by stack."""
+    return templates.read(assembly, ENV)
+
+
+def role_of(name: str, dev: dict[str, Template]) -> list[Allowance]:
+    """What the function's role allows."""
+    stage, _, function = name.partition(".")
+    return iam.allowances(dev[stage], naming.function(ENV, stage, function))
+
+
+def is_lambdas_own(allowance: Allowance, function: Function) -> bool:
+    """Whether it is Lambda that does this in the function's name."""
+    called = {action for call in function.calls for action in call.actions}
+    by_lambda = allowance.action not in called and allowance.action.startswith(_LAMBDAS_OWN)
+    return by_lambda or allowance.resource.endswith("-dlq")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_its_role_allows_what_it_calls(dev: dict[str, Template], name: str) -> None:
+    # Mutation: an action or a resource less on a card; another stage's table; an event that the card does not say.
+    allowed = role_of(name, dev)
+    refused = {ask for ask in seen().asked[name] if not any(allowance.covers(ask) for allowance in allowed)}
+    assert refused == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_its_role_allows_nothing_that_it_does_not_call(dev: dict[str, Template], name: str) -> None:
+    # Mutation: an action, a resource or an event more on a card.
+    allowed = [each for each in role_of(name, dev) if not is_lambdas_own(each, FUNCTIONS[name])]
+    unused = {way for allowance in allowed for way in allowance.ways}
+    for allowance in allowed:
+        for ask in filter(allowance.covers, seen().asked[name]):
+            unused -= allowance.used(ask)
+    assert unused == set()
 
 
 def test_just_those_write_to_themselves_whose_cards_say_so() -> None:
     """Lambda is told by the card which loops are meant, and stops any other after some 16 rounds."""
     # Mutation: a function that sends to its queue and lists no note, or one that lists notes and sends none.
-    sending = {name for name, permissions in seen().needs.items() if ("sqs:SendMessage", "queue") in permissions}
+    sending = {name for name, asked in seen().asked.items() if "sqs:SendMessage" in {ask.action for ask in asked}}
     assert sending == {name for name, function in FUNCTIONS.items() if function.writes_to_itself}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_card_allows_what_is_called_and_nothing_else(name: str) -> None:
-    assert seen().needs[name] == allowed(FUNCTIONS[name])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

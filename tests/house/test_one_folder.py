@@ -85,7 +85,8 @@ def test_the_checks_of_contracts_stacks_and_packages_know_it(copy: Path, assembl
     for each in ("its_role_allows_what_the_card_says", "its_rules_bring_what_the_card", "it_imports_only_what"):
         assert re.search(rf"test_{each}\S*\[tally-count\] PASSED", done.stdout), each
     for each in ("tally.count", "tally.api", "pulse.listen", "pulse.look"):
-        assert f"test_the_card_allows_what_is_called_and_nothing_else[{each}] PASSED" in done.stdout, each
+        for test in ("what_it_calls", "nothing_that_it_does_not_call"):
+            assert f"test_its_role_allows_{test}[{each}] PASSED" in done.stdout, each
 
 
 def test_import_rules_hold_it(copy: Path, tmp_path: Path) -> None:

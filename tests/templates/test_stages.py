@@ -9,6 +9,7 @@ import pytest
 from services import cards
 from shared.contracts import naming, quotas
 from shared.contracts.card import PYTHON, Function, Queue, Schedule, Stage, Stream
+from shared.contracts.records import ShortLived
 from shared.contracts.redelivery import MAX_RECEIVES
 from tests.templates.templates import Template, as_list, tls_only
 
@@ -231,7 +232,9 @@ _READING = tuple(
 _GIVING_UP = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 
 
-def _resources(card: Stage, function: Function, on: str) -> list[str]:
+def _resources(card: Stage, function: Function, on: str | ShortLived) -> list[str]:
+    if isinstance(on, ShortLived):
+        return [f"AWS::DynamoDB::GlobalTable {naming.short_lived_table('dev', card.name, on.name)}"]
     derived = f"arn:${{AWS::Partition}}:s3:::{DERIVED}/*/*"
     return {
         "processed": [f"{derived}/processed/*"],
@@ -240,11 +243,6 @@ def _resources(card: Stage, function: Function, on: str) -> list[str]:
         "rosters": [f"{derived}/roster/*"],
         "stream": [
             f"arn:{HERE % 'kinesis'}:stream/{naming.stream('dev', card.name, each.name)}" for each in card.streamed
-        ],
-        "short-lived": [
-            f"AWS::DynamoDB::GlobalTable {naming.short_lived_table('dev', card.name, table.name)}{part}"
-            for table in card.short_lived
-            for part in ("", *(f"/index/{index.name}" for index in table.indexes))
         ],
     }.get(on) or [_resource(card, function, on)]
 
