@@ -12,6 +12,7 @@ import functools
 import io
 import json
 import random
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -229,6 +230,13 @@ Overhear = Callable[[Made, dict[str, Any]], None]
 """Is told of a request and its parameters."""
 
 
+class _OnItsWay(threading.local):
+    """The call that a thread is in: a function may make two at a time."""
+
+    number = 0
+    attempt = 0
+
+
 @dataclass
 class Wire:
     """`calls` are all calls so far (one that is retried counts once), `caller` is who makes the next ones.
@@ -245,18 +253,19 @@ class Wire:
     pauses: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     overhear: Overhear | None = None
     waited_s: float = 0.0
-    _number: int = 0
-    _attempt: int = 0
+    _on_its_way: _OnItsWay = field(default_factory=_OnItsWay)
+    _noting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def used_by(self, caller: str) -> Iterator[None]:
         """Calls come from this function; who was in the middle of a call before goes on with it afterwards."""
-        before = self.caller, self._number, self._attempt
+        here = self._on_its_way
+        before = self.caller, here.number, here.attempt
         self.caller = caller
         try:
             yield
         finally:
-            self.caller, self._number, self._attempt = before
+            self.caller, here.number, here.attempt = before
 
     @contextmanager
     def strung(self) -> Iterator[None]:
@@ -287,11 +296,13 @@ class Wire:
 
     def _calling(self, event_name: str, **_: Any) -> None:
         service, operation = event_name.split(".")[1:]
-        self.calls.append(Made(self.caller, service, operation))
-        self._number, self._attempt = len(self.calls), 0
+        with self._noting:
+            self.calls.append(Made(self.caller, service, operation))
+            number = len(self.calls)
+        self._on_its_way.number, self._on_its_way.attempt = number, 0
 
     def _going_out(self, event_name: str, request: Any, **_: Any) -> AWSResponse | None:
-        self._attempt += 1
+        self._on_its_way.attempt += 1
         call = self._call
         try:
             if self.trouble:
@@ -314,11 +325,12 @@ class Wire:
 
     @property
     def _call(self) -> Call:
-        _, service, operation = self.calls[self._number - 1]
-        return Call(self._number, self._attempt, service, operation)
+        here = self._on_its_way
+        _, service, operation = self.calls[here.number - 1]
+        return Call(here.number, here.attempt, service, operation)
 
     def _pause(self, seconds: float) -> None:
-        self.pauses[self._number].append(seconds)
+        self.pauses[self._on_its_way.number].append(seconds)
 
     def _wait(self, seconds: float) -> None:
         self.waited_s += seconds
