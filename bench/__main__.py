@@ -13,6 +13,7 @@ import click
 
 from bench.killing import PARTS
 from shared.contracts.errors import SnapRaceError
+from shared.contracts.quotas import OPERATIONS
 
 
 @click.group(name="snaprace bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -98,6 +99,56 @@ def cost(photos: tuple[int, ...], as_json: bool) -> None:
     from bench.cost import SIZES, run
 
     _print(run(photos or SIZES), as_json)
+
+
+@bench.command(short_help="How long a race takes by an account's quotas, and what to ask AWS for.")
+@click.option("--photos", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N")
+@click.option("--region", default="us-east-1", show_default=True, metavar="REGION", help="Whose default quotas hold.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="H",
+    help="In how many hours all photos shall be found.",
+)
+@click.option(
+    "--raised",
+    type=(click.Choice(sorted(OPERATIONS)), click.FloatRange(min=0, min_open=True)),
+    multiple=True,
+    metavar="OPERATION N",
+    help="A quota that AWS has raised, in calls a second; may be repeated.",
+)
+@_json
+def capacity(photos: int, region: str, hours: float, raised: tuple[tuple[str, float], ...], as_json: bool) -> None:
+    """Work out from the cards and AWS's quotas how long a race takes. Nothing is run.
+
+    \b
+    snaprace bench capacity --photos 200000 --region ap-northeast-2 --hours 3
+    """
+    from bench.capacity import run
+
+    _print(run(photos, region, hours, dict(raised)), as_json)
+
+
+@bench.command(short_help="What an environment costs a month while nothing happens.")
+@click.option(
+    "--assembly", type=_folder, default=Path("cdk.out"), show_default=True, metavar="DIR", help="A synthesized cdk.out."
+)
+@_json
+def idle(assembly: Path, as_json: bool) -> None:
+    """Price what the templates of an environment ask for, by the month.
+
+    \b
+    make cdk ARGS="synth --quiet -c env=prod"
+    snaprace bench idle --json
+    """
+    from bench.idle import run
+
+    try:
+        _print(run(assembly), as_json)
+    except ValueError as nothing:
+        raise click.ClickException(str(nothing)) from None
 
 
 @bench.command(short_help="What many searches at the same time take, and whether each is answered.")

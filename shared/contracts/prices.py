@@ -2,7 +2,8 @@
 
 List prices of us-east-1, of the first tier beyond the free one, put together in November 2026 from what is published
 about them; not every one was seen on AWS's own page. Before you rely on a figure, compare it with
-aws.amazon.com/{rekognition,dynamodb,s3,eventbridge,sqs,lambda,cloudwatch,api-gateway,waf,kinesis/data-streams}/pricing.
+aws.amazon.com/{rekognition,dynamodb,s3,eventbridge,sqs,lambda,cloudwatch,api-gateway,waf,kms,kinesis/data-streams}/
+pricing.
 Other regions cost up to a third more; add them here.
 """
 
@@ -40,6 +41,12 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     kinesis_stream_hour: float  # on demand, as the next two
     kinesis_gb_in: float  # of records, each rounded up to 1 KB
     kinesis_gb_out: float
+    alarm_metric_month: float  # each metric of a standard alarm
+    composite_alarm_month: float
+    dashboard_month: float
+    key_month: float
+    firewall_month: float
+    firewall_rule_month: float
 
 
 PRICES = {
@@ -67,5 +74,11 @@ PRICES = {
         kinesis_stream_hour=0.04,
         kinesis_gb_in=0.08,
         kinesis_gb_out=0.04,
+        alarm_metric_month=0.10,
+        composite_alarm_month=0.50,
+        dashboard_month=3.00,
+        key_month=1.00,
+        firewall_month=5.00,
+        firewall_rule_month=1.00,
     )
 }
