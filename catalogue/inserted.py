@@ -1,7 +1,7 @@
 """What is printed into pages that are otherwise written by hand.
 
-In README.md and docs/local-runtime.md what the local runtime does not emulate, a table between markers; in
-docs/adding-a-stage.md behind each comment that names a file that file.
+In README.md and docs/local-runtime.md what the local runtime does not emulate, and in docs/capacity.md how long races
+take, each a table between markers; in docs/adding-a-stage.md behind each comment that names a file that file.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bench import capacity
+from catalogue.markdown import table
 from local.aws.limits import as_markdown
 
 ROOT = Path(__file__).parents[1]
 
-_LIMITS = re.compile(r"(<!-- not-emulated: begin .*? -->\n).*?(<!-- not-emulated: end -->\n)", re.S)
+_TABLE = r"(<!-- {0}: begin .*? -->\n).*?(<!-- {0}: end -->\n)"
 _LISTING = re.compile(r"<!-- (\S+\.py) -->\n(?:\n```python\n.*?\n```\n)?", re.S)
 
 
@@ -21,7 +23,8 @@ def pages() -> dict[str, str]:
     """The pages as they should be."""
     listed = _LISTING.sub(_listing, _read("docs/adding-a-stage.md"))
     return {
-        **{path: _with_limits(path) for path in ("README.md", "docs/local-runtime.md")},
+        **{path: _with("not-emulated", as_markdown(), path) for path in ("README.md", "docs/local-runtime.md")},
+        "docs/capacity.md": _with("capacity", _races(), "docs/capacity.md"),
         "docs/adding-a-stage.md": listed,
     }
 
@@ -30,12 +33,25 @@ def _read(path: str) -> str:
     return (ROOT / path).read_text("utf-8")
 
 
-def _with_limits(path: str) -> str:
-    """The page with the table between its markers. Raises ValueError where it has none."""
-    filled, number = _LIMITS.subn(lambda found: found[1] + as_markdown() + found[2], _read(path))
+def _with(name: str, text: str, path: str) -> str:
+    """The page with the text between the markers of that name. Raises ValueError where it has none."""
+    markers = re.compile(_TABLE.format(name), re.S)
+    filled, number = markers.subn(lambda found: found[1] + text + found[2], _read(path))
     if not number:
-        raise ValueError(f"{path} has no markers for what is not emulated.")
+        raise ValueError(f"{path} has no markers for {name}.")
     return filled
+
+
+def _races() -> str:
+    """How long races take by default quotas, and what to ask for so that they are done in two hours."""
+    rows = []
+    for region in ("us-east-1", "ap-northeast-2"):
+        for photos in (5_000, 30_000, 200_000):
+            found = capacity.run(photos, region, 2.0, {})
+            asked = found["ask_for"]["rekognition_calls_a_second"]
+            wanted = ", ".join(f"{operation} {number}" for operation, number in asked.items()) or "nothing"
+            rows.append((f"{photos:,}", region, f"{found['hours']:g} h", found["limited_by"], wanted))
+    return table(("Photos", "Region", "Done in", "Limited by", "To be done in 2 hours, ask for calls a second of"), rows)
 
 
 def _listing(found: re.Match[str]) -> str:
