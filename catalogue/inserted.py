@@ -51,7 +51,8 @@ def _races() -> str:
             asked = found["ask_for"]["rekognition_calls_a_second"]
             wanted = ", ".join(f"{operation} {number}" for operation, number in asked.items()) or "nothing"
             rows.append((f"{photos:,}", region, f"{found['hours']:g} h", found["limited_by"], wanted))
-    return table(("Photos", "Region", "Done in", "Limited by", "To be done in 2 hours, ask for calls a second of"), rows)
+    head = ("Photos", "Region", "Done in", "Limited by", "To be done in 2 hours, ask for calls a second of")
+    return table(head, rows)
 
 
 def _listing(found: re.Match[str]) -> str:

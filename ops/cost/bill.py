@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, usages
+from ops.cost.usage import FunctionUsage, calls_of, calls_per_photo, of_queues, usages
 from ops.cost.visits import AGGREGATE, COLLECT, VisitBill, visit_bill, visits_as_dict
 from ops.race.races import races
 from ops.reach.errors import Failed
@@ -148,12 +148,13 @@ def _storage(used: Used, prices: Prices) -> Iterable[Line]:
     yield _line("EventBridge", "GB kept", used.archived_bytes / GB, prices.archive_gb_month, "monthly")
 
 
-def dynamodb_units(functions: Iterable[FunctionUsage]) -> tuple[float, float]:
+def dynamodb_units(functions: Sequence[FunctionUsage]) -> tuple[float, float]:
     """Read and write units, estimated by the kind of request.
 
     A request for several items is taken to be for as many as the function had messages at a time, a transaction for
-    three items of each.
+    three items of each; but of one alone in a function that a stream feeds, which moves on a photo in each.
     """
+    fed_by_queues = {usage.function for usage in of_queues(functions)}
     reads = writes = 0.0
     for usage in functions:
         calls = Counter({call.removeprefix("dynamodb."): number for call, number in usage.calls.items()})
@@ -161,7 +162,8 @@ def dynamodb_units(functions: Iterable[FunctionUsage]) -> tuple[float, float]:
         reads += _READ_UNITS * (calls["GetItem"] + calls["Query"] + calls["BatchGetItem"] * together)
         single = calls["PutItem"] + calls["UpdateItem"]
         writes += _WRITE_UNITS * single + calls["DeleteItem"] + calls["BatchWriteItem"] * together
-        writes += 2 * _WRITE_UNITS * _ITEMS_IN_TRANSACTION * calls["TransactWriteItems"] * together
+        photos = calls["TransactWriteItems"] * (together if usage.function in fed_by_queues else 1)
+        writes += 2 * _WRITE_UNITS * _ITEMS_IN_TRANSACTION * photos
     return reads, writes
 
 

@@ -76,15 +76,16 @@ def test_the_price_does_not_depend_on_how_many_photos_there_are() -> None:
 
 
 def test_units_are_estimated_by_the_kind_of_request() -> None:
-    def units(messages: int, **calls: int) -> tuple[float, float]:
+    def units(messages: int, function: str = "search-gallery", **calls: int) -> tuple[float, float]:
         counted = Counter({f"dynamodb.{name}": number for name, number in calls.items()})
-        return dynamodb_units([FunctionUsage(function="f", invocations=1, messages=messages, calls=counted)])
+        return dynamodb_units([FunctionUsage(function=function, invocations=1, messages=messages, calls=counted)])
 
     assert units(1, GetItem=3, Query=2) == (5, 0)
     assert units(10, BatchGetItem=1) == (10, 0)
     assert units(1, PutItem=1, UpdateItem=1, DeleteItem=1) == (0, 5)
     assert units(1, TransactWriteItems=1) == (0, 12)
     assert units(10, TransactWriteItems=1) == (0, 120)
+    assert units(500, "insight-aggregate", TransactWriteItems=1) == (0, 12), "each photo has a transaction of its own"
     assert dynamodb_units([FunctionUsage(function="f", calls=Counter({"dynamodb.BatchGetItem": 1}))]) == (1, 0)
 
 
