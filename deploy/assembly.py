@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from deploy import assets, emptying
 from deploy.cloudformation import deploy_stack
 from deploy.place import Client, DeploymentFailed, Place
 from deploy.standing import examination
-from deploy.standing.examination import Findings
+from deploy.standing.examination import Difference, Findings
 
 
 class _Stack(NamedTuple):
@@ -84,7 +84,7 @@ def empty(assembly: Path, client: Client) -> Iterator[str]:
     return emptying.empty(((stack.name, stack.template) for stack in stacks), env, functools.cache(client))
 
 
-def _require_no_difference(stack: str, differences: list[str]) -> None:
+def _require_no_difference(stack: str, differences: Sequence[Difference]) -> None:
     if differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         raise DeploymentFailed(f"Stack {stack} does not stand as its template asked: {differences[0]}{more}")

@@ -1,85 +1,201 @@
 """Every resource of a stack, as it stands and as its template asked for it.
 
 findings = examine(stack, template, client, place)
-findings.differences    # sentences; empty when all of it stands as asked
+findings.differences    # where something does not stand as asked; each is a sentence as text
 findings.unchecked      # "AWS::Type.Property" that no reader gives
+
+This asks of more than CloudFormation's DetectStackDrift, and does not keep one waiting. That looks at the properties
+that a template names, of the kinds of resources that support it (source: CloudFormation API Reference,
+DetectStackDrift), which rules' targets, permissions and settings at their defaults are not.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from deploy.place import Client, Place, Properties
-from deploy.standing.differences import difference
-from deploy.standing.readers import READERS
+from deploy.standing.differences import Differs, difference, shown
+from deploy.standing.readers import READERS, TOGETHER, NotThere
 from deploy.standing.references import Resolver, contains_unknown
+from deploy.standing.silence import EXACT, SILENT
 
 # Recorded by every service, used by nothing of ours; and what CloudFormation itself is told.
 _NEVER_COMPARED = frozenset({"Tags"})
 _BOOKKEEPING = frozenset({"AWS::CDK::Metadata"})
+_MISSING = "is missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A resource that does not stand as asked.
+
+    `at` says where; None for a resource that is missing, or that cannot be read, of which `problem` tells. `name` is
+    its physical id, "" where it has none; `asked` are its properties with all references resolved.
+    """
+
+    stack: str
+    logical_id: str
+    kind: str
+    name: str = ""
+    at: Differs | None = None
+    problem: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> str:
+        """What is there."""
+        return f"{self.at.path} is {shown(self.at.found)}" if self.at else self.problem
+
+    @property
+    def expected(self) -> str:
+        """What was asked for."""
+        return shown(self.at.wanted) if self.at else "it stands as its template asks"
+
+    def __str__(self) -> str:
+        name = f"{self.logical_id} ({self.kind})"
+        return f"{name}: {self.at}" if self.at else f"{name} {self.problem}."
 
 
 @dataclass
 class Findings:
-    """What an examination found."""
+    """What an examination found; `examined` counts resources by type."""
 
-    differences: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
     unchecked: set[str] = field(default_factory=set)
+    examined: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Resource:
+    """One that stands."""
+
+    stack: str
+    logical_id: str
+    kind: str
+    name: str
+    asked: Properties
+
+    def differs(self, *, at: Differs | None = None, problem: str = "") -> Difference:
+        return Difference(
+            stack=self.stack,
+            logical_id=self.logical_id,
+            kind=self.kind,
+            name=self.name,
+            at=at,
+            problem=problem,
+            asked=self.asked,
+        )
 
 
 def examine(
-    stack: str, template: Properties, client: Client, place: Place, not_expected: AbstractSet[str] = frozenset()
+    stack: str,
+    template: Properties,
+    client: Client,
+    place: Place,
+    not_expected: AbstractSet[str] = frozenset(),
+    pool: Executor | None = None,
 ) -> Findings:
     """Compare every resource of the stack with its template.
 
-    `not_expected` are the "AWS::Type" and "AWS::Type.Property" that need not stand.
+    `not_expected` are the "AWS::Type" and "AWS::Type.Property" that need not stand. Resources are read by `pool`, or
+    one after the other; then `client` must give clients to threads, too.
     """
     findings = Findings()
     try:
         standing = _standing(client, stack)
     except ClientError as error:
-        findings.differences.append(f"The stack cannot be read: {error.response['Error']['Message']}")
+        findings.differences.append(
+            Difference(stack=stack, logical_id=stack, kind="AWS::CloudFormation::Stack", problem=_unreadable(error))
+        )
         return findings
-    resolver = Resolver(template, standing, client, place, stack)
+    to_read = _to_read(stack, template, client, place, standing, findings, not_expected)
+    known = _read_together(to_read, client)
+
+    def compare(resource: _Resource) -> Findings:
+        return _compare(resource, client, known.get(resource.logical_id), not_expected)
+
+    for own in (pool.map if pool else map)(compare, to_read):
+        findings.differences += own.differences
+        findings.unchecked |= own.unchecked
+    return findings
+
+
+def _to_read(
+    stack: str,
+    template: Properties,
+    client: Client,
+    place: Place,
+    standing: Mapping[str, Properties],
+    findings: Findings,
+    not_expected: AbstractSet[str],
+) -> list[_Resource]:
+    """What is there to be compared; what is missing, or has no reader, is noted in `findings`."""
+    resolver = Resolver(template, dict(standing), client, place, stack)
+    to_read = []
     for logical_id, resource in template["Resources"].items():
         kind = resource["Type"]
-        if kind in _BOOKKEEPING or kind in not_expected:
+        if kind in _BOOKKEEPING:
             continue
-        name = f"{logical_id} ({kind})"
         found = standing.get(logical_id)
         if found is None or not found["ResourceStatus"].endswith("_COMPLETE"):
-            findings.differences.append(f"{name} is missing.")
-        elif kind in READERS:
-            asked = resolver.resolve(resource.get("Properties", {}))
-            own = _compare(name, kind, found["PhysicalResourceId"], asked, client, not_expected)
-            findings.differences += own.differences
-            findings.unchecked |= own.unchecked
-        else:
+            missing = Difference(stack=stack, logical_id=logical_id, kind=kind, problem=_MISSING)
+            findings.differences.append(missing)
+        elif kind in READERS and kind not in not_expected:
+            asked = {**SILENT.get(kind, {}), **resolver.resolve(resource.get("Properties", {}))}
+            name = found["PhysicalResourceId"]
+            to_read.append(_Resource(stack=stack, logical_id=logical_id, kind=kind, name=name, asked=asked))
+        elif kind not in not_expected:
             findings.unchecked.add(kind)
-    return findings
+    findings.examined = Counter(resource.kind for resource in to_read)
+    return to_read
 
 
-def _compare(
-    name: str, kind: str, physical_id: str, asked: Properties, client: Client, not_expected: AbstractSet[str]
-) -> Findings:
-    """What is found of one resource, of which `asked` are the properties with all references resolved."""
+def _read_together(resources: Sequence[_Resource], client: Client) -> dict[str, Properties]:
+    """What is found of resources whose kinds are read many at a time, by logical id; the others are read one by one."""
+    found: dict[str, Properties] = {}
+    for kind, read in TOGETHER.items():
+        of_kind = [each for each in resources if each.kind == kind]
+        if not of_kind:
+            continue
+        with contextlib.suppress(ClientError):  # which then tells of each of them
+            answers = read(client, [(each.name, each.asked) for each in of_kind])
+            found |= {each.logical_id: answer for each, answer in zip(of_kind, answers, strict=True) if answer}
+    return found
+
+
+def _compare(resource: _Resource, client: Client, known: Properties | None, not_expected: AbstractSet[str]) -> Findings:
+    """What is found of one resource, of which perhaps something is `known`."""
     findings = Findings()
+    kind, asked = resource.kind, resource.asked
     try:
-        found = READERS[kind](client, physical_id, asked)
+        found = READERS[kind](client, resource.name, asked) if known is None else known
+    except NotThere:
+        findings.differences.append(resource.differs(problem=_MISSING))
+        return findings
     except ClientError as error:
-        findings.differences.append(f"{name} cannot be read: {error.response['Error']['Message']}")
+        findings.differences.append(resource.differs(problem=_unreadable(error)))
         return findings
     for property_name, wanted in asked.items():
-        if property_name in _NEVER_COMPARED or f"{kind}.{property_name}" in not_expected:
+        place = f"{kind}.{property_name}"
+        if property_name in _NEVER_COMPARED or place in not_expected:
             continue
         if property_name not in found or contains_unknown(wanted):
-            findings.unchecked.add(f"{kind}.{property_name}")
-        elif differs := difference(wanted, found[property_name], property_name):
-            findings.differences.append(f"{name}: {differs}")
+            findings.unchecked.add(place)
+        elif differs := difference(wanted, found[property_name], property_name, exact=place in EXACT):
+            findings.differences.append(resource.differs(at=differs))
     return findings
+
+
+def _unreadable(error: ClientError) -> str:
+    return f"cannot be read: {error.response['Error'].get('Message', '').rstrip('.') or error}"
 
 
 def _standing(client: Client, stack: str) -> dict[str, Properties]:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from deploy.place import Client, Properties
-from deploy.standing.differences import least_alike
+from deploy.standing.differences import difference, least_alike
 
 Reader = Callable[[Client, str, Properties], Properties]
 """(client, physical id, properties asked for with all references resolved) → properties found."""
+
+ReaderOfMany = Callable[[Client, Sequence[tuple[str, Properties]]], list[Properties | None]]
+"""The same for several resources of a kind, in their order; None for those that are not there."""
+
+
+class NotThere(LookupError):
+    """The resource is not there; where services say so by themselves, it is their ClientError."""
 
 
 # --- REST APIs: API Gateway speaks camelCase, templates PascalCase ------------------------------------------
@@ -41,10 +51,16 @@ def _of_api(operation: str, id_parameter: str | None = None, **from_asked: str) 
 
 
 def _method(client: Client, physical_id: str, asked: Properties) -> Properties:
-    method = _of_api("get_method", resourceId="ResourceId", httpMethod="HttpMethod")(client, physical_id, asked)
+    return _as_method(
+        _of_api("get_method", resourceId="ResourceId", httpMethod="HttpMethod")(client, physical_id, asked), asked
+    )
+
+
+def _as_method(method: Properties, asked: Properties) -> Properties:
     integration = _capitalized(method.get("MethodIntegration", {}))
     return {
         **method,
+        "RestApiId": asked["RestApiId"],
         "ResourceId": asked["ResourceId"],
         "MethodResponses": [_capitalized(each) for each in method.get("MethodResponses", {}).values()],
         "Integration": {
@@ -57,13 +73,70 @@ def _method(client: Client, physical_id: str, asked: Properties) -> Properties:
     }
 
 
+def _methods(client: Client, asked: Sequence[tuple[str, Properties]]) -> list[Properties | None]:
+    found = _resources_of(client, asked)
+    return [
+        _as_method(_capitalized(method), each) if (method := _method_in(found[each["RestApiId"]], each)) else None
+        for _, each in asked
+    ]
+
+
+def _method_in(resources: dict[str, Properties], asked: Properties) -> Properties | None:
+    methods: Properties = resources.get(asked["ResourceId"], {}).get("resourceMethods", {})
+    return methods.get(asked["HttpMethod"])
+
+
+def _resources(client: Client, asked: Sequence[tuple[str, Properties]]) -> list[Properties | None]:
+    found = _resources_of(client, asked)
+    return [
+        {**_capitalized(resource), "RestApiId": each["RestApiId"]}
+        if (resource := found[each["RestApiId"]].get(resource_id))
+        else None
+        for resource_id, each in asked
+    ]
+
+
+def _resources_of(client: Client, asked: Sequence[tuple[str, Properties]]) -> dict[str, dict[str, Properties]]:
+    """The resources of APIs by API and id, with their methods: in one request, as an account has ten a second.
+
+    Source: Amazon API Gateway Developer Guide, "Quotas for creating, deploying and managing an API".
+    """
+    pages = client("apigateway").get_paginator("get_resources")
+    return {
+        api: {
+            each["id"]: each
+            for page in pages.paginate(restApiId=api, embed=["methods"], PaginationConfig={"PageSize": 500})
+            for each in page["items"]
+        }
+        for api in {each["RestApiId"] for _, each in asked}
+    }
+
+
+def _gateway_responses(client: Client, asked: Sequence[tuple[str, Properties]]) -> list[Properties | None]:
+    found = {
+        (api, each["responseType"]): {**_capitalized(each), "RestApiId": api}
+        for api in {each["RestApiId"] for _, each in asked}
+        for each in client("apigateway").get_gateway_responses(restApiId=api, limit=500)["items"]
+    }
+    return [found.get((each["RestApiId"], each["ResponseType"])) for _, each in asked]
+
+
+def _account(client: Client, _id: str, _asked: Properties) -> Properties:
+    return {"CloudWatchRoleArn": client("apigateway").get_account().get("cloudwatchRoleArn")}
+
+
 def _api_stage(client: Client, name: str, asked: Properties) -> Properties:
     stage = _of_api("get_stage", "stageName")(client, name, asked)
     settings = []
     for path, setting in stage.get("MethodSettings", {}).items():
         resource, method = path.rsplit("/", 1)
         settings.append({**_capitalized(setting), "ResourcePath": _as_in_a_template(resource), "HttpMethod": method})
-    return {**stage, "MethodSettings": settings}
+    log = _capitalized(stage.get("AccessLogSettings", {}))
+    wanted = asked.get("AccessLogSetting", {}).get("DestinationArn")
+    # API Gateway tells the log group without the :* that its ARN ends with in a template.
+    if isinstance(wanted, str) and wanted.removesuffix(":*") == log.get("DestinationArn"):
+        log["DestinationArn"] = wanted
+    return {**stage, "MethodSettings": settings, "AccessLogSetting": log}
 
 
 def _as_in_a_template(resource: str) -> str:
@@ -95,11 +168,31 @@ def _function(client: Client, name: str, asked: Properties) -> Properties:
     found = {"Description": "", **function, "Layers": [layer["Arn"] for layer in function.get("Layers", [])]}
     if "S3Key" in asked["Code"]:
         found["Code"] = _code_found(client, asked["Code"], function["CodeSha256"])
-    if "RecursiveLoop" in asked:
-        found |= client("lambda").get_function_recursion_config(FunctionName=name)
-    if "ReservedConcurrentExecutions" in asked:
-        found |= client("lambda").get_function_concurrency(FunctionName=name)
-    return found
+    found |= client("lambda").get_function_recursion_config(FunctionName=name)
+    reserved = client("lambda").get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+    return {**found, "ReservedConcurrentExecutions": reserved}
+
+
+def _permission(client: Client, _id: str, asked: Properties) -> Properties:
+    """What a function's policy lets a service do. Its statements are found by what they say: not all have our ids."""
+    document = json.loads(client("lambda").get_policy(FunctionName=asked["FunctionName"])["Policy"])
+    said = [_as_permission(each, asked["FunctionName"]) for each in document["Statement"]]
+    for each in said:
+        if difference(asked, each, "") is None:
+            return each
+    raise NotThere
+
+
+def _as_permission(statement: Properties, function: str) -> Properties:
+    principal = statement.get("Principal")
+    said = {key.lower(): value for each in statement.get("Condition", {}).values() for key, value in each.items()}
+    return {
+        "FunctionName": function,
+        "Action": statement.get("Action"),
+        "Principal": next(iter(principal.values())) if isinstance(principal, dict) else principal,
+        "SourceArn": said.get("aws:sourcearn"),
+        "SourceAccount": said.get("aws:sourceaccount"),
+    }
 
 
 def _version(client: Client, arn: str, _asked: Properties) -> Properties:
@@ -228,11 +321,37 @@ def _archive(client: Client, name: str, _asked: Properties) -> Properties:
 # --- monitoring ---------------------------------------------------------------------------------------------
 
 
-def _alarm(client: Client, name: str, _asked: Properties) -> Properties:
-    types = ["MetricAlarm", "CompositeAlarm"]
-    found = client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=types)
-    alarms: list[Properties] = found["MetricAlarms"] + found["CompositeAlarms"]
-    return alarms[0] if alarms else {"AlarmName": None}
+MOST_ALARMS = 100
+"""Of one request. Source: Amazon CloudWatch API Reference, DescribeAlarms, AlarmNames and MaxRecords."""
+
+
+def described_alarms(client: Client, names: Sequence[str]) -> dict[str, Properties]:
+    """Alarms by name, as CloudWatch describes them; without those that are not there."""
+    found: list[Properties] = []
+    for first in range(0, len(names), MOST_ALARMS):
+        answer = client("cloudwatch").describe_alarms(
+            AlarmNames=list(names[first : first + MOST_ALARMS]),
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            MaxRecords=MOST_ALARMS,
+        )
+        found += [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
+    return {alarm["AlarmName"]: alarm for alarm in found}
+
+
+def _alarms(client: Client, asked: Sequence[tuple[str, Properties]]) -> list[Properties | None]:
+    """An account has nine requests a second for its alarms, of which there are hundreds.
+
+    Source: Amazon CloudWatch User Guide, "CloudWatch service quotas".
+    """
+    found = described_alarms(client, [name for name, _ in asked])
+    return [found.get(name) for name, _ in asked]
+
+
+def _alarm(client: Client, name: str, asked: Properties) -> Properties:
+    (alarm,) = _alarms(client, [(name, asked)])
+    if alarm is None:
+        raise NotThere
+    return alarm
 
 
 def _dashboard(client: Client, name: str, _asked: Properties) -> Properties:
@@ -241,8 +360,10 @@ def _dashboard(client: Client, name: str, _asked: Properties) -> Properties:
 
 def _log_group(client: Client, name: str, _asked: Properties) -> Properties:
     groups = client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    group: Properties = next((group for group in groups if group["logGroupName"] == name), {})
-    return {"LogGroupName": group.get("logGroupName"), "RetentionInDays": group.get("retentionInDays")}
+    for group in groups:
+        if group["logGroupName"] == name:
+            return {"LogGroupName": name, "RetentionInDays": group.get("retentionInDays")}
+    raise NotThere
 
 
 # --- permissions --------------------------------------------------------------------------------------------
@@ -325,8 +446,8 @@ def _global_table(client: Client, name: str, asked: Properties) -> Properties:
 def _bucket(client: Client, name: str, asked: Properties) -> Properties:
     s3 = client("s3")
     notifications = s3.get_bucket_notification_configuration(Bucket=name)
-    prefix = name.removesuffix(f"-{_account(client)}-{s3.meta.region_name}-an")
-    found = {
+    prefix = name.removesuffix(f"-{_account_id(client)}-{s3.meta.region_name}-an")
+    found: Properties = {
         "BucketName": name,
         "BucketNamePrefix": prefix,
         "BucketNamespace": "global" if prefix == name else "account-regional",
@@ -335,19 +456,70 @@ def _bucket(client: Client, name: str, asked: Properties) -> Properties:
             "EventBridgeConfiguration": {"EventBridgeEnabled": "EventBridgeConfiguration" in notifications}
         },
     }
-    if "PublicAccessBlockConfiguration" in asked:
-        block = s3.get_public_access_block(Bucket=name)
-        found["PublicAccessBlockConfiguration"] = block["PublicAccessBlockConfiguration"]
-    if "CorsConfiguration" in asked:
-        renamed = {"ExposeHeaders": "ExposedHeaders", "MaxAgeSeconds": "MaxAge", "ID": "Id"}
-        rules = s3.get_bucket_cors(Bucket=name)["CORSRules"]
-        found["CorsConfiguration"] = {
-            "CorsRules": [{renamed.get(key, key): value for key, value in rule.items()} for rule in rules]
-        }
-    return found
+    return {**found, **{part: _part_of_bucket(s3, name, part) for part in _PARTS_OF_BUCKET if part in asked}}
 
 
-def _account(client: Client) -> str:
+def _part_of_bucket(s3: Any, name: str, part: str) -> Any:
+    """A setting that is read by a request of its own; None where the bucket has none."""
+    operation, found = _PARTS_OF_BUCKET[part]
+    try:
+        return found(getattr(s3, operation)(Bucket=name))
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        if code == "NoSuchBucket" or not (code.startswith("NoSuch") or code.endswith("NotFoundError")):
+            raise
+        return None
+
+
+def _cors(answer: Properties) -> Properties:
+    renamed = {"ExposeHeaders": "ExposedHeaders", "MaxAgeSeconds": "MaxAge", "ID": "Id"}
+    rules = [{renamed.get(key, key): value for key, value in rule.items()} for rule in answer["CORSRules"]]
+    return {"CorsRules": rules}
+
+
+def _encryption(answer: Properties) -> Properties:
+    rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
+    settings = [
+        {**rule, "ServerSideEncryptionByDefault": rule.get("ApplyServerSideEncryptionByDefault")} for rule in rules
+    ]
+    return {"ServerSideEncryptionConfiguration": settings}
+
+
+def _lifecycle(answer: Properties) -> Properties:
+    return {"Rules": [_lifecycle_rule(rule) for rule in answer["Rules"]]}
+
+
+def _lifecycle_rule(rule: Properties) -> Properties:
+    of_filter = rule.get("Filter", {})
+    tags = of_filter.get("And", {}).get("Tags", [of_filter["Tag"]] if "Tag" in of_filter else [])
+    moves = [{**each, "TransitionInDays": each.get("Days")} for each in rule.get("Transitions", ())]
+    expires = rule.get("Expiration", {}).get("Days")
+    return {**rule, "Id": rule.get("ID"), "Transitions": moves, "TagFilters": tags, "ExpirationInDays": expires}
+
+
+def _access_log(answer: Properties) -> Properties:
+    logged = answer.get("LoggingEnabled", {})
+    return {"DestinationBucketName": logged.get("TargetBucket"), "LogFilePrefix": logged.get("TargetPrefix")}
+
+
+_PARTS_OF_BUCKET: dict[str, tuple[str, Callable[[Properties], Any]]] = {
+    "PublicAccessBlockConfiguration": (
+        "get_public_access_block",
+        lambda answer: answer["PublicAccessBlockConfiguration"],
+    ),
+    "CorsConfiguration": ("get_bucket_cors", _cors),
+    "BucketEncryption": ("get_bucket_encryption", _encryption),
+    "LifecycleConfiguration": ("get_bucket_lifecycle_configuration", _lifecycle),
+    "IntelligentTieringConfigurations": (
+        "list_bucket_intelligent_tiering_configurations",
+        lambda answer: answer.get("IntelligentTieringConfigurationList", []),
+    ),
+    "LoggingConfiguration": ("get_bucket_logging", _access_log),
+    "OwnershipControls": ("get_bucket_ownership_controls", lambda answer: answer["OwnershipControls"]),
+}
+
+
+def _account_id(client: Client) -> str:
     return str(client("sts").get_caller_identity()["Account"])
 
 
@@ -362,6 +534,7 @@ def _parameter(client: Client, name: str, _asked: Properties) -> Properties:
 
 
 READERS: dict[str, Reader] = {
+    "AWS::ApiGateway::Account": _account,
     "AWS::ApiGateway::Deployment": _of_api("get_deployment", "deploymentId"),
     "AWS::ApiGateway::GatewayResponse": _of_api("get_gateway_response", responseType="ResponseType"),
     "AWS::ApiGateway::Method": _method,
@@ -388,6 +561,7 @@ READERS: dict[str, Reader] = {
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::LayerVersion": _layer,
+    "AWS::Lambda::Permission": _permission,
     "AWS::Lambda::Version": _version,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::S3::Bucket": _bucket,
@@ -401,3 +575,12 @@ READERS: dict[str, Reader] = {
     "AWS::WAFv2::WebACL": _firewall,
     "AWS::WAFv2::WebACLAssociation": _firewall_before,
 }
+
+TOGETHER: dict[str, ReaderOfMany] = {
+    "AWS::ApiGateway::GatewayResponse": _gateway_responses,
+    "AWS::ApiGateway::Method": _methods,
+    "AWS::ApiGateway::Resource": _resources,
+    "AWS::CloudWatch::Alarm": _alarms,
+    "AWS::CloudWatch::CompositeAlarm": _alarms,
+}
+"""What is better read at once than one by one: the services allow few requests for these."""

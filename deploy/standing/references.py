@@ -44,6 +44,7 @@ class Resolver:
         self._standing = standing
         self._client = client
         self._place = place
+        self._roots: dict[str, str] = {}
         self._pseudo = {
             "AWS::AccountId": place.account,
             "AWS::Region": place.region,
@@ -112,7 +113,7 @@ class Resolver:
         physical_id = self._standing[name]["PhysicalResourceId"]
         match kind, attribute:
             case "AWS::ApiGateway::RestApi", "RootResourceId":
-                return _root_resource(self._client, physical_id)
+                return self._root_resource(physical_id)
             case "AWS::SQS::Queue", "QueueName":
                 return physical_id.rsplit("/", 1)[-1]
             case "AWS::Lambda::Version", "Version":
@@ -134,7 +135,9 @@ class Resolver:
         filled = form.format(**self._place._asdict(), id=physical_id, name=physical_id.rsplit("/", 1)[-1])
         return f"arn:{self._place.partition}:{filled}"
 
-
-def _root_resource(client: Client, api: str) -> str:
-    pages = client("apigateway").get_paginator("get_resources").paginate(restApiId=api)
-    return next(str(item["id"]) for page in pages for item in page["items"] if item["path"] == "/")
+    def _root_resource(self, api: str) -> str:
+        """The id of an API's root, which many of its resources ask for."""
+        if api not in self._roots:
+            pages = self._client("apigateway").get_paginator("get_resources").paginate(restApiId=api)
+            self._roots[api] = next(str(item["id"]) for page in pages for item in page["items"] if item["path"] == "/")
+        return self._roots[api]
