@@ -12,12 +12,10 @@ DetectStackDrift), which rules' targets, permissions and settings at their defau
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -34,25 +32,37 @@ _MISSING = "is missing"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A resource that does not stand as asked.
+class Resource:
+    """A resource of a stack's template: its physical id as `name`, "" where it has none.
 
-    `at` says where; None for a resource that is missing, or that cannot be read, of which `problem` tells. `name` is
-    its physical id, "" where it has none; `asked` are its properties with all references resolved.
+    `asked` are its properties with all references resolved, and the defaults of which the template is silent.
     """
 
     stack: str
     logical_id: str
     kind: str
     name: str = ""
+    asked: Properties = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.logical_id} ({self.kind})"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A resource that does not stand as asked: `at` says where.
+
+    That is None where it is missing, or cannot be read; then `problem` tells.
+    """
+
+    resource: Resource
     at: Differs | None = None
     problem: str = ""
-    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seen(self) -> str:
         """What is there."""
-        return f"{self.at.path} is {shown(self.at.found)}" if self.at else self.problem
+        return f"{self.at.path} is {shown(self.at.found)}" if self.at else f"it {self.problem}"
 
     @property
     def expected(self) -> str:
@@ -60,39 +70,16 @@ class Difference:
         return shown(self.at.wanted) if self.at else "it stands as its template asks"
 
     def __str__(self) -> str:
-        name = f"{self.logical_id} ({self.kind})"
-        return f"{name}: {self.at}" if self.at else f"{name} {self.problem}."
+        return f"{self.resource}: {self.at}" if self.at else f"{self.resource} {self.problem}."
 
 
 @dataclass
 class Findings:
-    """What an examination found; `examined` counts resources by type."""
+    """What an examination found; `resources` are those that were read, or ought to be there."""
 
     differences: list[Difference] = field(default_factory=list)
     unchecked: set[str] = field(default_factory=set)
-    examined: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Resource:
-    """One that stands."""
-
-    stack: str
-    logical_id: str
-    kind: str
-    name: str
-    asked: Properties
-
-    def differs(self, *, at: Differs | None = None, problem: str = "") -> Difference:
-        return Difference(
-            stack=self.stack,
-            logical_id=self.logical_id,
-            kind=self.kind,
-            name=self.name,
-            at=at,
-            problem=problem,
-            asked=self.asked,
-        )
+    resources: list[Resource] = field(default_factory=list)
 
 
 def examine(
@@ -112,14 +99,16 @@ def examine(
     try:
         standing = _standing(client, stack)
     except ClientError as error:
-        findings.differences.append(
-            Difference(stack=stack, logical_id=stack, kind="AWS::CloudFormation::Stack", problem=_unreadable(error))
-        )
+        itself = Resource(stack=stack, logical_id=stack, kind="AWS::CloudFormation::Stack", name=stack)
+        findings.differences.append(Difference(itself, problem=_unreadable(error)))
         return findings
-    to_read = _to_read(stack, template, client, place, standing, findings, not_expected)
+    resolver = Resolver(template, standing, client, place, stack)
+    for logical_id, resource in template["Resources"].items():
+        _look_for(stack, logical_id, resource, standing, resolver, findings, not_expected)
+    to_read = [each for each in findings.resources if each.name]
     known = _read_together(to_read, client)
 
-    def compare(resource: _Resource) -> Findings:
+    def compare(resource: Resource) -> Findings:
         return _compare(resource, client, known.get(resource.logical_id), not_expected)
 
     for own in (pool.map if pool else map)(compare, to_read):
@@ -128,37 +117,33 @@ def examine(
     return findings
 
 
-def _to_read(
+def _look_for(
     stack: str,
-    template: Properties,
-    client: Client,
-    place: Place,
+    logical_id: str,
+    resource: Properties,
     standing: Mapping[str, Properties],
+    resolver: Resolver,
     findings: Findings,
     not_expected: AbstractSet[str],
-) -> list[_Resource]:
-    """What is there to be compared; what is missing, or has no reader, is noted in `findings`."""
-    resolver = Resolver(template, dict(standing), client, place, stack)
-    to_read = []
-    for logical_id, resource in template["Resources"].items():
-        kind = resource["Type"]
-        if kind in _BOOKKEEPING:
-            continue
-        found = standing.get(logical_id)
-        if found is None or not found["ResourceStatus"].endswith("_COMPLETE"):
-            missing = Difference(stack=stack, logical_id=logical_id, kind=kind, problem=_MISSING)
-            findings.differences.append(missing)
-        elif kind in READERS and kind not in not_expected:
-            asked = {**SILENT.get(kind, {}), **resolver.resolve(resource.get("Properties", {}))}
-            name = found["PhysicalResourceId"]
-            to_read.append(_Resource(stack=stack, logical_id=logical_id, kind=kind, name=name, asked=asked))
-        elif kind not in not_expected:
-            findings.unchecked.add(kind)
-    findings.examined = Counter(resource.kind for resource in to_read)
-    return to_read
+) -> None:
+    """Note in `findings` a resource that is there to be compared, is missing, or has no reader."""
+    kind = resource["Type"]
+    if kind in _BOOKKEEPING or kind in not_expected:
+        return
+    found = standing.get(logical_id)
+    asked = {**SILENT.get(kind, {}), **resolver.resolve(resource.get("Properties", {}))}
+    if found is None or not found["ResourceStatus"].endswith("_COMPLETE"):
+        missing = Resource(stack=stack, logical_id=logical_id, kind=kind, asked=asked)
+        findings.resources.append(missing)
+        findings.differences.append(Difference(missing, problem=_MISSING))
+    elif kind in READERS:
+        name = found["PhysicalResourceId"]
+        findings.resources.append(Resource(stack=stack, logical_id=logical_id, kind=kind, name=name, asked=asked))
+    else:
+        findings.unchecked.add(kind)
 
 
-def _read_together(resources: Sequence[_Resource], client: Client) -> dict[str, Properties]:
+def _read_together(resources: Sequence[Resource], client: Client) -> dict[str, Properties]:
     """What is found of resources whose kinds are read many at a time, by logical id; the others are read one by one."""
     found: dict[str, Properties] = {}
     for kind, read in TOGETHER.items():
@@ -171,17 +156,17 @@ def _read_together(resources: Sequence[_Resource], client: Client) -> dict[str, 
     return found
 
 
-def _compare(resource: _Resource, client: Client, known: Properties | None, not_expected: AbstractSet[str]) -> Findings:
+def _compare(resource: Resource, client: Client, known: Properties | None, not_expected: AbstractSet[str]) -> Findings:
     """What is found of one resource, of which perhaps something is `known`."""
     findings = Findings()
     kind, asked = resource.kind, resource.asked
     try:
         found = READERS[kind](client, resource.name, asked) if known is None else known
     except NotThere:
-        findings.differences.append(resource.differs(problem=_MISSING))
+        findings.differences.append(Difference(resource, problem=_MISSING))
         return findings
     except ClientError as error:
-        findings.differences.append(resource.differs(problem=_unreadable(error)))
+        findings.differences.append(Difference(resource, problem=_unreadable(error)))
         return findings
     for property_name, wanted in asked.items():
         place = f"{kind}.{property_name}"
@@ -190,7 +175,7 @@ def _compare(resource: _Resource, client: Client, known: Properties | None, not_
         if property_name not in found or contains_unknown(wanted):
             findings.unchecked.add(place)
         elif differs := difference(wanted, found[property_name], property_name, exact=place in EXACT):
-            findings.differences.append(resource.differs(at=differs))
+            findings.differences.append(Difference(resource, at=differs))
     return findings
 
 

@@ -16,6 +16,9 @@ RAW_PHOTOS = "raw_photos"
 RACE_FILE = "race.json"
 ROSTER_FILE = "roster.csv"
 
+PROBE = "smoke"
+"""The organizer of the races with which `snaprace verify` tries the whole pipeline; nobody else's."""
+
 FOLDER_SEPARATOR = "--"
 """In the name of a raw photo: between the photographer's folders and the file, of characters that S3 calls safe."""
 

@@ -11,6 +11,9 @@ PREFIX = "snaprace"
 ACCOUNT_STACK = f"{PREFIX}-account"
 """CloudFormation stack of what an account has once in a region, for all environments there."""
 
+SHARED_STACKS = ("platform", "people", "monitoring")
+"""The stacks of an environment that are no stage's."""
+
 
 def stack(env: str, name: str) -> str:
     """CloudFormation stack of a stage, or `platform`, `monitoring`."""

@@ -87,7 +87,7 @@ def test_a_change_of_any_property_of_any_resource_is_noticed(assembly: Path, cli
     for stack, template in stacks(assembly):
         for asked, names in rounds(template):
             findings = examined(stack, asked, client)
-            noticed = {difference.split(" ", 1)[0] for difference in findings.differences}
+            noticed = {difference.resource.logical_id for difference in findings.differences}
             overlooked |= {
                 f"{template['Resources'][logical_id]['Type']}.{name}"
                 for logical_id, name in names.items()
@@ -100,7 +100,9 @@ def test_a_resource_that_does_not_stand_is_missed(assembly: Path, client: Client
     stack, template = next(stacks(assembly))
     asked = copy.deepcopy(template)
     asked["Resources"]["Another"] = {"Type": "AWS::SQS::Queue", "Properties": {}}
-    assert examined(stack, asked, client).differences == ["Another (AWS::SQS::Queue) is missing."]
+    assert [str(each) for each in examined(stack, asked, client).differences] == [
+        "Another (AWS::SQS::Queue) is missing."
+    ]
 
 
 def test_deploying_again_changes_nothing(assembly: Path, embedded: Running, client: Client) -> None:

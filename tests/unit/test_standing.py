@@ -30,4 +30,4 @@ def test_a_subscription_that_nobody_confirmed_does_not_stand(pending: str, told:
         stub.add_response("get_subscription_attributes", {"Attributes": attributes}, {"SubscriptionArn": f"{TOPIC}:1"})
         found: dict[str, Any] = READERS["AWS::SNS::Subscription"](lambda _service: sns, f"{TOPIC}:1", ASKED)
     differences = (difference(wanted, found[name], name) for name, wanted in ASKED.items())
-    assert [each for each in differences if each] == told
+    assert [str(each) for each in differences if each] == told
