@@ -229,6 +229,10 @@ def _parameter(parameter: Resource, _at: Differs | None = None) -> str:
     return aws("ssm put-parameter", cli_input_json={**told, "Overwrite": True})
 
 
+def _rotation(key: Resource, at: Differs) -> str:
+    return aws(f"kms {'enable' if at.wanted is True else 'disable'}-key-rotation", key_id=key.name)
+
+
 def _throttles(stage: Resource, _at: Differs) -> str:
     """All settings of the stage's methods. Source: Amazon API Gateway API Reference, Patch Operations, Stage."""
     names = {
@@ -263,6 +267,7 @@ _MENDED: dict[tuple[str, str], Mend] = {
     ("AWS::Events::Rule", ""): _rule,
     ("AWS::Events::Rule", "State"): _rule_state,
     ("AWS::Events::Rule", "Targets"): _rule_targets,
+    ("AWS::KMS::Key", "EnableKeyRotation"): _rotation,
     ("AWS::Kinesis::Stream", ""): _stream,
     ("AWS::Lambda::Alias", ""): _alias,
     ("AWS::Lambda::EventSourceMapping", ""): _mapping,

@@ -33,13 +33,13 @@ def states(deployed: Deployed) -> Iterator[Check]:
                 expected="OK or ALARM, as it says what missing data means",
                 advice=aws("cloudwatch describe-alarms", alarm_names=alarm["AlarmName"]),
             )
-    for alarm in red(there):
+    for ringing in red(there):
         yield Check(
-            name=f"alarms: {alarm['AlarmName']}",
+            name=f"alarms: {ringing['AlarmName']}",
             ok=True,
-            seen=f"ALARM: {alarm.get('StateReason', '')}",
+            seen=f"ALARM: {ringing.get('StateReason', '')}",
             expected="OK",
-            advice=runbook_of(alarm),
+            advice=runbook_of(ringing),
         )
 
 

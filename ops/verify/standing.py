@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from deploy.standing.examination import Difference
+from deploy.standing.examination import Difference, Resource
 from ops.verify.advice import advice
 from ops.verify.check import Check
 from ops.verify.deployed import Deployed
@@ -84,12 +84,19 @@ def standing(deployed: Deployed, subject: str) -> Iterator[Check]:
 def _check(deployed: Deployed, subject: str, difference: Difference) -> Check:
     resource = difference.resource
     return Check(
-        name=f"{subject}: {resource.name or resource.logical_id}",
+        name=f"{subject}: {called(resource)}",
         ok=False,
         seen=difference.seen,
         expected=difference.expected,
         advice=advice(deployed, difference),
     )
+
+
+def called(resource: Resource) -> str:
+    """What people call it: queues have URLs as ids, and two buses can have rules of the same name."""
+    name = resource.name.rsplit("|", 1)[-1].rsplit("/", 1)[-1] or resource.logical_id
+    bus = resource.asked.get("EventBusName") if resource.kind == "AWS::Events::Rule" else None
+    return f"{name} on {bus}" if bus else name
 
 
 def _in_words(kind: str, number: int) -> str:

@@ -1,0 +1,323 @@
+"""`snaprace verify` finds each fault that is planted in a deployment, nothing else, and says what mends it.
+
+All faults are planted at once, each in a resource of its own, so that one look must tell them apart. The advice is
+carried out as it stands, by boto3 as the AWS CLI would; then nothing is wrong any more.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.standing.examination import Resource
+from local.aws import deployment
+from local.runtime import Running
+from ops.reach.target import Target, of_runtime
+from ops.verify.check import Check
+from ops.verify.deployed import looked_at
+from ops.verify.standing import called
+from ops.verify.verification import verify
+from services import cards
+from shared.contracts import naming
+from tests.kit import aws_cli
+from tests.runtime.conftest import launched, serving
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def running(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The product's stacks with the front door, for this module alone: faults are planted here."""
+    with launched(tmp_path_factory.mktemp("faulty")) as started:
+        deployment.deploy(assembly, started.client, verify=False)
+        door = {"Name": naming.front_door_parameter("dev"), "Value": started.front_door, "Type": "String"}
+        started.client("ssm").put_parameter(**door)
+        command = ["local.door", "--port", str(started.ports.web), "--aws", started.aws_url]
+        with serving(command, started.environment(), f"{started.front_door}/health"):
+            yield started
+
+
+@pytest.fixture(scope="module")
+def target(running: Running) -> Target:
+    return of_runtime(running)
+
+
+@dataclass
+class Planted:
+    """A fault: under which name it is found, what is seen; `undo` where no single command mends it here."""
+
+    name: str
+    seen: str
+    undo: Callable[[], object] | None = None
+
+
+class Faults:
+    """Plants faults, each in a resource of its own."""
+
+    def __init__(self, client: Client, resources: list[Resource]) -> None:
+        self._client = client
+        self._resources = resources
+        self.planted: dict[str, Planted] = {}
+
+    def take(self, kind: str, fits: Callable[[Resource], bool] = lambda _: True) -> Resource:
+        """A resource that has no fault yet."""
+        for resource in self._resources:
+            if resource.kind == kind and fits(resource):
+                self._resources.remove(resource)
+                return resource
+        raise AssertionError(f"no {kind} is left")
+
+    def note(self, fault: str, subject: str, resource: Resource | str, seen: str, undo: Any = None) -> None:
+        name = resource if isinstance(resource, str) else called(resource)
+        self.planted[fault] = Planted(f"{subject}: {name}", seen, undo)
+
+    # --- events ---------------------------------------------------------------------------------------------
+
+    def rules(self) -> None:
+        events = self._client("events")
+
+        def rule(**asked: bool) -> tuple[Resource, dict[str, str]]:
+            found = self.take("AWS::Events::Rule", lambda each: "EventPattern" in each.asked)
+            bus = {"EventBusName": found.asked["EventBusName"]} if "EventBusName" in found.asked else {}
+            return found, {"Name": found.name.rsplit("|", 1)[-1], **bus}
+
+        resource, named = rule()
+        events.disable_rule(**named)
+        self.note("a rule that is disabled", "rules", resource, 'State is "DISABLED"')
+
+        resource, named = rule()
+        ids = [each["Id"] for each in resource.asked["Targets"]]
+        events.remove_targets(Rule=named.pop("Name"), **named, Ids=ids)
+        self.note("a rule without its target", "rules", resource, "Targets is []")
+
+        resource, named = rule()
+        narrowed = {**resource.asked["EventPattern"], "account": ["111122223333"]}
+        events.put_rule(**named, EventPattern=json.dumps(narrowed), State="ENABLED")
+        self.note("a rule that hears less", "rules", resource, 'EventPattern.account is ["111122223333"]')
+
+        resource, named = rule()
+        target = events.list_targets_by_rule(Rule=named["Name"], **dict([*named.items()][1:]))["Targets"][0]
+        target["DeadLetterConfig"] = {"Arn": "arn:aws:sqs:us-east-1:000000000000:elsewhere"}
+        events.put_targets(Rule=named.pop("Name"), **named, Targets=[target])
+        self.note("a rule's target with another dead-letter queue", "rules", resource, "elsewhere")
+
+    def archives(self) -> None:
+        events = self._client("events")
+        archive = self.take("AWS::Events::Archive")
+        events.update_archive(ArchiveName=archive.name, RetentionDays=1)
+        self.note("an archive that forgets early", "archives", archive, "RetentionDays is 1")
+        archive = self.take("AWS::Events::Archive")
+        pattern = {**archive.asked["EventPattern"], "source": ["nobody"]}
+        events.update_archive(ArchiveName=archive.name, EventPattern=json.dumps(pattern))
+        self.note("an archive that keeps others", "archives", archive, "EventPattern.source")
+
+    # --- functions ------------------------------------------------------------------------------------------
+
+    def functions(self) -> None:
+        client = self._client("lambda")
+
+        serving = {naming.function("dev", card.name, each.name) for card in cards() for each in card.serving}
+
+        def function(**changed: Any) -> Resource:
+            """One that no API needs: its routes would not be answered, which is found as well."""
+            found = self.take("AWS::Lambda::Function", lambda each: each.name not in serving)
+            if changed:
+                client.update_function_configuration(FunctionName=found.name, **changed)
+            return found
+
+        resource = self.take("AWS::Lambda::Function", lambda each: each.asked["RecursiveLoop"] == "Allow")
+        client.put_function_recursion_config(FunctionName=resource.name, RecursiveLoop="Terminate")
+        self.note("a loop that Lambda would cut off", "functions", resource, 'RecursiveLoop is "Terminate"')
+        self.note("a function with another timeout", "functions", function(Timeout=3), "Timeout is 3")
+        self.note("a function with less memory", "functions", function(MemorySize=128), "MemorySize is 128")
+        self.note("a function without its layers", "functions", function(Layers=[]), "Layers is []")
+        resource = function()
+        variables = {**resource.asked["Environment"]["Variables"], "BUS_NAME": "elsewhere"}
+        client.update_function_configuration(FunctionName=resource.name, Environment={"Variables": variables})
+        self.note("a changed variable", "functions", resource, 'Environment.Variables.BUS_NAME is "elsewhere"')
+        resource = function()
+        variables = {**resource.asked["Environment"]["Variables"], "AWS_ENDPOINT_URL_SQS": "https://elsewhere"}
+        client.update_function_configuration(FunctionName=resource.name, Environment={"Variables": variables})
+        self.note("a variable too many", "functions", resource, "AWS_ENDPOINT_URL_SQS")
+        resource = function()
+        client.put_function_concurrency(FunctionName=resource.name, ReservedConcurrentExecutions=0)
+        self.note("a function that was stopped", "functions", resource, "ReservedConcurrentExecutions is 0")
+
+    def mappings(self) -> None:
+        client = self._client("lambda")
+        kind = "AWS::Lambda::EventSourceMapping"
+        mapping = self.take(kind)
+        client.update_event_source_mapping(UUID=mapping.name, Enabled=False)
+        self.note("a mapping that is disabled", "mappings", mapping, "Enabled is false")
+        mapping = self.take(kind)
+        client.update_event_source_mapping(UUID=mapping.name, BatchSize=1)
+        self.note("a mapping with another batch", "mappings", mapping, "BatchSize is 1")
+        mapping = self.take(kind, lambda each: "ScalingConfig" in each.asked)
+        client.update_event_source_mapping(UUID=mapping.name, ScalingConfig={"MaximumConcurrency": 999})
+        self.note("a mapping with too much at once", "mappings", mapping, "MaximumConcurrency is 999")
+        mapping = self.take(kind, lambda each: "ScalingConfig" in each.asked)
+        client.update_event_source_mapping(UUID=mapping.name, FunctionResponseTypes=[])
+        self.note("a mapping without partial responses", "mappings", mapping, "FunctionResponseTypes is []")
+
+    # --- data -----------------------------------------------------------------------------------------------
+
+    def tables(self) -> None:
+        client = self._client("dynamodb")
+        kind = "AWS::DynamoDB::GlobalTable"
+        table = self.take(kind, lambda each: bool(each.asked["GlobalSecondaryIndexes"]))
+        index = table.asked["GlobalSecondaryIndexes"][0]
+        deleted = [{"Delete": {"IndexName": index["IndexName"]}}]
+        client.update_table(TableName=table.name, GlobalSecondaryIndexUpdates=deleted)
+
+        again = functools.partial(
+            client.update_table,
+            TableName=table.name,
+            AttributeDefinitions=table.asked["AttributeDefinitions"],
+            GlobalSecondaryIndexUpdates=[
+                {"Create": {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}}
+            ],
+        )
+        self.note("a table without an index", "tables", table, "GlobalSecondaryIndexes is", again)
+        table = self.take(kind, lambda each: each.asked["TimeToLiveSpecification"]["Enabled"] is True)
+        attribute = table.asked["TimeToLiveSpecification"]["AttributeName"]
+        client.update_time_to_live(
+            TableName=table.name, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": False}
+        )
+        self.note("a table that forgets nothing", "tables", table, "TimeToLiveSpecification")
+        table = self.take(kind, lambda each: "PointInTime" in str(each.asked["Replicas"]))
+        off = {"PointInTimeRecoveryEnabled": False}
+        client.update_continuous_backups(TableName=table.name, PointInTimeRecoverySpecification=off)
+        self.note("a table without recovery", "tables", table, "PointInTimeRecoveryEnabled is false")
+
+    def queues(self) -> None:
+        client = self._client("sqs")
+        queue = self.take("AWS::SQS::Queue", lambda each: "RedrivePolicy" in each.asked)
+        client.set_queue_attributes(QueueUrl=queue.name, Attributes={"VisibilityTimeout": "1"})
+        self.note("a queue that shows messages again too soon", "queues", queue, 'VisibilityTimeout is "1"')
+        queue = self.take("AWS::SQS::Queue", lambda each: "RedrivePolicy" in each.asked)
+        redrive = json.dumps({**queue.asked["RedrivePolicy"], "maxReceiveCount": 1})
+        client.set_queue_attributes(QueueUrl=queue.name, Attributes={"RedrivePolicy": redrive})
+        self.note("a queue that gives up at once", "queues", queue, "RedrivePolicy.maxReceiveCount is 1")
+        queue = self.take("AWS::SQS::Queue", lambda each: each.name.endswith("-ocr-read-dlq"))
+        client.send_message(QueueUrl=queue.name, MessageBody="{}")
+        name = queue.name.rsplit("/", 1)[-1]
+        empty = functools.partial(client.purge_queue, QueueUrl=queue.name)
+        self.note("a dead letter", "dead letters", name, "1 letter", empty)
+
+    def streams(self) -> None:
+        stream = self.take("AWS::Kinesis::Stream")
+        client = self._client("kinesis")
+        client.increase_stream_retention_period(StreamName=stream.name, RetentionPeriodHours=48)
+        self.note("a stream that keeps longer", "streams", stream, "RetentionPeriodHours is 48")
+
+    def buckets(self) -> None:
+        s3 = self._client("s3")
+        bucket = self.take("AWS::S3::Bucket", lambda each: "NotificationConfiguration" in each.asked)
+        s3.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration={})
+        self.note("uploads that nobody hears of", "buckets", bucket, "EventBridgeEnabled is false")
+        bucket = self.take("AWS::S3::Bucket")
+        s3.delete_public_access_block(Bucket=bucket.name)
+        self.note("a bucket that may be public", "buckets", bucket, "PublicAccessBlockConfiguration is null")
+
+    # --- what is seen ---------------------------------------------------------------------------------------
+
+    def alarms(self) -> None:
+        client = self._client("cloudwatch")
+        kind = "AWS::CloudWatch::Alarm"
+        alarm = self.take(kind, lambda each: "Metrics" not in each.asked)
+        client.put_metric_alarm(**{**alarm.asked, "AlarmActions": []})
+        self.note("an alarm that tells nobody", "alarms", alarm, "AlarmActions is []")
+        alarm = self.take(kind)
+        client.delete_alarms(AlarmNames=[alarm.name])
+        self.note("an alarm that is gone", "alarms", alarm, "it is missing")
+        alarm = self.take(kind)
+        client.disable_alarm_actions(AlarmNames=[alarm.name])
+        self.note("an alarm that was silenced", "alarms", alarm, "ActionsEnabled is false")
+        alarm = self.take(kind, lambda each: "Metrics" not in each.asked)
+        client.put_metric_alarm(**{**alarm.asked, "Threshold": 1e9})
+        self.note("an alarm that never rings", "alarms", alarm, "Threshold is 1000000000.0")
+
+    def dashboards(self) -> None:
+        dashboard = self.take("AWS::CloudWatch::Dashboard")
+        self._client("cloudwatch").delete_dashboards(DashboardNames=[dashboard.name])
+        self.note("a dashboard that is gone", "dashboards", dashboard, "it cannot be read")
+
+    def logs(self) -> None:
+        group = self.take("AWS::Logs::LogGroup")
+        self._client("logs").put_retention_policy(logGroupName=group.name, retentionInDays=3653)
+        self.note("a log that is kept for ten years", "logs", group, "RetentionInDays is 3653")
+
+    # --- doors and rights -----------------------------------------------------------------------------------
+
+    def apis(self) -> None:
+        client = self._client("apigateway")
+        stage = self.take("AWS::ApiGateway::Stage")
+        off = {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "999999"}
+        client.update_stage(restApiId=stage.asked["RestApiId"], stageName=stage.name, patchOperations=[off])
+        self.note("an API that lets all through", "apis", stage, "MethodSettings")
+
+    def permissions(self) -> None:
+        iam = self._client("iam")
+        policy = self.take("AWS::IAM::Policy")
+        (role,) = policy.asked["Roles"]
+        document = json.loads(json.dumps(policy.asked["PolicyDocument"]))
+        document["Statement"][0]["Resource"] = "*"
+        named = {"RoleName": role, "PolicyName": policy.asked["PolicyName"]}
+        iam.put_role_policy(**named, PolicyDocument=json.dumps(document))
+        narrow = functools.partial(
+            iam.put_role_policy, **named, PolicyDocument=json.dumps(policy.asked["PolicyDocument"])
+        )
+        self.note("a role that may do more", "permissions", policy, "PolicyDocument.Statement", narrow)
+        role = self.take("AWS::IAM::Role").name
+        admin = {"RoleName": role, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+        iam.attach_role_policy(**admin)
+        undo = functools.partial(iam.detach_role_policy, **admin)
+        self.note("a role that may do everything", "permissions", role, "AdministratorAccess", undo)
+
+    def keys(self) -> None:
+        key = self.take("AWS::KMS::Key")
+        self._client("kms").disable_key_rotation(KeyId=key.name)
+        self.note("a key that grows old", "others", key, "EnableKeyRotation is false")
+
+
+PLANTING = [name for name, each in vars(Faults).items() if callable(each) and name not in ("__init__", "take", "note")]
+
+
+def failed(target: Target) -> dict[str, Check]:
+    return {check.name: check for check in verify(target).checks if not check.ok}
+
+
+def test_every_fault_is_found_alone_and_its_advice_mends_it(target: Target, running: Running) -> None:
+    assert failed(target) == {}
+    with looked_at(target) as deployed:
+        resources = [each for stack in deployed.stacks for each in stack.findings.resources]
+    faults = Faults(running.client, resources)
+    for plant in PLANTING:
+        getattr(faults, plant)()
+    assert len(faults.planted) >= 20
+
+    found = failed(target)
+    assert set(found) == {fault.name for fault in faults.planted.values()}
+    for what, fault in faults.planted.items():
+        check = found[fault.name]
+        assert fault.seen in check.seen, (what, check)
+        assert check.expected, what
+        mend(check, fault, running.client)
+    assert failed(target) == {}
+
+
+def mend(check: Check, fault: Planted, client: Client) -> None:
+    """Do what a finding advises; all of its commands must be there."""
+    for words in aws_cli.commands(check.advice):
+        if words[0] == "aws":
+            called = aws_cli.read(words)
+            if fault.undo is None:
+                called.make(client)
+    if fault.undo is not None:
+        fault.undo()
