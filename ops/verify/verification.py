@@ -36,17 +36,36 @@ _ALSO: dict[str, tuple[Looks, ...]] = {
 
 SUBJECTS: tuple[Subject, ...] = tuple(Subject(name, _ALSO.get(name, ())) for name in (*SERVICES, OTHERS, "quotas"))
 
+_PROBE = "probe"
 
-def verify(target: Target, only: str | None = None, tell: Callable[[str], None] = lambda _: None) -> Verdict:
-    """Verify what stands, or one subject of it; `tell` hears what is done. Raises Failed for an unknown subject."""
-    names = [subject.name for subject in SUBJECTS]
+
+def verify(
+    target: Target,
+    *,
+    only: str | None = None,
+    probe_s: float | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Verdict:
+    """Verify what stands, or one subject of it; with `probe_s`, then let a probe run that has so long (s).
+
+    `tell` hears what is done. Raises Failed for an unknown subject.
+    """
+    names = [*(subject.name for subject in SUBJECTS), _PROBE]
     if only is not None and only not in names:
         raise Failed(f"There is no subject '{only}'. There are: {', '.join(names)}.")
-    tell("Comparing what stands with its templates")
-    with looked_at(target) as deployed:
-        tell("Asking what no template says")
-        chosen = [subject for subject in SUBJECTS if only in (None, subject.name)]
-        return Verdict.of(tuple(check for subject in chosen for check in _of(deployed, subject)))
+    checks: list[Check] = []
+    if only != _PROBE:
+        tell("Comparing what stands with its templates")
+        with looked_at(target) as deployed:
+            tell("Asking what no template says")
+            for subject in SUBJECTS:
+                if only in (None, subject.name):
+                    checks += _of(deployed, subject)
+    if probe_s is not None and only in (None, _PROBE):
+        from ops.verify.probe import probe  # which draws: that takes a while to import
+
+        checks += probe(target, timeout_s=probe_s, tell=tell)
+    return Verdict.of(tuple(checks))
 
 
 def _of(deployed: Deployed, subject: Subject) -> list[Check]:
