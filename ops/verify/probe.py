@@ -41,8 +41,12 @@ _ERASED_S = 600.0
 """How long the stages may take to withdraw what was uploaded."""
 
 _POLL_S = 2.0
-_STILL_S = 20.0
-"""Nothing of a race has changed for so long: beside a real race the queues never are empty."""
+_IDLE_POLLS = 3  # in a row: between two queues a message is in neither
+_STILL_S = 60.0
+"""Nothing of a race has changed for so long, which is longer than its notes are delayed.
+
+Beside a real race the queues never are empty, which is what would be waited for else.
+"""
 
 _OLDER = timedelta(hours=2)
 """No run takes so long: what is older was left behind."""
@@ -216,17 +220,22 @@ def _erase(target: Target, race: RaceRef, tell: Tell) -> Check:
 
 
 def _at_rest(target: Target, race: RaceRef) -> bool:
-    """Wait until its photos are withdrawn and nothing of the race changes; False where that takes too long."""
+    """Wait until its photos are withdrawn, and no stage has work or nothing of it changes; False if that takes long."""
     deadline = time.monotonic() + _ERASED_S
-    seen, since = left_of(target, race), time.monotonic()
-    idle = 0
+    seen, since, idle = None, time.monotonic(), 0
     while time.monotonic() < deadline:
-        idle = 0 if backlog(target) else idle + 1
-        now = left_of(target, race)
-        if now != seen or searchable(target, race):
-            seen, since = now, time.monotonic()
-        elif idle >= 3 or time.monotonic() - since > _STILL_S:
-            return True
+        if searchable(target, race):
+            since, idle = time.monotonic(), 0
+        elif not backlog(target):
+            idle += 1
+            if idle == _IDLE_POLLS:
+                return True
+        else:
+            idle, now = 0, left_of(target, race)
+            if now != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > _STILL_S:
+                return True
         time.sleep(_POLL_S)
     return False
 

@@ -1,5 +1,7 @@
 """`snaprace verify` finds each fault that is planted in a deployment, nothing else, and says what mends it.
 
+Its probe goes through, and leaves no trace however it ends.
+
 All faults are planted at once, each in a resource of its own, so that one look must tell them apart. The advice is
 carried out as it stands, by boto3 as the AWS CLI would; then nothing is wrong any more.
 """
@@ -7,6 +9,7 @@ carried out as it stands, by boto3 as the AWS CLI would; then nothing is wrong a
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,24 +21,69 @@ import pytest
 from deploy.standing.examination import Resource
 from local.aws import deployment
 from local.runtime import Running
+from ops.race import erase
 from ops.reach.target import Target, of_runtime
+from ops.verify import probe
 from ops.verify.check import Check
 from ops.verify.deployed import looked_at
+from ops.verify.material import Drawn
 from ops.verify.standing import called
 from ops.verify.verification import verify
 from services import cards
 from shared.contracts import naming
-from tests.kit import aws_cli
+from shared.contracts.events import Box
+from shared.contracts.keys import PROBE, RaceRef, photo_id
+from tests.kit import aws_cli, pictures
+from tests.kit.fake_aws import FakeRekognition, Seen
 from tests.runtime.conftest import launched, serving
+from tests.runtime.rekognition import answering
 
 Client = Callable[[str], Any]
 
 
+HER, OTHER = "11", "22"
+"""Bibs, and whose faces they are."""
+
+
+class Rekognition(FakeRekognition):
+    """Knows the probe's pictures by their content, in whichever race they are; a picture that is sent is her selfie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, tuple[str, str]] = {}
+
+    def detect_text(self, Image: Any) -> Any:
+        self._recognize(Image["S3Object"]["Name"])
+        return super().detect_text(Image=Image)
+
+    def index_faces(self, CollectionId: str, Image: Any, ExternalImageId: str, **more: Any) -> Any:
+        self._recognize(Image["S3Object"]["Name"])
+        return super().index_faces(CollectionId, Image, ExternalImageId, **more)
+
+    def detect_faces(self, Image: Any, **_: Any) -> Any:
+        return {"FaceDetails": [{"BoundingBox": dict.fromkeys(("Left", "Top", "Width", "Height"), 0.3)}]}
+
+    def search_faces_by_image(self, CollectionId: str, Image: Any, FaceMatchThreshold: float, MaxFaces: int) -> Any:
+        return self._matching(CollectionId, HER, FaceMatchThreshold, MaxFaces)
+
+    def _recognize(self, key: str) -> None:
+        organizer, event, *_ = key.split("/")
+        for content, (person, bib) in self.known.items():
+            name = photo_id(RaceRef(organizer, event), content)
+            self.faces_in[name] = [Seen(person, Box(left=0.3, top=0.2, width=0.06, height=0.09))]
+            self.words_in[name] = [(bib, 99.0, Box(left=0.305, top=0.42, width=0.05, height=0.03))] if bib else []
+
+
 @pytest.fixture(scope="module")
-def running(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def rekognition() -> Rekognition:
+    return Rekognition()
+
+
+@pytest.fixture(scope="module")
+def running(hurried: Path, rekognition: Rekognition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The product's stacks with the front door, for this module alone: faults are planted here."""
-    with launched(tmp_path_factory.mktemp("faulty")) as started:
-        deployment.deploy(assembly, started.client, verify=False)
+    with launched(tmp_path_factory.mktemp("faulty")) as started, answering(started.ports.vision, rekognition):
+        deployment.deploy(hurried, started.client, verify=False)
         door = {"Name": naming.front_door_parameter("dev"), "Value": started.front_door, "Type": "String"}
         started.client("ssm").put_parameter(**door)
         command = ["local.door", "--port", str(started.ports.web), "--aws", started.aws_url]
@@ -321,3 +369,94 @@ def mend(check: Check, fault: Planted, client: Client) -> None:
                 called.make(client)
     if fault.undo is not None:
         fault.undo()
+
+
+# --- the probe ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, rekognition: Rekognition, tmp_path: Path) -> None:
+    """Pictures that are quickly made, for the drawn ones; and less patience than on AWS."""
+
+    def draw(_folder: Path) -> Drawn:
+        def made(number: int, person: str, bib: str) -> Path:
+            picture = pictures.jpeg(number, (96, 80))
+            rekognition.known[hashlib.sha256(picture).hexdigest()] = (person, bib)
+            (tmp_path / f"{number}.jpg").write_bytes(picture)
+            return tmp_path / f"{number}.jpg"
+
+        settings = b'{"name": "Probe", "date": "2026-10-25", "faces": true, "bib_rules": {"min_digits": 2}}'
+        return Drawn(
+            settings=settings,
+            roster=f"bib,name\n{HER},Her\n{OTHER},Other\n".encode(),
+            bib=HER,
+            seen=(made(1, HER, HER), made(2, HER, HER)),
+            hidden=(made(3, HER, ""),),
+            other=made(4, OTHER, OTHER),
+            selfie=made(5, HER, ""),
+        )
+
+    monkeypatch.setattr(probe, "draw", draw)
+    monkeypatch.setattr(probe, "_POLL_S", 0.3)
+    monkeypatch.setattr(probe, "_STILL_S", 4.0)
+
+
+def races_of_the_probe(target: Target) -> set[str]:
+    """All that there is of it, in any bucket or table."""
+    objects = {
+        each["Key"]
+        for bucket in (target.photo_bucket, target.derived_bucket)
+        for each in erase.versions(target, bucket, f"{PROBE}/")
+    }
+    scanned = (
+        item["PK"]["S"]
+        for table in target.client("dynamodb").list_tables()["TableNames"]
+        for item in target.client("dynamodb").scan(TableName=table, ProjectionExpression="PK")["Items"]
+    )
+    return objects | {partition for partition in scanned if PROBE in partition}
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_probe_goes_through_and_leaves_no_trace_also_not_of_an_earlier_run(target: Target) -> None:
+    left = RaceRef(PROBE, "probe-20200101T000000-abcdef")
+    target.client("s3").put_object(Bucket=target.photo_bucket, Key=f"{left.prefix}race.json", Body=b"{}")
+    said: list[str] = []
+    verdict = verify(target, only="probe", probe_s=60, tell=said.append)
+    assert verdict.ok, verdict
+    assert [check.name for check in verdict.checks] == [
+        "probe: uploads",
+        "probe: found by bib",
+        "probe: found by selfie",
+        "probe: erased",
+    ]
+    assert any(str(left) in sentence for sentence in said)
+    assert races_of_the_probe(target) == set()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_probe_that_is_interrupted_is_erased(target: Target) -> None:
+    def interrupt(text: str) -> None:
+        if text.startswith("Waiting until its photos"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(target, only="probe", probe_s=60, tell=interrupt)
+    assert races_of_the_probe(target) == set()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_probe_that_gets_stuck_says_where_and_is_erased(target: Target) -> None:
+    client = target.client("lambda")
+    name = naming.function("dev", "ocr", "read")
+    (mapping,) = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    verdict = verify(target, only="probe", probe_s=2)
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    stuck, erased = verdict.checks
+    assert not verdict.ok
+    assert "after 2 s" in stuck.seen
+    assert "bibs not read yet (ocr)" in stuck.seen
+    assert "--timeout" in stuck.expected
+    assert stuck.advice.startswith("snaprace dlq --stage ocr; aws logs tail /aws/lambda/snaprace-dev-ocr-read")
+    assert erased.ok
+    assert "in work" in erased.seen  # the message that ocr will still get
