@@ -419,7 +419,7 @@ def races_of_the_probe(target: Target) -> set[str]:
 @pytest.mark.usefixtures("drawn")
 def test_the_probe_goes_through_and_leaves_no_trace_also_not_of_an_earlier_run(target: Target) -> None:
     left = RaceRef(PROBE, "probe-20200101T000000-abcdef")
-    target.client("s3").put_object(Bucket=target.photo_bucket, Key=f"{left.prefix}race.json", Body=b"{}")
+    target.client("s3").put_object(Bucket=target.derived_bucket, Key=f"{left.prefix}made.jpg", Body=b"{}")
     said: list[str] = []
     verdict = verify(target, only="probe", probe_s=60, tell=said.append)
     assert verdict.ok, verdict
