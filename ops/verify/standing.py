@@ -94,7 +94,7 @@ def _check(deployed: Deployed, subject: str, difference: Difference) -> Check:
 
 def called(resource: Resource) -> str:
     """What people call it: queues have URLs as ids, and two buses can have rules of the same name."""
-    name = resource.name.rsplit("|", 1)[-1].rsplit("/", 1)[-1] or resource.logical_id
+    name = re.split(r"[|/]|:function:", resource.name)[-1] or resource.logical_id
     bus = resource.asked.get("EventBusName") if resource.kind == "AWS::Events::Rule" else None
     return f"{name} on {bus}" if bus else name
 

@@ -197,6 +197,12 @@ class Faults:
         client.put_function_concurrency(FunctionName=resource.name, ReservedConcurrentExecutions=0)
         self.note("a function that was stopped", "functions", resource, "ReservedConcurrentExecutions is 0")
 
+    def aliases(self) -> None:
+        alias = self.take("AWS::Lambda::Alias")
+        moved = {"FunctionName": alias.asked["FunctionName"], "Name": alias.asked["Name"], "FunctionVersion": "$LATEST"}
+        self._client("lambda").update_alias(**moved)
+        self.note("an alias that was moved", "functions", alias, 'FunctionVersion is "$LATEST"')
+
     def mappings(self) -> None:
         client = self._client("lambda")
         kind = "AWS::Lambda::EventSourceMapping"
@@ -278,8 +284,8 @@ class Faults:
     def alarms(self) -> None:
         client = self._client("cloudwatch")
         kind = "AWS::CloudWatch::Alarm"
-        alarm = self.take(kind, lambda each: "Metrics" not in each.asked)
-        client.put_metric_alarm(**{**alarm.asked, "AlarmActions": []})
+        alarm = self.take("AWS::CloudWatch::CompositeAlarm", lambda each: bool(each.asked["AlarmActions"]))
+        client.put_composite_alarm(**{**alarm.asked, "AlarmActions": []})
         self.note("an alarm that tells nobody", "alarms", alarm, "AlarmActions is []")
         alarm = self.take(kind)
         client.delete_alarms(AlarmNames=[alarm.name])
