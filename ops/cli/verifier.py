@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 import click
 
@@ -46,4 +47,26 @@ def verify(only: str | None, no_probe: bool, timeout: float, as_json: bool) -> N
     sys.exit(0 if verdict.ok else 1)
 
 
-COMMANDS = (verify,)
+@click.command("checkup", short_help="Go through the routine of the day, the week or the month.")
+@click.argument("period", type=click.Choice(["daily", "weekly", "monthly"]), default="daily")
+@options.json
+def checkup(period: Literal["daily", "weekly", "monthly"], as_json: bool) -> None:
+    """Go through what an operator looks at each day (the default), week or month.
+
+    Says of each thing whether it is well, what was seen, and what to do. Exit code 1 says that something is not well.
+
+    \b
+    snaprace checkup
+    snaprace --target aws --env prod checkup weekly --json
+    """
+    from ops.checkup.routine import checkup as run
+    from ops.cli.screen import console
+    from ops.cli.show_checks import show_verdict
+
+    target = options.target()
+    verdict = run(target, period, tell=lambda text: console.print(f"{text}…", markup=False))
+    show_verdict(target, verdict, as_json=as_json)
+    sys.exit(0 if verdict.ok else 1)
+
+
+COMMANDS = (verify, checkup)

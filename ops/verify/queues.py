@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from ops.look.backlog import dead_letters
 from ops.reach.cards import in_order
+from ops.reach.target import Target
 from ops.reach.words import counted
 from ops.verify.check import Check
-from ops.verify.deployed import Deployed
 from shared.contracts import naming
 
 
-def letters(deployed: Deployed) -> Iterator[Check]:
+def letters(target: Target) -> Iterator[Check]:
     """A check for each dead-letter queue with something in it."""
-    found = dead_letters(deployed.target)
-    stages = stages_of_letters(deployed.target.env)
+    found = dead_letters(target)
+    stages = stages_of_letters(target.env)
     for queue, number in found.items():
         stage = f" --stage {stages[queue]}" if queue in stages else ""
         yield Check(

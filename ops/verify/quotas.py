@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from deploy.standing.examination import Resource
 from ops.reach.cards import in_order
@@ -66,16 +66,16 @@ def rekognition(deployed: Deployed) -> Iterator[Check]:
             name="quotas: Rekognition", ok=True, seen="the vision server has those that the runtime was started with"
         )
         return
-    applied = applied_quotas(deployed)
+    applied = applied_quotas(deployed.client("service-quotas"))
     for card in in_order():
         for function in card.functions:
             if function.metered and (deployed_at_once := _deployed_at_once(deployed, card.name, function.name)):
                 yield _metered(deployed, function, deployed_at_once, applied.get(function.metered.operation))
 
 
-def applied_quotas(deployed: Deployed) -> dict[str, Quota]:
+def applied_quotas(client: Any) -> dict[str, Quota]:
     """Of Rekognition's operations that functions call, calls a second, as Service Quotas has them by their names."""
-    pages = deployed.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="rekognition")
+    pages = client.get_paginator("list_service_quotas").paginate(ServiceCode="rekognition")
     found = {each["QuotaName"]: Quota(each["QuotaCode"], each["Value"]) for page in pages for each in page["Quotas"]}
     return {
         operation: quota

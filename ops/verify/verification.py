@@ -26,7 +26,7 @@ class Subject(NamedTuple):
 
 _ALSO: dict[str, tuple[Looks, ...]] = {
     "stacks": (stacks.stacks,),
-    "queues": (queues.letters,),
+    "queues": (lambda deployed: queues.letters(deployed.target),),
     "alarms": (alarms.states,),
     "topics": (alarms.subscriptions,),
     "apis": (apis.routes,),
