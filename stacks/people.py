@@ -20,12 +20,76 @@ from shared.contracts.keys import RACE_FILE, RAW_PHOTOS, ROSTER_FILE, ROSTERS
 from stacks.environment import Environment, EnvironmentStack
 from stacks.nag import acknowledge, wildcard
 
-Audience = Literal["photographer", "organizer", "operator", "eraser"]
+Audience = Literal["photographer", "organizer", "operator", "inspector", "eraser"]
 
 _WORDS: tuple[type[DomainEvent], ...] = (BibCorrected, MatchCut)
 """What an organizer says by `snaprace correct`."""
 
 READING = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")
+
+
+# Source of the names, which are not always the operations': Service Authorization Reference.
+INSPECTED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("acm", ("DescribeCertificate",)),
+    ("apigateway", ("GET",)),
+    ("backup", ("ListBackupVaults", "ListProtectedResources")),
+    ("ce", ("GetCostAndUsage",)),
+    ("cloudformation", ("DescribeStacks", "GetTemplate", "ListStackResources")),
+    ("cloudwatch", ("DescribeAlarms", "GetDashboard", "GetMetricData")),
+    ("codedeploy", ("GetApplication", "GetDeploymentGroup")),
+    ("dynamodb", ("DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive")),
+    ("events", ("DescribeArchive", "DescribeEventBus", "DescribeRule", "ListTargetsByRule")),
+    (
+        "iam",
+        (
+            "GetPolicy",
+            "GetPolicyVersion",
+            "GetRole",
+            "GetRolePolicy",
+            "ListAttachedRolePolicies",
+            "ListEntitiesForPolicy",
+            "ListPolicies",
+            "ListRolePolicies",
+        ),
+    ),
+    ("kinesis", ("DescribeStreamSummary",)),
+    ("kms", ("DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus")),
+    (
+        "lambda",
+        (
+            "GetAccountSettings",
+            "GetAlias",
+            "GetEventSourceMapping",
+            "GetFunctionConcurrency",
+            "GetFunctionConfiguration",
+            "GetFunctionEventInvokeConfig",
+            "GetFunctionRecursionConfig",
+            "GetLayerVersion",
+            "GetPolicy",
+        ),
+    ),
+    ("logs", ("DescribeLogGroups",)),
+    (
+        "s3",
+        (
+            "GetBucketCORS",
+            "GetBucketLogging",
+            "GetBucketNotification",
+            "GetBucketPolicy",
+            "GetBucketPublicAccessBlock",
+            "GetBucketVersioning",
+            "GetEncryptionConfiguration",
+            "GetIntelligentTieringConfiguration",
+            "GetLifecycleConfiguration",
+            "GetMetricsConfiguration",
+        ),
+    ),
+    ("servicequotas", ("ListServiceQuotas",)),
+    ("sns", ("GetSubscriptionAttributes", "GetTopicAttributes", "ListSubscriptionsByTopic")),
+    ("ssm", ("DescribeParameters",)),
+    ("wafv2", ("GetWebACL", "GetWebACLForResource")),
+)
+"""By service, what `snaprace verify` and `checkup` ask for beyond what operators look at."""
 
 
 class Right(NamedTuple):
@@ -59,6 +123,8 @@ class PeopleStack(EnvironmentStack):
         self._policy(
             "operator", "Looks into races, mends what failed, and counts what it costs.", [*looking, *self._mend()]
         )
+        inspecting = [*looking, *self._inspect()]
+        self._policy("inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting)
         erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
         self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
 
@@ -146,6 +212,16 @@ class PeopleStack(EnvironmentStack):
         rules = (self._arn("events", "rule", each) for each in (rule, f"{naming.bus(self._env)}/{rule}"))
         yield Right(("events:DescribeRule",), tuple(rules))
         yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._derived}",))
+
+    def _inspect(self) -> Iterator[Right]:
+        """How everything is set that stands, and nothing of what is kept in it.
+
+        Names of many things are CloudFormation's, and some actions have no resource. What `snaprace verify` reads of
+        code are the assets that were deployed.
+        """
+        yield Right(tuple(f"{service}:{action}" for service, actions in INSPECTED for action in actions), ("*",))
+        bootstrapped = f"cdk-*-assets-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
+        yield Right(("s3:GetObject",), (f"arn:{cdk.Aws.PARTITION}:s3:::{bootstrapped}/*",))
 
     # --- resources ------------------------------------------------------------------------------------------
 

@@ -515,6 +515,10 @@ _PARTS_OF_BUCKET: dict[str, tuple[str, Callable[[Properties], Any]]] = {
         lambda answer: answer.get("IntelligentTieringConfigurationList", []),
     ),
     "LoggingConfiguration": ("get_bucket_logging", _access_log),
+    "MetricsConfigurations": (
+        "list_bucket_metrics_configurations",
+        lambda answer: answer.get("MetricsConfigurationList", []),
+    ),
     "OwnershipControls": ("get_bucket_ownership_controls", lambda answer: answer["OwnershipControls"]),
 }
 

@@ -136,8 +136,11 @@ def _alias(alias: Resource, at: Differs) -> str | None:
     return aws("lambda update-alias", function_name=function, name=name, function_version=str(at.wanted))
 
 
-def _time_to_live(table: Resource, _at: Differs) -> str:
+def _time_to_live(table: Resource, _at: Differs) -> str | None:
+    """Which attribute is to be left alone is not known where none was asked for; DynamoDB wants it named."""
     asked = table.asked["TimeToLiveSpecification"]
+    if "AttributeName" not in asked:
+        return None
     return aws("dynamodb update-time-to-live", table_name=table.name, time_to_live_specification=asked)
 
 

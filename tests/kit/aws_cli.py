@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import botocore.session
+import click
 from botocore import xform_name
 from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
+
+from ops.cli.main import cli
 
 # The CLI's names of services that botocore calls otherwise.
 _SERVICES = {"s3api": "s3", "monitoring": "cloudwatch"}
@@ -50,12 +53,34 @@ def read(words: Sequence[str]) -> Called:
     assert program == "aws"
     service = _SERVICES.get(name, name)
     model = _session().get_service_model(service)
+    if operation == "wait":
+        operation, *options = _waited_for(service, options)
     (found,) = (each for each in model.operation_names if xform_name(each, "-") == operation)
     of_operation = model.operation_model(found)
     parameters = _parameters(of_operation, options)
     report = ParamValidator().validate(parameters, of_operation.input_shape)
     assert not report.has_errors(), f"{' '.join(words)}: {report.generate_report()}"
     return Called(service, of_operation, parameters)
+
+
+def _waited_for(service: str, words: Sequence[str]) -> list[str]:
+    """`wait NAME …` asks an operation again and again: that one, with the same options."""
+    waiters = _session().get_waiter_model(service)
+    (name,) = (each for each in waiters.waiter_names if xform_name(each, "-") == words[0])
+    return [xform_name(waiters.get_waiter(name).operation, "-"), *words[1:]]
+
+
+def ours(words: Sequence[str]) -> None:
+    """A `snaprace` command. Fails for a command or an option that there is not."""
+    command: click.Command = cli
+    known = {option for parameter in command.params for option in parameter.opts}
+    for word in words[1:]:
+        if isinstance(command, click.Group) and word in command.commands:
+            command = command.commands[word]
+            known |= {option for parameter in command.params for option in parameter.opts}
+        elif word.startswith("--"):
+            assert word in known, words
+    assert not isinstance(command, click.Group), words
 
 
 def _parameters(operation: OperationModel, options: Sequence[str]) -> dict[str, Any]:

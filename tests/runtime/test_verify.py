@@ -12,18 +12,23 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.model import OperationModel
 
-from deploy.standing.examination import Resource
+from deploy.standing.differences import Differs
+from deploy.standing.examination import Difference, Resource
 from local.aws import deployment
 from local.runtime import Running
+from ops.checkup.routine import ROUTINE, checkup
 from ops.race import erase
+from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
 from ops.verify import probe
+from ops.verify.advice import advice
 from ops.verify.check import Check
 from ops.verify.deployed import looked_at
 from ops.verify.material import Drawn
@@ -33,9 +38,10 @@ from services import cards
 from shared.contracts import naming
 from shared.contracts.events import Box
 from shared.contracts.keys import PROBE, RaceRef, photo_id
+from stacks.people import INSPECTED, READING
 from tests.kit import aws_cli, pictures
 from tests.kit.fake_aws import FakeRekognition, Seen
-from tests.runtime.conftest import launched, serving
+from tests.runtime.conftest import launched, serving, until
 from tests.runtime.rekognition import answering
 
 Client = Callable[[str], Any]
@@ -92,8 +98,24 @@ def running(hurried: Path, rekognition: Rekognition, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
-def target(running: Running) -> Target:
-    return of_runtime(running)
+def requests() -> set[str]:
+    """What `target` asked of AWS, as "service:Operation" with the service's prefix in IAM."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def target(running: Running, requests: set[str]) -> Target:
+    made = of_runtime(running)
+
+    def note(model: OperationModel, **_: Any) -> None:
+        service = model.service_model
+        requests.add(f"{_IN_IAM.get(service.service_name, service.signing_name)}:{model.name}")
+
+    made.session.events.register("before-call", note)
+    return made
+
+
+_IN_IAM = {"cloudwatch": "cloudwatch"}  # which signs as monitoring
 
 
 @dataclass
@@ -377,6 +399,68 @@ def mend(check: Check, fault: Planted, client: Client) -> None:
         fault.undo()
 
 
+def test_whatever_differs_there_is_a_command_to_type(target: Target) -> None:
+    """On this machine and on AWS: the commands of the AWS CLI and ours exist, with these options and values."""
+    with looked_at(target) as deployed:
+        resources = [each for stack in deployed.stacks for each in stack.findings.resources]
+        for where in (deployed, replace(deployed, target=replace(target, local=None))):
+            for resource in resources:
+                differences = [Difference(resource, problem="is missing")]
+                differences += [
+                    Difference(resource, Differs(name, asked, None)) for name, asked in resource.asked.items()
+                ]
+                for told in {advice(where, difference) for difference in differences}:
+                    for words in aws_cli.commands(told):
+                        aws_cli.read(words) if words[0] == "aws" else aws_cli.ours(words)
+
+
+def test_only_an_unknown_subject_is_refused_with_all_that_there_are(target: Target) -> None:
+    with pytest.raises(Failed, match=r"no subject 'tabels'\. There are: stacks, .*tables, .*probe"):
+        verify(target, only="tabels")
+
+
+# --- permissions --------------------------------------------------------------------------------------------
+
+# Actions by the operations that are called otherwise. Source: Service Authorization Reference.
+ACTIONS = {
+    "lambda:GetLayerVersionByArn": "lambda:GetLayerVersion",
+    "s3:GetBucketCors": "s3:GetBucketCORS",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:ListBucketIntelligentTieringConfigurations": "s3:GetIntelligentTieringConfiguration",
+    "s3:ListBucketMetricsConfigurations": "s3:GetMetricsConfiguration",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+# What only AWS has: certificates and quotas, bills, releases step by step, protected tables, policies of functions, and
+# confirmed subscriptions.
+ON_AWS_ALONE = {
+    "acm:DescribeCertificate",
+    "backup:ListProtectedResources",
+    "ce:GetCostAndUsage",
+    "codedeploy:GetApplication",
+    "codedeploy:GetDeploymentGroup",
+    "lambda:GetPolicy",
+    "servicequotas:ListServiceQuotas",
+    "sns:GetSubscriptionAttributes",
+}
+
+
+def test_the_inspectors_policy_allows_what_is_called_and_nothing_else(target: Target, requests: set[str]) -> None:
+    requests.clear()
+    verify(target)
+    for period in ROUTINE:
+        checkup(target, period)
+    actions = {ACTIONS.get(each, each) for each in requests}
+    actions = {"apigateway:GET" if each.startswith("apigateway:Get") else each for each in actions}
+    inspected = {f"{service}:{action}" for service, those in INSPECTED for action in those}
+    of_operators = {"sqs:ListQueues", "sqs:GetQueueAttributes", "ssm:GetParameter", "s3:ListBucket", "s3:GetObject"}
+    actions -= {"sts:GetCallerIdentity"}  # which nobody needs to be allowed
+    assert actions - inspected - of_operators <= set(READING)
+    assert inspected - actions == ON_AWS_ALONE
+
+
 # --- the probe ----------------------------------------------------------------------------------------------
 
 
@@ -466,3 +550,24 @@ def test_a_probe_that_gets_stuck_says_where_and_is_erased(target: Target) -> Non
     assert stuck.advice.startswith("snaprace dlq --stage ocr; aws logs tail /aws/lambda/snaprace-dev-ocr-read")
     assert erased.ok
     assert "in work" in erased.seen  # the message that ocr will still get
+
+
+# --- at the end, as it is not undone ------------------------------------------------------------------------
+
+
+def test_a_route_that_is_gone_is_not_answered(target: Target) -> None:
+    with looked_at(target) as deployed:
+        gone = next(
+            each for each in deployed.resources("AWS::ApiGateway::Method") if each.asked["HttpMethod"] == "POST"
+        )
+    which = {"restApiId": gone.asked["RestApiId"], "resourceId": gone.asked["ResourceId"], "httpMethod": "POST"}
+    target.client("apigateway").delete_method(**which)
+    found = failed(target)
+    assert {name.split(":")[0] for name in found} == {"apis"}
+    assert any("cannot be read" in check.seen for check in found.values())
+    assert any(check.seen.startswith("POST /") for check in found.values())
+
+
+def test_a_stack_that_is_gone_is_missed(target: Target) -> None:
+    target.client("cloudformation").delete_stack(StackName=naming.stack("dev", "people"))
+    until(lambda: "stacks: snaprace-dev-people" in failed(target))

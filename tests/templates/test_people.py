@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from stacks.people import READING
+from stacks.people import INSPECTED, READING
 from tests.kit.synthesis import ROOT
 from tests.templates.templates import Template, as_list
 
@@ -117,6 +119,33 @@ def test_a_policy_allows_what_the_commands_call_and_nothing_else(prod: dict[str,
     allowed = {action for action, _ in _may(prod["people"], who)}
     assert allowed == _can_call(who) - NOT_THEIRS[who]
     assert _can_call(who) >= NOT_THEIRS[who], "an exception for nothing"
+
+
+def test_an_inspector_sees_how_all_is_set_and_changes_nothing(prod: dict[str, Template]) -> None:
+    """Which actions are called is measured: tests/runtime/test_verify.py."""
+    told = _may(prod["people"], "inspector")
+    everywhere = {action for action, on in told if on == "*"}
+    assert everywhere == {f"{service}:{action}" for service, actions in INSPECTED for action in actions} | {
+        "sqs:ListQueues"
+    }
+    assert all(re.match(r"\w+:(Describe|Get|List|GET)", action) for action in everywhere)
+    looking = _may(prod["people"], "operator") & told
+    assets = ("s3:GetObject", "arn:${AWS::Partition}:s3:::cdk-*-assets-${AWS::AccountId}-${AWS::Region}/*")
+    assert {each for each in told - looking if each[1] != "*"} == {assets}
+
+
+@pytest.mark.parametrize("who", [*AUDIENCES, "inspector"])
+def test_no_policy_is_longer_than_iam_takes(prod: dict[str, Template], who: str) -> None:
+    """Source: IAM User Guide, "IAM and AWS STS quotas": 6,144 characters of a managed policy, without white space."""
+    longest = {"${AWS::Partition}": "aws", "${AWS::Region}": "ap-northeast-2", "${AWS::AccountId}": "123456789012"}
+    text = json.dumps([_resolved(prod["people"], each) for each in _statements(prod["people"], who)])
+    for name, value in longest.items():
+        text = text.replace(name, value)
+    assert len(re.sub(r"\s", "", text)) < 6_000
+
+
+def _resolved(template: Template, statement: dict[str, Any]) -> dict[str, Any]:
+    return {**statement, "Resource": [template.text(each) for each in as_list(statement["Resource"])]}
 
 
 def test_a_photographer_writes_nothing_but_photos(prod: dict[str, Template]) -> None:
