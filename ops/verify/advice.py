@@ -11,6 +11,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import botocore.session
+
 from deploy.standing.differences import Differs
 from deploy.standing.examination import Difference, Resource
 from ops.verify.deployed import Deployed
@@ -101,16 +103,18 @@ def _archive(archive: Resource, _at: Differs) -> str:
     return aws("events update-archive", archive_name=archive.name, event_pattern=pattern, retention_days=days)
 
 
-def _mapping(mapping: Resource, at: Differs) -> str:
+def _mapping(mapping: Resource, at: Differs) -> str | None:
     if at.path == "Enabled":
         return aws("lambda update-event-source-mapping", uuid=mapping.name, enabled=True)
-    (part, value) = _part(mapping.asked, at)
+    part, value = _part(mapping.asked, at)
+    if not _takes("lambda", "UpdateEventSourceMapping", part):
+        return None
     return aws("lambda update-event-source-mapping", cli_input_json={"UUID": mapping.name, part: value})
 
 
 def _configuration(function: Resource, at: Differs) -> str | None:
     part, value = _part(function.asked, at)
-    if part in ("Code", "FunctionName", "Architectures"):
+    if not _takes("lambda", "UpdateFunctionConfiguration", part):
         return None
     return aws("lambda update-function-configuration", cli_input_json={"FunctionName": function.name, part: value})
 
@@ -299,6 +303,12 @@ def _part(asked: Mapping[str, Any], at: Differs) -> tuple[str, Any]:
     """The property that differs, and all of it as it was asked for."""
     part = at.path.split(".", 1)[0].split("[", 1)[0]
     return part, asked[part]
+
+
+def _takes(service: str, operation: str, parameter: str) -> bool:
+    """Whether a property is a parameter of an operation, too: else it is set for good, or by another operation."""
+    shape = botocore.session.get_session().get_service_model(service).operation_model(operation).input_shape
+    return shape is not None and parameter in shape.members
 
 
 def _without_tags(asked: Mapping[str, Any]) -> dict[str, Any]:
