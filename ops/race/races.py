@@ -10,7 +10,7 @@ import msgspec
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from services.races.records import Outcome, RaceKnown, RosterHeld, RosterOutcome
-from shared.contracts.keys import ROSTER_FILE, RaceRef, valid_id
+from shared.contracts.keys import PROBE, ROSTER_FILE, RaceRef, valid_id
 from shared.contracts.roster.runners import Problem
 
 OUTCOME_SECONDS = 60
@@ -43,14 +43,19 @@ def races(target: Target) -> Iterator[RaceRef]:
 def the_race(target: Target, organizer: str | None, event: str | None, *, also_uncreated: bool = False) -> RaceRef:
     """The race that is meant: the named one, or the only one there is. Raises Failed.
 
-    `also_uncreated` takes a named race, too, that is not configured, and of which something was uploaded.
+    `also_uncreated` takes a named race, too, that is not configured, and of which something was uploaded. One that a
+    probe of `snaprace verify` made is meant only where it is named.
     """
     if organizer and event:
         race = race_ref(organizer, event)
         if not (also_uncreated and _was_uploaded(target, race)):
             require(target, race)
         return race
-    found = [race for race in races(target) if organizer in (None, race[0]) and event in (None, race[1])]
+    found = [
+        race
+        for race in races(target)
+        if organizer in (None, race[0]) and event in (None, race[1]) and (organizer or race.organizer_id != PROBE)
+    ]
     if len(found) == 1:
         return found[0]
     if not found:

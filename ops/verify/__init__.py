@@ -7,4 +7,5 @@ standing      resources that are not as their templates ask, by subject
 stacks, queues, alarms, apis, certificates, quotas    what no template says
 advice        the command that mends a difference
 probe         a drawn race through the whole pipeline, found and erased
+material      what the probe uploads
 """

@@ -37,7 +37,6 @@ class Stack:
     name: str
     status: str
     protected: bool
-    template: Properties
     findings: Findings
 
 
@@ -71,13 +70,11 @@ def looked_at(target: Target) -> Iterator[Deployed]:
 
         def look(described: Mapping[str, Any]) -> Stack:
             name = described["StackName"]
-            template = _template(client, name)
             return Stack(
                 name=name,
                 status=described["StackStatus"],
                 protected=bool(described.get("EnableTerminationProtection")),
-                template=template,
-                findings=examine(name, template, client, place, not_expected, pool),
+                findings=examine(name, _template(client, name), client, place, not_expected, pool),
             )
 
         stacks = tuple(over_stacks.map(look, _described(client, target.env)))

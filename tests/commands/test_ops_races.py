@@ -17,7 +17,7 @@ from ops.race.settings import change_race, changed, changes, create_race, put_ra
 from ops.reach.errors import Failed
 from ops.reach.target import Target
 from services.races.records import RaceHeld, RaceOutcome
-from shared.contracts.keys import RaceRef
+from shared.contracts.keys import PROBE, RaceRef
 from shared.contracts.race import RaceSettings, parse_race
 from tests.kit.deployed import SETTINGS, configure, count_uploads, deployed, keep, listen
 from tests.kit.events import RACE
@@ -225,7 +225,9 @@ def test_the_only_race_need_not_be_named(target: Target) -> None:
     with pytest.raises(Failed, match="There is no such race in AWS account 123456789012 in us-east-1"):
         the_race(target, None, None)
     configure()
+    configure(RaceRef(PROBE, "probe-1"))  # nobody means it who does not name it
     assert the_race(target, None, None) == RACE
+    assert the_race(target, PROBE, None) == RaceRef(PROBE, "probe-1")
     other = RaceRef(RACE.organizer_id, "busan-2026")
     configure(other)
     with pytest.raises(Failed, match=rf"There are 2 races \({other}, {RACE}\)"):

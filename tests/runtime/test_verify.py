@@ -30,7 +30,7 @@ from ops.reach.target import Target, of_runtime
 from ops.verify import probe
 from ops.verify.advice import advice
 from ops.verify.check import Check
-from ops.verify.deployed import looked_at
+from ops.verify.deployed import expected_stacks, looked_at
 from ops.verify.material import Drawn
 from ops.verify.standing import called
 from ops.verify.verification import verify
@@ -372,6 +372,7 @@ def failed(target: Target) -> dict[str, Check]:
 def test_every_fault_is_found_alone_and_its_advice_mends_it(target: Target, running: Running) -> None:
     assert failed(target) == {}
     with looked_at(target) as deployed:
+        assert {stack.name for stack in deployed.stacks} == set(expected_stacks("dev"))
         resources = [each for stack in deployed.stacks for each in stack.findings.resources]
     faults = Faults(running.client, resources)
     for plant in PLANTING:

@@ -27,7 +27,6 @@ def deployed(env: str, *resources: Resource, there: Any = None, local: object = 
         name="all",
         status="CREATE_COMPLETE",
         protected=True,
-        template={"Resources": {}},
         findings=Findings(resources=list(resources)),
     )
     return Deployed(
@@ -47,7 +46,7 @@ def wrong(checks: Any) -> list[Check]:
 
 
 def stack(name: str, status: str = "UPDATE_COMPLETE", protected: bool = True) -> Stack:
-    return Stack(name=name, status=status, protected=protected, template={}, findings=Findings())
+    return Stack(name=name, status=status, protected=protected, findings=Findings())
 
 
 def test_a_stack_that_is_missing_rolled_back_or_unprotected_is_told() -> None:
