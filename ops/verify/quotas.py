@@ -34,7 +34,7 @@ def concurrency(deployed: Deployed) -> Iterator[Check]:
     there = int(limits["ConcurrentExecutions"])
     mapped = sum(map(_at_once, deployed.resources("AWS::Lambda::EventSourceMapping")))
     reserved = sum(
-        int(each.asked["ReservedConcurrentExecutions"] or 0) for each in deployed.resources("AWS::Lambda::Function")
+        int(each.asked.get("ReservedConcurrentExecutions") or 0) for each in deployed.resources("AWS::Lambda::Function")
     )
     wanted = max(mapped, UNRESERVED) + reserved
     if there >= wanted:
