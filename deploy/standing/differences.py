@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ def difference(wanted: Any, found: Any, path: str, *, exact: bool = False) -> Di
                 return None
             if len(wanted) == 1:
                 return difference(wanted[0], found[0], f"{path}[0]", exact=exact)
-    elif _plain(wanted) == _plain(found):
+    elif _plain(wanted) == _plain(found) or wanted == _as_cloudformation_tells(found):
         return None
     elif _from_json(wanted) != wanted:
         return difference(_from_json(wanted), found, path, exact=exact)
@@ -69,6 +70,14 @@ def _plain(value: Any) -> Any:
         return float(value)
     except (TypeError, ValueError):
         return value
+
+
+def _as_cloudformation_tells(value: Any) -> Any:
+    """The text as it is in a template that CloudFormation gives back: with ? for all that is not ASCII.
+
+    Source: aws-cdk's toolkit, which compares such templates, too (mangleLikeCloudFormation).
+    """
+    return re.sub(r"[^\x00-\x7f]", "?", value) if isinstance(value, str) else value
 
 
 def shown(value: Any) -> str:

@@ -81,7 +81,7 @@ def applied_quotas(client: Any) -> dict[str, Quota]:
         operation: quota
         for operation in quotas.OPERATIONS
         for name, quota in found.items()
-        if name.startswith("Transactions per second") and re.search(rf"\b{operation}\b", name)
+        if "per second" in name.lower() and re.search(rf"\b{operation}\b", name)
     }
 
 

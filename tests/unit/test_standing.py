@@ -170,3 +170,8 @@ def test_what_is_one_too_many_differs_where_it_must_be_exact(exact: bool) -> Non
     asked, found = {"source": ["snaprace.ocr"]}, {"source": ["snaprace.ocr"], "account": ["1"]}
     told = difference(asked, json.dumps(found), "EventPattern", exact=exact)
     assert (str(told) if told else None) == ('EventPattern.account is ["1"] where null was asked.' if exact else None)
+
+
+def test_a_text_is_what_was_asked_also_where_cloudformation_tells_no_letter_of_it() -> None:
+    assert difference("SnapRace: ?? ?", "SnapRace: 사진 …", "Description") is None
+    assert difference("SnapRace: ??", "SnapRace: 사", "Description") is not None
