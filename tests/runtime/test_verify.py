@@ -491,7 +491,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, rekognition: Rekognition, tmp_path: P
 
     monkeypatch.setattr(probe, "draw", draw)
     monkeypatch.setattr(probe, "_POLL_S", 0.3)
-    monkeypatch.setattr(probe, "_STILL_S", 8.0)
+    monkeypatch.setattr(probe, "_STILL_S", 3.0)
 
 
 def races_of_the_probe(target: Target) -> set[str]:
