@@ -15,8 +15,6 @@ from shared.contracts import quotas
 from shared.contracts.api import Api
 from shared.contracts.card import Function, Queue
 
-UNRESERVED = 100
-"""Of an account's Lambda concurrency, what cannot be reserved. Source: Lambda Developer Guide, reserved concurrency."""
 NEW_ACCOUNT, USUAL = 10, 1_000
 """Lambda's concurrency in a new account, and what the quota is by default. Source: Lambda quotas."""
 KEPT_HOURS = 7 * 24
@@ -84,7 +82,7 @@ def _concurrency(region: str, raised: Mapping[str, float]) -> dict[str, int]:
         "queues": sum(quotas.concurrency(each, region, raised) for each in functions if isinstance(each.fed_by, Queue)),
         "apis_reserved": sum(each.reserved_concurrency or 0 for each in functions if isinstance(each.fed_by, Api)),
         "streams_and_clocks": sum(map(_at_once, functions)),
-        "unreserved": UNRESERVED,
+        "unreserved": quotas.UNRESERVED,
     }
 
 

@@ -14,9 +14,6 @@ from ops.verify.deployed import Deployed
 from shared.contracts import naming, quotas
 from shared.contracts.card import Function
 
-UNRESERVED = 100
-"""What functions without a reservation must be left. Source: Lambda's guide, "Configuring reserved concurrency"."""
-
 # Source: Service Quotas, Lambda, "Concurrent executions".
 _CONCURRENCY = "L-B99A9384"
 
@@ -36,7 +33,7 @@ def concurrency(deployed: Deployed) -> Iterator[Check]:
     reserved = sum(
         int(each.asked.get("ReservedConcurrentExecutions") or 0) for each in deployed.resources("AWS::Lambda::Function")
     )
-    wanted = max(mapped, UNRESERVED) + reserved
+    wanted = max(mapped, quotas.UNRESERVED) + reserved
     if there >= wanted:
         yield Check(
             name="quotas: concurrent executions",

@@ -6,9 +6,9 @@ Quotas are raised on request, for each operation by itself; then the CDK context
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from shared.contracts.card import MIN_CONCURRENCY, Function, Queue
+from shared.contracts.card import MIN_CONCURRENCY, Function, Queue, Stage
 
 OPERATIONS = frozenset({"DetectText", "IndexFaces", "SearchFaces"})
 """Of Rekognition, those that functions fed by a queue call once or more for a message."""
@@ -19,6 +19,18 @@ LARGE, SMALL = 50.0, 5.0
 
 Source: AWS General Reference, "Amazon Rekognition endpoints and quotas", as looked up in November 2026.
 """
+
+
+UNRESERVED = 100
+"""Of an account's Lambda concurrency, what cannot be reserved. Source: Lambda Developer Guide, reserved concurrency."""
+
+
+def calls_a_photo(stages: Iterable[Stage]) -> dict[str, float]:
+    """How often each operation is called for a photo in the busiest time, as the functions' cards say."""
+    calls: dict[str, float] = {}
+    for metered in (function.metered for stage in stages for function in stage.queued if function.metered):
+        calls[metered.operation] = calls.get(metered.operation, 0) + metered.a_message
+    return calls
 
 
 def calls_a_second(operation: str, region: str | None, raised: Mapping[str, float]) -> float:

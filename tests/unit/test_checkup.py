@@ -138,7 +138,7 @@ def test_a_race_that_the_quotas_are_too_small_for_is_told(
     assert [check.ok for check in checks] == [well] * 3
     if not well:
         asked = aws_cli.read(aws_cli.commands(checks[0].advice)[0])
-        assert asked.parameters["DesiredValue"] == 10.0  # 210,000 photos in six hours
+        assert asked.parameters["DesiredValue"] == 30.0  # 210,000 photos in two hours
 
 
 @pytest.mark.parametrize(("used", "well"), [(1e9, True), (70e9, False)])
