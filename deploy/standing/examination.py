@@ -29,6 +29,7 @@ from deploy.standing.silence import EXACT, SILENT
 _NEVER_COMPARED = frozenset({"Tags"})
 _BOOKKEEPING = frozenset({"AWS::CDK::Metadata"})
 _MISSING = "is missing"
+_STACK = "AWS::CloudFormation::Stack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Resource:
     asked: Properties = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.logical_id} ({self.kind})"
+        return "The stack" if self.kind == _STACK else f"{self.logical_id} ({self.kind})"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def examine(
     try:
         standing = _standing(client, stack)
     except ClientError as error:
-        itself = Resource(stack=stack, logical_id=stack, kind="AWS::CloudFormation::Stack", name=stack)
+        itself = Resource(stack=stack, logical_id=stack, kind=_STACK, name=stack)
         findings.differences.append(Difference(itself, problem=_unreadable(error)))
         return findings
     resolver = Resolver(template, standing, client, place, stack)
