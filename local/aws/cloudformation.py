@@ -126,10 +126,12 @@ def _with_qualifier(update: Callable[..., Created]) -> Callable[..., Created]:
 
 
 def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
-    """Let an alarm on an expression stand (its provisioner refuses those); it is not evaluated."""
+    """Let an alarm on an expression stand; its provisioner refuses those."""
 
     def provision_and_set(*arguments: Any) -> Created:
         from ministack.services import cloudwatch
+
+        from local.aws.cloudwatch.installed import of_expressions
 
         properties = arguments[properties_at]
         if "Metrics" not in properties:
@@ -137,10 +139,7 @@ def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) 
         plain = {name: value for name, value in properties.items() if name != "Metrics"}
         plain |= {"Namespace": "SnapRace/MetricMath", "MetricName": "Expression"}
         created = provision(*arguments[:properties_at], plain, *arguments[properties_at + 1 :])
-        alarm = cloudwatch._alarms[created[0]]
-        for name in ("Namespace", "MetricName", "Statistic", "Period"):
-            del alarm[name]
-        alarm["Metrics"] = properties["Metrics"]
+        of_expressions(cloudwatch._alarms[created[0]], properties["Metrics"])
         return created
 
     return provision_and_set
