@@ -81,7 +81,7 @@ def _dimensions(api: str, stage: str, method: str, request: dict[str, Any] | Non
 
 
 def _is_detailed(request: Any, path: str, method: str) -> bool:
-    """Whether the settings of the method, or else of all methods, enable it (stage's methodSettings, by path/method)."""
+    """Whether the stage's settings enable it for the method (by path/method) or for all of them."""
     settings = (request["stage"] or {}).get("methodSettings") or {}
     keys = (f"{path.lstrip('/')}/{method}", f"{path}/{method}", "*/*")
     return any(settings.get(key, {}).get("metricsEnabled") for key in keys)

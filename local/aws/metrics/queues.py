@@ -70,7 +70,7 @@ class Queues:
             self._happened(_arn(answer["QueueUrl"]))
             return answer
 
-        Messages.append = append_and_count  # type: ignore[method-assign]
+        Messages.append = append_and_count  # type: ignore[method-assign,assignment]
         sqs._HANDLERS["CreateQueue"] = create_and_note
 
     def _count_received(self) -> None:

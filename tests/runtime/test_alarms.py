@@ -1,0 +1,138 @@
+"""Alarms of the embedded AWS go off, page, keep quiet and clear, on what its services tell of themselves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local.aws import deployment
+from local.runtime import Running
+from tests.runtime import assemblies
+from tests.runtime.conftest import launched, until
+
+MINUTE_S = 0.5
+
+
+@dataclass
+class Watched:
+    """The assembly of alarms, with a queue that hears what the pager's topic says."""
+
+    client: Callable[[str], Any]
+
+    def send(self, queue: str, *bodies: str) -> None:
+        url = self.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"]
+        for body in bodies:
+            self.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+    def purge(self, queue: str) -> None:
+        self.client("sqs").purge_queue(QueueUrl=self.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
+
+    def alarms(self) -> dict[str, dict[str, Any]]:
+        told = self.client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        return {each["AlarmName"]: each for each in [*told["MetricAlarms"], *told["CompositeAlarms"]]}
+
+    def red(self) -> set[str]:
+        return {name for name, alarm in self.alarms().items() if alarm["StateValue"] == "ALARM"}
+
+    def page(self) -> dict[str, Any]:
+        """The next that the pager hears."""
+        url = self.client("sqs").get_queue_url(QueueName="heard")["QueueUrl"]
+        told = until(lambda: self.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"))
+        self.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=told[0]["ReceiptHandle"])
+        message: dict[str, Any] = json.loads(json.loads(told[0]["Body"])["Message"])
+        return message
+
+    def newest(self) -> str:
+        """Of what kind the newest entry of the composite alarm's history is: a change of state, or an action."""
+        told = self.client("cloudwatch").describe_alarm_history(AlarmName="page", AlarmTypes=["CompositeAlarm"])
+        return str(told["AlarmHistoryItems"][0]["HistoryItemType"])
+
+    def metric(self, namespace: str, name: str, statistic: str = "Sum", **dimensions: str) -> float:
+        """Of the last half minute, as GetMetricData tells it."""
+        named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        asked = {"Namespace": namespace, "MetricName": name, "Dimensions": named}
+        query = {"Id": "m", "MetricStat": {"Metric": asked, "Period": 60 * 3600, "Stat": statistic}}
+        now = datetime.now(UTC)
+        told = self.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[query], StartTime=now - timedelta(seconds=30), EndTime=now + timedelta(seconds=1)
+        )
+        return sum(told["MetricDataResults"][0]["Values"])
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with launched(tmp_path_factory.mktemp("aws"), "--minute-seconds", str(MINUTE_S)) as running:
+        yield _watched(running, assemblies.write(tmp_path_factory.mktemp("alarms"), assemblies.with_alarms()))
+
+
+def _watched(running: Running, assembly: Any) -> Watched:
+    deployment.deploy(assembly, running.client)
+    sqs, sns = running.client("sqs"), running.client("sns")
+    url = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = sns.create_topic(Name="pager")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return Watched(running.client)
+
+
+def test_an_alarm_pages_and_clears_and_no_other_does(watched: Watched) -> None:
+    until(lambda: all(alarm["StateValue"] == "OK" for alarm in watched.alarms().values()))
+    watched.send("letters", "one")
+    paged = watched.page()
+    while paged["NewStateValue"] == "OK":  # composite alarms are told as they come to be
+        paged = watched.page()
+    assert (paged["AlarmName"], paged["OldStateValue"], paged["NewStateValue"]) == ("page", "OK", "ALARM")
+    assert watched.red() == {"waiting", "page"}
+    assert "1 of the last 1 datapoints [1] were greater than" in watched.alarms()["waiting"]["StateReason"]
+    watched.purge("letters")
+    assert watched.page()["NewStateValue"] == "OK"
+    assert watched.red() == set()
+    history = watched.client("cloudwatch").describe_alarm_history(AlarmName="page", AlarmTypes=["CompositeAlarm"])
+    kinds = [each["HistoryItemType"] for each in history["AlarmHistoryItems"]]
+    assert kinds[:4] == ["Action", "StateUpdate", "Action", "StateUpdate"]
+
+
+def test_what_functions_log_and_how_they_end_rings(watched: Watched) -> None:
+    watched.send("work", "fail")
+    until(lambda: "share" in watched.red())
+    until(lambda: not watched.red())
+    for _ in range(2):  # two in a minute are four handled
+        watched.send("work", "well", "well", "well")
+    until(lambda: "handled" in watched.red())
+    assert watched.metric("Handmade", "Handled", Stage="a") >= 6
+    assert watched.metric("AWS/Lambda", "Errors", FunctionName="worker") >= 1
+    assert watched.metric("AWS/Lambda", "Duration", "Maximum", FunctionName="worker", Resource="worker") > 0
+    until(lambda: not watched.red())
+
+
+def test_a_suppressor_keeps_the_page_quiet_and_then_it_comes(watched: Watched) -> None:
+    until(lambda: not watched.red())
+
+    def deploying(holds: Callable[[], Any]) -> Callable[[], Any]:
+        """What holds while a deployment says again and again that it is under way."""
+
+        def told_and_held() -> Any:
+            data = [{"MetricName": "Deploying", "Value": 1}]
+            watched.client("cloudwatch").put_metric_data(Namespace="Handmade", MetricData=data)
+            return holds()
+
+        return told_and_held
+
+    until(deploying(lambda: "quiet" in watched.red()))
+    watched.send("letters", "one")
+    until(deploying(lambda: watched.newest() == "StateUpdate" and "page" in watched.red()))
+    assert watched.alarms()["page"]["ActionsSuppressedBy"] == "Alarm"
+    later = time.monotonic() + 3 * MINUTE_S  # longer than the wait
+    until(deploying(lambda: time.monotonic() > later))
+    assert watched.newest() == "StateUpdate"
+    until(lambda: watched.newest() == "Action")
+    assert watched.red() == {"waiting", "page"}
+    assert "ActionsSuppressedBy" not in watched.alarms()["page"]
+    watched.purge("letters")
+    until(lambda: not watched.red())
