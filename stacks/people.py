@@ -57,7 +57,9 @@ class PeopleStack(EnvironmentStack):
         self._policy("photographer", "Uploads photos.", uploading)
         self._policy("organizer", "Sets up races, looks into them and corrects them.", organizing)
         self._policy(
-            "operator", "Looks into races, mends what failed, and counts what it costs.", [*looking, *self._mend()]
+            "operator",
+            "Looks into races, at alarms and dashboards, mends what failed, and counts what it costs.",
+            [*looking, *self._mend(), *self._watch()],
         )
         erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
         self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
@@ -146,6 +148,16 @@ class PeopleStack(EnvironmentStack):
         rules = (self._arn("events", "rule", each) for each in (rule, f"{naming.bus(self._env)}/{rule}"))
         yield Right(("events:DescribeRule",), tuple(rules))
         yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._derived}",))
+
+    def _watch(self) -> Iterator[Right]:
+        """Alarms, dashboards and metrics. Composite alarms are shown to those alone who may see all alarms.
+
+        Source: CloudWatch API Reference, DescribeAlarms; the others have no resource (Service Authorization Reference).
+        """
+        yield Right(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListDashboards"), ("*",))
+        board = naming.stack(self._env, "*")
+        dashboards = self.format_arn(service="cloudwatch", region="", resource="dashboard", resource_name=board)
+        yield Right(("cloudwatch:GetDashboard",), (dashboards,))
 
     # --- resources ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ops.cli import eraser, here, operator, organizer, photographer, runner, visitors
+from ops.cli import eraser, here, on_call, operator, organizer, photographer, runner, visitors
 
 if TYPE_CHECKING:
     from ops.reach.target import Choice
@@ -21,6 +21,7 @@ AUDIENCES = (
     ("Photographer", photographer.COMMANDS),
     ("Runner", runner.COMMANDS),
     ("Operator", operator.COMMANDS),
+    ("On call", on_call.COMMANDS),
 )
 
 

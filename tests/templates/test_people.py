@@ -26,9 +26,13 @@ AUDIENCES = {
     "operator": "ops.cli.operator",
     "eraser": "ops.cli.eraser",
 }
+ALSO = {"operator": ("ops.cli.on_call",)}
+"""Modules whose commands are an audience's, too."""
+
 SERVICES = (
     "s3",
     "sqs",
+    "cloudwatch",
     "kinesis",
     "events",
     "ssm",
@@ -90,6 +94,8 @@ def _called_in(path: Path) -> Iterator[str]:
 
 def _can_call(who: str) -> set[str]:
     modules = _reached(AUDIENCES[who], set())
+    for module in ALSO.get(who, ()):
+        _reached(module, modules)
     return {action for each in modules for action in _called_in(ROOT / f"{each.replace('.', '/')}.py")}
 
 

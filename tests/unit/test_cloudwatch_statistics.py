@@ -39,8 +39,8 @@ def of(*values: float) -> Distribution:
         ("WM(20%:80%)", 5.5),
         ("wm80", 5.2),
         ("PR(:3)", 30),
-        ("PR(3:)", 70),
-        ("PR(3:5)", 20),
+        ("PR(3:)", 80),
+        ("PR(3:5)", 30),
     ],
 )
 def test_statistics(name: str, expected: float) -> None:

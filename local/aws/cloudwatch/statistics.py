@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable
 
@@ -145,7 +146,7 @@ def _trimmed(kind: str, of: Distribution, bounds: _Bounds) -> float | None:
     values = _known(of)
     if values is None:
         return None
-    within = _shares_within(values, of.count, bounds) if bounds.percent else _values_within(values, bounds)
+    within = _shares_within(values, of.count, bounds) if bounds.percent else _values_within(kind, values, bounds)
     count = sum(each for _, each in within)
     total = sum(value * each for value, each in within)
     if kind == "PR":
@@ -162,12 +163,13 @@ def _trimmed(kind: str, of: Distribution, bounds: _Bounds) -> float | None:
     return total / count
 
 
-def _values_within(values: list[tuple[float, float]], bounds: _Bounds) -> list[tuple[float, float]]:
-    """Above the lower bound, up to the higher one (see the source's note)."""
+def _values_within(kind: str, values: list[tuple[float, float]], bounds: _Bounds) -> list[tuple[float, float]]:
+    """Up to the higher bound, and above the lower one; that of PR counts, too (the source's note leaves PR out)."""
+    above = operator.ge if kind == "PR" else operator.gt
     return [
         (value, count)
         for value, count in values
-        if (bounds.low is None or value > bounds.low) and (bounds.high is None or value <= bounds.high)
+        if (bounds.low is None or above(value, bounds.low)) and (bounds.high is None or value <= bounds.high)
     ]
 
 

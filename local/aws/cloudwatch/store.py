@@ -87,12 +87,17 @@ class Store:
         points: Points = {}
         if kept is None:
             return points
-        first, length = minute_of(begin), max(1, period // MINUTE)
+        first, last, length = minute_of(begin), -(-int(end) // MINUTE), max(1, period // MINUTE)
         with self._lock:
-            for at in range(first, -(-int(end) // MINUTE), length):
-                told = [each for minute in range(at, at + length) if (each := kept.minutes.get(minute))]
-                if told and (value := statistic(told[0] if len(told) == 1 else merged(told))) is not None:
-                    points[float(at * MINUTE)] = value
+            told: dict[int, list[Distribution]] = {}
+            asked = range(first, last)
+            for minute in asked if len(asked) < len(kept.minutes) else sorted(kept.minutes):
+                if minute in asked and minute in kept.minutes:
+                    told.setdefault((minute - first) // length, []).append(kept.minutes[minute])
+            for place, parts in told.items():
+                value = statistic(parts[0] if len(parts) == 1 else merged(parts))
+                if value is not None:
+                    points[float((first + place * length) * MINUTE)] = value
         return points
 
     def metrics(self) -> Iterable[Metric]:
