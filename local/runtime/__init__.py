@@ -17,7 +17,7 @@ started is stopped. When the process that called `start` is killed with -9, its 
 
 from __future__ import annotations
 
-from local.runtime.description import CHECKOUT, ENVIRONMENT, HOME, Ports, Running, RuntimeProblem
+from local.runtime.description import CHECKOUT, ENVIRONMENT, HOME, Ports, Running, RuntimeProblem, require_port
 from local.runtime.detached import start_detached
 from local.runtime.lifecycle import Runtime, find, start, stop
 
@@ -30,6 +30,7 @@ __all__ = [
     "Runtime",
     "RuntimeProblem",
     "find",
+    "require_port",
     "start",
     "start_detached",
     "stop",

@@ -42,4 +42,26 @@ def alarms(every: bool, watch: bool, as_json: bool) -> None:
         time.sleep(_EVERY_S)
 
 
-COMMANDS = (alarms,)
+@click.command(short_help="Serve the dashboards as live charts, to a browser on this machine.")
+@click.option("--port", type=int, default=8090, show_default=True, help="Where to listen, on 127.0.0.1.")
+def dashboards(port: int) -> None:
+    """Serve the environment's dashboards as live charts in the browser, with alarms and their runbooks, until Ctrl-C.
+
+    They are the very dashboards that are deployed, of the local runtime or, by your own rights, of AWS, where each
+    metric that is asked for costs (a dollar for 100,000). Other machines and other pages are refused.
+
+    \b
+    snaprace dashboards
+    snaprace --target aws --env prod dashboards --port 9000
+    """
+    from local.runtime import require_port
+    from ops.board.server import HOST, serve
+    from ops.cli.screen import console
+
+    target = options.target()
+    require_port("the dashboards", "--port", port)
+    console.print(f"Dashboards of {target.where}: [bold]http://{HOST}:{port}[/]. Ctrl-C ends it.")
+    serve(target, port)
+
+
+COMMANDS = (alarms, dashboards)
