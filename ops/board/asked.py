@@ -62,9 +62,14 @@ def period(own_s: int, span: Span, *, whole: bool) -> int:
     return -(-int(longest) // own_s) * own_s
 
 
+def asked_for(widget: Metrics, span: Span) -> list[Query]:
+    """The queries of a widget's lines over that time."""
+    return [_query(line.query, line.visible, span, whole=widget.whole) for line in widget.lines]
+
+
 def answers(client: Any, widget: Metrics, span: Span) -> dict[str, Answered]:
     """What CloudWatch answers to each line of a widget, by the query's id."""
-    queries = [_query(line.query, line.visible, span, whole=widget.whole) for line in widget.lines]
+    queries = asked_for(widget, span)
     asked = [query["Id"] for query in queries if query["ReturnData"]]
     if not asked:
         return {}

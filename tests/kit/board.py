@@ -70,7 +70,9 @@ def serving(cloudwatch: MemoryCloudWatch) -> Iterator[str]:
     target = Target(ENV, "123456789012", "a test", boto3.Session(region_name="us-east-1"))
     target._clients["cloudwatch"] = cloudwatch
     port = Ports.free().web
-    config = uvicorn.Config(gated(application(target), port), host="127.0.0.1", port=port, http="h11", log_level="warning")
+    config = uvicorn.Config(
+        gated(application(target), port), host="127.0.0.1", port=port, http="h11", log_level="warning"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

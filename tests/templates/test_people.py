@@ -143,7 +143,8 @@ def test_an_organizer_writes_the_races_files_and_says_corrections(prod: dict[str
 
 @pytest.mark.parametrize("who", AUDIENCES)
 def test_nobody_reaches_what_is_not_of_the_environment(prod: dict[str, Template], who: str) -> None:
-    without_resource = {"sqs:ListQueues", "events:ListReplays", "logs:DescribeLogGroups"}
+    without_resource = {"sqs:ListQueues", "events:ListReplays", "logs:DescribeLogGroups", "cloudwatch:GetMetricData"}
+    without_resource |= {"cloudwatch:DescribeAlarms", "cloudwatch:ListDashboards"}
     for action, resource in _may(prod["people"], who):
         assert "snaprace-prod" in resource or "snaprace/prod" in resource or action in without_resource, resource
         assert "*" not in action

@@ -1,9 +1,10 @@
 """AWS/Lambda: what each invocation of a function tells, under the function's name and under its alias or version.
 
 Source: AWS Lambda Developer Guide, "Types of metrics for Lambda functions" and "View metrics for Lambda functions":
-throttled requests count neither as invocations nor as errors; a metric is there by FunctionName, by FunctionName and
-Resource (`name:alias`, or the name where none is named), and once for all functions. Duration is here the time that
-an invocation takes, the start of its process included. Of asynchronous invocations their number alone is told.
+throttled requests count neither as invocations nor as errors; a metric is there once for all functions, by
+FunctionName, by FunctionName and Resource (`name:alias`, or the name where none is named), and by these and
+ExecutedVersion. Duration is here the time that an invocation takes, the start of its process included. Of asynchronous
+invocations their number alone is told.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _count_asynchronous(cloudwatch: CloudWatch) -> None:
     def dispatch_and_count(arn: str, payload: str) -> None:
         _function, config, _name = lambda_svc._get_func_record_for_ref(arn)
         if config:
-            for dimensions in _dimensions({**config, "FunctionArn": arn}):
+            for dimensions in _dimensions(config):
                 cloudwatch.count(NAMESPACE, "AsyncEventsReceived", dimensions)
         dispatch(arn, payload)
 
@@ -73,11 +74,26 @@ def _count_asynchronous(cloudwatch: CloudWatch) -> None:
 
 
 def _dimensions(config: Any) -> Iterator[dict[str, str]]:
-    name = config["FunctionName"]
-    qualifier = config.get("FunctionArn", "").split(":")[7:]  # arn:aws:lambda:region:account:function:name:qualifier
-    yield {"FunctionName": name}
-    yield {"FunctionName": name, "Resource": ":".join([name, *qualifier])}
+    """Those of all that an invocation of this version is told under.
+
+    An invocation of a version that an alias points to counts as one of the alias: nothing invokes versions themselves.
+    """
+    from ministack.services import lambda_svc
+
+    name, version = config["FunctionName"], config.get("Version", "$LATEST")
     yield {}
+    yield {"FunctionName": name}
+    if version == "$LATEST":
+        yield {"FunctionName": name, "Resource": name}
+        return
+    aliases = (lambda_svc._functions.get(name) or {}).get("aliases", {})
+    pointing = [alias for alias, settings in aliases.items() if settings.get("FunctionVersion") == version]
+    for alias in pointing:
+        of_alias = {"FunctionName": name, "Resource": f"{name}:{alias}"}
+        yield of_alias
+        yield {**of_alias, "ExecutedVersion": version}
+    if not pointing:
+        yield {"FunctionName": name, "Resource": f"{name}:{version}"}
 
 
 def _iterator_age_ms(event: Any, started: float) -> float | None:
