@@ -118,8 +118,7 @@ class Runtime:
         batches, quotas = (["--all-batches"], ["--quotas", region]) if (region := self.running.like_aws) else ([], [])
         # The functions' environment is that of the embedded AWS, which itself asks nobody.
         where = ("--port", str(ports.aws), "--door-port", str(ports.web), "--data", str(data / "aws"))
-        where += ("--minute-seconds", str(self._minute_s))
-        aws = ("local.aws", *where, "--deploying", *keep, *batches)
+        aws = ("local.aws", *where, "--deploying", "--minute-seconds", str(self._minute_s), *keep, *batches)
         start_part(AWS, *aws, **seen_by_functions)
         if vision:
             looks = ("vision", "--data", str(data / "vision"), "--port", str(ports.vision), *quotas)

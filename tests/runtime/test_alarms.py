@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from local.aws import deployment
@@ -23,7 +25,10 @@ MINUTE_S = 0.5
 class Watched:
     """The assembly of alarms, with a queue that hears what the pager's topic says."""
 
-    client: Callable[[str], Any]
+    running: Running
+
+    def client(self, service: str) -> Any:
+        return self.running.client(service)
 
     def send(self, queue: str, *bodies: str) -> None:
         url = self.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"]
@@ -74,11 +79,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 def _watched(running: Running, assembly: Any) -> Watched:
     deployment.deploy(assembly, running.client)
     sqs, sns = running.client("sqs"), running.client("sns")
+    sqs.create_queue(QueueName="held")
     url = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topic = sns.create_topic(Name="pager")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    return Watched(running.client)
+    return Watched(running)
 
 
 def test_an_alarm_pages_and_clears_and_no_other_does(watched: Watched) -> None:
@@ -136,3 +142,70 @@ def test_a_suppressor_keeps_the_page_quiet_and_then_it_comes(watched: Watched) -
     assert "ActionsSuppressedBy" not in watched.alarms()["page"]
     watched.purge("letters")
     until(lambda: not watched.red())
+
+
+def test_a_state_that_is_set_lasts_until_the_next_look(watched: Watched) -> None:
+    cloudwatch = watched.client("cloudwatch")
+    cloudwatch.set_alarm_state(AlarmName="deploying", StateValue="ALARM", StateReason="trying")
+    until(lambda: watched.alarms()["deploying"]["StateValue"] == "OK")
+    told = cloudwatch.describe_alarm_history(AlarmName="deploying", HistoryItemType="StateUpdate")
+    changes = [each["HistorySummary"] for each in told["AlarmHistoryItems"]]
+    assert changes[:2] == ["Alarm updated from ALARM to OK", "Alarm updated from OK to ALARM"]
+
+
+def test_services_tell_with_the_dimensions_of_aws(watched: Watched, tmp_path: Path) -> None:
+    events, kinesis, dynamodb = (watched.client(name) for name in ("events", "kinesis", "dynamodb"))
+    arn = "arn:aws:sqs:us-east-1:000000000000:heard"
+    for bus in ("default", "other"):
+        if bus != "default":
+            events.create_event_bus(Name=bus)
+        events.put_rule(Name="rule", EventBusName=bus, EventPattern='{"source": ["test"]}')
+        lost = {"Id": "lost", "Arn": arn.replace("heard", "none"), "DeadLetterConfig": {"Arn": arn}}
+        events.put_targets(Rule="rule", EventBusName=bus, Targets=[{"Id": "heard", "Arn": arn}, lost])
+        events.put_events(Entries=[{"EventBusName": bus, "Source": "test", "DetailType": "Told", "Detail": "{}"}])
+    for of in ({"RuleName": "rule"}, {"RuleName": "rule", "EventBusName": "other"}):
+        told = {name: watched.metric("AWS/Events", name, **of) for name in ("TriggeredRules", "Invocations")}
+        assert told == {"TriggeredRules": 1, "Invocations": 2}
+        assert watched.metric("AWS/Events", "InvocationsSentToDlq", **of) == 1
+
+    kinesis.create_stream(StreamName="stream", ShardCount=1)
+    kinesis.put_record(StreamName="stream", Data=b"12345", PartitionKey="a")
+    kinesis.put_records(StreamName="stream", Records=[{"Data": b"12", "PartitionKey": key} for key in "ab"])
+    assert watched.metric("AWS/Kinesis", "IncomingRecords", StreamName="stream") == 3
+    assert watched.metric("AWS/Kinesis", "IncomingBytes", StreamName="stream") == 9
+
+    key = {"AttributeName": "PK"}
+    schema, attributes = [{**key, "KeyType": "HASH"}], [{**key, "AttributeType": "S"}]
+    settings = {"KeySchema": schema, "AttributeDefinitions": attributes, "BillingMode": "PAY_PER_REQUEST"}
+    dynamodb.create_table(TableName="table", **settings)
+    item = {"TableName": "table", "Item": {"PK": {"S": "a"}}}
+    dynamodb.put_item(**item)
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.put_item(**item, ConditionExpression="attribute_not_exists(PK)")
+    puts = {"TableName": "table", "Operation": "PutItem"}
+    assert watched.metric("AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", **puts) == 1
+    assert watched.metric("AWS/DynamoDB", "ConditionalCheckFailedRequests", TableName="table") == 1
+
+    deployment.deploy(assemblies.write(tmp_path, assemblies.with_throttled_routes(1), "api"), watched.running.client)
+    [api] = watched.client("apigateway").get_rest_apis()["items"]
+    host = {"Host": f"{api['id']}.execute-api.127.0.0.1:{watched.running.ports.aws}"}
+    url = f"{watched.running.aws_url}/live/a/x"
+    assert [httpx.get(url, headers=host, trust_env=False).status_code for _ in range(3)] == [200, 429, 429]
+    for of in ({"ApiName": "throttled"}, {"ApiName": "throttled", "Stage": "live"}):
+        assert watched.metric("AWS/ApiGateway", "Count", **of) == 3
+        assert watched.metric("AWS/ApiGateway", "4XXError", "Average", **of) == pytest.approx(2 / 3)
+        assert watched.metric("AWS/ApiGateway", "5XXError", **of) == 0
+        assert watched.metric("AWS/ApiGateway", "Latency", "p90", **of) > 0
+
+
+def test_queues_tell_what_they_hold_and_what_happened(watched: Watched) -> None:
+    watched.send("held", "one", "two")
+    url = watched.client("sqs").get_queue_url(QueueName="held")["QueueUrl"]
+    [message] = watched.client("sqs").receive_message(QueueUrl=url, VisibilityTimeout=60)["Messages"]
+    of = {"QueueName": "held"}
+    until(lambda: watched.metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", **of) == 1)
+    assert watched.metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", **of) >= 1
+    assert watched.metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", **of) > 0
+    watched.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    told = [f"NumberOfMessages{what}" for what in ("Sent", "Received", "Deleted")]
+    assert [watched.metric("AWS/SQS", name, **of) for name in told] == [2, 1, 1]

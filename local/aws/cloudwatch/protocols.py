@@ -1,6 +1,7 @@
-"""Requests and answers of CloudWatch in each protocol that its clients speak: CBOR, JSON, or forms and XML.
+"""Requests and answers of CloudWatch in the protocols that its clients speak: JSON, as botocore, or forms and XML.
 
-Source: the service's model in botocore (data/cloudwatch), whose shapes say what a form's flat parameters stand for.
+Source: the service's model in botocore (data/cloudwatch), whose shapes say what a form's flat parameters stand for. The
+third protocol, CBOR, ministack understands only with a package that is not among ours.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape
 Asked = dict[str, Any]
 Answer = dict[str, Any]
 Handler = Callable[..., Any]
-"""ministack's: a form's parameters, what CBOR or JSON gave, which of both it was; gives status, headers and body."""
+"""ministack's: a form's parameters, what a body gave, whether that was CBOR or JSON; gives status, headers and body."""
 
 
 class Refused(Exception):
@@ -30,14 +31,15 @@ def handler(operation: str, answer: Callable[[Asked], Answer]) -> Handler:
     from ministack.services import cloudwatch
 
     def handle(form: Mapping[str, Any], given: Asked, is_cbor: bool, is_json: bool = False) -> Any:
-        try:
-            told = answer(request(operation, form, given, structured=is_cbor or is_json))
-        except Refused as refused:
-            return cloudwatch._error(refused.code, refused.message, 400, use_json=is_json, use_cbor=is_cbor)
         if is_cbor:
-            return cloudwatch._cbor_ok(_with_times(told, _cbor_time))
+            refusal = "CBOR is not understood here; use a client that speaks JSON, as boto3 and the AWS CLI do."
+            return cloudwatch._error("UnsupportedProtocol", refusal, 415, use_cbor=True)
+        try:
+            told = answer(request(operation, form, given, structured=is_json))
+        except Refused as refused:
+            return cloudwatch._error(refused.code, refused.message, 400, use_json=is_json)
         if is_json:
-            return cloudwatch._json_ok(_with_times(told, lambda at: at.timestamp()))
+            return cloudwatch._json_ok(_with_times(told))
         result = _as_xml(told, _shape(operation, "output_shape"))
         return cloudwatch._xml(200, f"{operation}Response", f"<{operation}Result>{result}</{operation}Result>")
 
@@ -45,7 +47,7 @@ def handler(operation: str, answer: Callable[[Asked], Answer]) -> Handler:
 
 
 def request(operation: str, form: Mapping[str, Any], given: Asked, *, structured: bool) -> Asked:
-    """What is asked for, in CloudWatch's own words: as CBOR or JSON gave it, or made of a form's parameters."""
+    """What is asked for, in CloudWatch's own words: as JSON gave it (`structured`), or made of a form's parameters."""
     asked: Asked = given if structured else _from_form(form, _shape(operation, "input_shape"))
     return asked
 
@@ -109,15 +111,10 @@ def _as_xml(value: Any, shape: Any) -> str:
     return escape(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _with_times(value: Any, encode: Callable[[datetime], Any]) -> Any:
+def _with_times(value: Any) -> Any:
+    """With times as JSON has them, in seconds since 1970."""
     if isinstance(value, dict):
-        return {name: _with_times(member, encode) for name, member in value.items()}
+        return {name: _with_times(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_with_times(member, encode) for member in value]
-    return encode(value) if isinstance(value, datetime) else value
-
-
-def _cbor_time(at: datetime) -> Any:
-    from ministack.services import cloudwatch
-
-    return cloudwatch._cbor_timestamp(at.timestamp())
+        return [_with_times(member) for member in value]
+    return value.timestamp() if isinstance(value, datetime) else value
