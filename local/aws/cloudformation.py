@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from local.aws.metrics import buckets
+
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
 """A resource's physical id and its attributes for Fn::GetAtt."""
@@ -159,7 +161,9 @@ def _named_bucket(properties: Properties) -> Properties:
     from ministack.core.responses import get_account_id, get_region
 
     if prefix := properties.get("BucketNamePrefix"):
-        return {**properties, "BucketName": f"{prefix}-{get_account_id()}-{get_region()}-an"}
+        properties = {**properties, "BucketName": f"{prefix}-{get_account_id()}-{get_region()}-an"}
+    if name := properties.get("BucketName"):
+        buckets.ask_for(name, properties)  # its provisioner leaves them out
     return properties
 
 

@@ -198,6 +198,22 @@ def test_services_tell_with_the_dimensions_of_aws(watched: Watched, tmp_path: Pa
         assert watched.metric("AWS/ApiGateway", "Latency", "p90", **of) > 0
 
 
+def test_buckets_tell_of_requests_where_their_template_asks_for_it(watched: Watched, tmp_path: Path) -> None:
+    asked = {"BucketName": "measured-bucket", "MetricsConfigurations": [{"Id": "all"}, {"Id": "some", "Prefix": "a/"}]}
+    template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": asked}}}
+    deployment.deploy(assemblies.write(tmp_path, template, "bucket"), watched.running.client)
+    s3 = watched.client("s3")
+    s3.put_object(Bucket="measured-bucket", Key="a/b", Body=b"12345")
+    s3.get_object(Bucket="measured-bucket", Key="a/b")["Body"].read()
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="measured-bucket", Key="none")
+    of = {"BucketName": "measured-bucket", "FilterId": "all"}
+    names = ("PutRequests", "GetRequests", "4xxErrors", "5xxErrors", "BytesUploaded")
+    assert [watched.metric("AWS/S3", name, **of) for name in names] == [1, 2, 1, 0, 5]
+    assert watched.metric("AWS/S3", "TotalRequestLatency", "Maximum", **of) > 0
+    assert watched.metric("AWS/S3", "AllRequests", BucketName="measured-bucket", FilterId="some") == 0
+
+
 def test_queues_tell_what_they_hold_and_what_happened(watched: Watched) -> None:
     watched.send("held", "one", "two")
     url = watched.client("sqs").get_queue_url(QueueName="held")["QueueUrl"]

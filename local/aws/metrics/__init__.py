@@ -6,6 +6,7 @@ rules            AWS/Events
 gateways         AWS/ApiGateway
 tables           AWS/DynamoDB
 streams          AWS/Kinesis
+buckets          AWS/S3, of buckets that ask for it
 embedded_format  what functions write into their logs as metrics
 told             all of them together
 
