@@ -28,8 +28,8 @@ LIMITS: tuple[Limit, ...] = (
           "Alarms are evaluated as there; anomaly detection, SEARCH and Metrics Insights are not there."),
     Limit("AWS's services tell CloudWatch all that they measure, at times minutes late",
           "Told, at once, is what local/aws/metrics names, with AWS's dimensions. Not told are the capacity units of "
-          "tables, empty receives, what buckets store, and all of Rekognition, WAF and Logs. Lambda's Duration includes "
-          "the start of a process. Which requests of buckets are told, a template says and nobody is told.",
+          "tables, empty receives, what buckets store, and all of Rekognition, WAF and Logs. Lambda's Duration "
+          "includes the start of a process. Requests of a bucket are told as its template asks, which nobody can ask.",
           "AWS::S3::Bucket.MetricsConfigurations"),
     Limit("EventBridge retries a target for up to 24 hours and then uses the target's dead-letter queue",
           "There are no retries; an event for a queue that does not exist goes to the dead-letter queue at once."),
