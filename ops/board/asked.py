@@ -54,17 +54,24 @@ def _moment(text: str, now: datetime) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def period(own_s: int, span: Span, *, whole: bool) -> int:
-    """The period to ask for, in seconds: whole minutes, and a multiple of the metric's own."""
-    if whole:
+def period_s(widget: Metrics, span: Span) -> int:
+    """The period that all lines of a widget are asked for, whole minutes in seconds: they share an axis of time."""
+    if widget.whole:
         return max(_MINUTE, -(-span.seconds // _MINUTE) * _MINUTE)
-    longest = max(own_s, span.seconds / MOST_POINTS)
-    return -(-int(longest) // own_s) * own_s
+    own = max((_own_period(line.query) for line in widget.lines), default=_MINUTE)
+    return -(-int(max(own, span.seconds / MOST_POINTS)) // own) * own
+
+
+def aligned(widget: Metrics, span: Span) -> Span:
+    """The span from a whole period on, so that periods stay where they are as time goes on."""
+    step = 1 if widget.whole else period_s(widget, span)
+    return Span(datetime.fromtimestamp(span.begin.timestamp() // step * step, span.end.tzinfo), span.end)
 
 
 def asked_for(widget: Metrics, span: Span) -> list[Query]:
     """The queries of a widget's lines over that time."""
-    return [_query(line.query, line.visible, span, whole=widget.whole) for line in widget.lines]
+    seconds = period_s(widget, span)
+    return [_query(line.query, seconds, returned=line.visible) for line in widget.lines]
 
 
 def answers(client: Any, widget: Metrics, span: Span) -> dict[str, Answered]:
@@ -73,15 +80,13 @@ def answers(client: Any, widget: Metrics, span: Span) -> dict[str, Answered]:
     asked = [query["Id"] for query in queries if query["ReturnData"]]
     if not asked:
         return {}
-    # Periods begin with the span: aligned to the clock, they stay where they are as time goes on.
-    step = max(period_of(query) for query in queries)
-    begin = (
-        span.begin if widget.whole else datetime.fromtimestamp(span.begin.timestamp() // step * step, span.end.tzinfo)
-    )
     values: dict[str, dict[datetime, float]] = {name: {} for name in asked}
     try:
         pages = client.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries, StartTime=begin, EndTime=span.end, ScanBy="TimestampAscending"
+            MetricDataQueries=queries,
+            StartTime=aligned(widget, span).begin,
+            EndTime=span.end,
+            ScanBy="TimestampAscending",
         )
         for page in pages:
             for result in page["MetricDataResults"]:
@@ -91,13 +96,11 @@ def answers(client: Any, widget: Metrics, span: Span) -> dict[str, Answered]:
     return {name: Answered(told) for name, told in values.items()}
 
 
-def period_of(query: Query) -> int:
-    """A query's period, in seconds."""
+def _own_period(query: Query) -> int:
     return int(query["Period"] if "Expression" in query else query["MetricStat"]["Period"])
 
 
-def _query(query: Query, returned: bool, span: Span, *, whole: bool) -> Query:
-    longer = period(period_of(query), span, whole=whole)
+def _query(query: Query, seconds: int, *, returned: bool) -> Query:
     if "Expression" in query:
-        return {**query, "Period": longer, "ReturnData": returned}
-    return {**query, "MetricStat": {**query["MetricStat"], "Period": longer}, "ReturnData": returned}
+        return {**query, "Period": seconds, "ReturnData": returned}
+    return {**query, "MetricStat": {**query["MetricStat"], "Period": seconds}, "ReturnData": returned}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ops.board import markdown
-from ops.board.asked import Answered, Span, answers, span_of
+from ops.board.asked import Answered, Span, aligned, answers, period_s, span_of
 from ops.board.widgets import Alarms, Line, Metrics, Other, Placed, Text, read
 from ops.look.alarms import SeenAlarm, alarms
 from ops.reach.errors import Failed
@@ -56,7 +56,7 @@ def _shown(client: Any, placed: Placed, looked_at: Span, seen: Mapping[str, Seen
             return {**place, "kind": "other", "title": title, "problem": problem}
         case widget:
             span = span_of(widget, looked_at)
-            return {**place, **_of_metrics(widget, answers(client, widget, span))}
+            return {**place, **_of_metrics(widget, span, answers(client, widget, span))}
 
 
 def _states(wanted: Iterable[str], seen: Mapping[str, SeenAlarm]) -> Iterable[Shown]:
@@ -76,24 +76,30 @@ def _states(wanted: Iterable[str], seen: Mapping[str, SeenAlarm]) -> Iterable[Sh
         }
 
 
-def _of_metrics(widget: Metrics, told: Mapping[str, Answered]) -> Shown:
+def _of_metrics(widget: Metrics, span: Span, told: Mapping[str, Answered]) -> Shown:
     lines = [(line, told[line.query["Id"]]) for line in widget.lines if line.query["Id"] in told]
     problem = next((answered.problem for _, answered in lines if answered.problem), None)
     about = {"title": widget.title, "problem": problem, "low": widget.low, "high": widget.high}
     if widget.view == "timeSeries":
         limits = [{"value": each.value, "label": each.label, "right": each.right} for each in widget.limits]
-        return {**about, "kind": "chart", "stacked": widget.stacked, "limits": limits, **_series(lines)}
+        return {**about, "kind": "chart", "stacked": widget.stacked, "limits": limits, **_series(widget, span, lines)}
     values = [{"name": line.label, "value": _newest(answered)} for line, answered in lines]
     return {**about, "kind": "gauge" if widget.view == "gauge" else "numbers", "values": values}
 
 
-def _series(lines: Sequence[tuple[Line, Answered]]) -> Shown:
-    times = sorted({at for _, answered in lines for at in answered.values})
-    series = [
-        {"name": line.label, "right": line.right, "values": [answered.values.get(at) for at in times]}
-        for line, answered in lines
-    ]
-    return {"times": [at.timestamp() for at in times], "series": series}
+def _series(widget: Metrics, span: Span, lines: Sequence[tuple[Line, Answered]]) -> Shown:
+    """All periods of the span with each line's values, None where one is missing."""
+    step, begin = period_s(widget, span), aligned(widget, span).begin.timestamp()
+    count = int(max(0.0, span.end.timestamp() - begin) // step) + 1
+    series = []
+    for line, answered in lines:
+        values: list[float | None] = [None] * count
+        for at, value in answered.values.items():
+            place = int((at.timestamp() - begin) // step)
+            if 0 <= place < count:
+                values[place] = value
+        series.append({"name": line.label, "right": line.right, "values": values})
+    return {"times": [begin + step * place for place in range(count)], "series": series}
 
 
 def _newest(answered: Answered) -> float | None:

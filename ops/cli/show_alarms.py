@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from ops.cli.screen import answers
@@ -51,7 +50,7 @@ def _ringing(alarm: SeenAlarm, now: datetime) -> RenderableType:
         lines.append(f"Kept quiet by {alarm.quiet_by}")
     if alarm.runbook:
         lines.append(f"What to do: {alarm.runbook}")
-    return Group(title, *(Padding(Text(line), (0, 0, 0, 4)) for line in lines if line))
+    return Group(title, *(Text(f"    {line}") for line in lines if line))
 
 
 def _told(alarm: SeenAlarm) -> str:
@@ -75,4 +74,4 @@ def _lasting(alarm: SeenAlarm, now: datetime) -> str:
 def _listed(title: str, some: Sequence[SeenAlarm], style: str) -> list[RenderableType]:
     if not some:
         return []
-    return [Text(f"{title}: {len(some)}", style=style), *(Padding(Text(each.name), (0, 0, 0, 4)) for each in some)]
+    return [Text(f"{title}: {len(some)}", style=style), *(Text(f"    {each.name}") for each in some)]

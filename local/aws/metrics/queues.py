@@ -43,6 +43,7 @@ class Queues:
         self._count_sent()
         self._count_received()
         self._count_deleted()
+        self._note_actions()
         return self.publish
 
     def _happened(self, arn: str, name: str = "", value: float = 1.0, unit: str = "Count") -> None:
@@ -50,10 +51,21 @@ class Queues:
         if name and value:
             self._cloudwatch.count(NAMESPACE, name, {DIMENSION: arn.rpartition(":")[2]}, value, unit=unit)
 
-    def _count_sent(self) -> None:
+    def _note_actions(self) -> None:
+        """Every action asks for its queue."""
         from ministack.services import sqs
 
-        append, create = Messages.append, sqs._HANDLERS["CreateQueue"]
+        find = sqs._get_q
+
+        def find_and_note(url: str, *action: Any) -> Any:
+            queue = find(url, *action)
+            self._happened(queue["attributes"]["QueueArn"])
+            return queue
+
+        sqs._get_q = find_and_note
+
+    def _count_sent(self) -> None:
+        append = Messages.append
 
         def append_and_count(messages: Messages, message: dict[str, Any]) -> None:
             append(messages, message)
@@ -65,13 +77,7 @@ class Queues:
                 self._happened(arn, _SENT)
                 self._happened(arn, "SentMessageSize", len(message["body"]), "Bytes")
 
-        def create_and_note(data: dict[str, Any], url: str) -> Any:
-            answer = create(data, url)
-            self._happened(_arn(answer["QueueUrl"]))
-            return answer
-
         Messages.append = append_and_count  # type: ignore[method-assign,assignment]
-        sqs._HANDLERS["CreateQueue"] = create_and_note
 
     def _count_received(self) -> None:
         from ministack.services import sqs
@@ -121,7 +127,8 @@ class Queues:
             with sqs._queues_lock:
                 sqs._expire_retained(queue)
                 messages = list(queue["messages"])
-            if messages or arn in feeding or at - self._active.get(arn, 0.0) < ACTIVE_S:
+            since = self._active.setdefault(arn, at)  # a queue that is seen for the first time has just been made
+            if messages or arn in feeding or at - since < ACTIVE_S:
                 self._tell(store, arn, messages, at)
 
     def _tell(self, store: Store, arn: str, messages: list[dict[str, Any]], at: float) -> None:

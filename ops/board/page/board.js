@@ -64,6 +64,7 @@ function show(told) {
 
 function made(widget) {
   const node = { chart: chart, text: text, alarms: alarms, numbers: numbers, gauge: numbers, other: other }[widget.kind]();
+  node.style.setProperty("--at", widget.x + 1);
   node.style.setProperty("--width", widget.width);
   return node;
 }
@@ -104,7 +105,8 @@ function chart() {
     const span = times.length ? times.at(-1) - times[0] : 0;
     const format = span > 20 * 3600 ? day : clock;
     const points = times.map((at, i) => ({ label: format.format(at * 1000), values: series.map(({ values }) => values[i]) }));
-    say(nothing, problem || (points.length ? "" : "Nothing was told in this time."));
+    const told = series.some(({ values }) => values.some((value) => value !== null));
+    say(nothing, problem || (told ? "" : "Nothing was told in this time."));
     const words = { title: name, sentence: summary(series), table: "As a table", first: "Time" };
     lines.showLines({ points, series, limits, stacked, low, high, words, number });
   };
@@ -144,14 +146,21 @@ function measured({ name, value }, min, max) {
   return meter;
 }
 
+// Those that ring are seen at once, all others when they are asked for.
 function alarms() {
   const node = headed("states");
-  const list = element("ul", "alarms");
-  node.append(list);
+  const [ringing, others] = [element("ul", "alarms"), element("ul", "alarms")];
+  const summary = element("summary");
+  node.append(ringing, element("details", "", summary, others));
   node.show = ({ title: name, alarms: told }) => {
-    const ringing = told.filter(({ state }) => state === "ALARM").length;
-    say(node.heading, `${name || "Alarms"}: ${ringing ? `${ringing} of ${told.length} ring` : "none rings"}`);
-    fill(list, told, () => element("li", "", element("span", "state"), element("span", "name"), element("span", "why")), state);
+    const rings = told.filter(({ state }) => state === "ALARM");
+    const quiet = told.filter(({ state }) => state !== "ALARM");
+    const silent = quiet.filter(({ state }) => state === "INSUFFICIENT_DATA").length;
+    say(node.heading, `${name || "Alarms"}: ${rings.length ? `${rings.length} of ${told.length} ring` : "none rings"}`);
+    say(summary, `${quiet.length - silent} OK${silent ? `, ${silent} without data` : ""}`);
+    const make = () => element("li", "", element("span", "state"), element("span", "name"), element("span", "why"));
+    fill(ringing, rings, make, state);
+    fill(others, quiet, make, state);
   };
   return node;
 }
