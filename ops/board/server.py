@@ -55,8 +55,7 @@ _HEADERS = {
 }
 
 
-def application(target: Target) -> Starlette:
-    """The server of the target's dashboards."""
+def _application(target: Target) -> Starlette:
 
     async def page(_: Request) -> Response:
         text = (_OWN / "index.html").read_text(encoding="utf-8")
@@ -101,15 +100,14 @@ def application(target: Target) -> Starlette:
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def gated(app: gate.Application, port: int) -> gate.Gate:
-    """The application as it is served at this port."""
-    return gate.Gate(app, gate.front_door(port), gate.origins(port), _MOST_BYTES, refusal=error)
+def gated(target: Target, port: int) -> gate.Gate:
+    """The server of the target's dashboards, as it is served at this port."""
+    return gate.Gate(_application(target), gate.front_door(port), gate.origins(port), _MOST_BYTES, refusal=error)
 
 
 def serve(target: Target, port: int) -> None:
     """Serve until a signal."""
-    app = gated(application(target), port)
-    uvicorn.run(app, host=HOST, port=port, http="h11", proxy_headers=False, log_level="warning")
+    uvicorn.run(gated(target, port), host=HOST, port=port, http="h11", proxy_headers=False, log_level="warning")
 
 
 async def _failed(_: Request, problem: Exception) -> Response:

@@ -16,7 +16,7 @@ from local.aws.cloudwatch.clock import Clock
 from local.aws.cloudwatch.requests import Requests
 from local.aws.cloudwatch.store import Metric, Store
 from local.runtime import Ports
-from ops.board.server import application, gated
+from ops.board.server import gated
 from ops.reach.target import Target
 
 ENV = "dev"
@@ -70,9 +70,7 @@ def serving(cloudwatch: MemoryCloudWatch) -> Iterator[str]:
     target = Target(ENV, "123456789012", "a test", boto3.Session(region_name="us-east-1"))
     target._clients["cloudwatch"] = cloudwatch
     port = Ports.free().web
-    config = uvicorn.Config(
-        gated(application(target), port), host="127.0.0.1", port=port, http="h11", log_level="warning"
-    )
+    config = uvicorn.Config(gated(target, port), host="127.0.0.1", port=port, http="h11", log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
