@@ -25,7 +25,8 @@ LIMITS: tuple[Limit, ...] = (
           "imported; memory is not limited. (That a package ships what it imports is a test of its own.)"),
     Limit("CloudWatch keeps metrics for 15 months, and the states and history of alarms",
           "They are kept in memory: a metric for 15 days, and all of it until the embedded AWS is started again. "
-          "Alarms are evaluated as there; anomaly detection, SEARCH and Metrics Insights are not there."),
+          "Alarms are evaluated as there; anomaly detection, SEARCH, Metrics Insights and a rule for percentiles of "
+          "few samples are not there."),
     Limit("AWS's services tell CloudWatch all that they measure, at times minutes late",
           "Told, at once, is what local/aws/metrics names, with AWS's dimensions. Not told are the capacity units of "
           "tables, empty receives, what buckets store, and all of Rekognition, WAF and Logs. Lambda's Duration "

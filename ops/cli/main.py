@@ -20,8 +20,7 @@ AUDIENCES = (
     ("Organizer", (*organizer.COMMANDS, *eraser.COMMANDS, *visitors.COMMANDS)),
     ("Photographer", photographer.COMMANDS),
     ("Runner", runner.COMMANDS),
-    ("Operator", operator.COMMANDS),
-    ("On call", on_call.COMMANDS),
+    ("Operator", (*operator.COMMANDS, *on_call.COMMANDS)),
 )
 
 

@@ -144,6 +144,25 @@ def test_a_suppressor_keeps_the_page_quiet_and_then_it_comes(watched: Watched) -
     until(lambda: not watched.red())
 
 
+def test_an_alarm_that_cannot_be_worked_out_says_so_and_holds_up_no_other(watched: Watched) -> None:
+    cloudwatch = watched.client("cloudwatch")
+    alarm = {"EvaluationPeriods": 1, "Threshold": 1, "TreatMissingData": "notBreaching"}
+    metric = {"Namespace": "N", "MetricName": "M", "Period": 60}
+    for name, asked in {
+        "aaa": {"Metrics": [{"Id": "e", "Expression": "m +"}], "ComparisonOperator": "GreaterThanThreshold"},
+        "aab": {**metric, "Statistic": "Sum", "ComparisonOperator": "GreaterThanUpperThreshold"},
+        "aac": {**metric, "ExtendedStatistic": "q", "ComparisonOperator": "GreaterThanThreshold"},
+        "zzz": {**metric, "Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold"},
+    }.items():
+        cloudwatch.put_metric_alarm(AlarmName=name, **alarm, **asked)
+    until(lambda: watched.alarms()["zzz"]["StateValue"] == "OK")
+    for name in ("aaa", "aab", "aac"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="trying")
+    until(lambda: watched.alarms()["aaa"]["StateReason"].startswith("The alarm cannot be evaluated: The expression"))
+    until(lambda: {watched.alarms()[name]["StateValue"] for name in ("aab", "aac")} == {"INSUFFICIENT_DATA"})
+    cloudwatch.delete_alarms(AlarmNames=["aaa", "aab", "aac", "zzz"])
+
+
 def test_a_state_that_is_set_lasts_until_the_next_look(watched: Watched) -> None:
     cloudwatch = watched.client("cloudwatch")
     cloudwatch.set_alarm_state(AlarmName="deploying", StateValue="ALARM", StateReason="trying")

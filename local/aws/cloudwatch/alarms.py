@@ -66,11 +66,12 @@ class Alarms:
     def look(self, now: float) -> None:
         """Look at what is due since the last time."""
         from ministack.core.responses import request_scope
-        from ministack.services import cloudwatch
+        from ministack.services import cloudwatch, sqs
 
         since, self._looked = self._looked, now
         minute_is_over = minute_of(since) < minute_of(now)
-        for place in {key[:2] for key in cloudwatch._alarms._data}:
+        held = (cloudwatch._alarms, cloudwatch._composite_alarms, sqs._queues)
+        for place in {key[:2] for each in held for key in list(each._data)}:
             with request_scope(*place):
                 if minute_is_over:
                     for publish in self.publish:
@@ -85,7 +86,7 @@ class Alarms:
         try:
             values = evaluation.data(alarm, self.store(place), now)
             verdict = evaluation.evaluate(alarm, values, alarm["StateValue"])
-        except (MathProblem, ValueError) as problem:
+        except (MathProblem, ValueError, KeyError) as problem:
             verdict = evaluation.unreadable(problem)
         if verdict.state != alarm["StateValue"]:
             self._change(alarm, verdict, values)

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple
 
 from local.aws.cloudwatch.clock import MINUTE
 from local.aws.cloudwatch.queries import Answering
-from local.aws.cloudwatch.series import MathProblem
 from local.aws.cloudwatch.store import Points, Store
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
@@ -114,8 +113,8 @@ def _without_enough(alarm: Alarm, values: Sequence[float | None], seen: Sequence
     return Verdict("ALARM" if age >= to_alarm else "OK", reason)
 
 
-def unreadable(problem: MathProblem | ValueError) -> Verdict:
-    """Of an alarm whose expression or statistic cannot be worked out."""
+def unreadable(problem: Exception) -> Verdict:
+    """Of an alarm whose expression, statistic or comparison cannot be worked out."""
     return Verdict("INSUFFICIENT_DATA", f"The alarm cannot be evaluated: {problem}")
 
 
