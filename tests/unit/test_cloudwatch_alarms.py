@@ -159,6 +159,10 @@ def test_a_change_within_the_extension_is_acted_on_at_its_end() -> None:
     assert acted({1: (True, False), 13: (False, False), 15: (False, True)}) == [19]
 
 
+def test_a_change_with_the_suppressors_end_is_acted_on_after_the_extension() -> None:
+    assert acted({1: (True, False), 13: (False, True)}, wait=2) == [19]
+
+
 def test_a_suppressor_that_rings_again_ends_the_extension() -> None:
     assert acted({1: (True, False), 2: (True, True), 13: (False, False), 16: (True, False)}) == []
 

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -128,7 +128,11 @@ class Alarms:
             raise Refused("ValidationError", f"The ActionsSuppressor {name} does not exist.")
         wait, extension = (float(each or 0) for each in periods)
         with self._lock:
-            self._quiet[key] = _Quiet(name, Suppression(wait, extension))
+            known = self._quiet.get(key)
+            if known is None:
+                self._quiet[key] = _Quiet(name, Suppression(wait, extension))
+            else:  # it is put again: what it owes stays
+                known.suppressor, known.standing = name, replace(known.standing, wait=wait, extension=extension)
 
     def act(self, tell: Callable[..., None], alarm: dict[str, Any], *change: Any) -> None:
         """Tell an alarm's topics of its change, unless its suppressor keeps it quiet."""

@@ -32,6 +32,8 @@ class Suppression:
         owing = replace(self, owing=True)
         if suppressed:
             return replace(owing, by="Alarm")
+        if self.by == "Alarm":  # it has stopped ringing since it was looked at
+            return replace(owing, by="ExtensionPeriod", until=now + self.extension)
         if self.by == "ExtensionPeriod" and now < self.until:
             return owing
         return replace(owing, by="WaitPeriod", until=now + self.wait)
