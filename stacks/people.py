@@ -121,7 +121,9 @@ class PeopleStack(EnvironmentStack):
         self._policy("photographer", "Uploads photos.", uploading)
         self._policy("organizer", "Sets up races, looks into them and corrects them.", organizing)
         self._policy(
-            "operator", "Looks into races, mends what failed, and counts what it costs.", [*looking, *self._mend()]
+            "operator",
+            "Looks into races, at alarms and dashboards, mends what failed, and counts what it costs.",
+            [*looking, *self._mend(), *self._watch()],
         )
         inspecting = [*looking, *self._inspect()]
         self._policy("inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting)
@@ -222,6 +224,16 @@ class PeopleStack(EnvironmentStack):
         yield Right(tuple(f"{service}:{action}" for service, actions in INSPECTED for action in actions), ("*",))
         bootstrapped = f"cdk-*-assets-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
         yield Right(("s3:GetObject",), (f"arn:{cdk.Aws.PARTITION}:s3:::{bootstrapped}/*",))
+
+    def _watch(self) -> Iterator[Right]:
+        """Alarms, dashboards and metrics. Composite alarms are shown to those alone who may see all alarms.
+
+        Source: CloudWatch API Reference, DescribeAlarms; the others have no resource (Service Authorization Reference).
+        """
+        yield Right(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListDashboards"), ("*",))
+        board = naming.stack(self._env, "*")
+        dashboards = self.format_arn(service="cloudwatch", region="", resource="dashboard", resource_name=board)
+        yield Right(("cloudwatch:GetDashboard",), (dashboards,))
 
     # --- resources ------------------------------------------------------------------------------------------
 

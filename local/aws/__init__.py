@@ -7,6 +7,8 @@ deliveries      what becomes of messages that were received but not finished
 recursion       detection of loops from a function to itself
 expressions     of DynamoDB, read once
 workers         of functions: their batches, how many there are, their last log lines, their end
+cloudwatch      metrics, metric math and alarms that go off
+metrics         what the services tell CloudWatch
 
 limits          what remains different from AWS
 clients         boto3 for it

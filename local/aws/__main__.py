@@ -1,6 +1,7 @@
 """Serves the embedded AWS.
 
     python -m local.aws --port 4566 --data DIR [--keep] [--deploying] [--door-port 8080] [--all-batches]
+                        [--minute-seconds 60]
 
 Serves programs on 127.0.0.1 until SIGTERM, and pages of the front door at --door-port (see local/gate). With --keep,
 what was kept in DIR is there again, and all that changes is kept there. With --deploying it serves nobody but a
@@ -23,8 +24,11 @@ from typing import Any
 
 from local import gate
 from local.aws import cloudformation, deliveries, events, expressions, kept, ranges, recursion, turns, workers
+from local.aws.cloudwatch import installed
+from local.aws.cloudwatch.clock import MINUTE, Clock
 from local.aws.kept import requests
 from local.aws.kept.journal import NotKept, UnknownFormat
+from local.aws.metrics import told
 
 HOST = "127.0.0.1"
 MOST_BYTES = 256 * 1024 * 1024
@@ -40,6 +44,9 @@ def main() -> None:
     parser.add_argument("--deploying", action="store_true", help="serve a deployment alone until opened")
     parser.add_argument("--all-batches", action="store_true", help="work on as many batches at once as a mapping says")
     parser.add_argument("--door-port", type=int, default=8080, help="port of the front door, whose pages may ask")
+    parser.add_argument(
+        "--minute-seconds", type=float, default=MINUTE, help="how long a minute of metrics and alarms takes, for tests"
+    )
     arguments = parser.parse_args()
     _configure(arguments.port, arguments.data.resolve())
     file = arguments.data.resolve() / kept.FILE if arguments.keep else None
@@ -62,6 +69,9 @@ def main() -> None:
     turns.bound_requests(2 * processors)
     workers.wait_for_late_logs()
     ranges.look_only_where_asked()
+    cloudwatch = installed.CloudWatch(Clock(arguments.minute_seconds))
+    alarms = installed.install(cloudwatch, told.measure(cloudwatch))
+    installed.start(alarms, held=lambda: journal.deploying)
     with tempfile.TemporaryDirectory(prefix="layers-") as layers:
         workers.unpack_each_layer_once(Path(layers))
         asyncio.run(_serve(arguments.port, arguments.door_port, journal))

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from local.aws.metrics import buckets
+
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
 """A resource's physical id and its attributes for Fn::GetAtt."""
@@ -126,10 +128,12 @@ def _with_qualifier(update: Callable[..., Created]) -> Callable[..., Created]:
 
 
 def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) -> Callable[..., Created]:
-    """Let an alarm on an expression stand (its provisioner refuses those); it is not evaluated."""
+    """Let an alarm on an expression stand; its provisioner refuses those."""
 
     def provision_and_set(*arguments: Any) -> Created:
         from ministack.services import cloudwatch
+
+        from local.aws.cloudwatch.installed import of_expressions
 
         properties = arguments[properties_at]
         if "Metrics" not in properties:
@@ -137,10 +141,7 @@ def _with_metric_math(provision: Callable[..., Created], *, properties_at: int) 
         plain = {name: value for name, value in properties.items() if name != "Metrics"}
         plain |= {"Namespace": "SnapRace/MetricMath", "MetricName": "Expression"}
         created = provision(*arguments[:properties_at], plain, *arguments[properties_at + 1 :])
-        alarm = cloudwatch._alarms[created[0]]
-        for name in ("Namespace", "MetricName", "Statistic", "Period"):
-            del alarm[name]
-        alarm["Metrics"] = properties["Metrics"]
+        of_expressions(cloudwatch._alarms[created[0]], properties["Metrics"])
         return created
 
     return provision_and_set
@@ -160,7 +161,9 @@ def _named_bucket(properties: Properties) -> Properties:
     from ministack.core.responses import get_account_id, get_region
 
     if prefix := properties.get("BucketNamePrefix"):
-        return {**properties, "BucketName": f"{prefix}-{get_account_id()}-{get_region()}-an"}
+        properties = {**properties, "BucketName": f"{prefix}-{get_account_id()}-{get_region()}-an"}
+    if name := properties.get("BucketName"):
+        buckets.ask_for(name, properties)  # its provisioner leaves them out
     return properties
 
 

@@ -23,9 +23,15 @@ LIMITS: tuple[Limit, ...] = (
     Limit("Each Lambda function has its own operating system, memory limit and Python packages",
           "Handlers are processes of one machine and one interpreter, in which all packages of the project can be "
           "imported; memory is not limited. (That a package ships what it imports is a test of its own.)"),
-    Limit("CloudWatch collects the metrics of the services and evaluates alarms on them",
-          "Alarms and dashboards stand as asked for. Metrics of SQS, EventBridge and API Gateway do not exist, alarms "
-          "do not tell dimensions apart, and alarms on expressions stay without data."),
+    Limit("CloudWatch keeps metrics for 15 months, and the states and history of alarms",
+          "They are kept in memory: a metric for 15 days, and all of it until the embedded AWS is started again. "
+          "Alarms are evaluated as there; anomaly detection, SEARCH, Metrics Insights and a rule for percentiles of "
+          "few samples are not there."),
+    Limit("AWS's services tell CloudWatch all that they measure, at times minutes late",
+          "Told, at once, is what local/aws/metrics names, with AWS's dimensions. Not told are the capacity units of "
+          "tables, empty receives, what buckets store, and all of Rekognition, WAF and Logs. Lambda's Duration "
+          "includes the start of a process. Requests of a bucket are told as its template asks, which nobody can ask.",
+          "AWS::S3::Bucket.MetricsConfigurations"),
     Limit("EventBridge retries a target for up to 24 hours and then uses the target's dead-letter queue",
           "There are no retries; an event for a queue that does not exist goes to the dead-letter queue at once."),
     Limit("SQS moves messages from a dead-letter queue back to where they came from (StartMessageMoveTask)",
@@ -41,7 +47,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("S3 and API Gateway write access logs",
           "There are none.",
           "AWS::S3::Bucket.AccessControl", "AWS::S3::Bucket.LoggingConfiguration",
-          "AWS::S3::Bucket.MetricsConfigurations", "AWS::ApiGateway::Account",
+          "AWS::ApiGateway::Account",
           "AWS::ApiGateway::Stage.AccessLogSetting"),
     Limit("DynamoDB, Kinesis and SNS encrypt at rest; DynamoDB restores a table to any point in time",
           "What is kept is in plain files; a restore gives the present state.",
@@ -56,9 +62,8 @@ LIMITS: tuple[Limit, ...] = (
           "Only pages of the front door may; all others are refused, whatever they ask."),
     Limit("S3 takes up to 5 GB in one request, and names with segments '.' and '..'",
           "256 MB (SDKs send large files in parts), and no such names."),
-    Limit("API Gateway measures requests and compresses answers, at a regional endpoint; the account's concurrency "
-          "bounds them",
-          "Nothing is measured or compressed. Twice as many requests as the machine has processors are worked on at "
+    Limit("API Gateway compresses answers, at a regional endpoint; the account's concurrency bounds requests",
+          "Nothing is compressed. Twice as many requests as the machine has processors are worked on at "
           "once and 64 wait; others are answered 503 with Retry-After.",
           "AWS::ApiGateway::RestApi.EndpointConfiguration"),
     Limit("A web application firewall (WAF) bounds what a client may ask, and refuses common attacks",

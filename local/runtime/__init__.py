@@ -10,6 +10,7 @@ started is stopped. When the process that called `start` is killed with -9, its 
 
     start_detached(home, ports, report, keep=True)   # returns when ready and leaves it running
     find(home)                                       # what runs in this home, or None
+    restart("vision", home)                          # ends a part, also one that hangs; it is started anew
     stop(home)                                       # ends that and waits for it; None when nothing ran
 
 `home` is a folder (default HOME): runtime.json says what runs, logs/ has a log of each part, data/ the state.
@@ -17,19 +18,22 @@ started is stopped. When the process that called `start` is killed with -9, its 
 
 from __future__ import annotations
 
-from local.runtime.description import CHECKOUT, ENVIRONMENT, HOME, Ports, Running, RuntimeProblem
+from local.runtime.description import CHECKOUT, ENVIRONMENT, HOME, Ports, Running, RuntimeProblem, require_port
 from local.runtime.detached import start_detached
-from local.runtime.lifecycle import Runtime, find, start, stop
+from local.runtime.lifecycle import RESTARTABLE, Runtime, find, restart, start, stop
 
 __all__ = [
     "CHECKOUT",
     "ENVIRONMENT",
     "HOME",
+    "RESTARTABLE",
     "Ports",
     "Running",
     "Runtime",
     "RuntimeProblem",
     "find",
+    "require_port",
+    "restart",
     "start",
     "start_detached",
     "stop",

@@ -105,12 +105,17 @@ def require_free(ports: Ports, *, vision: bool) -> None:
         ("the embedded AWS", "--aws-port", ports.aws),
         *([("the vision server", "--vision-port", ports.vision)] if vision else []),
     ):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                raise RuntimeProblem(
-                    f"Port {port} for {purpose} is used by another program; stop that one or choose another port "
-                    f"with {option}."
-                ) from None
+        require_port(purpose, option, port)
+
+
+def require_port(purpose: str, option: str, port: int) -> None:
+    """Raise RuntimeProblem when another program listens there; the sentence names the option for another port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise RuntimeProblem(
+                f"Port {port} for {purpose} is used by another program; stop that one or choose another port "
+                f"with {option}."
+            ) from None

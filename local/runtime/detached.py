@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from local.aws.cloudwatch.clock import MINUTE
 from local.runtime.description import CHECKOUT, HOME, Ports, Report, Running, RuntimeProblem
 from local.runtime.folder import Folder
 from local.runtime.lifecycle import start
@@ -26,6 +27,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     assembly: str | None
     vision: bool = True
     seen_by_functions: dict[str, str] = {}
+    minute_s: float = MINUTE
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,6 +48,7 @@ def start_detached(
     assembly: Path | None = None,
     vision: bool = True,
     seen_by_functions: Mapping[str, str] | None = None,
+    minute_s: float = MINUTE,
 ) -> Running:
     """Like `start`, in a process of its own that stays when this one ends; stop it with `stop(home)`."""
     order = Order(
@@ -56,6 +59,7 @@ def start_detached(
         assembly=str(assembly) if assembly else None,
         vision=vision,
         seen_by_functions=dict(seen_by_functions or {}),
+        minute_s=minute_s,
     )
     logs = Folder(home).logs
     logs.mkdir(parents=True, exist_ok=True)
@@ -102,6 +106,7 @@ def supervise(order: Order) -> int:
             assembly=Path(order.assembly) if order.assembly else None,
             vision=order.vision,
             seen_by_functions=order.seen_by_functions,
+            minute_s=order.minute_s,
         ) as runtime:
             say(_Said(running=runtime.running))
             runtime.wait()

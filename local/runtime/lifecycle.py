@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.place import DeploymentFailed
 from local.aws import clients, deployment
+from local.aws.cloudwatch.clock import MINUTE
 from local.aws.kept.requests import HEALTH_PATH, OPEN_PATH
 from local.runtime.description import ENVIRONMENT, HOME, Ports, Report, Running, RuntimeProblem, require_free
 from local.runtime.folder import Folder
@@ -38,12 +39,18 @@ from shared.contracts import naming
 
 AWS, VISION, DOOR = "The embedded AWS", "The vision server", "The front door"
 
+_BACK_SECONDS = 120.0
+
+RESTARTABLE = {"vision": VISION, "door": DOOR}
+"""Parts that can be started anew by themselves, by short names. The embedded AWS takes the others with it."""
+
 
 class Runtime:
     """A runtime that this process started. Leaving the `with` block stops it."""
 
-    def __init__(self, folder: Folder, running: Running) -> None:
+    def __init__(self, folder: Folder, running: Running, minute_s: float = MINUTE) -> None:
         self.running = running
+        self._minute_s = minute_s
         self._folder = folder
         self._parts: list[Part] = []
         self._supervision: Supervision | None = None
@@ -111,7 +118,7 @@ class Runtime:
         batches, quotas = (["--all-batches"], ["--quotas", region]) if (region := self.running.like_aws) else ([], [])
         # The functions' environment is that of the embedded AWS, which itself asks nobody.
         where = ("--port", str(ports.aws), "--door-port", str(ports.web), "--data", str(data / "aws"))
-        aws = ("local.aws", *where, "--deploying", *keep, *batches)
+        aws = ("local.aws", *where, "--deploying", "--minute-seconds", str(self._minute_s), *keep, *batches)
         start_part(AWS, *aws, **seen_by_functions)
         if vision:
             looks = ("vision", "--data", str(data / "vision"), "--port", str(ports.vision), *quotas)
@@ -170,6 +177,7 @@ def start(
     assembly: Path | None = None,
     vision: bool = True,
     seen_by_functions: Mapping[str, str] | None = None,
+    minute_s: float = MINUTE,
 ) -> Runtime:
     """Start everything and return when photos can be uploaded. Raises RuntimeProblem.
 
@@ -178,14 +186,14 @@ def start(
     worked on at once as the mappings say, and the vision server keeps Rekognition's default quotas of that region.
     `assembly` is a cdk.out to deploy; None synthesizes one. Without `vision`, somebody else already serves
     Rekognition's protocol (and /health) at its port. `seen_by_functions` are environment variables that are different
-    for the functions.
+    for the functions. `minute_s` is how long a minute of metrics and alarms takes, for tests of alarms.
     """
     signals_raise()
     folder = Folder(home)
     folder.acquire()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     running = Running(pid=os.getpid(), ports=ports or Ports(), started=started, keep=keep, like_aws=like_aws)
-    runtime = Runtime(folder, running)
+    runtime = Runtime(folder, running, minute_s)
     try:
         runtime._start(report, assembly, vision=vision, seen_by_functions=seen_by_functions or {})
     except BaseException:
@@ -198,6 +206,29 @@ def find(home: Path = HOME) -> Running | None:
     """What runs in this home (perhaps not `ready` yet), or None."""
     folder = Folder(home)
     return None if folder.is_free() else folder.read()
+
+
+def restart(part: str, home: Path = HOME) -> Running:
+    """End a part (of RESTARTABLE) of what runs in this home, also one that hangs, and return when it serves again.
+
+    The runtime's own supervision starts it anew. Raises RuntimeProblem when nothing runs, or it does not come back.
+    """
+    name, running = RESTARTABLE[part], find(home)
+    if running is None or name not in running.parts:
+        raise RuntimeProblem(f"{name} of no local runtime is running here. Start one with: snaprace up")
+    before = running.parts[name]
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(before, signal.SIGKILL)  # what is stopped hears no other signal
+
+    def is_back() -> bool:
+        now = find(home)
+        if now is None:
+            raise RuntimeProblem(f"The local runtime ended while {name} was started again; its logs say why.")
+        return now.ready and now.parts[name] != before
+
+    if not within(_BACK_SECONDS, is_back):
+        raise RuntimeProblem(f"{name} did not come back in {_BACK_SECONDS:.0f} seconds; see {Folder(home).logs}.")
+    return find(home) or running
 
 
 def stop(home: Path = HOME, report: Report = lambda _: None) -> Running | None:

@@ -126,4 +126,23 @@ def down() -> None:
     console.print("Stopped." if running else "No local runtime was running.")
 
 
-COMMANDS = (demo, up, down)
+@click.command(short_help="Start a part of the local runtime anew, also one that hangs.")
+@click.argument("part", type=click.Choice(["vision", "door"]))
+def restart(part: str) -> None:
+    """Start a part of the local runtime anew: the vision server, or the front door with the page.
+
+    A part that ends is started again by itself; this is for one that hangs. Nothing that is kept is lost, and what
+    waits for the vision server goes on by itself.
+
+    \b
+    snaprace restart vision
+    """
+    from local import runtime
+    from ops.cli.screen import console
+    from ops.reach.target import home
+
+    runtime.restart(part, home())
+    console.print(f"{runtime.RESTARTABLE[part]} serves again.")
+
+
+COMMANDS = (demo, up, down, restart)

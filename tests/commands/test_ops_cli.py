@@ -111,6 +111,9 @@ def test_help_is_one_page_and_every_command_has_an_example(snaprace: Snaprace) -
         "replay",
         "traffic",
         "live",
+        "alarms",
+        "dashboards",
+        "restart",
     ]
     assert len(page.out.splitlines()) <= 50
     for name in (*commands, "vision serve"):

@@ -509,3 +509,101 @@ def with_all_that_is_kept() -> Template:
             },
         }
     }
+
+
+WORKER = """
+import json, time
+
+def handler(event, context):
+    for record in event["Records"]:
+        metrics = [{"Name": "Handled", "Unit": "Count"}]
+        about = {"Namespace": "Handmade", "Dimensions": [["Stage"]], "Metrics": metrics}
+        told = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [about]}
+        print(json.dumps({"_aws": told, "Stage": "a", "Handled": 2}))
+        if record["body"] == "fail":
+            raise ValueError(record["body"])
+"""
+
+
+def _alarm(name: str, measured: Template, above: float, **more: Any) -> Template:
+    """Of one period, without data fine; the topic hears it."""
+    properties = {
+        "AlarmName": name,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": above,
+        "TreatMissingData": "notBreaching",
+    }
+    return {"Type": "AWS::CloudWatch::Alarm", "Properties": {**properties, **measured, **more}}
+
+
+def _measured(namespace: str, name: str, statistic: str, **dimensions: str) -> Template:
+    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    return {"Namespace": namespace, "MetricName": name, "Dimensions": named, "Period": 60, "Statistic": statistic}
+
+
+def with_alarms() -> Template:
+    """A queue `work` feeds a function `worker`, whose every message counts two in its own metric; "fail" fails it.
+
+    Alarms `waiting` (on the queue `letters`, which nobody reads), `other` (on a queue that is empty), `share` (of
+    invocations that fail, an expression), `handled` (of its own metric) and `deploying` (of a metric that whoever
+    deploys puts). The composite alarm `page` rings with any of the first four and tells the topic `pager`, unless
+    `quiet`, which rings with `deploying`, keeps it quiet.
+    """
+    topic = {"Ref": "Pager"}
+    queries = [
+        {"Id": "share", "Expression": "IF(invocations > 0, 100 * FILL(errors, 0) / invocations, 0)"},
+        *(
+            {
+                "Id": name.lower(),
+                "ReturnData": False,
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Lambda",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "FunctionName", "Value": "worker"}],
+                    },
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for name in ("Errors", "Invocations")
+        ),
+    ]
+    waiting = "ApproximateNumberOfMessagesVisible"
+    ringing = " OR ".join(f"ALARM({name})" for name in ("waiting", "other", "share", "handled"))
+    page = {
+        "AlarmName": "page",
+        "AlarmRule": ringing,
+        "AlarmActions": [topic],
+        "OKActions": [topic],
+        "ActionsSuppressor": {"Ref": "Quiet"},
+        "ActionsSuppressorWaitPeriod": 60,
+        "ActionsSuppressorExtensionPeriod": 60,
+    }
+    return {
+        "Resources": {
+            "Pager": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "pager"}},
+            "Letters": _queue("letters"),
+            "Empty": _queue("empty"),
+            "Work": _queue("work"),
+            "Role": _ROLE,
+            "Function": _function("worker", WORKER),
+            "Mapping": _mapping("Work", 1),
+            "Waiting": _alarm("waiting", _measured("AWS/SQS", waiting, "Maximum", QueueName="letters"), 0),
+            "Other": _alarm("other", _measured("AWS/SQS", waiting, "Maximum", QueueName="empty"), 0),
+            "Share": _alarm("share", {"Metrics": queries}, 50),
+            "Handled": _alarm("handled", _measured("Handmade", "Handled", "Sum", Stage="a"), 3),
+            "Deploying": _alarm("deploying", _measured("Handmade", "Deploying", "Maximum"), 0),
+            "Quiet": {
+                "Type": "AWS::CloudWatch::CompositeAlarm",
+                "DependsOn": "Deploying",
+                "Properties": {"AlarmName": "quiet", "AlarmRule": "ALARM(deploying)"},
+            },
+            "Page": {
+                "Type": "AWS::CloudWatch::CompositeAlarm",
+                "DependsOn": ["Waiting", "Other", "Share", "Handled"],
+                "Properties": page,
+            },
+        }
+    }

@@ -263,3 +263,8 @@ def test_a_failure_half_way_is_one_sentence_and_leaves_nothing(home: Path, tmp_p
     for port in (ports.aws, ports.vision, ports.web):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_part_of_nothing_cannot_be_restarted(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeProblem, match=r"no local runtime is running here\. Start one with: snaprace up"):
+        runtime.restart("vision", tmp_path / "home")

@@ -1,6 +1,7 @@
 """A function that sends to its own queue is stopped after 16 times, as Lambda does, unless it is allowed to."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,9 @@ def dropped(aws: Running, function: str) -> float:
         Namespace="AWS/Lambda",
         MetricName="RecursiveInvocationsDropped",
         Dimensions=[{"Name": "FunctionName", "Value": function}],
-        StartTime=0,
-        EndTime=2**32,
-        Period=86400,
+        StartTime=time.time() - 3600,
+        EndTime=time.time() + 60,
+        Period=3600,
         Statistics=["Sum"],
     )
     return sum(point["Sum"] for point in found["Datapoints"])

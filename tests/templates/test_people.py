@@ -28,9 +28,13 @@ AUDIENCES = {
     "operator": "ops.cli.operator",
     "eraser": "ops.cli.eraser",
 }
+ALSO = {"operator": ("ops.cli.on_call",)}
+"""Modules whose commands are an audience's, too."""
+
 SERVICES = (
     "s3",
     "sqs",
+    "cloudwatch",
     "kinesis",
     "events",
     "ssm",
@@ -92,6 +96,8 @@ def _called_in(path: Path) -> Iterator[str]:
 
 def _can_call(who: str) -> set[str]:
     modules = _reached(AUDIENCES[who], set())
+    for module in ALSO.get(who, ()):
+        _reached(module, modules)
     return {action for each in modules for action in _called_in(ROOT / f"{each.replace('.', '/')}.py")}
 
 
@@ -166,7 +172,8 @@ def test_an_organizer_writes_the_races_files_and_says_corrections(prod: dict[str
 
 @pytest.mark.parametrize("who", AUDIENCES)
 def test_nobody_reaches_what_is_not_of_the_environment(prod: dict[str, Template], who: str) -> None:
-    without_resource = {"sqs:ListQueues", "events:ListReplays", "logs:DescribeLogGroups"}
+    without_resource = {"sqs:ListQueues", "events:ListReplays", "logs:DescribeLogGroups", "cloudwatch:GetMetricData"}
+    without_resource |= {"cloudwatch:DescribeAlarms", "cloudwatch:ListDashboards"}
     for action, resource in _may(prod["people"], who):
         assert "snaprace-prod" in resource or "snaprace/prod" in resource or action in without_resource, resource
         assert "*" not in action

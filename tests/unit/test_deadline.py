@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, HTTPClientError, ReadTimeoutError
 
 from services import cards
-from shared.contracts.card import COLD_START_S, GATEWAY_TIMEOUT_S, Function, Stage
+from shared.contracts.card import COLD_START_S, GATEWAY_TIMEOUT_S, Function, Queue, Stage
+from shared.kit import aws
 from shared.kit.api.routes import serves
 from shared.kit.deadline import ANSWER_S, ATTEMPT_S, IMPATIENT, Deadline, OutOfTime
 from tests.kit.events import RACE
@@ -103,3 +104,16 @@ def test_a_request_without_time_is_answered_that_we_are_busy_and_no_call_is_made
     assert answer is not None and answer["statusCode"] == 503
     assert json.loads(answer["body"])["error"]["code"] == "busy"
     assert asked == []
+
+
+def test_a_service_that_hangs_is_told_of_before_lambda_kills_the_function() -> None:
+    config, pauses_s = aws._CONFIG, 3
+    takes_s = config.retries["total_max_attempts"] * config.read_timeout + pauses_s
+    one_by_one = [
+        function
+        for card in cards()
+        for function in card.functions
+        if isinstance(function.fed_by, Queue) and function.fed_by.batch == 1
+    ]
+    assert one_by_one
+    assert all(takes_s < function.timeout_s for function in one_by_one)

@@ -43,26 +43,26 @@ class Messages(list[Any]):
     def __init__(self, journal: Journal, queue: str, messages: Iterable[Any]) -> None:
         super().__init__(messages)
         self._journal = journal
-        self._queue = queue
+        self.queue = queue
 
     def append(self, message: dict[str, Any]) -> None:
         """Send a message."""
         with self._journal.lock:
-            kept = Message(self._journal, self._queue, message)
-            self._journal.put(STORE, self._queue, kept["id"], kept)
+            kept = Message(self._journal, self.queue, message)
+            self._journal.put(STORE, self.queue, kept["id"], kept)
             super().append(kept)
 
     def remove(self, message: Any) -> None:
         """Delete a message."""
         with self._journal.lock:
             super().remove(message)
-            self._journal.drop(STORE, self._queue, message["id"])
+            self._journal.drop(STORE, self.queue, message["id"])
 
     def clear(self) -> None:
         """Delete all messages."""
         with self._journal.lock:
             for message in self:
-                self._journal.drop(STORE, self._queue, message["id"])
+                self._journal.drop(STORE, self.queue, message["id"])
             super().clear()
 
     def replaced_by(self, messages: list[Any]) -> Messages:
@@ -71,8 +71,8 @@ class Messages(list[Any]):
             staying = {message["id"] for message in messages}
             for message in self:
                 if message["id"] not in staying:
-                    self._journal.drop(STORE, self._queue, message["id"])
-        return Messages(self._journal, self._queue, messages)
+                    self._journal.drop(STORE, self.queue, message["id"])
+        return Messages(self._journal, self.queue, messages)
 
 
 def keep(journal: Journal) -> None:

@@ -3,6 +3,7 @@
 // Bar charts with the table of what they show behind them. A chart is drawn into a <figure> once; after that its bars
 // and cells change their values in place, so that nothing flashes and a reader of the table keeps her place.
 // Bars are SVG stretched to the figure's width, the words around them HTML: they keep their size on every screen.
+// The operator's dashboards (ops/board) draw lines in place of the bars; all else is the same.
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_LABELS = 8;
@@ -76,18 +77,18 @@ class Chart {
     say(this.caption, words.title);
     say(this.summary, words.table);
     this.region.setAttribute("aria-label", words.title);
-    this.#draw(points, bars, top, number);
+    this.draw(points, bars, top, number);
     this.columns.setAttribute("aria-label", `${words.title}. ${words.sentence}`);
     fill(this.legend, bars.length > 1 ? bars : [], () => element("li"), (item, { name, kind }) => {
       item.className = kind;
       say(item, name);
     });
     fill(this.heights, [top, top / 2, 0], () => element("span"), (node, value) => say(node, number(value)));
-    this.#name(points);
-    this.#tabulate(points, [words.first, ...series.map(({ name }) => name)], number);
+    this.name(points);
+    this.tabulate(points, [words.first, ...series.map(({ name }) => name)], number);
   }
 
-  #draw(points, bars, top, number) {
+  draw(points, bars, top, number) {
     set(this.columns, { viewBox: `0 0 ${Math.max(1, points.length)} 100` });
     const width = 0.76 / bars.length;
     fill(this.columns, points, () => drawn("g", {}), (column, { label, values, running }, i) => {
@@ -107,7 +108,7 @@ class Chart {
   }
 
   // Counted from the end, which is what one looks at.
-  #name(points) {
+  name(points) {
     const step = points.length > MOST_LABELS ? Math.ceil(points.length / WANTED_LABELS) : 1;
     const named = points.map(({ label }, i) => ({ label, i })).filter(({ i }) => (points.length - 1 - i) % step === 0).reverse();
     fill(this.labels, named, () => element("span"), (node, { label, i }, order) => {
@@ -118,7 +119,7 @@ class Chart {
     });
   }
 
-  #tabulate(points, headings, number) {
+  tabulate(points, headings, number) {
     fill(this.head, headings, () => {
       const cell = element("th");
       cell.scope = "col";
