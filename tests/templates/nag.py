@@ -1,7 +1,7 @@
-"""Synthesizes prod with cdk-nag's AwsSolutions pack: `python -m tests.templates.nag OUTDIR`.
+"""Synthesizes prod with cdk-nag's packs AwsSolutions and Serverless: `python -m tests.templates.nag OUTDIR`.
 
 Findings are collected before anything is acknowledged, so that OUTDIR/nag.json can say which acknowledgements are
-needed; then again with the acknowledgements, and at last as the plugin of the synthesis that it is meant to be.
+needed; then again with the acknowledgements, and at last as the plugins of the synthesis that they are meant to be.
 """
 
 import json
@@ -14,7 +14,7 @@ import jsii_node
 jsii_node.choose()
 
 import aws_cdk as cdk  # noqa: E402
-from cdk_nag import AwsSolutionsChecks  # noqa: E402
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # noqa: E402
 
 from stacks import nag  # noqa: E402
 from tests.kit.synthesis import HEARD  # noqa: E402
@@ -28,17 +28,18 @@ def main(out: Path) -> None:
 
     app = product.make(str(out), env="prod", environments={"prod": {"alarms": HEARD}})
     product.build(app)
-    pack = AwsSolutionsChecks(app, verbose=True)
+    packs = [AwsSolutionsChecks(app, verbose=True), ServerlessChecks(app, verbose=True)]
     findings = [
         {"rule": violation.rule_name, "path": resource.construct_path, "says": violation.description}
+        for pack in packs
         for violation in pack.validate_scope(app).violations
         for resource in violation.violating_resources
     ]
     for construct, reasons in acknowledged:
         acknowledge(construct, reasons)
-    left = [violation.rule_name for violation in pack.validate_scope(app).violations]
+    left = [violation.rule_name for pack in packs for violation in pack.validate_scope(app).violations]
     if not left:
-        cdk.Validations.of(app).add_plugins(pack)
+        cdk.Validations.of(app).add_plugins(*packs)
     app.synth()
     out.mkdir(parents=True, exist_ok=True)
     (out / "nag.json").write_text(
