@@ -15,6 +15,9 @@ HANDLED = "MessagesHandled"
 FAILED = "MessagesFailed"
 THROTTLED = "MessagesThrottled"
 
+DEPLOYING = "Deploying"
+"""1 while whoever deploys an environment says so; of the environment alone."""
+
 
 def dimensions(env: str, stage: str, function: str) -> dict[str, str]:
     """Which function of which environment a metric is of."""
