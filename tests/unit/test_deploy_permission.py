@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -90,10 +91,13 @@ def test_the_environment_is_read_as_the_cdk_reads_it(arguments: str, found: set[
     assert permission.environments(arguments.split(), "dev") == found
 
 
-def test_an_assembly_says_whose_it_is(reviewed: Path, tmp_path: Path) -> None:
-    assert permission.environments(["deploy", "--app", str(reviewed), "--all"], "dev") == {"prod"}
-    assert permission.environments(["deploy", "--app", "python app.py --for-aws", "--all"], "dev") == {"dev"}
+def test_an_assembly_says_whose_it_is(assembly: Path, tmp_path: Path) -> None:
+    assert permission.of_assembly(assembly) == {"dev"}
     assert permission.of_assembly(tmp_path) == set()
+    of_prod = {"artifacts": {"it": {"properties": {"tags": {"environment": "prod"}}}, "its assets": {}}}
+    (tmp_path / "manifest.json").write_text(json.dumps(of_prod))
+    assert permission.environments(["deploy", "--app", str(tmp_path), "--all"], "dev") == {"prod"}
+    assert permission.environments(["deploy", "--app", "python app.py --for-aws", "--all"], "dev") == {"dev"}
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["deploy", "-c", "env=prod"], 1), (["diff", "-c", "env=prod"], 0)])
