@@ -17,7 +17,7 @@ import aws_cdk as cdk  # noqa: E402
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # noqa: E402
 
 from stacks import nag  # noqa: E402
-from tests.kit.synthesis import HEARD  # noqa: E402
+from tests.kit.synthesis import DELIVERED, HEARD  # noqa: E402
 
 
 def main(out: Path) -> None:
@@ -26,8 +26,9 @@ def main(out: Path) -> None:
     nag.acknowledge = lambda construct, reasons: acknowledged.append((construct, dict(reasons)))
     import app as product  # now, because the stacks take `acknowledge` from the module when they are imported
 
-    app = product.make(str(out), env="prod", environments={"prod": {"alarms": HEARD}})
+    app = product.make(str(out), env="prod", environments={"prod": {"alarms": HEARD}}, delivery=DELIVERED)
     product.build(app)
+    product.build_delivery(app)
     packs = [AwsSolutionsChecks(app, verbose=True), ServerlessChecks(app, verbose=True)]
     findings = [
         {"rule": violation.rule_name, "path": resource.construct_path, "says": violation.description}
