@@ -132,9 +132,10 @@ class DeliveryStack(cdk.Stack):
         """Two, as a policy has at most 6,144 characters. Source: IAM User Guide, IAM and AWS STS quotas."""
         unnamed = bounds.Making(tuple(sorted({each for known in bounds.UNNAMED.values() for each in known})), ("*",))
         things = [each for known in bounds.MAKING.values() for each in known]
-        self._policy("Things", naming.execution_policy("things"), "What a deployment may make", [*things, unnamed])
-        identities = bounds.identities(environments)
-        self._policy("Identities", naming.execution_policy("identities"), "What roles it may make", identities)
+        made = {"things": [*things, unnamed], "identities": bounds.identities(environments)}
+        for part in naming.EXECUTION_PARTS:
+            name = naming.execution_policy(part)
+            self._policy(part.capitalize(), name, f"The {part} that a deployment may make", made[part])
 
     def _boundary(self) -> None:
         services = tuple(f"{service}:*" for service in bounds.bounded_services(cards()))

@@ -25,8 +25,11 @@ BOUNDARY = f"{DELIVERY_STACK}-boundary"
 """The permissions boundary of every role that a deployment makes."""
 
 
+EXECUTION_PARTS = ("things", "identities")
+
+
 def execution_policy(part: str) -> str:
-    """A managed policy of what CloudFormation may do when it deploys for us."""
+    """A managed policy of what CloudFormation may do when it deploys for us, one for each of EXECUTION_PARTS."""
     return f"{DELIVERY_STACK}-cloudformation-{part}"
 
 

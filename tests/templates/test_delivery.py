@@ -103,7 +103,7 @@ def policies(stack: Template) -> dict[str, list[dict[str, Any]]]:
 
 def execution(stack: Template) -> list[dict[str, Any]]:
     """What CloudFormation may do."""
-    parts = [naming.execution_policy(part) for part in ("things", "identities")]
+    parts = [naming.execution_policy(part) for part in naming.EXECUTION_PARTS]
     return [statement for part in parts for statement in policies(stack)[part]]
 
 
