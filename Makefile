@@ -120,10 +120,10 @@ diff: setup unpack ## Compare an assembly with what stands, in build/diff-dev.md
 
 .PHONY: release
 release: setup unpack ## Deploy the stacks of an assembly that differ from what stands: make release ENVIRONMENT=dev
-	@$(BIN)/python -m deploy.permission deploy --app build/assembly/$(ENVIRONMENT)
-	@$(BIN)/python -m deploy --announce $(ENVIRONMENT) --minutes $(MINUTES)
+	@$(BIN)/python -m deploy.permission deploy --app build/assembly/$(ENVIRONMENT) -c env=$(ENVIRONMENT)
 	@stacks="$$($(BIN)/python -m deploy --changed --assembly build/assembly/$(ENVIRONMENT))" || exit 1; \
 		if test -z "$$stacks"; then echo "All stacks of $(ENVIRONMENT) stand as they are asked for."; else \
+			$(BIN)/python -m deploy --announce $(ENVIRONMENT) --minutes $(MINUTES) && \
 			$(CDK_CLI) deploy --app build/assembly/$(ENVIRONMENT) --exclusively --require-approval never \
 				--progress events --concurrency 3 $$stacks; fi
 
