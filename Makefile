@@ -14,7 +14,7 @@ CDK_CLI := $(BIN)/python jsii_node.py aws-cdk@$(CDK)
 ENVIRONMENT ?= dev
 SERVICE ?=
 # A deployment's alarms page nobody for so long, unless it is the deployment that they roll back.
-MINUTES ?= 60
+MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 

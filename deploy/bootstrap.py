@@ -1,7 +1,7 @@
 """How `cdk bootstrap` is called for an environment: bounded, and for the pipeline alone where only that deploys.
 
-`make bootstrap ENVIRONMENT=prod` runs it. It takes the CDK's own template, adds to it whom its roles trust, and prints the
-arguments of `cdk bootstrap`.
+`make bootstrap` runs it. It takes the CDK's own template, adds to it whom its roles trust, and prints the arguments of
+`cdk bootstrap`.
 """
 
 from __future__ import annotations

@@ -48,6 +48,12 @@ MAKING: dict[str, tuple[Making, ...]] = {
     "AWS::CloudWatch": _all(
         "cloudwatch", f"cloudwatch:{_HERE}:alarm:*", f"cloudwatch::{cdk.Aws.ACCOUNT_ID}:dashboard/{_OURS}"
     ),
+    "AWS::CodeDeploy": _all(
+        "codedeploy",
+        f"codedeploy:{_HERE}:application:{_OURS}",
+        f"codedeploy:{_HERE}:deploymentgroup:{_OURS}",
+        f"codedeploy:{_HERE}:deploymentconfig:*",  # those of CodeDeploy's own are read
+    ),
     "AWS::DynamoDB": (
         Making(
             (
@@ -162,7 +168,9 @@ UNNAMED: dict[str, tuple[str, ...]] = {
 }
 """Actions that know no resource. Source: the AWS Service Authorization Reference."""
 
-MADE_BY_SERVICES = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com"})
+MADE_BY_SERVICES = frozenset(
+    {"apigateway.amazonaws.com", "codedeploy.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com"}
+)
 """The services that the templates give roles to."""
 
 
@@ -212,8 +220,8 @@ def boundary_arn() -> str:
 def bounded_services(cards: Iterable[Stage]) -> list[str]:
     """The services that roles of ours may use at all, by the prefix of their actions.
 
-    They are those that the cards name, and those of what every function has. IAM is not among them, nor is anything
-    else by which a role could give itself more.
+    They are those that the cards name, and those of what every function, release and verification has. IAM is not
+    among them, nor is anything else by which a role could give itself more.
     """
     of_cards = {
         action.partition(":")[0]
@@ -222,7 +230,7 @@ def bounded_services(cards: Iterable[Stage]) -> list[str]:
         for call in each.calls
         for action in call.actions
     }
-    return sorted(of_cards | {"logs", "sqs", "ssm", "xray"})
+    return sorted(of_cards | {"cloudwatch", "lambda", "logs", "sqs", "ssm", "xray"})
 
 
 def statements(makings: Iterable[Making]) -> list[iam.PolicyStatement]:

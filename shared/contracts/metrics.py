@@ -15,9 +15,6 @@ HANDLED = "MessagesHandled"
 FAILED = "MessagesFailed"
 THROTTLED = "MessagesThrottled"
 
-DEPLOYING = "Deploying"
-"""1 while whoever deploys an environment says so; of the environment alone."""
-
 
 def dimensions(env: str, stage: str, function: str) -> dict[str, str]:
     """Which function of which environment a metric is of."""
@@ -83,4 +80,4 @@ DEPENDENCY_FAILURES = Measure("DependencyFailures", by="Dependency")
 # --- told by whoever deploys --------------------------------------------------------------------------------
 
 DEPLOYING = Measure("Deploying")
-"""1 when a deployment begins: pages wait for it to end."""
+"""1 for each minute that whoever deploys says it may take: pages wait for it to end."""

@@ -32,6 +32,8 @@ NAMED = {
     "AWS::CloudWatch::Alarm": ("cloudwatch:{here}:alarm:{name}", "AlarmName"),
     "AWS::CloudWatch::CompositeAlarm": ("cloudwatch:{here}:alarm:{name}", "AlarmName"),
     "AWS::CloudWatch::Dashboard": ("cloudwatch::{account}:dashboard/{name}", "DashboardName"),
+    "AWS::CodeDeploy::Application": ("codedeploy:{here}:application:{name}", "ApplicationName"),
+    "AWS::CodeDeploy::DeploymentGroup": ("codedeploy:{here}:deploymentgroup:{name}", "DeploymentGroupName"),
     "AWS::DynamoDB::GlobalTable": ("dynamodb:{here}:table/{name}", "TableName"),
     "AWS::Events::Archive": ("events:{here}:archive/{name}", "ArchiveName"),
     "AWS::Events::EventBus": ("events:{here}:event-bus/{name}", "Name"),
@@ -61,7 +63,7 @@ MADE_BY = {
 
 # Names that CloudFormation makes begin with the stack's, but these are no resource's of their own or have none.
 UNNAMED = re.compile(
-    r"AWS::(ApiGateway|KMS)::|AWS::Lambda::(EventInvokeConfig|EventSourceMapping|LayerVersion|Permission)|.*Policy$|.*Association$|AWS::SNS::Subscription"
+    r"AWS::(ApiGateway|KMS)::|AWS::Lambda::(Alias|EventInvokeConfig|EventSourceMapping|LayerVersion|Permission|Version)|.*Policy$|.*Association$|AWS::SNS::Subscription"
 )
 
 
