@@ -39,9 +39,13 @@ Repositories made, renamed or moved after 18 June 2026 have the ids. Source: Git
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """cdk.json, context `delivery`. `provider_exists` says that another stack of the account has GitHub's provider."""
+    """cdk.json, context `delivery`.
 
-    repository: Repository
+    `repository` is whose workflows deploy to the account; without one nobody but people does. `provider_exists` says
+    that another stack of the account has GitHub's provider.
+    """
+
+    repository: Repository | None = None
     provider_exists: bool = False
 
     @classmethod
@@ -73,18 +77,20 @@ class DeliveryStack(cdk.Stack):
             synthesizer=cdk.BootstraplessSynthesizer(),
             termination_protection=environment.protected,
         )
-        self._settings = Settings.of(self)
-        self._provider = self._github()
         environments = neighbours(scope, environment.name)
-        self._diff_role()
-        for name in environments:
-            self._deploy_role(name)
+        settings = Settings.of(self)
+        if settings.repository:
+            self._repository = settings.repository
+            self._provider = self._github(exists=settings.provider_exists)
+            self._diff_role()
+            for name in environments:
+                self._deploy_role(name)
         self._execution_policies(environments)
         self._boundary()
 
-    def _github(self) -> str:
+    def _github(self, *, exists: bool) -> str:
         """The ARN of GitHub's provider, which an account has once."""
-        if not self._settings.provider_exists:
+        if not exists:
             # AWS trusts GitHub's certificate by its authority; a thumbprint is not needed.
             # Source: IAM User Guide, "Create an OpenID Connect (OIDC) identity provider in IAM".
             made = iam.CfnOIDCProvider(self, "GitHub", url=f"https://{_GITHUB}", client_id_list=[_AUDIENCE])
@@ -94,7 +100,7 @@ class DeliveryStack(cdk.Stack):
 
     def _role(self, construct_id: str, name: str, description: str, subject: str) -> iam.Role:
         """A role for jobs whose token has exactly this subject, behind the repository's name."""
-        said = {f"{_GITHUB}:aud": _AUDIENCE, f"{_GITHUB}:sub": f"repo:{self._settings.repository}:{subject}"}
+        said = {f"{_GITHUB}:aud": _AUDIENCE, f"{_GITHUB}:sub": f"repo:{self._repository}:{subject}"}
         return iam.Role(
             self,
             construct_id,

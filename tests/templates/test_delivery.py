@@ -357,10 +357,15 @@ def test_where_the_provider_is_there_it_is_used_and_not_made(tmp_path: Path) -> 
     assert text(provider) == f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 
 
+def test_without_a_repository_nobody_may_deploy_but_what_people_deploy_is_bounded(tmp_path: Path) -> None:
+    stack = synthesized(tmp_path, "dev", {})
+    assert not stack.of_type("AWS::IAM::Role") and not stack.of_type("AWS::IAM::OIDCProvider")
+    assert policies(stack).keys() == {naming.BOUNDARY, *map(naming.execution_policy, naming.EXECUTION_PARTS)}
+
+
 @pytest.mark.parametrize(
     "told",
     [
-        {},
         {"repository": "snaprace"},
         {"repository": "octo/*"},
         {"repository": "octo/a:b"},
