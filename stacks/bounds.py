@@ -19,7 +19,8 @@ from aws_cdk import aws_iam as iam
 from shared.contracts import naming
 from shared.contracts.card import Stage
 
-_HERE = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+# Of every region: IAM has one namespace for all, and an account may have environments in several.
+_HERE = f"*:{cdk.Aws.ACCOUNT_ID}"
 _OURS = f"{naming.PREFIX}-*"
 _QUALIFIER = cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER
 
@@ -43,7 +44,7 @@ def _all(service: str, *resources: str) -> tuple[Making, ...]:
 MAKING: dict[str, tuple[Making, ...]] = {
     "AWS::ApiGateway": _all(
         "apigateway",
-        *(f"apigateway:{cdk.Aws.REGION}::/{each}" for each in ("account", "restapis", "restapis/*", "tags/*")),
+        *(f"apigateway:*::/{each}" for each in ("account", "restapis", "restapis/*", "tags/*")),
     ),
     "AWS::CloudWatch": _all(
         "cloudwatch", f"cloudwatch:{_HERE}:alarm:*", f"cloudwatch::{cdk.Aws.ACCOUNT_ID}:dashboard/{_OURS}"
@@ -108,7 +109,7 @@ MAKING: dict[str, tuple[Making, ...]] = {
         # Whoever makes a function or layer reads its code.
         Making(
             ("s3:GetObject*",),
-            (_arn(f"s3:::cdk-{_QUALIFIER}-assets-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}/*"),),
+            (_arn(f"s3:::cdk-{_QUALIFIER}-assets-{cdk.Aws.ACCOUNT_ID}-*/*"),),
         ),
     ),
     "AWS::Logs": (
@@ -153,7 +154,7 @@ MAKING: dict[str, tuple[Making, ...]] = {
             "wafv2",
             f"wafv2:{_HERE}:regional/webacl/{_OURS}",
             f"wafv2:{_HERE}:regional/managedruleset/*",
-            f"apigateway:{cdk.Aws.REGION}::/restapis/*",
+            "apigateway:*::/restapis/*",
         ),
     ),
 }

@@ -124,8 +124,8 @@ class DeliveryStack(cdk.Stack):
             f"environment:{env}",
         )
         taken = [
-            *(f"cdk-{_QUALIFIER}-{what}-role-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}" for what in _BOOTSTRAPPED),
-            naming.verify_role(env, cdk.Aws.REGION),
+            *(f"cdk-{_QUALIFIER}-{what}-role-{cdk.Aws.ACCOUNT_ID}-*" for what in _BOOTSTRAPPED),
+            naming.verify_role(env, "*"),
         ]
         roles = tuple(f"arn:{cdk.Aws.PARTITION}:iam::{cdk.Aws.ACCOUNT_ID}:role/{name}" for name in taken)
         compared = (self._stacks(naming.stack(env, "*")), self._stacks(naming.ACCOUNT_STACK))
@@ -152,7 +152,7 @@ class DeliveryStack(cdk.Stack):
     # --- helpers --------------------------------------------------------------------------------------------
 
     def _stacks(self, name: str) -> str:
-        return self.format_arn(service="cloudformation", resource="stack", resource_name=f"{name}/*")
+        return self.format_arn(service="cloudformation", region="*", resource="stack", resource_name=f"{name}/*")
 
     def _grant(self, role: iam.Role, making: bounds.Making) -> None:
         for statement in bounds.statements([making]):
@@ -171,7 +171,7 @@ class DeliveryStack(cdk.Stack):
 
     def _answer(self, construct: Construct, makings: Sequence[bounds.Making]) -> None:
         """Each wildcard, since cdk-nag asks for each."""
-        of_names = "Stacks name what they make, or begin its name, so the policy names how names begin."
+        of_names = "Stacks name what they make, or begin its name, in any region; so the policy names how names begin."
         for making in makings:
             for resource in making.resources:
                 if "*" in resource:

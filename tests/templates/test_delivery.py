@@ -281,7 +281,7 @@ def granted(stack: Template, name: str) -> dict[str, set[str]]:
 
 
 def test_who_compares_only_reads_templates(stack: Template) -> None:
-    of_ours = {f"arn:aws:cloudformation:{HERE}:stack/snaprace-*/*"}
+    of_ours = {f"arn:aws:cloudformation:*:{ACCOUNT}:stack/snaprace-*/*"}
     assert granted(stack, naming.DIFF_ROLE) == dict.fromkeys(
         ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], of_ours
     )
@@ -293,11 +293,11 @@ def test_who_deploys_takes_the_roles_of_the_bootstrap_and_of_its_environment_alo
         *("sts:AssumeRole", "cloudwatch:PutMetricData"),
         *("cloudformation:DescribeStacks", "cloudformation:GetTemplate"),
     }
-    ending = f"role-{ACCOUNT}-{PLACE['AWS::Region']}"
+    ending = f"role-{ACCOUNT}-*"
     assert may["sts:AssumeRole"] == {
         f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-{ending}",
         f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-file-publishing-{ending}",
-        f"arn:aws:iam::{ACCOUNT}:role/{naming.verify_role('prod', PLACE['AWS::Region'])}",
+        f"arn:aws:iam::{ACCOUNT}:role/{naming.verify_role('prod', '*')}",
     }
     assert not any("-dev-" in each for resources in may.values() for each in resources)
 
