@@ -218,11 +218,10 @@ def boundary_arn() -> str:
     return _arn(f"iam::{cdk.Aws.ACCOUNT_ID}:policy/{naming.BOUNDARY}")
 
 
-def bounded_services(cards: Iterable[Stage]) -> list[str]:
-    """The services that roles of ours may use at all, by the prefix of their actions.
+def bounded_actions(cards: Iterable[Stage]) -> list[str]:
+    """The actions that roles of ours may do at all: all of a service that the cards name, or that every function has.
 
-    They are those that the cards name, and those of what every function, release and verification has. IAM is not
-    among them, nor is anything else by which a role could give itself more.
+    Of some services only what looks. IAM and STS are at most among these: by no action can a role give itself more.
     """
     of_cards = {
         action.partition(":")[0]
@@ -231,7 +230,15 @@ def bounded_services(cards: Iterable[Stage]) -> list[str]:
         for call in each.calls
         for action in call.actions
     }
-    return sorted(of_cards | {"cloudwatch", "lambda", "logs", "sqs", "ssm", "xray"})
+    done = [f"{service}:*" for service in sorted(of_cards | _OF_EVERY_FUNCTION)]
+    return [*done, *(f"{service}:{verb}*" for service in LOOKED_AT for verb in ("Describe", "Get", "List"))]
+
+
+_OF_EVERY_FUNCTION = {"lambda", "logs", "sqs", "xray"}
+"""Its log, its traces, its queue, and what moves its alias."""
+
+LOOKED_AT = ("cloudwatch", "ssm")
+"""The services that roles look at without changing anything there: CodeDeploy, and whoever verifies a deployment."""
 
 
 def statements(makings: Iterable[Making]) -> list[iam.PolicyStatement]:

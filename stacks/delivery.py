@@ -144,10 +144,8 @@ class DeliveryStack(cdk.Stack):
             self._policy(part.capitalize(), name, f"The {part} that a deployment may make", made[part])
 
     def _boundary(self) -> None:
-        services = tuple(f"{service}:*" for service in bounds.bounded_services(cards()))
-        self._policy(
-            "Boundary", naming.BOUNDARY, "The most that a role of ours may do", [bounds.Making(services, ("*",))]
-        )
+        most = bounds.Making(tuple(bounds.bounded_actions(cards())), ("*",))
+        self._policy("Boundary", naming.BOUNDARY, "The most that a role of ours may do", [most])
 
     # --- helpers --------------------------------------------------------------------------------------------
 
