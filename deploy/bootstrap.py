@@ -20,12 +20,15 @@ from deploy.permission import OPEN
 from deploy.place import Client, DeploymentFailed, Place
 from shared.contracts import naming
 
-DEPLOYING_ROLES = ("DeploymentActionRole", "FilePublishingRole", "ImagePublishingRole")
-"""Logical ids in the CDK's template of the roles that `cdk deploy` takes, for stacks and for assets."""
+TAKEN_ROLES = ("DeploymentActionRole", "FilePublishingRole", "ImagePublishingRole", "LookupRole")
+"""Logical ids in the CDK's template of the roles that its command line takes: for stacks, for assets, and to look up.
+
+The last one may read everything in the account, photos included. We look nothing up.
+"""
 
 
 def for_the_pipeline_alone(template: dict[str, Any], env: str) -> dict[str, Any]:
-    """The CDK's template, in which the deploying roles refuse everybody but the role that deploys the environment.
+    """The CDK's template, in which these roles refuse everybody but the role that deploys the environment.
 
     By a denial, as the CDK trusts the whole account. Raises DeploymentFailed where the template has no such role.
     """
@@ -37,13 +40,13 @@ def for_the_pipeline_alone(template: dict[str, Any], env: str) -> dict[str, Any]
         "Condition": {"ArnNotEquals": {"aws:PrincipalArn": deploying}},
     }
     changed: dict[str, Any] = json.loads(json.dumps(template))
-    for name in DEPLOYING_ROLES:
+    for name in TAKEN_ROLES:
         try:
             trust = changed["Resources"][name]["Properties"]["AssumeRolePolicyDocument"]
         except KeyError:
             raise DeploymentFailed(
                 f"The CDK's bootstrap template has no role {name} any more: say in deploy/bootstrap.py which roles "
-                "`cdk deploy` takes now."
+                "`cdk` takes now."
             ) from None
         trust["Statement"].append(denial)
     return changed

@@ -24,12 +24,12 @@ TRUST = {
 TEMPLATE: dict[str, Any] = {
     "Resources": {
         name: {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
-        for name in (*bootstrap.DEPLOYING_ROLES, "LookupRole", "CloudFormationExecutionRole")
+        for name in (*bootstrap.TAKEN_ROLES, "CloudFormationExecutionRole")
     }
 }
 
 
-def test_the_deploying_roles_refuse_everybody_but_the_pipeline() -> None:
+def test_the_roles_of_the_command_line_refuse_everybody_but_the_pipeline() -> None:
     before = copy.deepcopy(TEMPLATE)
     narrowed = bootstrap.for_the_pipeline_alone(TEMPLATE, "prod")
     assert before == TEMPLATE
@@ -46,7 +46,7 @@ def test_the_deploying_roles_refuse_everybody_but_the_pipeline() -> None:
         },
     }
     for name, role in narrowed["Resources"].items():
-        added = [denial] if name in bootstrap.DEPLOYING_ROLES else []
+        added = [denial] if name in bootstrap.TAKEN_ROLES else []
         assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [*TRUST["Statement"], *added], name
 
 
