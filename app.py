@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The CDK app: an environment, and a stack for each card found under services/. No AWS call is made here."""
 
+import argparse
 import json
 import os
 import sys
@@ -15,7 +16,9 @@ import aws_cdk as cdk  # noqa: E402
 
 from services import cards  # noqa: E402
 from shared.contracts import naming  # noqa: E402
+from shared.contracts.card import Stage  # noqa: E402
 from stacks.account import AccountStack  # noqa: E402
+from stacks.delivery import DeliveryStack  # noqa: E402
 from stacks.environment import Environment  # noqa: E402
 from stacks.monitoring import MonitoringStack  # noqa: E402
 from stacks.people import PeopleStack  # noqa: E402
@@ -37,7 +40,7 @@ def build(app: cdk.App) -> None:
     platform = PlatformStack(app, naming.stack(environment.name, "platform"), environment=environment)
     stages = cards()
     for card in stages:
-        stack = StageStack(app, naming.stack(environment.name, card.name), card=card, environment=environment)
+        stack = add_stage(app, card, environment)
         stack.add_stack_dependency(platform, "names are shared, but the bus and the buckets must exist")
         if card.serving:
             stack.add_stack_dependency(account, "API Gateway takes no access log without the account's role")
@@ -53,6 +56,24 @@ def build(app: cdk.App) -> None:
         cdk.Annotations.of(platform).add_warning_v2("snaprace:unprotected", _UNPROTECTED.format(name=environment.name))
 
 
+def build_service(app: cdk.App, name: str) -> None:
+    """Add the stack of one stage alone, as `build` makes it. Raises ValueError where there is no such stage."""
+    known = {card.name: card for card in cards()}
+    if name not in known:
+        raise ValueError(f"There is no service '{name}'. There are {', '.join(sorted(known))}.")
+    add_stage(app, known[name], Environment.of(app))
+
+
+def build_delivery(app: cdk.App) -> None:
+    """Add the stack that an account has once for its deployments, which only an administrator deploys."""
+    DeliveryStack(app, environment=Environment.of(app))
+
+
+def add_stage(app: cdk.App, card: Stage, environment: Environment) -> StageStack:
+    """Add the stack that a card describes."""
+    return StageStack(app, naming.stack(environment.name, card.name), card=card, environment=environment)
+
+
 def make(outdir: str, **context: Any) -> cdk.App:
     """An app with the context of cdk.json, so that templates are the same with and without the CDK's command line.
 
@@ -62,12 +83,28 @@ def make(outdir: str, **context: Any) -> cdk.App:
     return cdk.App(outdir=outdir, context={**settings["context"], **context})
 
 
-if __name__ == "__main__":
-    # cdk.json adds the argument: what `cdk deploy` ships is built for Lambda, what runs here for this machine.
-    layers = "aws" if "--for-aws" in sys.argv[1:] else "local"
-    app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")), layers=layers)
+def main() -> None:
+    """Synthesize what is asked for. Raises SystemExit with what to do where the context or a name does not do."""
+    parser = argparse.ArgumentParser(description="Synthesizes the product's stacks into a cloud assembly.")
+    parser.add_argument(
+        "--for-aws", action="store_true", help="ship what is built for Lambda, not what is built for this machine"
+    )
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--service", metavar="NAME", help="the stack of one stage alone")
+    one.add_argument("--delivery", action="store_true", help="the stack that an account has once for its deployments")
+    given = parser.parse_args()
+    app = make(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")), layers="aws" if given.for_aws else "local")
     try:
-        build(app)
-    except ValueError as error:  # of a context that does not do
+        if given.delivery:
+            build_delivery(app)
+        elif given.service:
+            build_service(app, given.service)
+        else:
+            build(app)
+    except ValueError as error:
         sys.exit(str(error))
     app.synth()
+
+
+if __name__ == "__main__":
+    main()

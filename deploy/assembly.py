@@ -22,13 +22,14 @@ from deploy.standing import examination
 from deploy.standing.examination import Difference, Findings
 
 
-class _Stack(NamedTuple):
+class Stack(NamedTuple):
     """A stack of the assembly; `template_object` is the s3:// address of its template, with tokens."""
 
     name: str
     template: dict[str, Any]
     template_object: str
     tags: dict[str, str]
+    protected: bool
 
 
 def deploy(
@@ -55,7 +56,7 @@ def deploy(
         assets.bootstrap(_assets(assembly), client, place)
     assets.publish(assembly, _assets(assembly), client, place)
     deployed = []
-    for stack in _stacks(assembly):
+    for stack in stacks_of(assembly):
         bucket_and_key = place.filled_in(stack.template_object).removeprefix("s3://")
         # CloudFormation takes the bucket in the path at every endpoint of S3.
         url = f"{client('s3').meta.endpoint_url}/{bucket_and_key}"
@@ -73,13 +74,13 @@ def examine(
     """Each stack's name, and how what stands differs from what its template asks for."""
     client = functools.cache(client)
     place = Place.of(client)
-    for stack in _stacks(assembly):
+    for stack in stacks_of(assembly):
         yield stack.name, examination.examine(stack.name, stack.template, client, place, not_expected)
 
 
 def empty(assembly: Path, client: Client) -> Iterator[str]:
     """Empty the buckets and face collections of the assembly's environment, as deploy.emptying does."""
-    stacks = list(_stacks(assembly))
+    stacks = list(stacks_of(assembly))
     (env,) = {stack.tags["environment"] for stack in stacks if "environment" in stack.tags}
     return emptying.empty(((stack.name, stack.template) for stack in stacks), env, functools.cache(client))
 
@@ -102,12 +103,12 @@ def _assets(assembly: Path) -> list[assets.Asset]:
     return [asset for manifest in manifests for asset in manifest.get("files", {}).values()]
 
 
-def _stacks(assembly: Path) -> Iterator[_Stack]:
+def stacks_of(assembly: Path) -> Iterator[Stack]:
     """Each stack after those it depends on."""
     artifacts = _artifacts(assembly)
     done: set[str] = set()
 
-    def visit(artifact_id: str) -> Iterator[_Stack]:
+    def visit(artifact_id: str) -> Iterator[Stack]:
         if artifact_id in done or artifact_id not in artifacts:
             return
         done.add(artifact_id)
@@ -115,11 +116,12 @@ def _stacks(assembly: Path) -> Iterator[_Stack]:
             yield from visit(dependency)
         if artifacts[artifact_id]["type"] == "aws:cloudformation:stack":
             properties = artifacts[artifact_id]["properties"]
-            yield _Stack(
+            yield Stack(
                 name=properties.get("stackName", artifact_id),
                 template=_read(assembly / properties["templateFile"]),
                 template_object=properties["stackTemplateAssetObjectUrl"],
                 tags=properties.get("tags", {}),
+                protected=properties.get("terminationProtection", False),
             )
 
     for artifact_id in artifacts:

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from shared.contracts import naming
-from stacks.environment import Environment
+from stacks.environment import Environment, bound
 from stacks.nag import acknowledge
 
 
@@ -27,6 +27,7 @@ class AccountStack(cdk.Stack):
             env=environment.place,
             tags={"project": naming.PREFIX},
         )
+        bound(self)
         policy = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
         role = iam.Role(
             self,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 
 import aws_cdk as cdk
 import msgspec
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 from msgspec import Meta
@@ -85,6 +86,13 @@ class EnvironmentStack(cdk.Stack):
             termination_protection=environment.protected,
             tags=tags | ({"owner": environment.owner} if environment.owner else {}),
         )
+        bound(self)
+
+
+def bound(scope: Construct) -> None:
+    """Give every role of a stack the boundary, without which a deployment may make none (stacks/bounds.py)."""
+    boundary = iam.ManagedPolicy.from_managed_policy_name(scope, "Boundary", naming.BOUNDARY)
+    iam.PermissionsBoundary.of(scope).apply(boundary)
 
 
 # --- what cdk.json says -------------------------------------------------------------------------------------
@@ -103,6 +111,13 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def place(self) -> cdk.Environment | None:
         """The account and region."""
         return cdk.Environment(account=self.account, region=self.region) if self.account and self.region else None
+
+
+def neighbours(scope: Construct, name: str) -> list[str]:
+    """The environments that are in the same account as this one, itself included."""
+    told = scope.node.try_get_context("environments") or {}
+    accounts = {kind: told.get(kind, {}).get("account") for kind in _KINDS}
+    return [kind for kind, account in accounts.items() if account == accounts[name]]
 
 
 def _settings(name: str, told: Any) -> _Settings:

@@ -27,6 +27,11 @@ def wildcard(construct: IConstruct, resource: str) -> str:
     return f"AwsSolutions-IAM5[Resource::{_written(cdk.Stack.of(construct).resolve(resource))}]"
 
 
+def action(name: str) -> str:
+    """The id of the finding that a role may do all actions whose name begins like this one, e.g. "sqs:*"."""
+    return f"AwsSolutions-IAM5[Action::{name}]"
+
+
 def _written(value: Any) -> str:
     """A resolved string; raises ValueError for intrinsics that names here do not have."""
     match value:

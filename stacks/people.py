@@ -119,18 +119,37 @@ class PeopleStack(EnvironmentStack):
         looking = [*self._look(), *self._see_uploads()]
         organizing = [*looking, *self._upload(RACE_FILE, ROSTER_FILE), *self._change(), *self._correct()]
         self._policy("photographer", "Uploads photos.", uploading)
-        self._policy("organizer", "Sets up races, looks into them and corrects them.", organizing)
-        self._policy(
+        organizer = self._policy("organizer", "Sets up races, looks into them and corrects them.", organizing)
+        operator = self._policy(
             "operator",
             "Looks into races, at alarms and dashboards, mends what failed, and counts what it costs.",
             [*looking, *self._mend(), *self._watch()],
         )
         inspecting = [*looking, *self._inspect()]
-        self._policy("inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting)
+        inspector = self._policy("inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting)
         erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
-        self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
+        eraser = self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
+        self._verifier([organizer, operator, inspector, eraser])
 
-    def _policy(self, who: Audience, description: str, rights: Sequence[Right]) -> None:
+    def _verifier(self, policies: Sequence[iam.IManagedPolicy]) -> None:
+        """The role in which the pipeline verifies a deployment: a race of its own is made, looked at and deleted.
+
+        Only who deploys the environment may take it (stacks/delivery.py). That is a condition and no principal, since
+        IAM knows only principals that exist, and where nothing is deployed by a pipeline there is no such role.
+        """
+        deploying = f"arn:{cdk.Aws.PARTITION}:iam::{cdk.Aws.ACCOUNT_ID}:role/{naming.deploy_role(self._env)}"
+        iam.Role(
+            self,
+            "Verifier",
+            role_name=naming.verify_role(self._env, cdk.Aws.REGION),
+            description="Verifies a deployment",
+            assumed_by=iam.PrincipalWithConditions(
+                iam.AccountRootPrincipal(), {"ArnEquals": {"aws:PrincipalArn": deploying}}
+            ),
+            managed_policies=list(policies),
+        )
+
+    def _policy(self, who: Audience, description: str, rights: Sequence[Right]) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
             self,
             who.capitalize(),
@@ -142,6 +161,7 @@ class PeopleStack(EnvironmentStack):
         for resource in dict.fromkeys(resource for right in rights for resource in right.resources):
             if "*" in resource:
                 acknowledge(policy, {wildcard(self, resource): named})
+        return policy
 
     # --- rights ---------------------------------------------------------------------------------------------
 

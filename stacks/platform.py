@@ -171,7 +171,7 @@ class PlatformStack(EnvironmentStack):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         again = "The command that asked for a replay collects it, and can ask for it again."
-        acknowledge(queue, {"AwsSolutions-SQS3": again})
+        acknowledge(queue, {"AwsSolutions-SQS3": again, "Serverless-SQSRedrivePolicy": again})
         told = UPLOADS.pattern(photos.bucket_name)
         uploads = events.EventPattern(source=told["source"], detail_type=told["detail-type"], detail=told["detail"])
         said = events.EventPattern(source=events.Match.prefix(SOURCE_PREFIX))
@@ -185,6 +185,7 @@ class PlatformStack(EnvironmentStack):
                 event_pattern=pattern,
                 targets=[targets.SqsQueue(queue)],
             )
+            acknowledge(rule, {"Serverless-EventBusDLQ": again})
             # As a property, because EventPattern does not know the field that only replays have.
             _override(rule, "EventPattern.replay-name", [{"prefix": naming.replay_prefix(name)}])
 
@@ -212,6 +213,8 @@ class PlatformStack(EnvironmentStack):
             topic.grant_publish(cloudwatch)  # any policy of a topic's own replaces the one that lets alarms speak
             for address in self._environment.alarms.get(severity, ()):
                 topic.add_subscription(_subscription(address))
+            unheard = "Mail has no dead letters, and nobody who is not reached by a page would look into a queue."
+            acknowledge(topic, {"Serverless-SNSRedrivePolicy": unheard})
 
 
 def _subscription(address: Address) -> sns.ITopicSubscription:

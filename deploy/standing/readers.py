@@ -376,9 +376,11 @@ def _role(client: Client, name: str, _asked: Properties) -> Properties:
         {"PolicyName": policy, "PolicyDocument": _inline_policy(client, name, policy)}
         for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
     ]
+    role = iam.get_role(RoleName=name)["Role"]
     return {
         "Description": "",
-        **iam.get_role(RoleName=name)["Role"],
+        **role,
+        "PermissionsBoundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         "ManagedPolicyArns": [policy["PolicyArn"] for policy in attached],
         "Policies": inline,
     }

@@ -19,7 +19,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("IAM: roles, resource policies and Lambda permissions decide who may call what",
           "They stand as asked for, but every call is allowed. (What a function calls is compared with what its card "
           "allows by a test.)",
-          "AWS::Lambda::Permission"),
+          "AWS::Lambda::Permission", "AWS::IAM::Role.PermissionsBoundary"),
     Limit("Each Lambda function has its own operating system, memory limit and Python packages",
           "Handlers are processes of one machine and one interpreter, in which all packages of the project can be "
           "imported; memory is not limited. (That a package ships what it imports is a test of its own.)"),

@@ -80,4 +80,4 @@ DEPENDENCY_FAILURES = Measure("DependencyFailures", by="Dependency")
 # --- told by whoever deploys --------------------------------------------------------------------------------
 
 DEPLOYING = Measure("Deploying")
-"""1 when a deployment begins: pages wait for it to end."""
+"""1 for each minute that whoever deploys says it may take: pages wait for it to end."""

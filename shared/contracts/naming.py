@@ -15,6 +15,38 @@ SHARED_STACKS = ("platform", "people", "monitoring")
 """The stacks of an environment that are no stage's."""
 
 
+DELIVERY_STACK = f"{PREFIX}-delivery"
+"""CloudFormation stack of what an account has once for its deployments: who may deploy, and what that may make.
+
+Its roles and policies begin with this name, which is no environment's: what deploys an environment cannot change them.
+"""
+
+BOUNDARY = f"{DELIVERY_STACK}-boundary"
+"""The permissions boundary of every role that a deployment makes."""
+
+
+EXECUTION_PARTS = ("things", "identities")
+
+
+def execution_policy(part: str) -> str:
+    """A managed policy of what CloudFormation may do when it deploys for us, one for each of EXECUTION_PARTS."""
+    return f"{DELIVERY_STACK}-cloudformation-{part}"
+
+
+DIFF_ROLE = f"{DELIVERY_STACK}-diff"
+"""The role that compares a pull request with what stands."""
+
+
+def deploy_role(env: str) -> str:
+    """The role that deploys an environment, and nobody but the pipeline has."""
+    return f"{DELIVERY_STACK}-{env}"
+
+
+def verify_role(env: str, region: str) -> str:
+    """The role that looks whether an environment works after a deployment."""
+    return f"{PREFIX}-{env}-verify-{region}"
+
+
 def stack(env: str, name: str) -> str:
     """CloudFormation stack of a stage, or `platform`, `monitoring`."""
     return f"{PREFIX}-{env}-{name}"

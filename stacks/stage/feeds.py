@@ -50,6 +50,8 @@ def add_queue(at: Setting, feed: Queue) -> sqs.Queue:
 
 def feed_by_queue(at: Setting, function: lambda_.Function, live: lambda_.Alias, feed: Queue, queue: sqs.Queue) -> None:
     """The mapping from the queue to what is live of the function, which takes partial batch responses."""
+    redriven = "What the function cannot handle goes to its queue's dead-letter queue; mappings of SQS know no other."
+    acknowledge(function, {"Serverless-LambdaEventSourceMappingDestination": redriven})
     function.add_event_source(
         sources.SqsEventSource(
             queue,
@@ -139,6 +141,7 @@ def dead_letter_queue(
     )
     if of:
         acknowledge(dlq, {"AwsSolutions-SQS3": f"This is the dead-letter queue of {of}."})
+    acknowledge(dlq, {"Serverless-SQSRedrivePolicy": "A dead-letter queue is the end, so it has none itself."})
     return dlq
 
 

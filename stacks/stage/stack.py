@@ -44,9 +44,14 @@ class StageStack(EnvironmentStack):
         live = {function.name: self._function(function) for function in card.functions}
         if card.serving:
             add_api(self, card, {function.name: live[function.name] for function in card.serving}, environment)
+        raised_together = "The card's module names one Python, raised when all wheels are built for the next."
         acknowledge(
             self,
-            {"AwsSolutions-L1": "The card's module names one Python, raised when all wheels are built for the next."},
+            {
+                "AwsSolutions-L1": raised_together,
+                "Serverless-LambdaLatestVersion": raised_together,
+                "Serverless-LambdaDLQ": "Queues, streams and APIs call functions, and dead letters are theirs to keep.",
+            },
         )
 
     def _kept(self) -> dynamodb.TableV2:

@@ -23,6 +23,9 @@ HEARD = {
 }
 """Who hears prod's alarms in tests: the product's cdk.json leaves that to whoever deploys it."""
 
+DELIVERED = {"repository": "octo@123456/snaprace@456789"}
+"""The repository that deploys, in tests."""
+
 
 def synthesize(out: Path, *, checkout: Path = ROOT, env: str = "dev") -> None:
     """What `cdk synth -c env=…` does: run app.py of a checkout, which writes the assembly to `out`."""

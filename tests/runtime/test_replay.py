@@ -37,7 +37,7 @@ from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
 from services import cards
 from services.faces.records import HiddenPhoto
-from services.insight.records import Coverage, CoveragePending
+from services.insight.records import Coverage, CoveragePending, Unsettled
 from services.ocr.records import ReadPhoto
 from shared.contracts import naming
 from shared.contracts.events import Box
@@ -61,7 +61,7 @@ Tables = dict[str, dict[tuple[str, str], dict[str, Any]]]
 
 
 def by_the_minute(item: dict[str, Any]) -> bool:
-    return item["PK"] == CoveragePending.PARTITION or item["SK"] == Coverage.prefix()
+    return item["PK"] in (CoveragePending.PARTITION, Unsettled.PARTITION) or item["SK"] == Coverage.prefix()
 
 
 @dataclass

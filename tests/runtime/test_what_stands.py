@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from deploy import assets
+from deploy import changed as deploy_changed
+from deploy.assembly import stacks_of
 from deploy.place import DeploymentFailed, Place
 from deploy.standing.examination import Findings, examine
 from local.aws import deployment, limits
@@ -113,6 +115,15 @@ def test_deploying_again_changes_nothing(assembly: Path, embedded: Running, clie
     names = deployment.deploy(assembly, embedded.client)
     assert set(names) == set(before)
     assert deployed() == before
+
+
+def test_of_what_stands_only_the_changed_is_told(assembly: Path, client: Client) -> None:
+    asked = list(stacks_of(assembly))
+    assert list(deploy_changed.changed(asked, client("cloudformation"))) == []
+    last = asked[-1]
+    grown = {**last.template, "Resources": {**last.template["Resources"], "More": {"Type": "AWS::SQS::Queue"}}}
+    told = deploy_changed.changed([*asked[:-1], last._replace(template=grown)], client("cloudformation"))
+    assert [each.stack for each in told] == [last.name]
 
 
 def _described(client: Client) -> list[dict[str, Any]]:

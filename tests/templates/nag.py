@@ -1,7 +1,7 @@
-"""Synthesizes prod with cdk-nag's AwsSolutions pack: `python -m tests.templates.nag OUTDIR`.
+"""Synthesizes prod with cdk-nag's packs AwsSolutions and Serverless: `python -m tests.templates.nag OUTDIR`.
 
 Findings are collected before anything is acknowledged, so that OUTDIR/nag.json can say which acknowledgements are
-needed; then again with the acknowledgements, and at last as the plugin of the synthesis that it is meant to be.
+needed; then again with the acknowledgements, and at last as the plugins of the synthesis that they are meant to be.
 """
 
 import json
@@ -14,10 +14,10 @@ import jsii_node
 jsii_node.choose()
 
 import aws_cdk as cdk  # noqa: E402
-from cdk_nag import AwsSolutionsChecks  # noqa: E402
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # noqa: E402
 
 from stacks import nag  # noqa: E402
-from tests.kit.synthesis import HEARD  # noqa: E402
+from tests.kit.synthesis import DELIVERED, HEARD  # noqa: E402
 
 
 def main(out: Path) -> None:
@@ -26,19 +26,21 @@ def main(out: Path) -> None:
     nag.acknowledge = lambda construct, reasons: acknowledged.append((construct, dict(reasons)))
     import app as product  # now, because the stacks take `acknowledge` from the module when they are imported
 
-    app = product.make(str(out), env="prod", environments={"prod": {"alarms": HEARD}})
+    app = product.make(str(out), env="prod", environments={"prod": {"alarms": HEARD}}, delivery=DELIVERED)
     product.build(app)
-    pack = AwsSolutionsChecks(app, verbose=True)
+    product.build_delivery(app)
+    packs = [AwsSolutionsChecks(app, verbose=True), ServerlessChecks(app, verbose=True)]
     findings = [
         {"rule": violation.rule_name, "path": resource.construct_path, "says": violation.description}
+        for pack in packs
         for violation in pack.validate_scope(app).violations
         for resource in violation.violating_resources
     ]
     for construct, reasons in acknowledged:
         acknowledge(construct, reasons)
-    left = [violation.rule_name for violation in pack.validate_scope(app).violations]
+    left = [violation.rule_name for pack in packs for violation in pack.validate_scope(app).violations]
     if not left:
-        cdk.Validations.of(app).add_plugins(pack)
+        cdk.Validations.of(app).add_plugins(*packs)
     app.synth()
     out.mkdir(parents=True, exist_ok=True)
     (out / "nag.json").write_text(

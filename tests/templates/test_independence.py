@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import app as product
 from deploy.packages import packaged, shipped
 from services import cards
 from shared.contracts.card import Stage
@@ -65,3 +66,19 @@ def test_a_module_that_some_stages_import_changes_their_packages(tmp_path: Path)
     users = {card.name for card in cards() if changed in shipped(checkout, card)}
     assert users and users != {card.name for card in cards()}
     assert {card.name for card in cards() if package(checkout, card) != package(ROOT, card)} == users
+
+
+def test_a_service_that_is_synthesized_alone_is_the_same_as_with_all_others(
+    dev: dict[str, Template], tmp_path: Path
+) -> None:
+    app = product.make(str(tmp_path))
+    product.build_service(app, "ocr")
+    app.synth()
+    alone = templates.read(tmp_path, "dev")
+    assert alone.keys() == {"ocr"}
+    assert alone["ocr"].body == dev["ocr"].body
+
+
+def test_a_service_that_there_is_not_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"There is no service 'orc'\. There are .*\bocr\b"):
+        product.build_service(product.make(str(tmp_path)), "orc")

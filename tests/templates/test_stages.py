@@ -281,7 +281,10 @@ def test_its_role_allows_what_the_card_says_and_nothing_else(
     template = dev[card.name]
     logical_id, _ = _function(template, card, function)["Role"]["Fn::GetAtt"]
     role = template.of_type("AWS::IAM::Role")[logical_id]
-    assert set(role) == {"AssumeRolePolicyDocument"}  # no managed and no inline policies beside the one below
+    assert set(role) == {
+        "AssumeRolePolicyDocument",
+        "PermissionsBoundary",
+    }  # no managed and no inline policies beside the one below
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 from collections.abc import Iterator
@@ -175,3 +176,30 @@ def test_what_is_one_too_many_differs_where_it_must_be_exact(exact: bool) -> Non
 def test_a_text_is_what_was_asked_also_where_cloudformation_tells_no_letter_of_it() -> None:
     assert difference("SnapRace: ?? ?", "SnapRace: 사진 …", "Description") is None
     assert difference("SnapRace: ??", "SnapRace: 사", "Description") is not None
+
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+
+
+@pytest.mark.parametrize(
+    ("stands", "told"),
+    [
+        ({"PermissionsBoundary": {"PermissionsBoundaryArn": BOUNDARY, "PermissionsBoundaryType": "Policy"}}, None),
+        ({}, f'PermissionsBoundary is null where "{BOUNDARY}" was asked.'),
+    ],
+)
+def test_a_role_without_its_boundary_does_not_stand(stands: dict[str, Any], told: str | None) -> None:
+    iam = boto3.client("iam")
+    role = {
+        **{"Path": "/", "RoleName": "a-role", "RoleId": "AROA" * 5, "Arn": "arn:aws:iam::123456789012:role/a-role"},
+        "CreateDate": datetime.datetime(2026, 11, 27, tzinfo=datetime.UTC),
+        **stands,
+    }
+    asked = {"RoleName": "a-role"}
+    with Stubber(iam) as stub:
+        stub.add_response("list_attached_role_policies", {"AttachedPolicies": []}, asked)
+        stub.add_response("list_role_policies", {"PolicyNames": []}, asked)
+        stub.add_response("get_role", {"Role": role}, asked)
+        found = READERS["AWS::IAM::Role"](lambda _service: iam, "a-role", {})
+    differs = difference(BOUNDARY, found["PermissionsBoundary"], "PermissionsBoundary")
+    assert (str(differs) if differs else None) == told
