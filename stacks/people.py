@@ -126,7 +126,9 @@ class PeopleStack(EnvironmentStack):
             [*looking, *self._mend(), *self._watch()],
         )
         inspecting = [*looking, *self._inspect()]
-        inspector = self._policy("inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting)
+        inspector = self._policy(
+            "inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting
+        )
         erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
         eraser = self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
         self._verifier([organizer, operator, inspector, eraser])
