@@ -1,4 +1,4 @@
-"""The command: `python -m deploy --assembly cdk.out [--verify-only | --empty]`."""
+"""The command: `python -m deploy --assembly cdk.out [--verify-only | --empty | --forget-versions N]`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ def main() -> int:
     parser.add_argument(
         "--empty",
         action="store_true",
-        help="deploy nothing, but delete all objects and face collections of an environment that keeps no data, "
-        "so that its stacks can be destroyed",
+        help="deploy nothing, but delete all objects, backups and face collections of an environment that keeps no "
+        "data, so that its stacks can be destroyed",
+    )
+    parser.add_argument(
+        "--forget-versions",
+        type=int,
+        metavar="N",
+        help="deploy nothing, but delete all versions of its functions but the N newest, at least 2, and the live ones",
     )
     parser.add_argument(
         "--bootstrap", action="store_true", help="make the assets' bucket first, where `cdk bootstrap` never ran"
@@ -40,12 +46,17 @@ def main() -> int:
         help="what need not stand (for an emulator)",
     )
     given = parser.parse_args()
+    if given.forget_versions is not None and given.forget_versions < 2:
+        parser.error("--forget-versions takes 2 or more: one to run, and one to go back to.")
     not_expected = frozenset(given.not_expected)
     try:
         if given.verify_only:
             return _verify(given.assembly, not_expected)
         if given.empty:
             print(*assembly.empty(given.assembly, _client), sep="\n")
+            return 0
+        if given.forget_versions is not None:
+            print(*assembly.forget_versions(given.assembly, given.forget_versions, _client), sep="\n")
             return 0
         for name in assembly.deploy(given.assembly, _client, bootstraps=given.bootstrap, not_expected=not_expected):
             print(f"{name} is deployed and stands as asked.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ops.cli import eraser, here, inspector, operator, organizer, photographer, runner, visitors
+from ops.cli import eraser, here, inspector, operator, organizer, photographer, runner, visitors, wayback
 
 if TYPE_CHECKING:
     from ops.reach.target import Choice
@@ -20,7 +20,7 @@ AUDIENCES = (
     ("Organizer", (*organizer.COMMANDS, *eraser.COMMANDS, *visitors.COMMANDS)),
     ("Photographer", photographer.COMMANDS),
     ("Runner", runner.COMMANDS),
-    ("Operator", (*operator.COMMANDS, *inspector.COMMANDS)),
+    ("Operator", (*operator.COMMANDS, *inspector.COMMANDS, *wayback.COMMANDS)),
 )
 
 

@@ -15,6 +15,8 @@ from tests.kit.synthesis import ROOT
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 # Options that the AWS CLI has for every operation.
 EVERYWHERE = {"query", "output", "max-items"}
+# Services that the AWS CLI calls otherwise than botocore does.
+CALLED = {"deploy": "codedeploy", "monitoring": "cloudwatch"}
 # Commands of the AWS CLI's own, with the options used here.
 OWN_COMMANDS = {("logs", "tail"): {"since", "filter-pattern"}}
 
@@ -38,7 +40,7 @@ def test_commands_of_the_aws_cli_exist(page: Path) -> None:
         if (service, operation) in OWN_COMMANDS:
             assert _options(words) <= OWN_COMMANDS[service, operation]
             continue
-        model = session.get_service_model("cloudwatch" if service == "monitoring" else service)
+        model = session.get_service_model(CALLED.get(service, service))
         (name,) = (each for each in model.operation_names if xform_name(each, "-") == operation)
         members = model.operation_model(name).input_shape.members
         known = {xform_name(member, "-") for member in members} | EVERYWHERE
