@@ -18,6 +18,7 @@ from services import cards  # noqa: E402
 from shared.contracts import naming  # noqa: E402
 from shared.contracts.card import Stage  # noqa: E402
 from stacks.account import AccountStack  # noqa: E402
+from stacks.backup import BackupCopiesStack, BackupStack  # noqa: E402
 from stacks.delivery import DeliveryStack  # noqa: E402
 from stacks.environment import Environment  # noqa: E402
 from stacks.monitoring import MonitoringStack  # noqa: E402
@@ -32,13 +33,18 @@ _UNPROTECTED = (
     "(context.environments.{name}) and deploy again."
 )
 
+_ONE_REGION = (
+    "{name}'s backups are in the region of its tables alone: lost with it. Name another region as `backup_region` in "
+    "cdk.json (context.environments.{name}); docs/runbooks/region-loss.md says what else would be lost."
+)
+
 
 def build(app: cdk.App) -> None:
     """Add all stacks of the environment that the context `env` names."""
     environment = Environment.of(app)
     account = AccountStack(app, environment=environment)
     platform = PlatformStack(app, naming.stack(environment.name, "platform"), environment=environment)
-    stages = cards()
+    stages = environment.of_its_generation(cards())
     for card in stages:
         stack = add_stage(app, card, environment)
         stack.add_stack_dependency(platform, "names are shared, but the bus and the buckets must exist")
@@ -52,6 +58,12 @@ def build(app: cdk.App) -> None:
         cards=stages,
     )
     monitoring.add_stack_dependency(platform, "alarms speak through the platform's topics")
+    BackupStack(app, naming.stack(environment.name, "backup"), environment=environment)
+    if environment.backup_region:
+        copies = naming.stack(environment.name, "backup-copies")
+        BackupCopiesStack(app, copies, environment=environment, region=environment.backup_region)
+    elif environment.retains_data:
+        cdk.Annotations.of(platform).add_warning_v2("snaprace:one-region", _ONE_REGION.format(name=environment.name))
     if environment.retains_data and not environment.protected:
         cdk.Annotations.of(platform).add_warning_v2("snaprace:unprotected", _UNPROTECTED.format(name=environment.name))
 

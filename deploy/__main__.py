@@ -1,4 +1,4 @@
-"""The command: `python -m deploy --assembly cdk.out [--verify-only | --changed | --empty]`, `--announce ENV`."""
+"""The command: `python -m deploy --assembly cdk.out` with what is to be done with it; `--announce ENV`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def main() -> int:
     given = parser.parse_args()
     if (given.assembly is None) == (given.announce is None):
         parser.error("give either --assembly or --announce")
+    if given.forget_versions is not None and given.forget_versions < 2:
+        parser.error("--forget-versions takes 2 or more: one to run, and one to go back to.")
     not_expected = frozenset(given.not_expected)
     try:
         if given.announce:
@@ -37,6 +39,9 @@ def main() -> int:
         _require_permission(given.assembly)
         if given.empty:
             print(*assembly.empty(given.assembly, _client), sep="\n")
+            return 0
+        if given.forget_versions is not None:
+            print(*assembly.forget_versions(given.assembly, given.forget_versions, _client), sep="\n")
             return 0
         for name in assembly.deploy(given.assembly, _client, bootstraps=given.bootstrap, not_expected=not_expected):
             print(f"{name} is deployed and stands as asked.")
@@ -64,8 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     instead.add_argument(
         "--empty",
         action="store_true",
-        help="deploy nothing, but delete all objects and face collections of an environment that keeps no data, "
-        "so that its stacks can be destroyed",
+        help="deploy nothing, but delete all objects, backups and face collections of an environment that keeps no "
+        "data, so that its stacks can be destroyed",
+    )
+    instead.add_argument(
+        "--forget-versions",
+        type=int,
+        metavar="N",
+        help="deploy nothing, but delete all versions of its functions but the N newest, at least 2, and the live ones",
     )
     parser.add_argument(
         "--announce", metavar="ENV", help="tell the alarms that the environment is being deployed, so that none pages"

@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deploy import assets, emptying
+from deploy import assets, emptying, versions
 from deploy.cloudformation import deploy_stack
 from deploy.place import Client, DeploymentFailed, Place
 from deploy.standing import examination
@@ -83,6 +83,12 @@ def empty(assembly: Path, client: Client) -> Iterator[str]:
     stacks = list(stacks_of(assembly))
     (env,) = {stack.tags["environment"] for stack in stacks if "environment" in stack.tags}
     return emptying.empty(((stack.name, stack.template) for stack in stacks), env, functools.cache(client))
+
+
+def forget_versions(assembly: Path, keep: int, client: Client) -> Iterator[str]:
+    """Delete old versions of the assembly's functions, as deploy.versions does."""
+    made = ((stack.name, stack.template) for stack in stacks(assembly))
+    return versions.forget(made, keep, functools.cache(client))
 
 
 def _require_no_difference(stack: str, differences: Sequence[Difference]) -> None:

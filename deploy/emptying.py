@@ -15,10 +15,12 @@ from deploy.place import Client, DeploymentFailed
 from shared.contracts import naming
 
 _RETAINED = "Retain"
+_NO_DATA = frozenset({"AWS::Lambda::Version"})
+"""Kept while their function stands, to be gone back to; they go with it."""
 
 
 def empty(stacks: Iterable[tuple[str, Mapping[str, Any]]], env: str, client: Client) -> Iterator[str]:
-    """Delete all objects, with all versions, and all face collections of an environment; tells each thing emptied.
+    """Delete all objects, with all versions, all backups and all face collections of an environment; tells of each.
 
     `stacks` are the names and templates of the environment's stacks. Raises DeploymentFailed, before anything is
     deleted, where one of them keeps its data.
@@ -27,8 +29,10 @@ def empty(stacks: Iterable[tuple[str, Mapping[str, Any]]], env: str, client: Cli
     for name, template in every:
         if name.startswith(naming.stack(env, "")) and (kept := _kept(template)):
             raise DeploymentFailed(f"{name} keeps its data ({', '.join(kept)}), so {env} is not emptied.")
-    for bucket in (bucket for name, _ in every for bucket in _buckets(name, client)):
+    for bucket in (bucket for name, _ in every for bucket in _resources(name, "AWS::S3::Bucket", client)):
         yield f"{bucket}: {_empty_bucket(client('s3'), bucket):,} versions deleted."
+    for vault in (vault for name, _ in every for vault in _resources(name, "AWS::Backup::BackupVault", client)):
+        yield f"{vault}: {_empty_vault(client('backup'), vault):,} backups deleted."
     for collection in _collections(client("rekognition"), naming.stack(env, "")):
         client("rekognition").delete_collection(CollectionId=collection)
         yield f"{collection}: face collection deleted."
@@ -37,11 +41,15 @@ def empty(stacks: Iterable[tuple[str, Mapping[str, Any]]], env: str, client: Cli
 def _kept(template: Mapping[str, Any]) -> list[str]:
     """The resources that outlive their stack."""
     resources: Mapping[str, Any] = template["Resources"]
-    return [key for key, each in resources.items() if each.get("DeletionPolicy", "").startswith(_RETAINED)]
+    return [
+        key
+        for key, each in resources.items()
+        if each["Type"] not in _NO_DATA and each.get("DeletionPolicy", "").startswith(_RETAINED)
+    ]
 
 
-def _buckets(stack: str, client: Client) -> Iterator[str]:
-    """The buckets of a stack that stands; none where it does not."""
+def _resources(stack: str, kind: str, client: Client) -> Iterator[str]:
+    """The resources of a kind of a stack that stands; none where it does not."""
     try:
         pages = list(client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack))
     except ClientError as error:
@@ -49,7 +57,7 @@ def _buckets(stack: str, client: Client) -> Iterator[str]:
             return
         raise
     for resource in (each for page in pages for each in page["StackResourceSummaries"]):
-        if resource["ResourceType"] == "AWS::S3::Bucket" and resource["ResourceStatus"] != "DELETE_COMPLETE":
+        if resource["ResourceType"] == kind and resource["ResourceStatus"] != "DELETE_COMPLETE":
             yield resource["PhysicalResourceId"]
 
 
@@ -66,6 +74,15 @@ def _empty_bucket(s3: Any, bucket: str) -> int:
             raise DeploymentFailed(f"{bucket}: {refused[0]['Key']} was not deleted: {refused[0]['Message']}")
         deleted += len(objects)
     return deleted
+
+
+def _empty_vault(backup: Any, vault: str) -> int:
+    """Delete every backup; CloudFormation deletes no vault that holds one."""
+    pages = backup.get_paginator("list_recovery_points_by_backup_vault").paginate(BackupVaultName=vault)
+    points = [point["RecoveryPointArn"] for page in pages for point in page["RecoveryPoints"]]
+    for point in points:
+        backup.delete_recovery_point(BackupVaultName=vault, RecoveryPointArn=point)
+    return len(points)
 
 
 def _collections(rekognition: Any, prefix: str) -> list[str]:

@@ -5,7 +5,8 @@ What an organization decides (accounts, who hears alarms, who owns it) stands in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args
 
 import aws_cdk as cdk
@@ -17,9 +18,13 @@ from msgspec import Meta
 
 from dashboards.alarms import Severity
 from shared.contracts import naming
+from shared.contracts.card import Stage
 
 Address = Annotated[str, Meta(pattern=r"^(https://\S+|[^@\s:/]+@[^@\s]+)$")]
 """Who hears alarms: an e-mail address, or an https:// address that takes Amazon SNS's messages."""
+
+
+Region = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +33,20 @@ class Environment:
 
     `place` is the one account and region that the stacks may be deployed to, None for whichever the credentials name.
     `protected` stacks and tables refuse to be deleted. `owner` is whom the tag of that name tells.
-    `alarms` are the addresses that hear the alarms of each severity.
+    `alarms` are the addresses that hear the alarms of each severity. `generations` are those of the stages' tables that
+    were restored: they are the environment's own, since a table is restored in one environment alone.
     """
 
     name: str
     retains_data: bool
     log_retention: logs.RetentionDays
-    archive_days: int
+    past_days: int
     place: cdk.Environment | None
     protected: bool
     owner: str | None
     alarms: dict[Severity, tuple[Address, ...]]
+    generations: dict[str, int]
+    backup_region: str | None
 
     @classmethod
     def of(cls, scope: Construct) -> Environment:
@@ -55,8 +63,20 @@ class Environment:
             protected=settings.protected,
             owner=settings.owner,
             alarms=settings.alarms,
+            generations=settings.generations if for_aws else {},
+            backup_region=settings.backup_region if for_aws else None,
             **_KINDS[name],
         )
+
+    def of_its_generation(self, cards: Sequence[Stage]) -> tuple[Stage, ...]:
+        """The cards, each with the generation of its table here. Raises ValueError for a stage that there is not."""
+        names = {card.name for card in cards}
+        for stage in self.generations.keys() - names:
+            raise ValueError(
+                f"cdk.json, context.environments.{self.name}.generations names '{stage}', which is no stage. "
+                f"There are: {', '.join(sorted(names))}."
+            )
+        return tuple(replace(card, generation=self.generations.get(card.name, 1)) for card in cards)
 
     @property
     def removal_policy(self) -> cdk.RemovalPolicy:
@@ -75,14 +95,22 @@ class EnvironmentStack(cdk.Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, environment: Environment, part: str, description: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        part: str,
+        description: str,
+        place: cdk.Environment | None = None,
     ) -> None:
+        """`place` is where the stack belongs if not where the environment does."""
         tags = {"project": naming.PREFIX, "environment": environment.name, "stage": part}
         super().__init__(
             scope,
             construct_id,
             description=description,
-            env=environment.place,
+            env=place or environment.place,
             termination_protection=environment.protected,
             tags=tags | ({"owner": environment.owner} if environment.owner else {}),
         )
@@ -102,10 +130,12 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The settings of one environment. An account is pinned together with a region."""
 
     account: Annotated[str, Meta(pattern=r"^\d{12}$")] | None = None
-    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    region: Region | None = None
     protected: bool = False
     owner: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     alarms: dict[Severity, tuple[Address, ...]] = {}
+    generations: dict[str, Annotated[int, Meta(ge=1)]] = {}
+    backup_region: Region | None = None
 
     @property
     def place(self) -> cdk.Environment | None:
@@ -129,6 +159,8 @@ def _settings(name: str, told: Any) -> _Settings:
         raise ValueError(f"{where} cannot be used: {error}.") from None
     if (settings.account is None) != (settings.region is None):
         raise ValueError(f"{where} names an account or a region alone. Name both, or neither.")
+    if settings.backup_region is not None and settings.backup_region == settings.region:
+        raise ValueError(f"{where}.backup_region is the region itself. Name another one, for the day this one is lost.")
     deaf = [severity for severity in get_args(Severity) if not settings.alarms.get(severity)]
     if _KINDS[name]["retains_data"] and deaf:
         raise ValueError(
@@ -139,7 +171,12 @@ def _settings(name: str, told: Any) -> _Settings:
 
 
 _KINDS: dict[str, dict[str, Any]] = {
-    # The archives hold keys and bibs, no pictures and no faces; they go well before a race's own data does.
-    "dev": {"retains_data": False, "log_retention": logs.RetentionDays.ONE_WEEK, "archive_days": 7},
-    "prod": {"retains_data": True, "log_retention": logs.RetentionDays.THREE_MONTHS, "archive_days": 30},
+    # The archives hold keys and bibs, no pictures and no faces; they go well before a race's own data does. A table of
+    # the past holds who asked to be forgotten since: none can be restored that is older than the archives, which know.
+    "dev": {"retains_data": False, "log_retention": logs.RetentionDays.ONE_WEEK, "past_days": 7},
+    "prod": {
+        "retains_data": True,
+        "log_retention": logs.RetentionDays.THREE_MONTHS,
+        "past_days": 30,
+    },
 }

@@ -20,7 +20,7 @@ from shared.contracts.keys import RACE_FILE, RAW_PHOTOS, ROSTER_FILE, ROSTERS
 from stacks.environment import Environment, EnvironmentStack
 from stacks.nag import acknowledge, wildcard
 
-Audience = Literal["photographer", "organizer", "operator", "inspector", "eraser"]
+Audience = Literal["photographer", "organizer", "operator", "inspector", "restorer", "eraser"]
 
 _WORDS: tuple[type[DomainEvent], ...] = (BibCorrected, MatchCut)
 """What an organizer says by `snaprace correct`."""
@@ -32,12 +32,21 @@ READING = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynam
 INSPECTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("acm", ("DescribeCertificate",)),
     ("apigateway", ("GET",)),
-    ("backup", ("ListBackupVaults", "ListProtectedResources")),
+    (
+        "backup",
+        (
+            "DescribeBackupVault",
+            "GetBackupPlan",
+            "GetBackupSelection",
+            "ListBackupVaults",
+            "ListProtectedResources",
+        ),
+    ),
     ("ce", ("GetCostAndUsage",)),
     ("cloudformation", ("DescribeStacks", "GetTemplate", "ListStackResources")),
     ("cloudwatch", ("DescribeAlarms", "GetDashboard", "GetMetricData")),
     ("codedeploy", ("GetApplication", "GetDeploymentGroup")),
-    ("dynamodb", ("DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive")),
+    ("dynamodb", ("DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource")),
     ("events", ("DescribeArchive", "DescribeEventBus", "DescribeRule", "ListTargetsByRule")),
     (
         "iam",
@@ -129,6 +138,8 @@ class PeopleStack(EnvironmentStack):
         inspector = self._policy(
             "inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting
         )
+        going_back = [*looking, *self._roll_back(), *self._restore(), *self._collect()]
+        self._policy("restorer", "Goes back: to earlier code, and to what tables held.", going_back)
         erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
         eraser = self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
         self._verifier([organizer, operator, inspector, eraser])
@@ -222,9 +233,16 @@ class PeopleStack(EnvironmentStack):
 
     def _mend(self) -> Iterator[Right]:
         """Redrive and replay; and what was used, of which archives, logs and derived pictures tell."""
-        yield Right(("sqs:DeleteMessage", "sqs:SendMessage"), (self._queues,))
+        yield Right(("sqs:SendMessage",), (self._queues,))
+        yield from self._collect()
         if streams := tuple(self._streams()):
             yield Right(("kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:PutRecords"), streams)
+        yield Right(("logs:DescribeLogGroups",), ("*",))  # has no resource that is known before
+        yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._derived}",))
+
+    def _collect(self) -> Iterator[Right]:
+        """What the archives hold is collected in the platform's queue."""
+        yield Right(("sqs:DeleteMessage",), (self._queues,))
         names = (naming.uploads_archive(self._env), naming.events_archive(self._env))
         archives = tuple(self._arn("events", "archive", name) for name in names)
         replays = self._arn("events", "replay", f"{naming.replay_prefix(self._env)}*")
@@ -232,10 +250,46 @@ class PeopleStack(EnvironmentStack):
         yield Right(("events:DescribeArchive",), archives)
         yield Right(("events:StartReplay",), (*archives, replays))
         yield Right(("events:DescribeReplay", "events:CancelReplay"), (replays,))
-        yield Right(("events:ListReplays", "logs:DescribeLogGroups"), ("*",))  # have no resource that is known before
+        yield Right(("events:ListReplays",), ("*",))  # has no resource that is known before
         rules = (self._arn("events", "rule", each) for each in (rule, f"{naming.bus(self._env)}/{rule}"))
         yield Right(("events:DescribeRule",), tuple(rules))
-        yield Right(("s3:ListBucket",), (f"arn:{cdk.Aws.PARTITION}:s3:::{self._derived}",))
+
+    def _roll_back(self) -> Iterator[Right]:
+        """Make another version of a function live, also by stopping CodeDeploy while it does so."""
+        names = tuple(f"{naming.stack(self._env, card.name)}" for card in self._cards)
+        functions = self._named("lambda", "function", naming.stack(self._env, "*"))
+        yield Right(("lambda:GetAlias", "lambda:UpdateAlias", "lambda:ListVersionsByFunction"), (functions,))
+        yield Right(("lambda:GetFunction",), (functions,))  # what a drill runs
+        stacks = tuple(self._arn("cloudformation", "stack", f"{name}/*") for name in names)
+        yield Right(("cloudformation:ListStackResources",), stacks)
+        groups = tuple(self._named("codedeploy", "deploymentgroup", f"{name}/*") for name in names)
+        yield Right(("codedeploy:ListDeployments", "codedeploy:StopDeployment"), groups)
+
+    def _restore(self) -> Iterator[Right]:
+        """Back tables up, and restore them into new ones, which are filled, looked into and, after a drill, deleted.
+
+        DynamoDB asks who restores for the right to write into the new table. Source: its Developer Guide, "Using IAM
+        with DynamoDB backup and restore".
+        """
+        own = tuple(self._table(card.name) for card in self._cards if card.has_table)
+        beside = tuple(f"{arn}-*" for arn in own)
+        looking = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:ListTagsOfResource")
+        yield Right(looking, (*own, *beside))
+        yield Right(("dynamodb:RestoreTableToPointInTime",), (*own, *beside))
+        filling = ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        yield Right((*READING, *filling), beside)
+        settling = ("dynamodb:TagResource", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable")
+        yield Right(settling, beside)
+        yield Right(("dynamodb:DeleteTable",), tuple(naming.drill_table(arn) for arn in own))
+        vault = self._named("backup", "backup-vault", naming.backup_vault(self._env))
+        yield Right(("backup:StartBackupJob", "backup:ListRecoveryPointsByBackupVault"), (vault,))
+        points = self._named("backup", "recovery-point", "*")
+        yield Right(("backup:GetRecoveryPointRestoreMetadata", "backup:StartRestoreJob"), (points,))
+        yield Right(("backup:DescribeBackupJob", "backup:DescribeRestoreJob"), ("*",))  # have no resource
+        role = naming.backup_role(self._env, cdk.Aws.REGION)
+        yield Right(
+            ("iam:PassRole",), (self.format_arn(service="iam", region="", resource="role", resource_name=role),)
+        )
 
     def _inspect(self) -> Iterator[Right]:
         """How everything is set that stands, and nothing of what is kept in it.
@@ -261,6 +315,11 @@ class PeopleStack(EnvironmentStack):
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         return self.format_arn(service=service, resource=resource, resource_name=name)
+
+    def _named(self, service: str, resource: str, name: str) -> str:
+        """An ARN in which a colon comes before the name."""
+        arn_format = cdk.ArnFormat.COLON_RESOURCE_NAME
+        return self.format_arn(service=service, resource=resource, resource_name=name, arn_format=arn_format)
 
     def _table(self, stage: str) -> str:
         (generation,) = (card.generation for card in self._cards if card.name == stage)

@@ -140,7 +140,7 @@ class PlatformStack(EnvironmentStack):
             archive_name=naming.events_archive(name),
             source_arn=bus.event_bus_arn,
             event_pattern={"source": [{"prefix": SOURCE_PREFIX}], **first_time_only, **no_repetition},
-            retention_days=self._environment.archive_days,
+            retention_days=self._environment.past_days,
         )
         default_bus = self.format_arn(service="events", resource="event-bus", resource_name="default")
         events.CfnArchive(
@@ -149,7 +149,7 @@ class PlatformStack(EnvironmentStack):
             archive_name=naming.uploads_archive(name),
             source_arn=default_bus,
             event_pattern={**UPLOADS.pattern(photos.bucket_name), **first_time_only},
-            retention_days=self._environment.archive_days,
+            retention_days=self._environment.past_days,
         )
         return bus
 

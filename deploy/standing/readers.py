@@ -424,7 +424,7 @@ def _table(client: Client, name: str, _asked: Properties) -> Properties:
     table = dynamodb.describe_table(TableName=name)["Table"]
     time_to_live = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    recovery = backups["PointInTimeRecoveryDescription"]
     return {
         "GlobalSecondaryIndexes": [],
         "StreamSpecification": None,
@@ -434,15 +434,28 @@ def _table(client: Client, name: str, _asked: Properties) -> Properties:
             "AttributeName": time_to_live.get("AttributeName"),
             "Enabled": time_to_live["TimeToLiveStatus"] == "ENABLED",
         },
-        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": recovery == "ENABLED"},
+        "PointInTimeRecoverySpecification": {
+            "PointInTimeRecoveryEnabled": recovery["PointInTimeRecoveryStatus"] == "ENABLED",
+            "RecoveryPeriodInDays": recovery.get("RecoveryPeriodInDays"),
+        },
     }
 
 
 def _global_table(client: Client, name: str, asked: Properties) -> Properties:
     table = _table(client, name, asked)
     replica = {name: table[name] for name in ("PointInTimeRecoverySpecification", "DeletionProtectionEnabled")}
+    replica["Tags"] = _tags_of_table(client, table["TableArn"], asked["Replicas"][0].get("Tags", []))
     replica["GlobalSecondaryIndexes"] = [{"IndexName": each["IndexName"]} for each in table["GlobalSecondaryIndexes"]]
     return {**table, "Replicas": [{"Region": client("dynamodb").meta.region_name, **replica}]}
+
+
+def _tags_of_table(client: Client, arn: str, asked: list[Properties]) -> list[Properties]:
+    """Those of the tags that were asked for: CloudFormation passes a stack's own on as well."""
+    keys = {tag["Key"] for tag in asked}
+    if not keys:
+        return []
+    pages = client("dynamodb").get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+    return [tag for page in pages for tag in page["Tags"] if tag["Key"] in keys]
 
 
 def _bucket(client: Client, name: str, asked: Properties) -> Properties:
@@ -533,6 +546,27 @@ def _bucket_policy(client: Client, _id: str, asked: Properties) -> Properties:
     return {**asked, "PolicyDocument": client("s3").get_bucket_policy(Bucket=asked["Bucket"])["Policy"]}
 
 
+def _vault(client: Client, name: str, asked: Properties) -> Properties:
+    found = client("backup").describe_backup_vault(BackupVaultName=name)
+    lock = {"MinRetentionDays": found.get("MinRetentionDays"), "MaxRetentionDays": found.get("MaxRetentionDays")}
+    return {**found, **({"LockConfiguration": lock} if "LockConfiguration" in asked else {})}
+
+
+def _plan(client: Client, plan: str, _asked: Properties) -> Properties:
+    """The plan; the rules and their vaults are called otherwise in templates."""
+    found = client("backup").get_backup_plan(BackupPlanId=plan)["BackupPlan"]
+    rules = [{"CopyActions": [], **rule, "TargetBackupVault": rule["TargetBackupVaultName"]} for rule in found["Rules"]]
+    return {"BackupPlan": {**found, "BackupPlanRule": rules}}
+
+
+def _selection(client: Client, physical_id: str, asked: Properties) -> Properties:
+    """A selection, whose physical id is its own id and its plan's."""
+    plan = asked["BackupPlanId"]
+    selection = next(part for part in physical_id.split("_") if part != plan)
+    found = client("backup").get_backup_selection(BackupPlanId=plan, SelectionId=selection)
+    return dict(found)
+
+
 def _parameter(client: Client, name: str, _asked: Properties) -> Properties:
     parameter = client("ssm").get_parameter(Name=name)["Parameter"]
     described = client("ssm").describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
@@ -547,6 +581,9 @@ READERS: dict[str, Reader] = {
     "AWS::ApiGateway::Resource": _of_api("get_resource", "resourceId"),
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGateway::Stage": _api_stage,
+    "AWS::Backup::BackupPlan": _plan,
+    "AWS::Backup::BackupSelection": _selection,
+    "AWS::Backup::BackupVault": _vault,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _alarm,
     "AWS::CloudWatch::Dashboard": _dashboard,

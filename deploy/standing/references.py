@@ -11,6 +11,7 @@ _UNKNOWN = object()  # the value of a reference that cannot be worked out here
 
 # ARNs after the partition. {id} is the physical id; that of a queue is its URL, which ends with {name}.
 _ARNS = {
+    "AWS::Backup::BackupVault": "backup:{region}:{account}:backup-vault:{id}",
     "AWS::CloudWatch::Alarm": "cloudwatch:{region}:{account}:alarm:{id}",
     "AWS::CloudWatch::CompositeAlarm": "cloudwatch:{region}:{account}:alarm:{id}",
     "AWS::DynamoDB::GlobalTable": "dynamodb:{region}:{account}:table/{id}",
@@ -118,7 +119,12 @@ class Resolver:
                 return physical_id.rsplit("/", 1)[-1]
             case "AWS::Lambda::Version", "Version":
                 return physical_id.rsplit(":", 1)[-1]
-            case ("AWS::Events::EventBus", "Name") | ("AWS::SNS::Topic", "TopicArn"):
+            case (
+                ("AWS::Events::EventBus", "Name")
+                | ("AWS::SNS::Topic", "TopicArn")
+                | ("AWS::Backup::BackupVault", "BackupVaultName")
+                | ("AWS::Backup::BackupPlan", "BackupPlanId")
+            ):
                 return physical_id
             case "AWS::Events::Rule", "Arn":
                 bus = self.resolve(self._resources[name]["Properties"].get("EventBusName"))
@@ -127,7 +133,7 @@ class Resolver:
             case "AWS::WAFv2::WebACL", "Arn":
                 firewall, uid, scope = physical_id.split("|")
                 return self._arn(f"wafv2:{{region}}:{{account}}:{scope.lower()}/webacl/{firewall}/{{id}}", uid)
-            case _, "Arn" if kind in _ARNS:
+            case ("AWS::Backup::BackupVault", "BackupVaultArn") | (_, "Arn") if kind in _ARNS:
                 return self._arn(_ARNS[kind], physical_id)
         return _UNKNOWN
 

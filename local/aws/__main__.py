@@ -23,7 +23,20 @@ from pathlib import Path
 from typing import Any
 
 from local import gate
-from local.aws import cloudformation, deliveries, events, expressions, kept, ranges, recursion, turns, workers
+from local.aws import (
+    backups,
+    cloudformation,
+    deliveries,
+    events,
+    expressions,
+    kept,
+    packages,
+    ranges,
+    recursion,
+    restores,
+    turns,
+    workers,
+)
 from local.aws.cloudwatch import installed
 from local.aws.cloudwatch.clock import MINUTE, Clock
 from local.aws.kept import requests
@@ -59,6 +72,9 @@ def main() -> None:
         sys.exit(f"What is kept cannot be used: {problem}")
     cloudformation.register_missing_types()
     expressions.read_each_once()
+    backups.back_up_as_aws_does()
+    packages.give_out_by_signed_link(f"http://{HOST}:{arguments.port}")
+    restores.remember()
     events.deliver_as_aws_does()
     events.archive_uploads()
     workers.honour_batching_windows()

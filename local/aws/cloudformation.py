@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from local.aws import packages
 from local.aws.metrics import buckets
 
 Properties = dict[str, Any]
@@ -28,6 +29,7 @@ def register_missing_types() -> None:
     handlers["AWS::WAFv2::WebACLAssociation"] = {"create": _put_firewall, "delete": _remove_firewall}
     for kind in ("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"):
         handlers[kind] = {"create": _note_alone, "delete": lambda _name, _properties: None}
+    handlers["AWS::Backup::BackupSelection"] = {"create": _select_for_backup, "delete": _deselect_for_backup}
     mapping = handlers["AWS::Lambda::EventSourceMapping"]
     handlers["AWS::Lambda::EventSourceMapping"] = {**mapping, "update": _with_qualifier(mapping["update"])}
     for kind, understood in (("AWS::S3::Bucket", _named_bucket), ("AWS::ApiGateway::Stage", _with_plain_paths)):
@@ -113,6 +115,24 @@ def _note_alone(logical_id: str, properties: Properties, stack: str) -> Created:
     return properties.get("DeploymentGroupName") or properties.get("ApplicationName") or f"{stack}-{logical_id}", {}
 
 
+def _select_for_backup(_logical_id: str, properties: Properties, _stack: str) -> Created:
+    """Its physical id has both ids. Source: CloudFormation's AWS::Backup::BackupSelection, return values."""
+    from ministack.services import backup
+
+    plan = properties["BackupPlanId"]
+    response = backup._create_selection(plan, {"BackupSelection": properties["BackupSelection"]})
+    _require_success(response)
+    selection = json.loads(response[2])["SelectionId"]
+    return f"{selection}_{plan}", {"SelectionId": selection, "BackupPlanId": plan}
+
+
+def _deselect_for_backup(physical_id: str, properties: Properties) -> None:
+    from ministack.services import backup
+
+    plan = properties["BackupPlanId"]
+    backup._delete_selection(plan, physical_id.removesuffix(f"_{plan}"))
+
+
 def _with_qualifier(update: Callable[..., Created]) -> Callable[..., Created]:
     """Let a mapping that is moved to an alias invoke it: the provisioner changes only the ARN that it tells."""
 
@@ -196,11 +216,14 @@ def _with_table_settings(provision: Callable[..., Created], *, properties_at: in
             properties = properties["Replicas"][0] | properties
             protected = _is_true(properties.get("DeletionProtectionEnabled"))
             dynamodb._tables[table]["DeletionProtectionEnabled"] = protected
+            if tags := properties.get("Tags"):
+                arn = dynamodb._tables[table]["TableArn"]
+                _require_success(dynamodb._tag_resource({"ResourceArn": arn, "Tags": tags}))
         if ttl := properties.get("TimeToLiveSpecification"):
             ttl = {**ttl, "Enabled": _is_true(ttl.get("Enabled"))}
             _require_success(dynamodb._update_ttl({"TableName": table, "TimeToLiveSpecification": ttl}))
         if recovery := properties.get("PointInTimeRecoverySpecification"):
-            recovery = {"PointInTimeRecoveryEnabled": _is_true(recovery.get("PointInTimeRecoveryEnabled"))}
+            recovery = {**recovery, "PointInTimeRecoveryEnabled": _is_true(recovery.get("PointInTimeRecoveryEnabled"))}
             request = {"TableName": table, "PointInTimeRecoverySpecification": recovery}
             _require_success(dynamodb._update_continuous_backups(request))
         return created
@@ -216,6 +239,7 @@ def _with_function_settings(provision: Callable[..., Created], *, properties_at:
 
         created = provision(*arguments, **named)
         function, properties = created[0], arguments[properties_at]
+        packages.note(function, properties["Code"])
         loop = {"RecursiveLoop": properties.get("RecursiveLoop", "Terminate")}
         _require_success(lambda_svc._put_function_recursion_config(function, loop))
         if "ReservedConcurrentExecutions" in properties:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ops.cli import eraser, here, inspector, on_call, operator, organizer, photographer, runner, visitors
+from ops.cli import (
+    eraser,
+    here,
+    inspector,
+    on_call,
+    operator,
+    organizer,
+    photographer,
+    runner,
+    visitors,
+    wayback,
+)
 
 if TYPE_CHECKING:
     from ops.reach.target import Choice
@@ -20,7 +31,7 @@ AUDIENCES = (
     ("Organizer", (*organizer.COMMANDS, *eraser.COMMANDS, *visitors.COMMANDS)),
     ("Photographer", photographer.COMMANDS),
     ("Runner", runner.COMMANDS),
-    ("Operator", (*operator.COMMANDS, *on_call.COMMANDS, *inspector.COMMANDS)),
+    ("Operator", (*operator.COMMANDS, *on_call.COMMANDS, *inspector.COMMANDS, *wayback.COMMANDS)),
 )
 
 

@@ -75,20 +75,6 @@ def explain_photo(photo: str, organizer: str | None, event: str | None, as_json:
 # --- mend ---------------------------------------------------------------------------------------------
 
 
-class _Stage(click.Option):
-    """--stage, whose help lists the stages that there are: looked up when it is asked for."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from ops.reach.cards import in_order
-
-        self.help = ", ".join(card.name for card in in_order()) + ", …"
-        return super().get_help_record(ctx)
-
-
-_stage = click.option("--stage", cls=_Stage, metavar="STAGE", required=True)
-_function = click.option("--function", metavar="F", help="Only one function of the stage, as index of faces.")
-
-
 def _rate(most: int) -> Callable[[Any], Any]:
     rate = click.FloatRange(min=0, min_open=True)
     return click.option(
@@ -116,8 +102,8 @@ def dlq(stage: str | None, as_json: bool) -> None:
 
 
 @click.command(short_help="Send dead letters back to where they came from.")
-@_stage
-@_function
+@options.stage
+@options.function
 @_rate(10)
 @options.yes
 @options.json
@@ -137,8 +123,8 @@ def redrive(stage: str, function: str | None, rate: float, yes: bool, as_json: b
 
 
 @click.command(short_help="Let a stage hear once more what the archives hold.")
-@_stage
-@_function
+@options.stage
+@options.function
 @click.option("--from", "begin", metavar="TIME", help="ISO 8601; without a zone, this machine's. Default: the oldest.")
 @click.option("--to", "end", metavar="TIME", help="ISO 8601. Default: now.")
 @click.option("--race", metavar="O/E", help="Only events of a race, as hanriver/seoul-2026.")

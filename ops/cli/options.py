@@ -61,6 +61,19 @@ def race_of(target: Target, photo: str, organizer: str | None, event: str | None
     return the_race(target, *(near_race(photo) or (organizer, event)), also_uncreated=True)
 
 
+class _Stage(click.Option):
+    """--stage, whose help lists the stages that there are: looked up when it is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from ops.reach.cards import in_order
+
+        self.help = ", ".join(card.name for card in in_order()) + ", …"
+        return super().get_help_record(ctx)
+
+
+stage = click.option("--stage", cls=_Stage, metavar="STAGE", required=True)
+function = click.option("--function", metavar="F", help="Only one function of the stage, as index of faces.")
+
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
 from local import runtime
 from ops.reach.cards import card_of
 from ops.reach.errors import Failed, explain
+from ops.reach.generations import generation
 from shared.contracts import naming
 from shared.contracts.records import ShortLived
 from shared.kit.records import Records
@@ -41,7 +43,8 @@ _CONFIG = Config(
 class Target:
     """A deployed SnapRace: its names, and clients that reach it.
 
-    `where` names it for a person; `local` is the runtime's description when it is one.
+    `where` names it for a person; `local` is the runtime's description when it is one. `instead` gives the name of a
+    table that is read instead of a stage's own.
     """
 
     env: str
@@ -50,6 +53,7 @@ class Target:
     session: boto3.Session
     endpoint_url: str | None = None
     local: Running | None = None
+    instead: Callable[[str], str] | None = None
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -76,7 +80,16 @@ class Target:
 
     def table(self, stage: str) -> Table:
         """A stage's table itself."""
-        return Table(self.client("dynamodb"), naming.table(self.env, stage, card_of(stage).generation))
+        return Table(self.client("dynamodb"), self.table_name(stage))
+
+    def table_name(self, stage: str) -> str:
+        """The name of a stage's own table, or of the copy of it that is looked at instead."""
+        name = naming.table(self.env, stage, self.generation(stage))
+        return self.instead(name) if self.instead else name
+
+    def generation(self, stage: str) -> int:
+        """The generation of a stage's own table: on AWS the one that cdk.json names."""
+        return 1 if self.local else generation(self.env, stage)
 
     def tables(self, stage: str) -> list[Table]:
         """All tables of a stage, also those for what is kept a while only."""

@@ -271,7 +271,7 @@ class CoveragePending(Record, frozen=True, kw_only=True):
 class Secret(Record, frozen=True, kw_only=True):
     """Random bytes of a race's day, made by whoever needed them first: what visitors are hashed or tokens made with.
 
-    It is in a table of which no past is kept: a salt that point-in-time recovery could bring back for 35 days would
+    It is in a table of which no past is kept: a salt that point-in-time recovery could bring back for weeks would
     let the hashes of those days be traced to addresses. Its use ends half an hour into the next day; DynamoDB may take
     some days to delete what has expired, so that whoever makes the secret of a day deletes that of the day before last.
     """

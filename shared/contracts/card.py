@@ -279,7 +279,8 @@ class Stage:
 
     Records may name further tables for what is kept a while only.
 
-    DynamoDB restores a table's past into a new table: `generation` counts these (docs/runbooks/restore.md).
+    DynamoDB restores a table's past into a new table: `generation` counts these. It is no stage's own to say but the
+    environment's, in which a table was restored: stacks are given cards with it (stacks/environment.py).
     """
 
     name: str

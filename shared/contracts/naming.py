@@ -11,7 +11,7 @@ PREFIX = "snaprace"
 ACCOUNT_STACK = f"{PREFIX}-account"
 """CloudFormation stack of what an account has once in a region, for all environments there."""
 
-SHARED_STACKS = ("platform", "people", "monitoring")
+SHARED_STACKS = ("platform", "people", "monitoring", "backup")
 """The stacks of an environment that are no stage's."""
 
 
@@ -81,8 +81,31 @@ def derived_bucket(env: str, account: str, region: str) -> str:
 
 
 def table(env: str, stage: str, generation: int = 1) -> str:
-    """The stage's table; what is restored to a point in time is a new table, and so another generation."""
+    """The stage's table; what is restored to a point in time is a new table, and so another generation.
+
+    Which one an environment works with stands in cdk.json (docs/runbooks/restore.md).
+    """
     return f"{PREFIX}-{env}-{stage}" if generation == 1 else f"{PREFIX}-{env}-{stage}-{generation}"
+
+
+def drill_table(table: str) -> str:
+    """The copy of a stage's table that a restore is rehearsed with; it stands beside it for as long as that takes."""
+    return f"{table}-drill"
+
+
+def backup_vault(env: str) -> str:
+    """Where AWS Backup keeps the tables' backups."""
+    return f"{PREFIX}-{env}"
+
+
+def backup_copies_vault(env: str) -> str:
+    """Where copies of them are kept, in another region: the environment's own vault may have to be made there, too."""
+    return f"{PREFIX}-{env}-copies"
+
+
+def backup_role(env: str, region: str) -> str:
+    """As whom AWS Backup backs tables up and restores them; IAM has one namespace for all regions."""
+    return f"{PREFIX}-{env}-backup-{region}"
 
 
 def short_lived_table(env: str, stage: str, name: str) -> str:

@@ -14,6 +14,7 @@ from constructs import Construct
 from shared.contracts import naming
 from shared.contracts.card import Function, Queue, Schedule, Stage, Stream
 from shared.contracts.records import EXPIRES_AT, ShortLived
+from stacks.backup import BACKED_UP
 from stacks.environment import Environment, EnvironmentStack
 from stacks.nag import acknowledge
 from stacks.stage.api import add_api
@@ -60,7 +61,7 @@ class StageStack(EnvironmentStack):
         Another generation is another resource: it is imported into the stack while the table before it still stands.
         """
         generation = self._card.generation
-        return dynamodb.TableV2(
+        table = dynamodb.TableV2(
             self,
             "Table" if generation == 1 else f"Table{generation}",
             table_name=naming.table(self._environment.name, self._card.name, generation),
@@ -68,11 +69,13 @@ class StageStack(EnvironmentStack):
             sort_key=dynamodb.Attribute(name="SK", type=dynamodb.AttributeType.STRING),
             billing=dynamodb.Billing.on_demand(),
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
+                point_in_time_recovery_enabled=True, recovery_period_in_days=self._environment.past_days
             ),
             deletion_protection=self._environment.protected,
             removal_policy=self._environment.removal_policy,
         )
+        cdk.Tags.of(table).add(BACKED_UP, self._environment.name)
+        return table
 
     def _kept_a_while(self, table: ShortLived) -> dynamodb.TableV2:
         """A table whose items expire. Its past is not kept, so that what is gone is gone, and neither is it in prod."""

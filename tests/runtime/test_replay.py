@@ -12,7 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,26 @@ import pytest
 
 from local.aws import deployment
 from ops.cli.recovery import show_replay
+from ops.cli.show_restores import show_backup, show_drill, show_restore
 from ops.look.backlog import backlog, dead_letters
 from ops.look.changes import changes, view
 from ops.look.dead_letters import letters, with_reasons
-from ops.mend import replay
+from ops.look.state_hash import state_hash
+from ops.mend import backups, drill, live_function, replay
 from ops.mend.collected import ArchivedEvent, CollectedEvents
 from ops.mend.redrive import redrive, waiting
 from ops.mend.replay_choice import Only, choose
-from ops.race.races import import_roster
+from ops.race.races import import_roster, races
 from ops.race.settings import put_race
 from ops.reach import queues
-from ops.reach.cards import stage_names
+from ops.reach.cards import card_of, stage_names
 from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
 from services import cards
 from services.faces.records import HiddenPhoto
 from services.insight.records import Coverage, CoveragePending, Unsettled
 from services.ocr.records import ReadPhoto
+from services.search.records import ShownPhoto
 from shared.contracts import naming
 from shared.contracts.events import Box
 from shared.contracts.keys import RaceRef, photo_id, processed_key
@@ -134,7 +137,8 @@ class RaceRun:
         return chosen
 
 
-SHOWN, HIDDEN, GONE = 1, 2, 3  # pictures: with a bib that is read, with one that is not, one that was deleted
+# Pictures: with a bib that is read, with one that is not, one that was deleted, one that comes later than the others.
+SHOWN, HIDDEN, GONE, LATE = 1, 2, 3, 4
 
 
 def picture(seed: int) -> bytes:
@@ -350,3 +354,126 @@ def test_the_embedded_replay_reaches_the_chosen_rule_alone_and_uploads_are_archi
     for name in arns:
         events.remove_targets(Rule=name, Ids=["queue"])
         events.delete_rule(Name=name)
+
+
+# --- restores beside what is live ---------------------------------------------------------------------------
+
+
+def _standing(target: Target) -> set[str]:
+    return set(target.client("dynamodb").list_tables()["TableNames"])
+
+
+def test_a_drill_restores_backups_replays_what_came_since_and_leaves_nothing_behind(
+    world: RaceRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = backups.take(world.target, backups.with_tables())
+    show_backup(world.target, only_list=True, as_json=True)
+    assert {each["id"] for each in json.loads(capsys.readouterr().out)} == {each.id for each in taken}
+    world.put("late.jpg", picture(LATE))
+    world.put("late-copy.jpg", picture(LATE))
+    world.quiet()
+    standing, tables, archived, looked = _standing(world.target), world.tables(), world.archived(), world.looked()
+
+    outcome = drill.drill(world.target, from_backups=True)
+    assert outcome.ok
+    assert [(each.race, each.live) for each in outcome.races] == [(str(RACE), state_hash(world.target, RACE))]
+    assert outcome.replayed >= 3, "what the gallery heard of the photo, and what was decided"
+    assert {each.stage for each in outcome.tables} == {card.name for card in cards() if card.has_table}
+    gallery = next(each for each in outcome.tables if each.stage == "search")
+    assert gallery.items == gallery.items_live == len(tables["search"])
+    assert outcome.rpo_s > 0 and outcome.rto_s > 0
+    assert (outcome.lost_at - min(each.at for each in taken)).total_seconds() == pytest.approx(outcome.rpo_s, abs=0.1)
+    assert (_standing(world.target), world.tables(), world.archived(), world.looked()) == (
+        standing,
+        tables,
+        archived,
+        looked,
+    ), "what is live has no part in it"
+
+    monkeypatch.setattr(drill, "choose", lambda *_: [])
+    assert show_drill(world.target, from_backups=True, as_json=False) == 1, "without the replay the photo is missing"
+    assert "0 of 1" in capsys.readouterr().out
+    assert _standing(world.target) == standing
+
+
+def test_a_drill_to_the_last_moment_needs_no_replay_of_photos(
+    world: RaceRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = datetime.now(UTC)
+    until(lambda: datetime.now(UTC) > second + timedelta(seconds=1))
+    assert show_drill(world.target, from_backups=False, as_json=True) == 0
+    outcome = msgspec.json.decode(capsys.readouterr().out, type=drill.Drill)
+    assert outcome.ok
+    assert outcome.rpo_s < 60
+    # Insight works out each minute as it passes, also while a drill goes on.
+    assert all(each.items == each.items_live for each in outcome.tables if each.stage != "insight")
+
+
+def test_a_drill_that_was_killed_is_tidied_up_by_the_next(world: RaceRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = _standing(world.target)
+    left = naming.drill_table(world.target.table_name("search"))
+    backups.to_a_moment(world.target, "search", left, None)
+    assert _standing(world.target) == {*standing, left}
+
+    def breaks(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(drill, "state_hash", breaks)
+        with pytest.raises(KeyboardInterrupt):
+            drill.drill(world.target, from_backups=False)
+    assert _standing(world.target) == standing, "an interrupted one tidies up itself"
+
+
+def test_a_table_is_restored_to_a_moment_as_the_next_generation(
+    world: RaceRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, tables = world.target.client("dynamodb"), world.tables()
+    assert world.before_deletion
+    at = (world.before_deletion + timedelta(seconds=1)).isoformat()
+    assert show_restore(world.target, "search", at, None, yes=True, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["table"], told["generation"]) == ("snaprace-dev-search-2", 2)
+    then = replace(world.target, instead=lambda _name: told["table"])
+    gone = ShownPhoto.locate(RACE, id_of(GONE))
+    before, now = then.records("search").get(gone), world.target.records("search").get(gone)
+    assert before and before.keys and not (now and now.keys), "it shows what was deleted since"
+    recovery = client.describe_continuous_backups(TableName=told["table"])["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    arn = client.describe_table(TableName=told["table"])["Table"]["TableArn"]
+    assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == [{"Key": "snaprace:backup", "Value": "dev"}]
+    assert world.tables() == tables, "the live tables stay as they are"
+    with pytest.raises(Failed, match="can be restored to any second from"):
+        show_restore(world.target, "search", "2020-01-01T00:00", None, yes=True, as_json=True)
+    client.delete_table(TableName=told["table"])
+
+
+def test_a_backup_is_restored_by_the_end_of_its_id(world: RaceRun, capsys: pytest.CaptureFixture[str]) -> None:
+    (taken,) = backups.take(world.target, ["races"])
+    assert show_restore(world.target, "races", None, taken.id[-8:], yes=True, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    copy = replace(world.target, instead=lambda _name: told["table"])
+    assert list(races(copy)) == [RACE]
+    with pytest.raises(Failed, match="has no backup called 'ffff'"):
+        backups.named(world.target, "races", "ffff")
+    world.target.client("dynamodb").delete_table(TableName=told["table"])
+
+
+def test_only_what_a_function_keeps_in_its_own_table_is_run_on_another(world: RaceRun) -> None:
+    target, tables = world.target, world.tables()
+    alone = [(card.name, each.name) for card in cards() for each in card.functions if live_function.keeps_alone(each)]
+    assert alone == [("search", "gallery")]
+    with pytest.raises(Failed, match="does more than to keep what it hears"):
+        live_function.running(target, "ocr", card_of("ocr").functions[0], "another").__enter__()
+
+    gallery = card_of("search").function("gallery")
+    table = naming.drill_table(target.table_name("search"))
+    backups.to_a_moment(target, "search", table, None)
+    with (
+        live_function.running(target, "search", gallery, table) as live,
+        pytest.raises(Failed, match=r"snaprace-dev-search-gallery could not be run on the restored table: "),
+    ):
+        live.hear(["nonsense"])
+    assert world.tables() == tables
+    assert dead_letters(target) == {}, "nor does it reach the function's queues"
+    target.client("dynamodb").delete_table(TableName=table)

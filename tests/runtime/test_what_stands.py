@@ -17,6 +17,9 @@ from deploy.place import DeploymentFailed, Place
 from deploy.standing.examination import Findings, examine
 from local.aws import deployment, limits
 from local.runtime import CHECKOUT, Running
+from ops.mend.rollback import versions_of
+from ops.reach.target import of_runtime
+from services import cards
 from tests.runtime import assemblies
 from tests.runtime.conftest import Client, launched, until
 
@@ -46,6 +49,12 @@ def test_everything_stands_as_asked_and_every_property_is_compared_or_a_listed_l
         unchecked |= findings.unchecked
     assert differences == []
     assert unchecked == set()
+
+
+def test_a_stack_tells_which_version_of_each_function_it_was_deployed_with(embedded: Running) -> None:
+    for card in cards():
+        for found in versions_of(of_runtime(embedded), card.name):
+            assert (found.live, found.deployed, found.arriving) == (1, 1, None)
 
 
 def changed(value: Any) -> Any:

@@ -82,7 +82,7 @@ def test_every_stack_is_tagged_with_what_it_is_part_of(assembly: Path) -> None:
         for name, artifact in artifacts.items()
         if artifact["type"] == "aws:cloudformation:stack"
     }
-    parts = {*(card.name for card in cards()), "platform", "people", "monitoring"}
+    parts = {*(card.name for card in cards()), "platform", "people", "monitoring", "backup"}
     assert tags == {
         "snaprace-account": {"project": "snaprace"},
         **{f"snaprace-dev-{part}": {"project": "snaprace", "environment": "dev", "stage": part} for part in parts},
@@ -140,6 +140,25 @@ def test_a_restored_table_is_another_resource_beside_the_old_one_and_all_of_the_
     assert new["Properties"]["TableName"] == naming.table("dev", keeping.name, 2) == f"snaprace-dev-{keeping.name}-2"
     moved = {**resources[2], second: {**new, "Properties": old["Properties"]}}
     assert _unversioned(resources[1]).replace(first, second) == _unversioned(moved), "nothing else differs"
+
+
+def test_generations_are_of_one_environment_and_of_stages_that_there_are(tmp_path: Path) -> None:
+    told = {"dev": {"generations": {"ocr": 3}}, "prod": PROD}
+    on_aws = {"environments": told, "layers": "aws"}
+
+    def generations(env: str, **context: Any) -> dict[str, int]:
+        made = Environment.of(product.make(str(tmp_path), env=env, **context))
+        return {card.name: card.generation for card in made.of_its_generation(cards())}
+
+    first = {card.name: 1 for card in cards()}
+    assert generations("dev", **on_aws) == {**first, "ocr": 3}
+    assert generations("prod", **on_aws) == first
+    assert generations("dev", environments=told) == first, "the embedded AWS keeps its own"
+    told["dev"] = {"generations": {"ocrr": 3}}
+    with pytest.raises(ValueError, match=r"generations names 'ocrr', which is no stage\. There are: faces, "):
+        generations("dev", **on_aws)
+    with pytest.raises(ValueError, match=r"^cdk\.json, context\.environments\.dev cannot be used: "):
+        environment(tmp_path, "dev", {"generations": {"ocr": 0}})
 
 
 def _unversioned(resources: dict[str, Any]) -> str:

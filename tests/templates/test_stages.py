@@ -35,7 +35,7 @@ def _function(template: Template, card: Stage, function: Function) -> dict[str, 
 
 
 def test_every_stage_has_a_stack_and_every_stack_is_known(dev: dict[str, Template]) -> None:
-    assert set(dev) == {card.name for card in CARDS} | {"account", "platform", "people", "monitoring"}
+    assert set(dev) == {card.name for card in CARDS} | {"account", "platform", "people", "monitoring", "backup"}
 
 
 # --- queues and rules ---------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_its_table_can_be_restored_to_any_point_in_time(dev: dict[str, Template]
     assert kept.keys() - for_a_while == {naming.table("dev", card.name)} if card.has_table else set()
     for table in kept.keys() - for_a_while:
         for replica in kept[table]["Replicas"]:
-            assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+            assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
 @pytest.mark.parametrize("env", ["dev", "prod"])

@@ -36,8 +36,27 @@ class Rekognition:
         self.collections.remove(CollectionId)
 
 
+class Backups:
+    """AWS Backup with a vault of two backups, in pages."""
+
+    def __init__(self) -> None:
+        self.points = ["point-1", "point-2"]
+
+    def get_paginator(self, operation: str) -> Backups:
+        assert operation == "list_recovery_points_by_backup_vault"
+        return self
+
+    def paginate(self, *, BackupVaultName: str) -> list[dict[str, Any]]:
+        assert BackupVaultName == "vault"
+        return [{"RecoveryPoints": [{"RecoveryPointArn": point}]} for point in self.points]
+
+    def delete_recovery_point(self, *, BackupVaultName: str, RecoveryPointArn: str) -> None:
+        assert BackupVaultName == "vault"
+        self.points.remove(RecoveryPointArn)
+
+
 class CloudFormation:
-    """Has one stack with one bucket, once it is deployed; moto's needs packages that we do not have."""
+    """Has one stack with one bucket and a vault, once it is deployed; moto's needs packages that we do not have."""
 
     def __init__(self, stack: str | None) -> None:
         self.stack = stack
@@ -57,7 +76,8 @@ class CloudFormation:
         }
         gone = {**bucket, "PhysicalResourceId": "gone", "ResourceStatus": "DELETE_COMPLETE"}
         other = {**bucket, "PhysicalResourceId": "role", "ResourceType": "AWS::IAM::Role"}
-        return [{"StackResourceSummaries": [gone, other]}, {"StackResourceSummaries": [bucket]}]
+        vault = {**bucket, "PhysicalResourceId": "vault", "ResourceType": "AWS::Backup::BackupVault"}
+        return [{"StackResourceSummaries": [gone, other]}, {"StackResourceSummaries": [bucket, vault]}]
 
 
 @pytest.fixture
@@ -67,17 +87,25 @@ def rekognition() -> Iterator[Rekognition]:
 
 
 def written(folder: Path, policy: str, env: str) -> Path:
-    """An assembly of one stack with a bucket."""
-    out = assemblies.write(folder, {"Resources": {"Bucket": BUCKET | {"DeletionPolicy": policy}}}, f"snaprace-{env}-p")
+    """An assembly of one stack with a bucket, and a version of a function, which always outlives its stack."""
+    version = {"Type": "AWS::Lambda::Version", "Properties": {}, "DeletionPolicy": "RetainExceptOnCreate"}
+    resources = {"Bucket": BUCKET | {"DeletionPolicy": policy}, "Version": version}
+    out = assemblies.write(folder, {"Resources": resources}, f"snaprace-{env}-p")
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["artifacts"][f"snaprace-{env}-p"]["properties"]["tags"] = {"environment": env}
     (out / "manifest.json").write_text(json.dumps(manifest))
     return out
 
 
-def emptied(folder: Path, rekognition: Rekognition, stack: str | None = None) -> list[str]:
+def emptied(
+    folder: Path, rekognition: Rekognition, stack: str | None = None, backups: Backups | None = None
+) -> list[str]:
     """Of an environment of which that stack stands."""
-    doubles = {"rekognition": rekognition, "cloudformation": CloudFormation(stack)}
+    doubles: dict[str, Any] = {
+        "rekognition": rekognition,
+        "cloudformation": CloudFormation(stack),
+        "backup": backups or Backups(),
+    }
 
     def client(service: str) -> Any:
         return doubles.get(service) or boto3.client(service)  # type: ignore[call-overload]
@@ -97,11 +125,13 @@ def test_every_version_and_the_environments_collections_go(tmp_path: Path, rekog
     s3.create_bucket(Bucket="of-others")
     s3.put_object(Bucket="of-others", Key="a", Body=b"4")
 
-    told = emptied(folder, rekognition, "snaprace-dev-p")
+    backups = Backups()
+    told = emptied(folder, rekognition, "snaprace-dev-p", backups)
 
     left = s3.list_object_versions(Bucket="photos")
     assert not left.get("Versions") and not left.get("DeleteMarkers")
-    assert told[0] == "photos: 4 versions deleted."
+    assert told[:2] == ["photos: 4 versions deleted.", "vault: 2 backups deleted."]
+    assert backups.points == []
     assert rekognition.collections == ["snaprace-prod-o-e", "of-others"]
     assert "Contents" in s3.list_objects_v2(Bucket="of-others")
 
