@@ -231,13 +231,27 @@ def bounded_actions(cards: Iterable[Stage]) -> list[str]:
         for action in call.actions
     }
     done = [f"{service}:*" for service in sorted(of_cards | _OF_EVERY_FUNCTION)]
-    return [*done, *(f"{service}:{verb}*" for service in LOOKED_AT for verb in ("Describe", "Get", "List"))]
+    return [*done, *(f"{service}:{action}" for service, actions in LOOKED_AT.items() for action in actions)]
 
 
 _OF_EVERY_FUNCTION = {"lambda", "logs", "sqs", "xray"}
 """Its log, its traces, its queue, and what moves its alias."""
 
-LOOKED_AT = ("cloudwatch", "ssm")
+LOOKED_AT = {
+    "acm": ("Describe*",),
+    "apigateway": ("GET",),
+    "backup": ("List*",),
+    "ce": ("Get*",),
+    "cloudformation": ("Describe*", "Get*", "List*"),
+    "cloudwatch": ("Describe*", "Get*"),
+    "codedeploy": ("Get*",),
+    "iam": ("Get*", "List*"),
+    "kms": ("Describe*", "Get*"),
+    "servicequotas": ("List*",),
+    "sns": ("Get*", "List*"),
+    "ssm": ("Describe*", "Get*"),
+    "wafv2": ("Get*",),
+}
 """The services that roles look at without changing anything there: CodeDeploy, and whoever verifies a deployment."""
 
 

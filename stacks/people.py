@@ -124,10 +124,12 @@ class PeopleStack(EnvironmentStack):
             "operator", "Looks into races, mends what failed, and counts what it costs.", [*looking, *self._mend()]
         )
         inspecting = [*looking, *self._inspect()]
-        self._policy("inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting)
+        inspector = self._policy(
+            "inspector", "Verifies a deployment without its probe, and does the checkups.", inspecting
+        )
         erasing = [*self._look_into_stages(), *self._see_uploads(), *self._upload(f"{RAW_PHOTOS}/*"), *self._erase()]
         eraser = self._policy("eraser", "Deletes races for good, and moves or deletes uploads of no race.", erasing)
-        self._verifier([organizer, operator, eraser])
+        self._verifier([organizer, operator, inspector, eraser])
 
     def _verifier(self, policies: Sequence[iam.IManagedPolicy]) -> None:
         """The role in which the pipeline verifies a deployment: a race of its own is made, looked at and deleted.
