@@ -46,6 +46,18 @@ MAKING: dict[str, tuple[Making, ...]] = {
         "apigateway",
         *(f"apigateway:*::/{each}" for each in ("account", "restapis", "restapis/*", "tags/*")),
     ),
+    "AWS::Backup": (
+        Making(
+            (
+                *("backup:CreateBackupPlan", "backup:CreateBackupSelection", "backup:CreateBackupVault"),
+                *("backup:DeleteBackupPlan", "backup:DeleteBackupSelection", "backup:DeleteBackupVault"),
+                *("backup:DeleteBackupVault*Configuration", "backup:Describe*", "backup:Get*", "backup:List*"),
+                *("backup:PutBackupVault*", "backup:TagResource", "backup:UntagResource", "backup:UpdateBackupPlan"),
+            ),
+            # Plans have random names.
+            (_arn(f"backup:{_HERE}:backup-vault:{_OURS}"), _arn(f"backup:{_HERE}:backup-plan:*")),
+        ),
+    ),
     "AWS::CloudWatch": _all(
         "cloudwatch", f"cloudwatch:{_HERE}:alarm:*", f"cloudwatch::{cdk.Aws.ACCOUNT_ID}:dashboard/{_OURS}"
     ),
@@ -161,6 +173,8 @@ MAKING: dict[str, tuple[Making, ...]] = {
 """By the namespace of a resource's type. AWS::IAM is in `identities`, since it depends on the environments."""
 
 UNNAMED: dict[str, tuple[str, ...]] = {
+    # Where a vault's backups lie. Source: AWS Backup Developer Guide, "API permissions", CreateBackupVault.
+    "AWS::Backup": ("backup-storage:MountCapsule",),
     "AWS::Kinesis": ("kinesis:DescribeLimits",),
     "AWS::Lambda": ("lambda:ListEventSourceMappings",),
     "AWS::Logs": ("logs:DescribeLogGroups",),
@@ -170,7 +184,13 @@ UNNAMED: dict[str, tuple[str, ...]] = {
 """Actions that know no resource. Source: the AWS Service Authorization Reference."""
 
 MADE_BY_SERVICES = frozenset(
-    {"apigateway.amazonaws.com", "codedeploy.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com"}
+    {
+        "apigateway.amazonaws.com",
+        "backup.amazonaws.com",
+        "codedeploy.amazonaws.com",
+        "events.amazonaws.com",
+        "lambda.amazonaws.com",
+    }
 )
 """The services that the templates give roles to."""
 
@@ -231,13 +251,31 @@ def bounded_actions(cards: Iterable[Stage]) -> list[str]:
         for action in call.actions
     }
     done = [f"{service}:*" for service in sorted(of_cards | _OF_EVERY_FUNCTION)]
-    return [*done, *(f"{service}:{verb}*" for service in LOOKED_AT for verb in ("Describe", "Get", "List"))]
+    looked = [f"{service}:{action}" for service, actions in LOOKED_AT.items() for action in actions]
+    return [*done, *_OF_BACKUPS, *looked]
 
 
 _OF_EVERY_FUNCTION = {"lambda", "logs", "sqs", "xray"}
 """Its log, its traces, its queue, and what moves its alias."""
 
-LOOKED_AT = ("cloudwatch", "ssm")
+_OF_BACKUPS = ("backup:CopyFromBackupVault", "backup:CopyIntoBackupVault", "backup:TagResource", "tag:GetResources")
+"""What AWS Backup does in its role, beside what it does to tables."""
+
+LOOKED_AT = {
+    "acm": ("Describe*",),
+    "apigateway": ("GET",),
+    "backup": ("Describe*", "Get*", "List*"),
+    "ce": ("Get*",),
+    "cloudformation": ("Describe*", "Get*", "List*"),
+    "cloudwatch": ("Describe*", "Get*"),
+    "codedeploy": ("Get*",),
+    "iam": ("Get*", "List*"),
+    "kms": ("Describe*", "Get*"),
+    "servicequotas": ("List*",),
+    "sns": ("Get*", "List*"),
+    "ssm": ("Describe*", "Get*"),
+    "wafv2": ("Get*",),
+}
 """The services that roles look at without changing anything there: CodeDeploy, and whoever verifies a deployment."""
 
 

@@ -274,8 +274,9 @@ class PeopleStack(EnvironmentStack):
         own = tuple(self._table(card.name) for card in self._cards if card.has_table)
         beside = tuple(f"{arn}-*" for arn in own)
         looking = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:ListTagsOfResource")
-        yield Right(looking, (*own, *beside))
-        yield Right(("dynamodb:RestoreTableToPointInTime",), (*own, *beside))
+        # Of short-lived tables there is no past to be restored; to name each would be more than a policy may hold.
+        every = self._arn("dynamodb", "table", naming.stack(self._env, "*"))
+        yield Right((*looking, "dynamodb:RestoreTableToPointInTime"), (every,))
         filling = ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         yield Right((*READING, *filling), beside)
         settling = ("dynamodb:TagResource", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable")

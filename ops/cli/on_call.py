@@ -42,7 +42,7 @@ def alarms(every: bool, watch: bool, as_json: bool) -> None:
         time.sleep(_EVERY_S)
 
 
-@click.command(short_help="Serve the dashboards as live charts, to a browser on this machine.")
+@click.command(short_help="Serve the dashboards as live charts, to a browser here.")
 @click.option("--port", type=int, default=8090, show_default=True, help="Where to listen, on 127.0.0.1.")
 def dashboards(port: int) -> None:
     """Serve the environment's dashboards as live charts in the browser, with alarms and their runbooks, until Ctrl-C.

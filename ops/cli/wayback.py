@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ops.cli.show_versions import Way
 
 
-@click.command(short_help="Show a stage's versions; go back to earlier code, and forward again.")
+@click.command(short_help="Show a stage's versions; go back to earlier code.")
 @options.stage
 @options.function
 @click.option("--back", is_flag=True, help="Make the version before the live one live, of each function.")
@@ -90,7 +90,7 @@ def restore(stage: str, at: str | None, identity: str | None, yes: bool, as_json
         raise click.exceptions.Exit(code)
 
 
-@click.command(short_help="Rehearse the loss of all tables: restore beside them, replay, compare.")
+@click.command(short_help="Rehearse the loss of all tables, beside them.")
 @click.option("--from-backups", is_flag=True, help="From the newest backups, not from DynamoDB's own past.")
 @options.json
 def drill(from_backups: bool, as_json: bool) -> None:

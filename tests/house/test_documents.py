@@ -30,7 +30,7 @@ CALLED = {"deploy": "codedeploy", "monitoring": "cloudwatch", "s3api": "s3"}
 # Commands of the AWS CLI's own, with the options used here.
 OWN_COMMANDS = {("logs", "tail"): {"since", "filter-pattern"}}
 # Options of the AWS CLI's own, by service.
-OWN_OPTIONS = {"rekognition": {"image-bytes"}}
+OWN_OPTIONS = {"rekognition": {"image-bytes"}, "sns": {"notification-endpoint"}}
 # What is written where somebody puts words of her own.
 ASIDE = re.compile(r"\[[^]]*\]|…|\\$")
 
