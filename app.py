@@ -70,10 +70,11 @@ def build(app: cdk.App) -> None:
 
 def build_service(app: cdk.App, name: str) -> None:
     """Add the stack of one stage alone, as `build` makes it. Raises ValueError where there is no such stage."""
-    known = {card.name: card for card in cards()}
+    environment = Environment.of(app)
+    known = {card.name: card for card in environment.of_its_generation(cards())}
     if name not in known:
         raise ValueError(f"There is no service '{name}'. There are {', '.join(sorted(known))}.")
-    add_stage(app, known[name], Environment.of(app))
+    add_stage(app, known[name], environment)
 
 
 def build_delivery(app: cdk.App) -> None:

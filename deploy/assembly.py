@@ -87,7 +87,7 @@ def empty(assembly: Path, client: Client) -> Iterator[str]:
 
 def forget_versions(assembly: Path, keep: int, client: Client) -> Iterator[str]:
     """Delete old versions of the assembly's functions, as deploy.versions does."""
-    made = ((stack.name, stack.template) for stack in stacks(assembly))
+    made = ((stack.name, stack.template) for stack in stacks_of(assembly))
     return versions.forget(made, keep, functools.cache(client))
 
 

@@ -267,7 +267,7 @@ LOOKED_AT = {
     "backup": ("Describe*", "Get*", "List*"),
     "ce": ("Get*",),
     "cloudformation": ("Describe*", "Get*", "List*"),
-    "cloudwatch": ("Describe*", "Get*"),
+    "cloudwatch": ("Describe*", "Get*", "List*"),
     "codedeploy": ("Get*",),
     "iam": ("Get*", "List*"),
     "kms": ("Describe*", "Get*"),
