@@ -223,14 +223,13 @@ class PeopleStack(EnvironmentStack):
 
     def _roll_back(self) -> Iterator[Right]:
         """Make another version of a function live, also by stopping CodeDeploy while it does so."""
-        names = tuple(f"{naming.stack(self._env, card.name)}" for card in self._cards)
-        functions = self._named("lambda", "function", naming.stack(self._env, "*"))
+        named = naming.stack(self._env, "*")
+        functions = self._named("lambda", "function", named)
         yield Right(("lambda:GetAlias", "lambda:UpdateAlias", "lambda:ListVersionsByFunction"), (functions,))
         yield Right(("lambda:GetFunction",), (functions,))  # what a drill runs
-        stacks = tuple(self._arn("cloudformation", "stack", f"{name}/*") for name in names)
-        yield Right(("cloudformation:ListStackResources",), stacks)
-        groups = tuple(self._named("codedeploy", "deploymentgroup", f"{name}/*") for name in names)
-        yield Right(("codedeploy:ListDeployments", "codedeploy:StopDeployment"), groups)
+        yield Right(("cloudformation:ListStackResources",), (self._arn("cloudformation", "stack", f"{named}/*"),))
+        groups = self._named("codedeploy", "deploymentgroup", f"{named}/*")
+        yield Right(("codedeploy:ListDeployments", "codedeploy:StopDeployment"), (groups,))
 
     def _restore(self) -> Iterator[Right]:
         """Back tables up, and restore them into new ones, which are filled, looked into and, after a drill, deleted.
@@ -238,16 +237,14 @@ class PeopleStack(EnvironmentStack):
         DynamoDB asks who restores for the right to write into the new table. Source: its Developer Guide, "Using IAM
         with DynamoDB backup and restore".
         """
-        own = tuple(self._table(card.name) for card in self._cards if card.has_table)
-        beside = tuple(f"{arn}-*" for arn in own)
+        all_of_them, beside = (self._arn("dynamodb", "table", naming.stack(self._env, each)) for each in ("*", "*-*"))
         looking = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:ListTagsOfResource")
-        yield Right(looking, (*own, *beside))
-        yield Right(("dynamodb:RestoreTableToPointInTime",), (*own, *beside))
+        yield Right((*looking, "dynamodb:RestoreTableToPointInTime"), (all_of_them,))
         filling = ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
-        yield Right((*READING, *filling), beside)
+        yield Right((*READING, *filling), (beside,))
         settling = ("dynamodb:TagResource", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable")
-        yield Right(settling, beside)
-        yield Right(("dynamodb:DeleteTable",), tuple(naming.drill_table(arn) for arn in own))
+        yield Right(settling, (beside,))
+        yield Right(("dynamodb:DeleteTable",), (naming.drill_table(all_of_them),))
         vault = self._named("backup", "backup-vault", naming.backup_vault(self._env))
         yield Right(("backup:StartBackupJob", "backup:ListRecoveryPointsByBackupVault"), (vault,))
         points = self._named("backup", "recovery-point", "*")
