@@ -158,7 +158,10 @@ def test_events_that_tell_nothing_new_change_nothing() -> None:
 
 def _change(actions: int, size: int) -> Change:
     large = TimeEntry(photo_id="1", shot_at="", uploaded_at="", photographer="x" * size)
-    return Change(photo=PHOTO, held=None, puts=(large,), gone=(At(TimeEntry, RACE.partition, "x"),) * (actions - 1))
+    photo = GalleryPhoto(photo_id="1")
+    return Change(
+        photo=PHOTO, held=None, after=photo, puts=(large,), gone=(At(TimeEntry, RACE.partition, "x"),) * (actions - 1)
+    )
 
 
 SMALL_CHANGES = st.builds(_change, st.sampled_from([1, 2, 40, MAX_ACTIONS]), st.sampled_from([1, 400, 900]))
