@@ -20,7 +20,7 @@ from botocore.validate import ParamValidator
 from ops.cli.main import cli
 
 # The CLI's names of services that botocore calls otherwise.
-_SERVICES = {"s3api": "s3", "monitoring": "cloudwatch"}
+_SERVICES = {"deploy": "codedeploy", "monitoring": "cloudwatch", "s3api": "s3"}
 # What the CLI does itself: options of all operations, and paging.
 _OF_THE_CLI = {"query", "output", "max-items"}
 
@@ -96,6 +96,8 @@ def _parameters(operation: OperationModel, options: Sequence[str]) -> dict[str, 
         elif option in members and members[option][1].type_name != "boolean":
             name, shape = members[option]
             found[name] = _value(left.pop(0), shape)
+            while shape.type_name == "list" and left and not left[0].startswith("--"):
+                found[name].append(left.pop(0))
         else:
             name, _ = members[option.removeprefix("no-")]
             found[name] = not option.startswith("no-")
