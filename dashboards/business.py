@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from dashboards.metrics import metric
@@ -22,16 +24,23 @@ from shared.contracts.metrics import (
 from shared.contracts.reasons import REASONS
 
 
+def _in_words(name: str) -> str:
+    """What people call a metric: "PhotosUploaded" → "photos uploaded"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
+
+
 def board(env: str) -> Board:
     """It."""
 
     def count(measure: Measure, part: str | None = None) -> cloudwatch.IMetric:
         made = metric("ours", measure.name, "Sum", measure.dimensions(env, part))
-        return made.with_(label=part or measure.name)
+        return made.with_(label=part or _in_words(measure.name))
 
     reasons = [reason for reason, explained in REASONS.items() if explained.stage == "ingest"]
     took = [
-        metric("ours", SECONDS_TO_SEARCHABLE.name, statistic, SECONDS_TO_SEARCHABLE.dimensions(env))
+        metric("ours", SECONDS_TO_SEARCHABLE.name, statistic, SECONDS_TO_SEARCHABLE.dimensions(env)).with_(
+            label=statistic
+        )
         for statistic in ("p50", "p95", "p99")
     ]
     totals = (UPLOADED, SEARCHABLE, REJECTED, READINGS, INFERENCES, SELFIES_FOUND, SELFIES_NOT_FOUND)

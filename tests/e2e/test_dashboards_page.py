@@ -149,6 +149,7 @@ def test_all_widgets_are_shown_and_change_without_reload(
     expect(page.get_by_text("Widgets of the kind log are not shown here")).to_be_visible()
     messages = page.locator("figure").first
     expect(messages.locator(".line")).to_have_count(3)
+    expect(messages.locator(".dots")).to_have_count(3)
     expect(messages.locator(".limit")).to_have_count(1)
     expect(page.locator("figure").nth(1).locator(".area")).to_have_count(2)
     expect(messages.get_by_role("img")).to_have_attribute(

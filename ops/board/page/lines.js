@@ -66,7 +66,7 @@ class LineChart extends Chart {
     const width = Math.max(1, points.length - 1);
     set(this.columns, { viewBox: `0 0 ${width} 100` });
     const below = points.map(() => 0);
-    const paths = series.map(({ right }, i) => {
+    const paths = series.flatMap(({ right }, i) => {
       const steps = points.map(({ values }, x) => {
         if (values[i] === null) return null;
         const from = stacked ? below[x] : 0;
@@ -75,7 +75,8 @@ class LineChart extends Chart {
       });
       const path = stacked ? area(steps) : line(steps);
       const dashed = !stacked && i >= COLOURS;
-      return { class: `${stacked ? "area" : "line"} s${i % COLOURS}${dashed ? " dashed" : ""}`, d: path };
+      const whole = { class: `${stacked ? "area" : "line"} s${i % COLOURS}${dashed ? " dashed" : ""}`, d: path };
+      return stacked ? [whole] : [whole, { class: `dots s${i % COLOURS}`, d: dots(steps) }];
     });
     const across = limits.map(({ value, right }) => at(value, right)).filter((y) => y >= 0 && y <= 100);
     const marks = across.map((y) => ({ class: "limit", d: `M0 ${y}H${width}` }));
@@ -120,14 +121,19 @@ class LineChart extends Chart {
 function line(steps) {
   let path = "";
   let joined = false;
-  steps.forEach((step, i) => {
+  steps.forEach((step) => {
     if (step) {
       path += `${joined ? "L" : "M"}${step.x} ${step.y}`;
-      if (!joined && !steps[i + 1]) path += "h.01";
     }
     joined = Boolean(step);
   });
   return path;
+}
+
+// What stands alone, between two gaps, is no line: it is drawn as a dot.
+function dots(steps) {
+  const alone = steps.filter((step, i) => step && !steps[i - 1] && !steps[i + 1]);
+  return alone.map(({ x, y }) => `M${x} ${y}h.01`).join("");
 }
 
 function area(steps) {
