@@ -15,6 +15,7 @@ from dashboards.metrics import (
     FAILED_MESSAGES,
     FEW,
     MINUTE,
+    SERVER_ERRORS,
     SOME,
     Formula,
     Measure,
@@ -94,7 +95,6 @@ _TABLE_THROTTLES = Formula(
         "writes": Metric("table", "WriteThrottleEvents", "Sum"),
     },
 )
-_SERVER_ERRORS = share_of_failures("answers of 5xx, %", Metric("api", "5XXError", "Sum"), Metric("api", "Count", "Sum"))
 _CLIENT_ERRORS = Formula(
     "answers of 4xx, %",
     f"IF(every >= {SOME}, 100 * refused / every, 0)",
@@ -183,9 +183,9 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm("bucket-errors", "bucket", "P2", _BUCKET_ERRORS, 3, 5, ">", 5,
           meaning="More than 5% of the requests to the bucket of {subject} fail."),
     # --- APIs
-    Alarm("api-down", "api", "P0", _SERVER_ERRORS, 3, 3, ">=", 50,
+    Alarm("api-down", "api", "P0", SERVER_ERRORS, 3, 3, ">=", 50,
           meaning="Half or more of the requests to the {subject} API fail."),
-    Alarm("api-server-errors", "api", "P1", _SERVER_ERRORS, 3, 3, ">", 5,
+    Alarm("api-server-errors", "api", "P1", SERVER_ERRORS, 3, 3, ">", 5,
           meaning="More than 5% of the requests to the {subject} API fail."),
     Alarm("api-client-errors", "api", "P3", _CLIENT_ERRORS, 5, 5, ">", 10,
           meaning="More than 10% of the requests to the {subject} API are refused."),

@@ -120,9 +120,13 @@ SOME = 20
 """Requests in a minute from which on a share of all of them, or a percentile, counts."""
 
 
-def share_of_failures(label: str, failed: Metric, of_all: Metric) -> Formula:
-    """Percent of all that failed, where more than a few did."""
-    return Formula(label, f"IF(failed >= {FEW}, 100 * failed / every, 0)", {"failed": failed, "every": of_all})
+def share_of_failures(label: str, failed: Metric, of_all: Metric, at_least: int = FEW) -> Formula:
+    """Percent of all that failed, where `at_least` so many did."""
+    return Formula(label, f"IF(failed >= {at_least}, 100 * failed / every, 0)", {"failed": failed, "every": of_all})
+
+
+SERVER_ERRORS = share_of_failures("answers of 5xx, %", Metric("api", "5XXError", "Sum"), Metric("api", "Count", "Sum"))
+"""API Gateway says 1 of a request that failed and 0 of another, so that the sum is how many failed."""
 
 
 FAILED_MESSAGES = Formula(
