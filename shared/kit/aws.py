@@ -10,6 +10,8 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
+from shared.kit.extension import keep_extension
+
 Service = Literal["s3", "dynamodb", "events", "kinesis", "rekognition", "sqs"]
 
 # "standard" retries back off exponentially with full jitter, on throttling and on server errors: three attempts take
@@ -37,6 +39,8 @@ def client(service: Service, config: Config | None = None) -> Any:
     made: Any = boto3.client(service, config=_CONFIG.merge(config) if config else _CONFIG)
     made.meta.events.register_first("before-send.*.*", _count)
     made.meta.events.register_first("needs-retry.*.*", _count_failure)
+    if service == "rekognition":
+        keep_extension(made)
     return made
 
 
