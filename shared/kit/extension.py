@@ -19,8 +19,8 @@ EXTENSION = "SnapRace"
 def keep_extension(client: Any) -> None:
     """Let the answers of a client of Rekognition keep the field.
 
-    The event is botocore's own way to add to a parsed answer (botocore.endpoint, before-parse); a botocore that does not
-    have it answers without the field.
+    The event is botocore's own way to add to a parsed answer (botocore.endpoint, before-parse); an older botocore that
+    does not have it answers without the field.
     """
     client.meta.events.register("before-parse.rekognition.*", _keep)
 
