@@ -1,8 +1,8 @@
 """What our vision server says beyond Rekognition: one field more in an answer, which a client of Rekognition ignores.
 
 An answer of the vision server may have the field EXTENSION at its top (docs/vision.md says what is in it);
-Rekognition's has none. A stage uses it where it is there, and works without. boto3 leaves out what its model of an operation does not
-have, so a client has to be told to keep it.
+Rekognition's has none. A stage uses it where it is there, and works without. boto3 leaves out what its model of an
+operation does not have, so a client has to be told to keep it.
 """
 
 from __future__ import annotations
