@@ -23,6 +23,7 @@ def bench() -> None:
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line, for programs.")
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _sizes(option: str, least: int, default: str) -> Callable[[Any], Any]:
@@ -65,6 +66,30 @@ def drawn_race(folder: Path | None, photos: int, as_json: bool) -> None:
     from bench.drawn_race import run
 
     _print(run(folder, photos), as_json)
+
+
+@bench.command(short_help="How well a whole race of your own photos is found, people and hidden bibs included.")
+@click.option("--photos", type=_folder, required=True, metavar="DIR", help="Folder with the race's photos.")
+@click.option("--truth", type=_file, required=True, metavar="FILE", help="CSV: filename,numbers,also_visible,hidden")
+@click.option("--roster", type=_file, metavar="FILE", help="The race's roster (default: none).")
+@click.option("--settings", type=_file, metavar="FILE", help="The race's race.json (default: by the roster).")
+@_json
+def race(photos: Path, truth: Path, roster: Path | None, settings: Path | None, as_json: bool) -> None:
+    """Take a race of real photos through a runtime of its own, and score whom it finds in them.
+
+    The truth has a row for each labelled photo: its filename in DIR, the bibs that can be read in it (numbers), and, if
+    there, those that may be read (also_visible) and those of runners whose bib is hidden (hidden), separated by spaces.
+    A second or two a photo.
+
+    \b
+    snaprace bench race --photos ~/race --truth ~/race/truth.csv --roster roster.csv --json
+    """
+    from bench.race import run
+
+    try:
+        _print(run(photos, truth, roster, settings, lambda text: click.echo(text, err=True)), as_json)
+    except SnapRaceError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @bench.command(short_help="How fast collections of 10,000 to a million faces are searched, and whether exactly.")
