@@ -12,7 +12,8 @@ import pytest
 from vision.collections.store import Store
 from vision.engine.pool import Pool
 from vision.errors import ThrottlingException
-from vision.front.operations import MAX_FETCHES, Rekognition
+from vision.front.backend import MAX_FETCHES, Backend
+from vision.front.text import detect_text
 
 
 class Silent:
@@ -33,14 +34,14 @@ def request(key: str) -> dict[str, Any]:
 
 
 def test_no_more_objects_are_fetched_than_may_be_though_clients_leave(tmp_path: Path) -> None:
-    async def come_and_go(silent: Silent, rekognition: Rekognition) -> None:
-        leaving = [asyncio.create_task(rekognition.detect_text(request("left"))) for _ in range(3 * MAX_FETCHES)]
+    async def come_and_go(silent: Silent, backend: Backend) -> None:
+        leaving = [asyncio.create_task(detect_text(backend, request("left"))) for _ in range(3 * MAX_FETCHES)]
         while len(silent.asked) < MAX_FETCHES:
             await asyncio.sleep(0.01)
         for each in leaving:
             each.cancel()
         await asyncio.wait(leaving)
-        staying = asyncio.create_task(rekognition.detect_text(request("stayed")))
+        staying = asyncio.create_task(detect_text(backend, request("stayed")))
         await asyncio.sleep(0.2)
         assert silent.asked == ["left"] * MAX_FETCHES
         silent.told.set()
@@ -51,7 +52,7 @@ def test_no_more_objects_are_fetched_than_may_be_though_clients_leave(tmp_path: 
 
     silent, store = Silent(), Store(tmp_path)
     try:
-        asyncio.run(come_and_go(silent, Rekognition(Pool(1, 10), store, silent)))
+        asyncio.run(come_and_go(silent, Backend(Pool(1, 10), store, silent)))
     finally:
         silent.told.set()
         store.close()
@@ -60,6 +61,6 @@ def test_no_more_objects_are_fetched_than_may_be_though_clients_leave(tmp_path: 
 def test_nothing_is_fetched_for_a_queue_that_is_full(tmp_path: Path) -> None:
     silent, store = Silent(), Store(tmp_path)
     with pytest.raises(ThrottlingException):
-        asyncio.run(Rekognition(Pool(1, 0), store, silent).detect_text(request("any")))
+        asyncio.run(detect_text(Backend(Pool(1, 0), store, silent), request("any")))
     assert silent.asked == []
     store.close()

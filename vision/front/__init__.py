@@ -6,5 +6,6 @@ signatures   who asks (SigV4)
 bodies       how many bytes are held at once
 quotas       how often each operation may be asked
 protocol     what is on the wire, checked against botocore's service model
-operations   what each operation does; with detections (DetectText's answer) and objects (pictures in S3)
+operations   what each operation does, in a file for each subject
+backend      what they work with: engine, collections, and objects (pictures in S3)
 """

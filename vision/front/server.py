@@ -26,6 +26,7 @@ from vision.errors import (
     ServiceError,
 )
 from vision.front import protocol
+from vision.front.backend import Backend
 from vision.front.bodies import MAX_BODY, MAX_WITHOUT_PICTURE, Bodies, Body
 from vision.front.connections import is_loopback
 from vision.front.gate import HEALTH, Gate
@@ -66,7 +67,7 @@ def application(engine: Engine, store: Store, settings: Settings) -> Starlette:
         engine.start()
         protocol.service()
         app.state.engine = engine
-        app.state.rekognition = Rekognition(engine, store, S3())
+        app.state.rekognition = Rekognition(Backend(engine, store, S3()))
         app.state.quotas = Quotas(settings.rates)
         app.state.signatures = Signatures(settings.keys) if settings.keys else None
         app.state.bodies = Bodies()

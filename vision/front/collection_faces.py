@@ -1,0 +1,108 @@
+"""Faces in a collection: IndexFaces, ListFaces, DeleteFaces, SearchFaces and SearchFacesByImage."""
+
+from __future__ import annotations
+
+from vision.collections.database import Found, StoredFace
+from vision.collections.similarity import DEFAULT_THRESHOLD
+from vision.collections.store import after_key
+from vision.errors import ResourceNotFoundException
+from vision.front.backend import Backend
+from vision.front.collections import FACE_MODEL_VERSION, page_size
+from vision.front.faces import MAX_FACES_IN_IMAGE, bounding_box, detail, largest
+from vision.front.protocol import Json
+
+DEFAULT_MATCHES = 80
+"""Rekognition's default MaxFaces in SearchFaces and SearchFacesByImage."""
+
+
+async def index_faces(backend: Backend, request: Json) -> Json:
+    """The faces of a picture into a collection; those of them that are there already stay what they are."""
+    name, external_id = request["CollectionId"], request.get("ExternalImageId", "")
+    await backend.store.describe(name)  # so that no picture is looked at for a collection that is not there
+    limit = min(request.get("MaxFaces", MAX_FACES_IN_IMAGE), MAX_FACES_IN_IMAGE)
+    picture = await backend.picture(request["Image"])
+    faces = await backend.faces(picture, request.get("QualityFilter", "AUTO"), embed=limit)
+    embedded = [face for face in faces if face.vector is not None]
+    stored = await backend.store.index(name, picture, external_id, embedded)
+    return {
+        "FaceRecords": [
+            {"Face": _face(kept), "FaceDetail": detail(face)} for kept, face in zip(stored, embedded, strict=True)
+        ],
+        "UnindexedFaces": [
+            {"Reasons": face.reasons or ["EXCEEDS_MAX_FACES"], "FaceDetail": detail(face)}
+            for face in faces
+            if face.vector is None
+        ],
+        "FaceModelVersion": FACE_MODEL_VERSION,
+    }
+
+
+async def list_faces(backend: Backend, request: Json) -> Json:
+    """The faces of a collection, by pages."""
+    name, limit = request["CollectionId"], page_size(request)
+    if "UserId" in request:
+        raise ResourceNotFoundException(f"The user id: {request['UserId']} does not exist")
+    after = after_key(request["NextToken"]) if "NextToken" in request else 0
+    faces = await backend.store.faces(name, after, limit + 1, request.get("FaceIds"))
+    page = faces[:limit]
+    return {
+        "Faces": [_face(face) for face in page],
+        "NextToken": str(page[-1].key) if len(faces) > limit else None,
+        "FaceModelVersion": FACE_MODEL_VERSION,
+    }
+
+
+async def delete_faces(backend: Backend, request: Json) -> Json:
+    """The end of some faces."""
+    asked = list(dict.fromkeys(request["FaceIds"]))
+    deleted = set(await backend.store.remove(request["CollectionId"], asked))
+    missing = [face_id for face_id in asked if face_id not in deleted]
+    return {
+        "DeletedFaces": [face_id for face_id in asked if face_id in deleted],
+        "UnsuccessfulFaceDeletions": [{"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in missing],
+    }
+
+
+async def search_faces(backend: Backend, request: Json) -> Json:
+    """Who in the collection is like one of its faces."""
+    face_id = request["FaceId"]
+    found = await backend.store.search_face(request["CollectionId"], face_id, *_search_limits(request))
+    return {
+        "SearchedFaceId": face_id,
+        "FaceMatches": [_match(match) for match in found],
+        "FaceModelVersion": FACE_MODEL_VERSION,
+    }
+
+
+async def search_faces_by_image(backend: Backend, request: Json) -> Json:
+    """Who in the collection is like the largest face in a picture."""
+    name = request["CollectionId"]
+    await backend.store.describe(name)
+    picture = await backend.picture(request["Image"])
+    searched = largest(await backend.faces(picture, request.get("QualityFilter", "NONE"), embed=1), "image")
+    found = await backend.store.search(name, searched.vector or b"", *_search_limits(request))
+    return {
+        "SearchedFaceBoundingBox": bounding_box(searched.box),
+        "SearchedFaceConfidence": searched.confidence,
+        "FaceMatches": [_match(match) for match in found],
+        "FaceModelVersion": FACE_MODEL_VERSION,
+    }
+
+
+def _search_limits(request: Json) -> tuple[float, int]:
+    return request.get("FaceMatchThreshold", DEFAULT_THRESHOLD), request.get("MaxFaces", DEFAULT_MATCHES)
+
+
+def _face(face: StoredFace) -> Json:
+    return {
+        "FaceId": face.face_id,
+        "BoundingBox": bounding_box(face.box),
+        "ImageId": face.image_id,
+        "ExternalImageId": face.external_id or None,
+        "Confidence": face.confidence,
+        "IndexFacesModelVersion": FACE_MODEL_VERSION,
+    }
+
+
+def _match(found: Found) -> Json:
+    return {"Similarity": found.similarity, "Face": _face(found.face)}
