@@ -1,9 +1,9 @@
 """How well bibs are read in labelled race photos: a part of snaprace bench accuracy.
 
 A photo goes through the vision server's engine and DetectText's defaults, and its words through the ocr stage's own
-rules with the settings below. A reading counts if it equals a number of the photo exactly, leading zeros aside;
-numbers that the labels miss (`also_visible`) are right when read, and cost nothing when not. `f1_with_roster` is the
-same with a roster of all photos' numbers and OTHERS more.
+rules, with settings as the race's organizer would choose them. A reading counts if it equals a number of the photo
+exactly, leading zeros aside; numbers that the labels miss (`also_visible`) are right when read, and cost nothing when
+not. `f1_with_roster` is the same with a roster of all photos' numbers and OTHERS more.
 
 Time: the processor's time, decoding left out, on one thread; and in the same run that of a plain pass, which is one
 call of rapidocr with its defaults (but without its classifier of upside-down lines).
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidocr import RapidOCR
 
-from bench.labelled import f1, pixels, require_files, rows, share
+from bench.labelled import Score, pixels, require_files, rows, share, times
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import Word
 from shared.contracts.bibs import BibRules, canonical
@@ -30,8 +31,8 @@ from vision.engine.messages import Line
 from vision.engine.text import TextReader
 from vision.front import detections
 
-RACE = RaceSettings(name="Labelled photos", date="2012-01-01", bib_rules=BibRules(min_digits=3, max_digits=5))
-"""What a race's organizer would set: how long its numbers are. Everything else is the product's default."""
+A_LENGTH = 1 / 50
+"""Share of a set's labelled numbers from which an organizer counts their length among those that bibs have."""
 OTHERS = 500
 """Runners in the roster who are in no photo; their numbers are as long as the others', and drawn with a fixed seed."""
 
@@ -45,18 +46,6 @@ class Photo(NamedTuple):
     also_visible: frozenset[str] = frozenset()
 
 
-class Score(NamedTuple):
-    """How readings compare with labels."""
-
-    precision: float
-    recall: float
-
-    @property
-    def f1(self) -> float:
-        """Their harmonic mean."""
-        return f1(self.precision, self.recall)
-
-
 def labelled(data: Path) -> dict[str, Photo]:
     """The photos in `data`, by their file names, all of which are there. Raises CannotMeasure with what is missing."""
     photos = {
@@ -67,10 +56,19 @@ def labelled(data: Path) -> dict[str, Photo]:
     return photos
 
 
+def settings_of(photos: Iterable[Photo]) -> RaceSettings:
+    """What a race's organizer would set: how long its numbers are. Everything else is the product's default."""
+    lengths = Counter(len(number) for photo in photos for number in photo.numbers)
+    usual = [length for length, count in lengths.items() if count >= A_LENGTH * lengths.total()] or [1]
+    rules = BibRules(min_digits=min(usual), max_digits=max(usual))
+    return RaceSettings(name="Labelled photos", date="2012-01-01", bib_rules=rules)
+
+
 def run(data: Path) -> dict[str, Any]:
     """Measure with the photos in `data`. Raises CannotMeasure, with what is missing there, before it measures."""
     photos = labelled(data)
-    reader, plain = TextReader(), PlainPass()
+    race = settings_of(photos.values())
+    reader, plain = TextReader(), PlainPass(race)
     roster = roster_of(photos.values())
     free, checked, plainly = {}, {}, {}
     seconds = plain_seconds = 0.0
@@ -79,23 +77,20 @@ def run(data: Path) -> dict[str, Any]:
         began = time.process_time()
         words = list(_words(reader.read(photo)))
         seconds += time.process_time() - began
-        free[name] = frozenset(reading.bib for reading in read_bibs(words, RACE, None).readings)
-        checked[name] = frozenset(reading.bib for reading in read_bibs(words, RACE, roster).readings)
+        free[name] = frozenset(reading.bib for reading in read_bibs(words, race, None).readings)
+        checked[name] = frozenset(reading.bib for reading in read_bibs(words, race, roster).readings)
         began = time.process_time()
         plainly[name] = plain.numbers(photo)
         plain_seconds += time.process_time() - began
     found, with_roster, by_plain = (score(photos, readings) for readings in (free, checked, plainly))
     return {
-        "precision": found.precision,
-        "recall": found.recall,
-        "f1": found.f1,
+        **found.told(),
         "f1_with_roster": with_roster.f1,
+        "plain": by_plain.told(),
         "photos": len(photos),
         "numbers": sum(len(photo.numbers) for photo in photos.values()),
-        "plain_f1": by_plain.f1,
-        "seconds_per_photo": round(seconds / max(len(photos), 1), 3),
-        "plain_seconds_per_photo": round(plain_seconds / max(len(photos), 1), 3),
-        "time_ratio": round(seconds / plain_seconds, 2) if plain_seconds else None,
+        "digits": [race.bib_rules.min_digits, race.bib_rules.max_digits],
+        **times(seconds, plain_seconds, len(photos)),
     }
 
 
@@ -125,7 +120,8 @@ def roster_of(photos: Iterable[Photo]) -> frozenset[str]:
 class PlainPass:
     """The reference: the library as it comes, with one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, race: RaceSettings) -> None:
+        self._rules = race.bib_rules
         self._ocr = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -140,7 +136,7 @@ class PlainPass:
         found: Any = self._ocr(np.ascontiguousarray(photo[:, :, ::-1]))
         lines = zip(found.txts or (), found.scores or (), strict=True)
         words = [word for line, sure in lines if sure >= _PLAIN_SCORE for word in line.split()]
-        return frozenset(bib for word in words if (bib := RACE.bib_rules.admits(word)) is not None)
+        return frozenset(bib for word in words if (bib := self._rules.admits(word)) is not None)
 
 
 def _words(lines: Iterable[Line]) -> Iterable[Word]:

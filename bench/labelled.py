@@ -1,7 +1,8 @@
 """The labelled pictures of snaprace bench accuracy --data DIR: reading them, and saying what is wrong with them.
 
 `DIR/bibs` holds race photos with ground_truth.csv (filename, numbers, also_visible) and boxes.csv (face and bib boxes),
-`DIR/faces` portraits with ground_truth.csv (filename, identity).
+`DIR/bibs-modern` those of today's cameras with ground_truth.csv alone, `DIR/faces` portraits with ground_truth.csv
+(filename, identity).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -25,7 +27,7 @@ def rows(table: Path, *columns: str) -> list[dict[str, str]]:
     if not table.is_file():
         raise CannotMeasure(f"{table} is missing; --data names a folder with labelled pictures in bibs/ and faces/.")
     with table.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
+        reader = csv.DictReader(lines, restval="")  # where a row is short
         if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
             raise CannotMeasure(f"{table} must have the column {missing[0]}.")
         return list(reader)
@@ -52,6 +54,27 @@ def share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0.0
 
 
-def f1(precision: float, recall: float) -> float:
-    """Their harmonic mean, with four decimals."""
-    return round(2 * precision * recall / (precision + recall), 4) if precision + recall else 0.0
+class Score(NamedTuple):
+    """How readings compare with labels."""
+
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Their harmonic mean, 2PR / (P + R) (van Rijsbergen, Information Retrieval, 1979)."""
+        both = self.precision + self.recall
+        return round(2 * self.precision * self.recall / both, 4) if both else 0.0
+
+    def told(self) -> dict[str, float]:
+        """All three."""
+        return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+
+def times(seconds: float, plain_seconds: float, photos: int) -> dict[str, float | None]:
+    """The processor's seconds a photo, the plain pass's, and their ratio."""
+    return {
+        "seconds_per_photo": round(seconds / max(photos, 1), 4),
+        "plain_seconds_per_photo": round(plain_seconds / max(photos, 1), 4),
+        "time_ratio": round(seconds / plain_seconds, 3) if plain_seconds else None,
+    }

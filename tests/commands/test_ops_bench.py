@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 import bench.api
-import bench.bibs
 import bench.cases
 import bench.chaos
 import bench.crash
 import bench.drawn_race
 import bench.insight.verify
+import bench.labelled
 from bench.__main__ import bench as command
 from local.race.cast import ROSTER
 from local.race.plan import plan
@@ -90,11 +90,13 @@ def test_a_recount_without_a_snaprace_is_refused_in_a_sentence(monkeypatch: pyte
     assert "No local runtime is running here." in ended.stderr
 
 
-BOXES = "filename,face_r0,face_r1,face_c0,face_c1,tag_r0,tag_r1,tag_c0,tag_c1\na.jpg,1,2,3,4,5,6,7,8\n"
+BOXES = "filename,number,face_r0,face_r1,face_c0,face_c1,tag_r0,tag_r1,tag_c0,tag_c1\na.jpg,42,1,2,3,4,5,6,7,8\n"
 LABELLED = {
     "bibs/ground_truth.csv": "filename,numbers,also_visible\na.jpg,42,\n",
     "bibs/boxes.csv": BOXES,
     "bibs/a.jpg": "a picture",
+    "bibs-modern/ground_truth.csv": "filename,numbers,also_visible\ncity7.jpg,42,\n",
+    "bibs-modern/city7.jpg": "a picture",
     "faces/ground_truth.csv": "filename,identity\nann.jpg,Ann\n",
     "faces/ann.jpg": "a picture",
 }
@@ -108,7 +110,7 @@ def test_what_any_part_of_a_bench_needs_is_looked_for_before_the_first_begins(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         if name != missing:
             (tmp_path / name).write_text(text)
-    monkeypatch.setattr(bench.bibs, "run", lambda _: pytest.fail("minutes are spent"))
+    monkeypatch.setattr(bench.labelled, "pixels", lambda _: pytest.fail("minutes are spent"))
     ended = CliRunner().invoke(command, ["accuracy", "--data", str(tmp_path)])
     assert ended.exit_code == 1
     assert str(tmp_path / missing) in ended.stderr
@@ -120,6 +122,7 @@ def test_what_any_part_of_a_bench_needs_is_looked_for_before_the_first_begins(
         ("bibs/ground_truth.csv", "filename,numbers\na.jpg,42\n", "must have the column also_visible"),
         ("faces/ground_truth.csv", "filename\nann.jpg\n", "must have the column identity"),
         ("bibs/boxes.csv", BOXES.replace("8", "eight"), "as numbers in every row"),
+        ("bibs-modern/ground_truth.csv", "filename,numbers\na.jpg,42\n", "must have the column also_visible"),
     ],
 )
 def test_a_table_that_lacks_something_is_refused_before_the_first_begins(
@@ -128,10 +131,20 @@ def test_a_table_that_lacks_something_is_refused_before_the_first_begins(
     for each, content in LABELLED.items():
         (tmp_path / each).parent.mkdir(exist_ok=True)
         (tmp_path / each).write_text(text if each == name else content)
-    monkeypatch.setattr(bench.bibs, "run", lambda _: pytest.fail("minutes are spent"))
+    monkeypatch.setattr(bench.labelled, "pixels", lambda _: pytest.fail("minutes are spent"))
     ended = CliRunner().invoke(command, ["accuracy", "--data", str(tmp_path)])
     assert ended.exit_code == 1
     assert sentence in ended.stderr
+
+
+def test_some_sets_can_be_measured_without_the_others(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(command, ["accuracy", "--data", str(tmp_path), "--set", "portraits"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "there are bibs, bibs_modern, faces, race_faces" in ended.stderr
+    (tmp_path / "faces").mkdir()
+    ended = CliRunner().invoke(command, ["accuracy", "--data", str(tmp_path), "--set", "faces"])
+    assert ended.exit_code == 1
+    assert str(tmp_path / "faces" / "ground_truth.csv") in ended.stderr
 
 
 @pytest.mark.parametrize("missing", ["race.json", "photos", "selfies"])

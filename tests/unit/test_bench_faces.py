@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.faces import Area, count_found, run, score_search
+from bench.faces import score_search
 from bench.labelled import CannotMeasure
+from bench.race_faces import Area, Runner, Seen, labelled, paired, told_apart
 from vision.collections.index import Vectors
-from vision.collections.similarity import BEST_DISTANCE
+from vision.collections.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD
 
 NEAR = 2 * math.asin(BEST_DISTANCE / 2) * 0.9
 """An angle whose chord is a little below the distance at which two faces match."""
@@ -28,62 +29,109 @@ def square(left: float, top: float, side: float = 10) -> Area:
     return Area(left, top, left + side, top + side)
 
 
-def test_a_pair_of_one_person_counts_both_ways() -> None:
-    score = score_search(["ann", "ann", "ben"], [at(0), at(NEAR), at(math.pi)])
-    assert score == {"search_precision": 1.0, "search_recall": 1.0, "f1": 1.0}
+def runner(face: Area) -> Runner:
+    return Runner("42", face, square(900, 900))
 
 
-def test_a_stranger_within_the_threshold_costs_precision() -> None:
-    score = score_search(["ann", "ann", "ben"], [at(0), at(NEAR), at(2 * NEAR)])
-    assert score == {"search_precision": 0.5, "search_recall": 1.0, "f1": 0.6667}
+class TestPortraits:
+    def test_a_pair_of_one_person_counts_both_ways(self) -> None:
+        score = score_search(["ann", "ann", "ben"], [at(0), at(NEAR), at(math.pi)], DEFAULT_THRESHOLD)
+        assert score.told() == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+
+    def test_a_stranger_within_the_threshold_costs_precision(self) -> None:
+        score = score_search(["ann", "ann", "ben"], [at(0), at(NEAR), at(2 * NEAR)], DEFAULT_THRESHOLD)
+        assert score.told() == {"precision": 0.5, "recall": 1.0, "f1": 0.6667}
+
+    def test_a_person_beyond_the_threshold_costs_recall(self) -> None:
+        score = score_search(["ann", "ann", "ann"], [at(0), at(NEAR), at(2 * NEAR)], DEFAULT_THRESHOLD)
+        assert score.told() == {"precision": 1.0, "recall": 0.6667, "f1": 0.8}
+
+    def test_a_portrait_without_a_face_misses_all_its_pairs(self) -> None:
+        score = score_search(["ann", "ann", "ann"], [at(0), None, at(NEAR)], DEFAULT_THRESHOLD)
+        assert score.told() == {"precision": 1.0, "recall": 0.3333, "f1": 0.5}
 
 
-def test_a_person_beyond_the_threshold_costs_recall() -> None:
-    score = score_search(["ann", "ann", "ann"], [at(0), at(NEAR), at(2 * NEAR)])
-    assert score == {"search_precision": 1.0, "search_recall": 0.6667, "f1": 0.8}
+class TestRunners:
+    def test_a_face_is_hers_where_its_middle_and_the_labels_lie_in_each_other(self) -> None:
+        assert paired([runner(square(0, 0))], [square(4, 4)]) == {0: 0}
+        assert paired([runner(square(0, 0))], [square(6, 0)]) == {}
+        assert paired([runner(square(0, 0))], [square(0, 0, 100)]) == {}, "a crowd is no face"
+        assert paired([runner(square(0, 0))], [square(1, 1, 2)]) == {}, "an eye is no face"
+
+    def test_one_found_face_is_one_runners(self) -> None:
+        assert paired([runner(square(0, 0)), runner(square(2, 0))], [square(1, 0)]) == {0: 0}
+        assert paired([runner(square(0, 0))], [square(0, 0), square(1, 0)]) == {0: 0}
+        assert paired([runner(square(0, 0)), runner(square(4, 0))], [square(3, 0), square(5, 0)]) == {1: 0, 0: 1}
+
+    def test_same_people_are_of_one_race_and_strangers_of_two(self) -> None:
+        seen = [
+            Seen("spring", "42", at(0)),
+            Seen("spring", "42", at(NEAR)),
+            Seen("spring", "42", at(-2 * NEAR)),
+            Seen("spring", None, at(0)),
+            Seen("autumn", "42", at(NEAR)),
+            Seen("autumn", None, at(math.pi)),
+        ]
+        assert told_apart(seen, BEST_DISTANCE) == {
+            "precision": 0.25,
+            "recall": 0.3333,
+            "f1": 0.2857,
+            "pairs_of_one_person": 3,
+            "pairs_of_strangers": 8,
+            "strangers_taken_for_one_another": 3,
+            "one_stranger_in": 3,
+        }
+
+    def test_nobody_taken_for_another_is_no_rate(self) -> None:
+        told = told_apart([Seen("spring", None, at(0)), Seen("autumn", None, at(math.pi))], BEST_DISTANCE)
+        assert (told["strangers_taken_for_one_another"], told["one_stranger_in"]) == (0, None)
 
 
-def test_a_portrait_without_a_face_misses_all_its_pairs() -> None:
-    score = score_search(["ann", "ann", "ann"], [at(0), None, at(NEAR)])
-    assert score == {"search_precision": 1.0, "search_recall": 0.3333, "f1": 0.5}
+BOXES = "filename,number,face_r0,face_r1,face_c0,face_c1,tag_r0,tag_r1,tag_c0,tag_c1\n"
 
 
-def test_a_face_is_found_where_its_middle_and_the_labels_lie_in_each_other() -> None:
-    assert count_found([square(0, 0)], [square(4, 4)]) == 1
-    assert count_found([square(0, 0)], [square(6, 0)]) == 0
-    assert count_found([square(0, 0)], [square(0, 0, 100)]) == 0, "a crowd is no face"
-    assert count_found([square(0, 0)], [square(1, 1, 2)]) == 0, "an eye is no face"
+class TestLabels:
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        for folder, columns, name in (
+            ("bibs", "filename,set", "x.jpg,spring"),
+            ("bibs-modern", "filename", "city07.jpg"),
+        ):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "ground_truth.csv").write_text(f"{columns}\n{name}\n")
+            (tmp_path / folder / name.split(",", maxsplit=1)[0]).write_text("a picture")
+        (tmp_path / "bibs" / "boxes.csv").write_text(f"{BOXES}x.jpg,42,1,2,3,4,5,6,7,8\n")
+        return tmp_path
 
+    def test_a_photo_is_of_its_set_or_of_the_race_that_its_name_begins_with(self, data: Path) -> None:
+        older, modern = labelled(data)
+        assert (older.race, modern.race) == ("bibs/spring", "bibs-modern/city")
+        assert older.runners == (Runner("42", Area(3, 1, 4, 2), Area(7, 5, 8, 6)),)
+        assert modern.runners == ()
 
-def test_one_found_face_counts_for_one_label() -> None:
-    assert count_found([square(0, 0), square(2, 0)], [square(1, 0)]) == 1
-    assert count_found([square(0, 0)], [square(0, 0), square(1, 0)]) == 1
-    assert count_found([square(0, 0), square(4, 0)], [square(3, 0), square(5, 0)]) == 2
+    @pytest.mark.parametrize(
+        "missing", ["bibs/boxes.csv", "bibs/ground_truth.csv", "bibs/x.jpg", "bibs-modern/city07.jpg"]
+    )
+    def test_what_is_missing_is_named(self, missing: str, data: Path) -> None:
+        (data / missing).unlink()
+        with pytest.raises(CannotMeasure, match=missing.rpartition("/")[2].replace(".", r"\.")):
+            labelled(data)
 
+    @pytest.mark.parametrize(
+        ("boxes", "sentence"),
+        [
+            (f"{BOXES}x.jpg,42,left\n", "as numbers in every row"),
+            (f"{BOXES}y.jpg,42,1,2,3,4,5,6,7,8\n", "y.jpg, of which ground_truth.csv has no row"),
+            ("filename\nx.jpg\n", "must have the column number"),
+        ],
+    )
+    def test_boxes_that_cannot_be_used_are_refused_in_a_sentence(self, boxes: str, sentence: str, data: Path) -> None:
+        (data / "bibs" / "boxes.csv").write_text(boxes)
+        with pytest.raises(CannotMeasure, match=sentence):
+            labelled(data)
 
-def test_a_folder_without_its_truth_is_refused_with_the_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(CannotMeasure, match=r"boxes\.csv is missing; --data names a folder"):
-        run(tmp_path)
-
-
-def test_a_missing_picture_is_refused_by_its_name(tmp_path: Path) -> None:
-    (tmp_path / "bibs").mkdir()
-    (tmp_path / "bibs" / "boxes.csv").write_text("filename\n")
-    (tmp_path / "bibs" / "ground_truth.csv").write_text("filename\ngone.jpg\n")
-    with pytest.raises(CannotMeasure, match=r"gone\.jpg cannot be used"):
-        run(tmp_path)
-
-
-def test_tables_without_rows_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "bibs").mkdir()
-    for name in ("boxes.csv", "ground_truth.csv"):
-        (tmp_path / "bibs" / name).write_text("filename\n")
-    with pytest.raises(CannotMeasure, match="names no photo"):
-        run(tmp_path)
-
-
-def test_boxes_without_numbers_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "bibs").mkdir()
-    (tmp_path / "bibs" / "boxes.csv").write_text("filename,face_c0\na.jpg,left\n")
-    with pytest.raises(CannotMeasure, match="as numbers in every row"):
-        run(tmp_path)
+    def test_tables_without_rows_are_refused(self, data: Path) -> None:
+        for table in data.glob("*/*.csv"):
+            table.write_text(table.read_text().splitlines()[0] + "\n")
+        with pytest.raises(CannotMeasure, match="names no race photo"):
+            labelled(data)
