@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from ops.look.alarms import alarms as all_alarms
 from ops.look.races import listed
 from ops.look.status import status
 from ops.look.strays import strays
@@ -13,7 +14,6 @@ from ops.reach.cards import in_order
 from ops.reach.metrics import Metric, measured
 from ops.reach.target import Target
 from ops.reach.words import counted
-from ops.verify.alarms import red, runbook_of
 from ops.verify.check import Check
 from shared.contracts import naming
 from shared.contracts.keys import RaceRef
@@ -31,29 +31,20 @@ _SLO_RUNBOOK = "slo-burn.md"
 
 def alarms(target: Target) -> Iterator[Check]:
     """Which alarms are red, with their runbooks."""
-    pages = target.client("cloudwatch").get_paginator("describe_alarms")
-    found = [
-        alarm
-        for page in pages.paginate(
-            AlarmNamePrefix=naming.stack(target.env, ""), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        for alarm in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
-    ]
-    ringing = red(found)
+    found = all_alarms(target)
+    ringing = [alarm for alarm in found if alarm.rings]
     for alarm in ringing:
-        since = alarm.get("StateUpdatedTimestamp")
         yield Check(
-            name=f"alarms: {alarm['AlarmName']}",
+            name=f"alarms: {alarm.name}",
             ok=False,
-            seen=f"red{f' since {since:%Y-%m-%d %H:%M}' if since else ''}: {alarm.get('StateReason', '')}",
+            seen=f"red since {alarm.since:%Y-%m-%d %H:%M}: {alarm.why}",
             expected="OK",
-            advice=runbook_of(alarm),
+            advice=alarm.advice,
         )
     if not ringing:
         yield Check(name="alarms", ok=True, seen=f"none of {len(found)} is red")
-    budgets = [alarm for alarm in found if runbook_of(alarm).endswith(_SLO_RUNBOOK)]
-    burning = [alarm for alarm in budgets if alarm in ringing]
-    if budgets and not burning:
+    budgets = [alarm for alarm in found if alarm.runbook and alarm.runbook.endswith(_SLO_RUNBOOK)]
+    if budgets and not any(alarm.rings for alarm in budgets):
         yield Check(name="error budgets", ok=True, seen=f"none of {len(budgets)} alarms on budgets says that one burns")
 
 

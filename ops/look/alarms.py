@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,9 +40,19 @@ class SeenAlarm(msgspec.Struct, frozen=True, kw_only=True):
     told_by: tuple[str, ...] = ()
 
     @property
+    def rings(self) -> bool:
+        """Whether it is in alarm."""
+        return self.state == "ALARM"
+
+    @property
     def calls(self) -> bool:
         """Whether it rings, and wakes somebody now."""
-        return self.state == "ALARM" and self.pages and self.quiet_by is None
+        return self.rings and self.pages and self.quiet_by is None
+
+    @property
+    def advice(self) -> str:
+        """What to read when it rings."""
+        return f"read {self.runbook or 'docs/runbooks/README.md'}"
 
 
 def alarms(target: Target) -> list[SeenAlarm]:
@@ -53,8 +63,13 @@ def alarms(target: Target) -> list[SeenAlarm]:
         .paginate(AlarmNamePrefix=naming.stack(target.env, ""), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     )
     told = [each for page in pages for kind in ("CompositeAlarms", "MetricAlarms") for each in page.get(kind, [])]
+    return seen_in(target.env, told)
+
+
+def seen_in(env: str, told: Sequence[Mapping[str, Any]]) -> list[SeenAlarm]:
+    """What DescribeAlarms tells of all alarms of an environment: the most urgent first, then the oldest."""
     by_name = {each["AlarmName"]: each for each in told}
-    seen = [_seen(target.env, each, by_name) for each in told]
+    seen = [_seen(env, each, by_name) for each in told]
     return sorted(seen, key=lambda each: (each.severity, each.since, each.name))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy.standing.readers import described_alarms
+from ops.look.alarms import seen_in
 from ops.verify.advice import aws
 from ops.verify.check import Check
 from ops.verify.deployed import Deployed
@@ -24,34 +24,20 @@ def states(deployed: Deployed) -> Iterator[Check]:
     """Alarms that CloudWatch does not evaluate; and as notices, those that are red."""
     names = [alarm.name for alarm in deployed.resources(*KINDS) if alarm.name]
     there = list(described_alarms(deployed.client, names).values())
-    for alarm in there:
-        if _is_unevaluated(alarm, datetime.now(UTC)):
+    for told in there:
+        if _is_unevaluated(told, datetime.now(UTC)):
             yield Check(
-                name=f"alarms: {alarm['AlarmName']}",
+                name=f"alarms: {told['AlarmName']}",
                 ok=False,
-                seen=f"INSUFFICIENT_DATA since it was set: {alarm.get('StateReason', 'no reason is told')}",
+                seen=f"INSUFFICIENT_DATA since it was set: {told.get('StateReason', 'no reason is told')}",
                 expected="OK or ALARM, as it says what missing data means",
-                advice=aws("cloudwatch describe-alarms", alarm_names=alarm["AlarmName"]),
+                advice=aws("cloudwatch describe-alarms", alarm_names=told["AlarmName"]),
             )
-    for ringing in red(there):
-        yield Check(
-            name=f"alarms: {ringing['AlarmName']}",
-            ok=True,
-            seen=f"ALARM: {ringing.get('StateReason', '')}",
-            expected="OK",
-            advice=runbook_of(ringing),
-        )
-
-
-def red(alarms: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that are in alarm."""
-    return [alarm for alarm in alarms if alarm.get("StateValue") == "ALARM"]
-
-
-def runbook_of(alarm: Mapping[str, Any]) -> str:
-    """The page that an alarm's text names."""
-    found = re.search(r"docs/runbooks/\S+\.md", alarm.get("AlarmDescription", ""))
-    return f"read {found[0]}" if found else "read docs/runbooks/README.md"
+    for alarm in seen_in(deployed.target.env, there):
+        if alarm.rings:
+            yield Check(
+                name=f"alarms: {alarm.name}", ok=True, seen=f"ALARM: {alarm.why}", expected="OK", advice=alarm.advice
+            )
 
 
 def subscriptions(deployed: Deployed) -> Iterator[Check]:

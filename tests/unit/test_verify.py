@@ -93,7 +93,7 @@ def test_prods_alarms_are_heard_by_somebody_who_confirmed_it(env: str, arns: lis
 def described(**settings: Any) -> dict[str, Any]:
     long_ago = NOW - timedelta(days=1)
     alarm = {"AlarmName": "it", "StateValue": "INSUFFICIENT_DATA", "TreatMissingData": "notBreaching"}
-    return {**alarm, "AlarmConfigurationUpdatedTimestamp": long_ago, **settings}
+    return {**alarm, "AlarmConfigurationUpdatedTimestamp": long_ago, "StateUpdatedTimestamp": NOW, **settings}
 
 
 @pytest.mark.parametrize(
