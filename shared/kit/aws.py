@@ -14,14 +14,17 @@ from shared.kit.extension import keep_extension
 
 Service = Literal["s3", "dynamodb", "events", "kinesis", "rekognition", "sqs"]
 
+READ_TIMEOUT_S = 35
+"""When a service hangs, all attempts end before the 120 s that queue functions have: one that Lambda kills has not told
+anybody which service failed.
+"""
+
 # "standard" retries back off exponentially with full jitter, on throttling and on server errors: three attempts take
 # 3 s of pauses at most. More would not help: a queue function's message comes back by itself, and a process has retries
 # for some hundred failed calls (botocore.retries.quota) before it has none until calls succeed again.
-# When a service hangs, all attempts end before the 120 s that queue functions have: one that Lambda kills has not told
-# anybody which service failed.
 _CONFIG = Config(
     connect_timeout=5,
-    read_timeout=35,
+    read_timeout=READ_TIMEOUT_S,
     retries={"mode": "standard", "total_max_attempts": 3},
     signature_version="v4",
     s3={"addressing_style": "virtual"},

@@ -1,6 +1,8 @@
-"""Small cloud assemblies written by hand, for what the product's own templates do not show."""
+"""Small cloud assemblies written by hand, for what the product's own templates do not show, and its own in a hurry."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,18 @@ def write(folder: Path, template: Template, stack: str = "handmade") -> Path:
     (folder / "assets.json").write_text(json.dumps({"files": files}))
     (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
     return folder
+
+
+def with_code(assembly: Path, copy: Path, module: str, pattern: str, replacement: str) -> Path:
+    """A copy of an assembly in whose functions' module, such as shared/kit/aws.py, the pattern is replaced."""
+    shutil.copytree(assembly, copy)
+    for code in copy.glob(f"asset.*/{module}"):
+        changed, times = re.subn(pattern, replacement, code.read_text())
+        assert times == 1, f"{pattern} is {times} times in {module}"
+        code.write_text(changed)
+        for bytecode in code.parent.glob(f"__pycache__/{code.stem}.*"):  # it is not compared with the code
+            bytecode.unlink()
+    return copy
 
 
 SLEEPER = """

@@ -3,7 +3,6 @@
 import functools
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 
 from local.aws import deployment
 from local.runtime import CHECKOUT, Ports, Running
+from tests.runtime.assemblies import with_code
 
 
 def until(holds: Callable[[], Any], seconds: float = 20) -> Any:
@@ -64,13 +64,7 @@ def launched(data: Path, *options: str) -> Iterator[Running]:
 def hurried(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product's stacks, but that they wait for nothing: notes are delayed by a second, batches need not be full."""
     copy = tmp_path_factory.mktemp("hurried") / "cdk.out"
-    shutil.copytree(assembly, copy)
-    for code in copy.glob("asset.*/shared/kit/queue.py"):
-        patient = code.read_text()
-        code.write_text(patient.replace("DelaySeconds=delay_s", "DelaySeconds=min(delay_s, 1)"))
-        assert code.read_text() != patient
-        for bytecode in code.parent.glob("__pycache__/queue.*"):  # it is not compared with the code
-            bytecode.unlink()
+    with_code(assembly, copy, "shared/kit/queue.py", r"DelaySeconds=delay_s\b", "DelaySeconds=min(delay_s, 1)")
     for template in copy.glob("*.template.json"):
         template.write_text(re.sub(r'("MaximumBatchingWindowInSeconds": )\d+', r"\g<1>0", template.read_text()))
     return copy

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +22,10 @@ from local.runtime import Ports, Running
 from ops.cli.main import cli
 from shared.contracts import naming
 from shared.contracts.keys import RaceRef
+from shared.kit import aws
 from tests.kit import pictures
 from tests.kit.synthesis import ROOT
+from tests.runtime.assemblies import with_code
 from tests.runtime.conftest import until
 
 MINUTE_S = 2.0
@@ -37,14 +38,8 @@ PAGE = naming.stack("dev", "P1-service-rekognition")
 def hurried_waits(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product's stacks, whose functions wait for an answer as much shorter as the minutes are."""
     copy = tmp_path_factory.mktemp("waits") / "cdk.out"
-    shutil.copytree(assembly, copy)
-    for code in copy.glob("asset.*/shared/kit/aws.py"):
-        patient = code.read_text()
-        (seconds,) = re.findall(r"read_timeout=(\d+)", patient)
-        code.write_text(patient.replace(f"read_timeout={seconds}", f"read_timeout={int(seconds) * MINUTE_S / 60:.1f}"))
-        for bytecode in code.parent.glob("__pycache__/aws.*"):  # it is not compared with the code
-            bytecode.unlink()
-    return copy
+    shorter = f"read_timeout={aws.READ_TIMEOUT_S * MINUTE_S / 60:.1f}"
+    return with_code(assembly, copy, "shared/kit/aws.py", "read_timeout=READ_TIMEOUT_S", shorter)
 
 
 @pytest.fixture
