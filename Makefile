@@ -155,6 +155,9 @@ bootstrap: setup ## Prepare an account for deployments, once, as its administrat
 
 # ------------------------------------------------------------------------------------------------------------------
 
+# OpenVINO works without the package that reports its use to its maker.
+SILENT := --no-emit-package openvino-telemetry
+
 .PHONY: lock
 lock: ## Make the lock files anew from pyproject.toml and requirements/*.in
 	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install --quiet uv==0.13.8
@@ -162,9 +165,9 @@ lock: ## Make the lock files anew from pyproject.toml and requirements/*.in
 		build/lock-venv/bin/uv pip compile requirements/$$name.in --quiet --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-annotate -o requirements/$$name.lock; done
 	@build/lock-venv/bin/uv pip compile pyproject.toml --extra dev --quiet --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate -o requirements/all.lock
+		$(SILENT) --generate-hashes --no-header --no-annotate -o requirements/all.lock
 	@build/lock-venv/bin/uv pip compile requirements/vision.in --quiet --universal --python-version 3.11 \
-		--constraint requirements/all.lock --generate-hashes --no-header --no-annotate -o requirements/vision.lock
+		--constraint requirements/all.lock $(SILENT) --generate-hashes --no-header --no-annotate -o requirements/vision.lock
 
 .PHONY: clean
 clean: ## Remove what was built and what the local runtime kept (not .venv)

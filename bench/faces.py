@@ -25,8 +25,8 @@ from bench.labelled import Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
 from vision.collections.index import FaceIndex, Vectors
 from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
-from vision.engine.embedding import Embedder, upright
-from vision.engine.face_models import load_detector
+from vision.engine.embedding import upright
+from vision.engine.face_models import embedder_file, load_detector
 from vision.engine.faces import DETECTION_THRESHOLD, SMALLEST_FACE, FaceFinder
 from vision.engine.messages import Face
 from vision.engine.pictures import Pixels, resized
@@ -95,11 +95,11 @@ class PlainFace(NamedTuple):
 
 
 class PlainPass:
-    """The library's calls without anything of ours: the detector once, one embedding a face."""
+    """The library calls without anything of ours: the detector once, one embedding a face, the models as they come."""
 
     def __init__(self) -> None:
         self._detector = load_detector(DETECTION_THRESHOLD, 0.3)
-        self._embedder = Embedder()
+        self._embedder = cv2.dnn.readNetFromONNX(str(embedder_file()), cv2.dnn.ENGINE_CLASSIC)
 
     def find(self, pixels: Pixels, side: int) -> list[PlainFace]:
         """The faces that the server would not call too small, looked for at this longest side, the largest first."""
@@ -112,7 +112,9 @@ class PlainPass:
 
     def _embedded(self, row: NDArray[np.float32], seen: Pixels, scale: float) -> PlainFace:
         """A face by what the detector says of it in a picture that was resized by `scale`."""
-        vector = self._embedder.embedding(upright(seen, row[4:14].reshape(5, 2).astype(np.float64)))
+        chip = upright(seen, row[4:14].reshape(5, 2).astype(np.float64))
+        self._embedder.setInput(cv2.dnn.blobFromImage(chip))
+        vector = self._embedder.forward()[0].astype(np.float64)
         left, top, width, height = (row[:4] / scale).tolist()
         return PlainFace(
             area=(left, top, left + width, top + height),

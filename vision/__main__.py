@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vision.collections.database import CannotOpen
+from vision.engine.hardware import HARDWARE, Hardware, hardware_named
 from vision.front.operations import OPERATIONS
 from vision.front.quotas import REGIONS
 from vision.front.server import Settings
@@ -26,6 +27,8 @@ WAITING_PER_WORKER = 16
 
 KEYS_VARIABLE = "VISION_KEYS"
 """May hold what a file of --keys holds, for where a secret is easier given as a variable."""
+EMBEDDER_VARIABLE = "VISION_EMBEDDER"
+"""May say what --embedder says, for where another program starts the server."""
 CALLED_VARIABLE = "VISION_CALLED_AS"
 """How whoever starts this program calls it, for help and errors."""
 
@@ -47,6 +50,7 @@ def main() -> int:
                 keys=_keys(given.keys, given.unsigned),
                 unsigned=given.unsigned,
                 hosts=frozenset(given.allowed_host),
+                embedder=given.embedder,
             )
         )
     except (CannotStart, CannotOpen) as reason:
@@ -67,6 +71,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder that keeps the collections")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help="(default %(default)s)")
     _add_who_may_ask(parser)
+    parser.add_argument(
+        "--embedder",
+        type=_hardware,
+        default=os.environ.get(EMBEDDER_VARIABLE) or None,
+        metavar="HARDWARE",
+        help=f"what tells faces apart: {', '.join(HARDWARE)}; the variable {EMBEDDER_VARIABLE} may say it instead "
+        "(default: the first of them that works here)",
+    )
     parser.add_argument(
         "--rate",
         type=_rate,
@@ -161,6 +173,13 @@ def _rate(text: str) -> tuple[str, float]:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", number, re.ASCII) or float(number) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} has no rate; write it as {operation}=5")
     return operation, float(number)
+
+
+def _hardware(text: str) -> Hardware:
+    try:
+        return hardware_named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _host(text: str) -> str:

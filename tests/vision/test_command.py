@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.vision.running import ROOT, free_port
-from vision.__main__ import CALLED_VARIABLE, KEYS_VARIABLE, parser
+from vision.__main__ import CALLED_VARIABLE, EMBEDDER_VARIABLE, KEYS_VARIABLE, parser
 
 SNAPRACE = [sys.executable, "-c", "from ops.cli.main import main; main()", "vision", "serve"]
 HERE = ["--data", "collections"]
@@ -33,6 +33,7 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "a rate below zero": ([*HERE, "--rate", "DetectText=-5"], "write it as DetectText=5"),
     "quotas of a region that we do not know": ([*HERE, "--quotas", "eu-north-1"], "us-east-1"),
     "a name with a scheme": ([*HERE, "--allowed-host", "http://vision.example"], "without scheme, port and path"),
+    "hardware that is none": ([*HERE, "--embedder", "gpu"], "'gpu' is none of cuda, openvino, opencv"),
     "keys and no keys": ([*HERE, "--keys", "keys", "--unsigned"], "not allowed with"),
 }
 
@@ -60,6 +61,7 @@ CANNOT_START: dict[str, tuple[list[str], str]] = {
     "an address of nowhere": ([*HERE, "--host", "no.such.host.invalid"], "--host 127.0.0.1"),
     "an address of another machine": ([*HERE, "--host", "192.0.2.1"], "Cannot listen on 192.0.2.1"),
     "open to all without keys": ([*HERE, "--host", "0.0.0.0"], "--keys FILE"),  # noqa: S104 - refused
+    "hardware that is not here": ([*HERE, "--embedder", "cuda"], "The package for cuda is not installed here"),
     "keys that are not there": ([*HERE, "--keys", "none"], "Cannot read the keys in none"),
     "keys that are a folder": ([*HERE, "--keys", "."], "Cannot read the keys in ."),
     "keys that are no text": ([*HERE, "--keys", "binary"], "Cannot use the keys in binary"),
@@ -128,6 +130,16 @@ def test_it_says_where_it_listens_warns_of_open_keys_and_hides_them_from_workers
     finally:
         server.kill()
         server.communicate()
+
+
+def test_the_variable_says_what_the_embedder_runs_on_unless_an_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parser().parse_args(HERE).embedder is None
+    monkeypatch.setenv(EMBEDDER_VARIABLE, "opencv")
+    assert parser().parse_args(HERE).embedder == "opencv"
+    assert parser().parse_args([*HERE, "--embedder", "openvino"]).embedder == "openvino"
+    monkeypatch.setenv(EMBEDDER_VARIABLE, "gpu")
+    with pytest.raises(SystemExit):
+        parser().parse_args(HERE)
 
 
 def test_the_page_names_exactly_the_options_that_there_are() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.vision.drawing import jpeg, nobody
 from vision.engine import pool as pool_module
+from vision.engine.hardware import Hardware
 from vision.engine.messages import Faces, FindFaces
 from vision.engine.pool import Pool, Process
 
@@ -16,10 +17,10 @@ def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.Monk
     start = pool_module._started
     refusals = [OSError(24, "Too many open files"), OSError(12, "Cannot allocate memory")]
 
-    async def crowded() -> Process:
+    async def crowded(embedder: Hardware | None) -> Process:
         if refusals:
             raise refusals.pop()
-        return await start()
+        return await start(embedder)
 
     monkeypatch.setattr(pool_module, "_started", crowded)
     monkeypatch.setattr(pool_module, "_MAX_RESTART_DELAY", 0.01)

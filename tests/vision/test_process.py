@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.vision.drawing import heads, jpeg, nobody
 from tests.vision.running import ROOT, Server, alive
+from vision.engine.hardware import HARDWARE, offered
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def test_health_counts_requests_and_the_time_that_workers_were_busy(server: Serv
     assert after["status"] == "ready"
     assert after["workers"] == after["workers_ready"] == 2
     assert after["queue"] == 0
+    assert after["engine"] == {"embedder": next(filter(offered, HARDWARE))}
     assert after["requests"]["DetectText"] == before["requests"].get("DetectText", 0) + 1
     assert after["requests"]["ListCollections"] == before["requests"].get("ListCollections", 0) + 1
     assert 0.25 * took < after["engine_seconds"] - before["engine_seconds"] <= took

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.engine.face_models import load_embedder
+from vision.engine.networks import Network
 from vision.engine.pictures import Pixels
 
 CHIP = 112
@@ -34,24 +34,27 @@ def upright(pixels: Pixels, places: Places) -> Pixels:
 
 
 class Embedder:
-    """Turns upright faces into vectors."""
+    """Turns upright faces into vectors, by a network from `vision.engine.networks`."""
 
-    def __init__(self) -> None:
-        self._network = load_embedder()
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def vector(self, chip: Pixels) -> bytes:
         """The mean of the face's embedding and its mirror image's, as 128 little-endian float32 of length 1.
 
         Both count the same, whatever their lengths: the network's training looked at directions only.
         """
-        mean = _unit(self.embedding(chip)) + _unit(self.embedding(chip[:, ::-1]))
-        vector: bytes = _unit(mean).astype("<f4").tobytes()
+        face, mirrored = self.embeddings(chip)
+        vector: bytes = _unit(_unit(face) + _unit(mirrored)).astype("<f4").tobytes()
         return vector
 
-    def embedding(self, chip: Pixels) -> NDArray[np.float64]:
-        """What the network makes of one view, at whatever length: faces that it can tell nothing from are short."""
-        self._network.setInput(np.ascontiguousarray(chip.transpose(2, 0, 1)[np.newaxis], dtype=np.float32))
-        return np.asarray(self._network.forward()[0], dtype=np.float64)
+    def embeddings(self, chip: Pixels) -> NDArray[np.float64]:
+        """What the network makes of the face and of its mirror image, as 2 x 128 numbers.
+
+        They are of whatever length: faces that the network can tell nothing from are short.
+        """
+        views = np.stack([chip, chip[:, ::-1]]).transpose(0, 3, 1, 2)
+        return self._network(np.ascontiguousarray(views, dtype=np.float32)).astype(np.float64)
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -34,13 +34,9 @@ def load_detector(least_score: float, most_overlap: float) -> Any:
         cv2.utils.logging.setLogLevel(level)
 
 
-def load_embedder() -> Any:
-    """SFace as a cv2.dnn.Net.
-
-    cv2.FaceRecognizerSF would do the same, but OpenCV 5 gives it the new engine, which takes the weights that this
-    file declares as inputs for missing pictures.
-    """
-    return cv2.dnn.readNetFromONNX(str(_checked(_EMBEDDER)), cv2.dnn.ENGINE_CLASSIC)
+def embedder_file() -> Path:
+    """SFace, checked. Its weights are kept in 8 bits, and calculated with in float32 (see vision.engine.networks)."""
+    return _checked(_EMBEDDER)
 
 
 def _checked(name: str) -> Path:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from vision.engine.embedding import Embedder, Places, upright
 from vision.engine.face_models import load_detector
+from vision.engine.hardware import Hardware
 from vision.engine.messages import Box, Face, Point, QualityBar, Reason
+from vision.engine.networks import load_embedder
 from vision.engine.pictures import Pixels, resized
 
 SEARCH_SIDES = (1280, 320)
@@ -65,12 +67,16 @@ _BARS: dict[QualityBar, _Bar] = {
 
 
 class FaceFinder:
-    """Finds faces and turns them into vectors, with one thread. Loading takes about a quarter of a second."""
+    """Finds faces and turns them into vectors, with one thread of the processor.
 
-    def __init__(self) -> None:
+    `hardware` is what the embedder runs on; None asked for takes the fastest that there is.
+    """
+
+    def __init__(self, hardware: Hardware | None = None) -> None:
         cv2.setNumThreads(1)
         self._detector = load_detector(DETECTION_THRESHOLD, _SAME_FACE)
-        self._embedder = Embedder()
+        self.hardware, network = load_embedder(hardware)
+        self._embedder = Embedder(network)
 
     def find(self, pixels: Pixels, quality: QualityBar, embed: int) -> list[Face]:
         """All faces, the largest first; the first `embed` of those that pass `quality` have a vector."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from vision.engine.hardware import Hardware
 from vision.engine.messages import Job, Reply
 
 
@@ -15,7 +16,8 @@ class Engine(Protocol):
     """Looks at pictures, several at once, and lets a bounded number of others wait.
 
     `size` is how many it looks at at once, of which `ready` can begin and `busy` are at work; `restarts` counts those
-    that failed and were replaced, and `busy_seconds` sums the time at work.
+    that failed and were replaced, and `busy_seconds` sums the time at work. `embedder` says what the network for faces
+    runs on, once one is ready.
     """
 
     size: int
@@ -23,6 +25,7 @@ class Engine(Protocol):
     busy: int
     restarts: int
     busy_seconds: float
+    embedder: Hardware | None
 
     @property
     def waiting(self) -> int:

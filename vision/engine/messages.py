@@ -10,6 +10,8 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
+from vision.engine.hardware import Hardware
+
 QualityBar = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
 Reason = Literal["EXTREME_POSE", "LOW_BRIGHTNESS", "LOW_SHARPNESS", "LOW_CONFIDENCE", "SMALL_BOUNDING_BOX"]
 
@@ -82,7 +84,9 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ready(Message, frozen=True, kw_only=True):
-    """The worker has loaded its models."""
+    """The worker has loaded its models. `embedder` is what the network for faces runs on."""
+
+    embedder: Hardware
 
 
 class ReadText(Message, frozen=True, kw_only=True):

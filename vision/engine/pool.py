@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 
 from vision import errors
-from vision.engine.messages import HEADER_BYTES, Failed, Job, Reply, frame, length_in, reply_in
+from vision.engine.hardware import Hardware
+from vision.engine.messages import HEADER_BYTES, Failed, Job, Ready, Reply, frame, length_in, reply_in
 from vision.errors import InternalServerError, ThrottlingException
 
 JOB_SECONDS = 120.0
@@ -36,11 +37,13 @@ class WorkerDied(Exception):
 class Pool:
     """`size` worker processes, and at most `capacity` jobs waiting for one of them.
 
-    `busy_seconds` is the time that workers were occupied with jobs, summed over all of them.
+    `busy_seconds` is the time that workers were occupied with jobs, summed over all of them. `embedder` is what the
+    network for faces runs on: as asked for, or the fastest that the workers found; None before one is ready.
     """
 
-    def __init__(self, size: int, capacity: int) -> None:
+    def __init__(self, size: int, capacity: int, embedder: Hardware | None = None) -> None:
         self.size = size
+        self.embedder = embedder
         self.busy_seconds = 0.0
         self.ready = 0
         self.busy = 0
@@ -99,14 +102,16 @@ class Pool:
         failures = 0
         while True:
             try:
-                process = await _started()
+                process = await _started(self.embedder)
             except OSError as reason:  # no memory, no file, no process left; somebody may give some back
                 log.error("Cannot start a vision worker (%s); trying again.", reason.strerror)
                 await asyncio.sleep(_MAX_RESTART_DELAY)
                 continue
             self._processes.add(process)
             try:
-                await _receive(process, START_SECONDS)
+                ready = await _receive(process, START_SECONDS)
+                assert isinstance(ready, Ready)  # noqa: S101 - what a worker begins with
+                self.embedder = ready.embedder
                 self.ready += 1
                 failures = 0
                 try:
@@ -168,12 +173,13 @@ class Pool:
             future.set_result(reply)
 
 
-async def _started() -> Process:
+async def _started(embedder: Hardware | None) -> Process:
     root = str(Path(__file__).parents[2])
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "vision.engine.worker",
+        *([embedder] if embedder else []),
         stdin=PIPE,
         stdout=PIPE,
         cwd=root,

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from vision.engine import pictures
 from vision.engine.faces import FaceFinder
+from vision.engine.hardware import Hardware, hardware_named
 from vision.engine.messages import Faces, Failed, FindFaces, Job, Message, ReadText, Ready, Text, frame, next_job
 from vision.engine.text import TextReader
 from vision.errors import InternalServerError, ServiceError
@@ -24,13 +25,16 @@ takes is taken before it says Ready.
 
 
 def main() -> None:
-    """Load the models, say Ready, then answer jobs until the front is gone."""
+    """Load the models, say Ready, then answer jobs until the front is gone.
+
+    The embedder runs on what the first argument names, or on the fastest that there is.
+    """
     answers = _private_output()
     jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
     # A thread of its own reads, so that the end of the input is seen while the models are at work.
     threading.Thread(target=_receive, args=(sys.stdin.buffer, jobs), daemon=True).start()
-    models = Models()
-    _send(answers, Ready())
+    models = Models(*map(hardware_named, sys.argv[1:2]))
+    _send(answers, Ready(embedder=models.embedder))
     while True:
         _send(answers, models.answer(jobs.get()))
 
@@ -38,9 +42,10 @@ def main() -> None:
 class Models:
     """Text and faces in one process, warmed."""
 
-    def __init__(self) -> None:
+    def __init__(self, embedder: Hardware | None = None) -> None:
         self._text = TextReader()
-        self._faces = FaceFinder()
+        self._faces = FaceFinder(embedder)
+        self.embedder = self._faces.hardware
         blank = pictures.blank(*WARMING_SIZE)
         self._text.warm(blank)
         self._faces.find(blank, "NONE", 1)

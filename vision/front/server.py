@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vision.collections.store import Store
+from vision.engine.hardware import Hardware
 from vision.engine.interface import Engine
 from vision.errors import (
     InternalServerError,
@@ -45,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`queue` is how many pictures may wait for a worker before further ones are answered with a throttling error.
 
     `rates`: calls a second, by operation. `keys`: secrets by access key id, if requests must be signed; `unsigned`
-    says that they need not be, also where other machines can send some. `hosts`: see Gate.
+    says that they need not be, also where other machines can send some. `hosts`: see Gate. `embedder`: what the network
+    for faces is to run on; None for the fastest that there is.
     """
 
     data: Path
@@ -57,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Mapping[str, str] | None = None
     unsigned: bool = False
     hosts: frozenset[str] | None = frozenset()
+    embedder: Hardware | None = None
 
 
 def application(engine: Engine, store: Store, settings: Settings) -> Starlette:
@@ -157,7 +160,10 @@ async def _unless_gone(request: Request, work: Coroutine[None, None, T]) -> T:
 
 
 async def _health(request: Request) -> Response:
-    """Ready as soon as one worker is; 503 before. `engine_seconds`: how long workers were busy, summed."""
+    """Ready as soon as one worker is; 503 before. `engine_seconds`: how long workers were busy, summed.
+
+    `engine`: what its networks run on.
+    """
     engine: Engine = request.app.state.engine
     rekognition: Rekognition = request.app.state.rekognition
     ready = engine.ready > 0
@@ -169,6 +175,7 @@ async def _health(request: Request) -> Response:
             "workers_busy": engine.busy,
             "workers_replaced": engine.restarts,
             "queue": engine.waiting,
+            "engine": {"embedder": engine.embedder},
             "engine_seconds": round(engine.busy_seconds, 3),
             "requests": dict(sorted(rekognition.requests.items())),
         },

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from vision.collections.store import Store
+from vision.engine.hardware import Hardware, offered
 from vision.engine.interface import Engine
 from vision.engine.pool import Pool
 from vision.front.connections import SeldomSaid, http_server, is_loopback, raise_file_limit
@@ -27,6 +28,7 @@ class CannotStart(Exception):
 
 def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT. Raises CannotStart, CannotOpen."""
+    _check_offered(settings.embedder)
     with _listener(settings.host, settings.port) as listener:
         _check_open_to_others(listener, settings)
         names = hosts_answered(settings.hosts or frozenset(), loopback=is_loopback(listener.getsockname()[0]))
@@ -36,7 +38,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, store: Store) -> None:
-    engine: Engine = Pool(settings.workers, settings.queue)
+    engine: Engine = Pool(settings.workers, settings.queue, settings.embedder)
     server = http_server(application(engine, store, settings))
 
     def stop() -> None:
@@ -73,6 +75,11 @@ def _listener(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port} ({error.strerror}); stop what uses it, or give another --port."
         ) from error
     return listener
+
+
+def _check_offered(embedder: Hardware | None) -> None:
+    if embedder and not offered(embedder):
+        raise CannotStart(f"The package for {embedder} is not installed here; install it, or leave out --embedder.")
 
 
 def _check_open_to_others(listener: socket.socket, settings: Settings) -> None:
