@@ -155,10 +155,14 @@ def _read(photo: PhotoReport) -> Iterator[str]:
         spelt = "" if reading.text == reading.bib else f" (printed {reading.text})"
         yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}."
     for suggestion in bibs.suggestions:
-        yield (
-            f"'{suggestion.text}', {suggestion.confidence:.1f}% sure, is no bib of the roster, "
-            f"but one character off {suggestion.bib}."
-        )
+        sight = f"'{suggestion.text}', {suggestion.confidence:.1f}% sure"
+        if suggestion.guess == "weak":
+            yield f"{sight}, is a bib of the roster, but read less surely than the race asks for."
+        else:
+            yield f"{sight}, is no bib of the roster, but one character off {suggestion.bib}."
+    for partial in bibs.partials or ():
+        fits = f"only {partial.bib} on the roster fits" if partial.bib else "alone it does not say which"
+        yield f"'{partial.text}', {partial.confidence:.1f}% sure, is a part of a bib ({partial.pattern}): {fits}."
 
 
 def _faces(photo: PhotoReport) -> Iterator[SeenFace]:
@@ -223,13 +227,22 @@ def _reasons(evidence: Iterable[Evidence], photo: PhotoReport, place: str) -> It
             case "reading":
                 yield f"Bib {each.bib} is read {place}, {each.score:.1f}% sure."
             case "suggestion":
-                yield f"A number one character off {each.bib} is read {place}, {each.score:.1f}% sure."
+                yield f"{_guessed(each, place)}, {each.score:.1f}% sure."
             case "match":
                 matches[each.bib].append(each)
     for bib, found in matches.items():
         where = f"another photo, where she wears {bib}" if len(found) == 1 else f"{len(found)} photos with bib {bib}"
         best = sorted(((each.photo_id, each.score) for each in found), key=lambda other: -other[1])
         yield f"This face is also in {where}: {_listed(best, photo)}."
+
+
+def _guessed(guess: Evidence, place: str) -> str:
+    """What is read of a bib that is only guessed."""
+    if guess.pattern:
+        return f"A part of a number that {guess.bib} fits ({guess.pattern}) is read {place}"
+    if guess.guess == "weak":
+        return f"Bib {guess.bib} is read {place}, but weakly"
+    return f"A number one character off {guess.bib} is read {place}"
 
 
 def _listed(best: Sequence[tuple[str | None, float]], photo: PhotoReport) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -39,12 +39,22 @@ class RosterHeard(Record, frozen=True, kw_only=True):
     revision: str
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """A word as the text detector saw it; `confidence` in percent."""
+End = Literal["START", "END"]
+"""An end of a word, as its text runs."""
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A word as the text detector saw it; `confidence` in percent.
+
+    `cut` are the ends beyond which it goes on unseen, `torso` whether it stands where somebody wears a bib: both as far
+    as the detector says so, which Rekognition does not.
+    """
 
     text: str
     confidence: float
     box: Box
+    cut: tuple[End, ...] = ()
+    torso: bool = False
 
 
 class ReadingProgress(PhotoProgress, frozen=True, kw_only=True):

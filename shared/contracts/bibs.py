@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from shared.contracts.patterns import HIDDEN
+
 Format = Literal["number", "number-leg", "number-letter"]
 """How a race's bibs are formed: 1042 or A42; 727-2, the second runner of team 727; 1042F, a number and one letter."""
 
@@ -17,6 +19,9 @@ _HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _SHAPE = re.compile(r"(?P<prefix>[A-Z]*)(?P<number>[0-9]+)(?:-(?P<leg>[0-9]{1,2})|[ -]?(?P<letter>[A-Z]))?")
 _EXAMPLES: dict[Format, str] = {"number": "1042", "number-leg": "727-2", "number-letter": "1042F"}
 _MAX_QUOTED = 60
+
+LEAST_SEEN = 2
+"""Digits that a part of a bib has at least, to be evidence."""
 
 
 class _Parts(NamedTuple):
@@ -33,8 +38,12 @@ class _Parts(NamedTuple):
 
     @property
     def canonical(self) -> str:
+        return self._replace(number=self.number.lstrip("0") or "0").spelt
+
+    @property
+    def spelt(self) -> str:
         leg = f"-{self.leg.lstrip('0') or '0'}" if self.leg else ""
-        return f"{self.prefix}{self.number.lstrip('0') or '0'}{leg}{self.letter}"
+        return f"{self.prefix}{self.number}{leg}{self.letter}"
 
 
 def canonical(text: str) -> str | None:
@@ -45,6 +54,12 @@ def canonical(text: str) -> str | None:
     """
     parts = _parts(text)
     return parts.canonical if parts else None
+
+
+def digits_of(bib: str) -> int:
+    """How many digits a canonical bib's number has, its leg left out."""
+    parts = _parts(bib)
+    return len(parts.number) if parts else 0
 
 
 def _parts(text: str) -> _Parts | None:
@@ -124,6 +139,26 @@ class BibRules(msgspec.Struct, frozen=True, kw_only=True):
         if self.highest is not None and number > self.highest:
             return f"{printed} is above bib_rules.highest, {self.highest}."
         return None
+
+    def pattern(self, text: str, *, start: bool, end: bool) -> str | None:
+        """The pattern of the bibs that go on beyond what was seen, at the start, the end or both; None where none can.
+
+        One digit says too little: a tenth of all bibs would fit.
+        """
+        parts = _parts(text)
+        if parts is None or len(parts.number) < LEAST_SEEN or canonical(text) in map(canonical, self.excluded):
+            return None
+        if parts.format not in ("number", *self.declared) or len(parts.number) > self.max_digits:
+            return None
+        prefixes = {prefix.upper() for prefix in self.prefixes}
+        if not any(prefix.endswith(parts.prefix) if start else prefix == parts.prefix for prefix in prefixes):
+            return None
+        more_than_digits = (end and self.declared != ("number",)) or (start and prefixes != {""})
+        if len(parts.number) == self.max_digits and not more_than_digits:
+            return None
+        digits = parts.number if start and not parts.prefix else parts.number.lstrip("0")
+        seen = parts._replace(number=digits or "0").spelt
+        return f"{HIDDEN if start else ''}{seen}{HIDDEN if end else ''}"
 
     def _allowed_letters(self) -> str:
         return " or ".join(prefix.upper() or "no letters" for prefix in self.prefixes)

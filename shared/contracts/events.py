@@ -187,20 +187,42 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
 
 
+Guess = Literal["weak", "partial"]
+"""How a bib is guessed: `weak`, read as it is on the roster, but not surely; `partial`, from a part of its number."""
+
+
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A misread by one character with exactly one neighbour on the roster: worth asking, never a fact."""
+    """Worth asking, never a fact: a misread by one character with exactly one neighbour on the roster.
+
+    Or, with `guess`, a bib of the roster that is read less surely than the race asks for.
+    """
 
     bib: str
     text: str
     confidence: float
     box: Box
+    guess: Literal["weak"] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Partial(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a bib: evidence of the bibs that fit its `pattern` (shared/contracts/patterns.py), never a reading.
+
+    `bib` is the only one on the roster that fits, where there is one.
+    """
+
+    pattern: str
+    text: str
+    confidence: float
+    box: Box
+    bib: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Bibs(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read in a photo, each bib once, in bib order."""
+    """What was read in a photo, each bib once, in bib order; `partials` by their patterns, left out where none."""
 
     readings: tuple[Reading, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    partials: tuple[Partial, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class BibsRead(DomainEvent, frozen=True, kw_only=True):
@@ -215,6 +237,7 @@ class BibsRead(DomainEvent, frozen=True, kw_only=True):
     photo_revision: int
     readings: tuple[Reading, ...]
     suggestions: tuple[Suggestion, ...]
+    partials: tuple[Partial, ...] | msgspec.UnsetType = msgspec.UNSET
     revision: int
 
 
@@ -255,6 +278,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     `reading` and `suggestion`: the bib as it was read in this photo, `score` the confidence. `match`: her face matches
     one of `photo_id`, which wears `bib` there, `score` the similarity. `organizer`: a person said so. Scores are
     percentages. `weight` is what it counts in the vote, 0 to 1; a `bib` other than the runner's speaks against her.
+    `guess` says of a suggestion that it is no misread; `pattern` is what was seen of a `partial` one.
     """
 
     kind: EvidenceKind
@@ -262,6 +286,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     score: float
     weight: float
     photo_id: str | None = None
+    guess: Guess | msgspec.UnsetType = msgspec.UNSET
+    pattern: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):

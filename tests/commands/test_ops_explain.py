@@ -21,7 +21,7 @@ from services.ingest.records import Capture, Copy, Look, Size, UploadedPhoto
 from services.ocr.records import ReadPhoto
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
-from shared.contracts.events import Evidence, MatchedRunner
+from shared.contracts.events import Bibs, Evidence, MatchedRunner, Partial, Suggestion
 from tests.kit import kept_photo, search_stage
 from tests.kit.deployed import ENV, keep
 from tests.kit.kept_photo import (
@@ -154,6 +154,30 @@ def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) 
     assert (hidden.bib, hidden.status, hidden.face) == ("7", "inferred", 2)
     assert hidden.because == ("This face is also in another photo, where she wears 7: 결승 2.jpg, 99.2% alike.",)
     assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg, 91.0% alike.",)
+
+
+def test_guesses_are_told_as_what_they_are(target: Target, match: Match) -> None:
+    part = Evidence(kind="suggestion", bib="7", score=72.0, weight=0.6, photo_id=PHOTO, guess="partial", pattern="7?")
+    weak = Evidence(kind="suggestion", bib="42", score=63.0, weight=0.6, photo_id=PHOTO, guess="weak")
+    match(runner("42", "inferred", weak), runner("7", "inferred", part))
+    read, hidden = sorted(explained(target).runners, key=lambda each: each.bib)
+    assert read.because == ("Bib 42 is read below this face, but weakly, 63.0% sure.",)
+    assert hidden.because == ("A part of a number that 7 fits (7?) is read below this face, 72.0% sure.",)
+
+
+def test_parts_of_bibs_and_weak_readings_are_listed() -> None:
+    bibs = Bibs(
+        suggestions=(Suggestion(bib="42", text="42", confidence=63.0, box=box(0.1), guess="weak"),),
+        partials=(
+            Partial(pattern="37?", text="37", confidence=72.0, box=box(0.1)),
+            Partial(pattern="*592*", text="592", confidence=99.0, box=box(0.1), bib="1592"),
+        ),
+    )
+    assert explain(report(read=ReadPhoto(photo_id=PHOTO, photo_revision=1, bibs=bibs))).read[1:] == (
+        "'42', 63.0% sure, is a bib of the roster, but read less surely than the race asks for.",
+        "'37', 72.0% sure, is a part of a bib (37?): alone it does not say which.",
+        "'592', 99.0% sure, is a part of a bib (*592*): only 1592 on the roster fits.",
+    )
 
 
 def test_many_matches_are_one_sentence_the_best_first(target: Target, match: Match) -> None:

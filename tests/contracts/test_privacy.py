@@ -20,9 +20,9 @@ TEXTS = {
         "content_sha256", "revision", "id", "correlation_id", "causation_id", "replay", "roster_revision",
     },
     "the race's own settings": {"name", "date", "timezone", "prefixes", "excluded", "formats"},
-    "what is printed on a bib": {"bib", "text"},
+    "what is printed on a bib": {"bib", "text", "pattern"},
     "why something was rejected": {"reason", "message"},
-    "kinds": {"kind", "status"},
+    "kinds": {"kind", "status", "guess"},
     "times": {"uploaded_at", "taken_at", "occurred_at"},
     "about the picture": {"camera", "photographer", "placeholder"},
 }  # fmt: skip
@@ -33,11 +33,19 @@ def fields(kind: Any) -> Iterator[tuple[str, Any]]:
     for name, hint in typing.get_type_hints(kind).items():
         if typing.get_origin(hint) is typing.ClassVar:
             continue
-        inner = [each for each in (hint, *typing.get_args(hint)) if hasattr(each, "__struct_fields__")]
+        inner = list(structs(hint))
         if not inner:
             yield name, hint
         for each in inner:
             yield from fields(each)
+
+
+def structs(hint: Any) -> Iterator[Any]:
+    """The structs in a type, as `tuple[Partial, ...] | UnsetType` has one."""
+    if hasattr(hint, "__struct_fields__"):
+        yield hint
+    for argument in typing.get_args(hint):
+        yield from structs(argument)
 
 
 def plain(hint: Any) -> set[type]:

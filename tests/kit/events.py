@@ -25,6 +25,7 @@ from shared.contracts.events import (
     MatchedRunner,
     Meta,
     ObjectRef,
+    Partial,
     PhotoIngested,
     PhotoMatched,
     PhotoRejected,
@@ -135,6 +136,7 @@ def bibs_read(
     *readings: Reading,
     race: RaceRef = RACE,
     suggestions: tuple[Suggestion, ...] = (),
+    partials: tuple[Partial, ...] | msgspec.UnsetType = msgspec.UNSET,
     photo_revision: int = 1,
 ) -> BibsRead:
     return BibsRead(
@@ -143,6 +145,7 @@ def bibs_read(
         photo_revision=photo_revision,
         readings=readings,
         suggestions=suggestions,
+        partials=partials,
         revision=revision,
     )
 

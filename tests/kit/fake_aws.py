@@ -36,11 +36,13 @@ class Seen:
 class FakeRekognition:
     """Rekognition over pictures whose content the test decides, by the name of the file: "p1" for "…/p1.jpg".
 
-    `similar(a, b)` is the percentage between two persons' faces; below the threshold they do not match.
+    `similar(a, b)` is the percentage between two persons' faces; below the threshold they do not match. `marks_in` is
+    what our vision server says beyond Rekognition, of the words by their numbers.
     """
 
     faces_in: dict[str, list[Seen]] = field(default_factory=dict)
     words_in: dict[str, list[tuple[str, float, Box]]] = field(default_factory=dict)
+    marks_in: dict[str, dict[int, Any]] = field(default_factory=dict)
     similar: Callable[[str, str], float] = lambda a, b: 99.0 if a == b else 0.0
     collections: dict[str, dict[str, tuple[str, Seen]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -52,19 +54,20 @@ class FakeRekognition:
         ResourceAlreadyExistsException = ResourceAlreadyExistsException
         InvalidParameterException = InvalidParameterException
 
-    def detect_text(self, Image: Any) -> Any:
+    def detect_text(self, Image: Any, Filters: Any) -> Any:
         self._called("DetectText")
+        least = Filters["WordFilter"]["MinConfidence"]
         words = self.words_in.get(_name(Image), [])
-        line = {"DetectedText": " ".join(w for w, _, _ in words), "Type": "LINE", "Confidence": 99.0}
-        return {
-            "TextDetections": [
-                {**line, "Geometry": {"BoundingBox": _aws(Box(left=0, top=0, width=1, height=1))}},
-                *(
-                    {"DetectedText": w, "Type": "WORD", "Confidence": c, "Geometry": {"BoundingBox": _aws(b)}}
-                    for w, c, b in words
-                ),
-            ]
-        }
+        line = {"DetectedText": " ".join(w for w, _, _ in words), "Type": "LINE", "Id": 0, "Confidence": 99.0}
+        found = [
+            {"DetectedText": w, "Type": "WORD", "Id": n, "Confidence": c, "Geometry": {"BoundingBox": _aws(b)}}
+            for n, (w, c, b) in enumerate(words, start=1)
+            if c >= least
+        ]
+        marks = {str(n + 1): said for n, said in self.marks_in.get(_name(Image), {}).items()}
+        extension = {"SnapRace": {"Words": marks}} if marks else {}
+        line["Geometry"] = {"BoundingBox": _aws(Box(left=0, top=0, width=1, height=1))}
+        return {"TextDetections": [line, *found], **extension}
 
     def create_collection(self, CollectionId: str) -> None:
         self._called("CreateCollection")

@@ -60,9 +60,9 @@ class Rekognition(FakeRekognition):
         super().__init__()
         self.known: dict[str, tuple[str, str]] = {}
 
-    def detect_text(self, Image: Any) -> Any:
+    def detect_text(self, Image: Any, Filters: Any) -> Any:
         self._recognize(Image["S3Object"]["Name"])
-        return super().detect_text(Image=Image)
+        return super().detect_text(Image=Image, Filters=Filters)
 
     def index_faces(self, CollectionId: str, Image: Any, ExternalImageId: str, **more: Any) -> Any:
         self._recognize(Image["S3Object"]["Name"])

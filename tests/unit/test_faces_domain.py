@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.faces.domain.links import Link, Links, link_bibs
-from services.faces.domain.matches import MatchingFace
+from services.faces.domain.links import Link, Links, link_bibs, unsure_faces
+from services.faces.domain.matches import MatchingFace, matched
 from services.faces.domain.votes import MAX_EVIDENCE, resolve
 from services.faces.records import Correction, IdentifiedPhoto
 from shared.contracts.boxes import overlap
-from shared.contracts.events import Bibs, Box, Face, MatchedRunner, Reading, Suggestion
+from shared.contracts.events import Bibs, Box, Face, MatchedRunner, Partial, Reading, Suggestion
+
+replace = msgspec.structs.replace
 
 
 def face(face_id: str, left: float, top: float = 0.2, size: float = 0.08) -> Face:
@@ -32,6 +35,15 @@ def reading(bib: str, left: float, top: float = 0.4, confidence: float = 95.0, *
 
 def suggestion(bib: str, left: float) -> Suggestion:
     return Suggestion(bib=bib, text="x", confidence=90.0, box=Box(left=left, top=0.4, width=0.06, height=0.04))
+
+
+def weak(bib: str, left: float) -> Suggestion:
+    return msgspec.structs.replace(suggestion(bib, left), confidence=60.0, guess="weak")
+
+
+def partial(pattern: str, left: float, bib: str | None = None) -> Partial:
+    box = Box(left=left, top=0.4, width=0.06, height=0.04)
+    return Partial(pattern=pattern, text="x", confidence=70.0, box=box, bib=bib or msgspec.UNSET)
 
 
 def match(bib: str | None, similarity: float = 99.0, photo: str = "other", *, sure: bool = True) -> MatchingFace:
@@ -142,6 +154,104 @@ class TestVotes:
         straight = who(Bibs(readings=(reading("9", 0.5),)), [face("a", 0.1)], {"a": matches})
         random.Random(seed).shuffle(matches)
         assert who(Bibs(readings=(reading("9", 0.5),)), [face("a", 0.1)], {"a": matches}) == straight
+
+
+FACE = face("a", 0.1)
+LOWEST = 80.0  # percent, below which the collection calls nothing a match
+
+
+def told(runners: Iterable[MatchedRunner]) -> dict[str, str]:
+    return {runner.bib: runner.status for runner in runners}
+
+
+class TestPartials:
+    def test_alone_a_part_never_counts_however_often_it_is_seen(self) -> None:
+        # Mutation: Link.worn gives a part's bib. Two parts that match each other would infer it.
+        proposing = Bibs(partials=(partial("376?", 0.11, "3761"),))
+        other = MatchingFace(photo_id="o", similarity=100.0, link=links(proposing, [FACE])["a"])
+        assert told(who(proposing, [FACE], {"a": [other] * 9})) == {"3761": "doubtful"}
+        assert told(who(Bibs(), [FACE], {"a": [other] * 9})) == {}
+        assert told(who(proposing, [], {})) == {"3761": "doubtful"}
+        assert told(who(Bibs(partials=(partial("376?", 0.11),)), [FACE], {})) == {}
+
+    def test_with_a_matching_face_whose_bib_fits_it_decides(self) -> None:
+        # Mutation: AGREEING_WEIGHT as of a suggestion. The weakest match would stay doubtful.
+        found = {"a": [match("3761", LOWEST)]}
+        assert told(who(Bibs(), [FACE], found)) == {}
+        (runner,) = who(Bibs(partials=(partial("376?", 0.11),)), [FACE], found)
+        assert (runner.bib, runner.status, runner.face_id, runner.read) == ("3761", "inferred", "a", False)
+        assert [(each.kind, each.guess, each.pattern) for each in runner.evidence if each.guess] == [
+            ("suggestion", "partial", "376?")
+        ]
+
+    def test_it_decides_between_two_that_other_photos_name(self) -> None:
+        found = {"a": [match("3761", 96.0), match("8000", 96.0)]}
+        assert set(told(who(Bibs(), [FACE], found)).values()) == {"doubtful"}
+        assert told(who(Bibs(partials=(partial("376?", 0.11),)), [FACE], found)) == {"3761": "inferred"}
+
+    def test_where_it_fits_several_it_tells_none_apart(self) -> None:
+        found = {"a": [match("3761", 90.0), match("3762", 84.0)]}
+        parts = Bibs(partials=(partial("376?", 0.11),))
+        assert who(parts, [FACE], found) == who(Bibs(), [FACE], found)
+
+    def test_where_it_contradicts_a_match_it_neither_supports_nor_weakens(self) -> None:
+        # Mutation: a part votes for its only bib in any case. It would make 8000 doubtful.
+        found = {"a": [match("8000", 88.0)]}
+        parts = Bibs(partials=(partial("376?", 0.11, "3761"),))
+        assert told(who(Bibs(), [FACE], found)) == {"8000": "doubtful"}
+        assert who(parts, [FACE], found) == who(Bibs(), [FACE], found)
+        strong = {"a": [match("8000", 99.0)]}
+        assert who(parts, [FACE], strong) == who(Bibs(), [FACE], strong)
+
+    def test_a_reading_keeps_its_face_though_a_part_hangs_nearer(self) -> None:
+        # Mutation: parts are linked together with whole numbers, nearest first.
+        bibs = Bibs(readings=(reading("3761", 0.15),), partials=(partial("?10", 0.11),))
+        assert links(bibs, [FACE])["a"].bib == "3761"
+
+    def test_a_face_with_a_part_of_a_bib_does_not_take_it_from_one_that_wears_it(self) -> None:
+        faces = [FACE, face("b", 0.5)]
+        bibs = Bibs(readings=(reading("3761", 0.11),), partials=(partial("376?", 0.51),))
+        runners = who(bibs, faces, {"b": [match("3761", sure=False)] * 3})
+        assert [(r.bib, r.face_id) for r in runners] == [("3761", "a")]
+
+    def test_a_face_with_a_part_of_it_comes_before_one_that_only_matches(self) -> None:
+        # Mutation: `_distance` 2 for a part.
+        faces = [FACE, face("b", 0.5)]
+        found = {"a": [match("3761", 88.0)], "b": [match("3761")] * 3}
+        assert [(r.bib, r.face_id) for r in who(Bibs(partials=(partial("376?", 0.11),)), faces, found)] == [
+            ("3761", "a")
+        ]
+
+    def test_its_face_wants_to_hear_of_others_and_tells_them_nothing(self) -> None:
+        parts = photo(Bibs(partials=(partial("376?", 0.11, "3761"),)), [FACE], ())
+        plain = IdentifiedPhoto(photo_id="other", faces=(face("o", 0.1),))
+        assert unsure_faces(parts) == ("a",)
+        assert matched((parts, "a"), (plain, "o"), 99.0) == ()
+        worn = replace(plain, bibs=Bibs(readings=(reading("3761", 0.11),)))
+        assert len(matched((parts, "a"), (worn, "o"), 99.0)) == 2
+
+    def test_an_organizers_word_outranks_it(self) -> None:
+        parts = Bibs(partials=(partial("376?", 0.11, "3761"),))
+        found = {"a": [match("3761")]}
+        assert who(parts, [FACE], found, said("3761", here=False)) == ()
+        assert told(who(parts, [FACE], found, said("42", face=FACE))) == {"42": "confirmed", "3761": "doubtful"}
+        # What an organizer gave to one face hangs below no other.
+        both = [FACE, face("b", 0.2)]
+        assert list(links(parts, both, said("3761", face=FACE))) == ["a"]
+
+
+class TestWeakReadings:
+    def test_alone_it_is_a_guess_and_with_a_matching_face_it_decides(self) -> None:
+        # Mutations: WEAK_WEIGHT 0.9; a weak reading counts the same with a match and without.
+        read = Bibs(suggestions=(weak("7", 0.11),))
+        assert told(who(read, [FACE], {})) == {"7": "doubtful"}
+        assert told(who(read, [FACE], {"a": [match("7", LOWEST)]})) == {"7": "inferred"}
+        sure = Bibs(suggestions=(replace(weak("7", 0.11), confidence=100.0),))
+        assert told(who(sure, [FACE], {})) == {"7": "doubtful"}
+
+    def test_it_is_told_as_what_it_is(self) -> None:
+        (runner,) = who(Bibs(suggestions=(weak("7", 0.11),)), [FACE], {})
+        assert [(each.kind, each.guess, each.weight) for each in runner.evidence] == [("suggestion", "weak", 0.27)]
 
 
 class TestEvidence:

@@ -29,7 +29,7 @@ def learn(event: EvidenceEvent, photo_id: str, held: IdentifiedPhoto) -> Identif
     """The photo after hearing `event`; an equal one when it tells nothing new."""
     match event:
         case BibsRead() if event.revision > held.bibs_revision:
-            bibs = Bibs(readings=event.readings, suggestions=event.suggestions)
+            bibs = Bibs(readings=event.readings, suggestions=event.suggestions, partials=event.partials)
             return _seen(event, held, bibs=bibs, bibs_revision=event.revision)
         case FacesIndexed() if event.revision > held.faces_revision:
             return _seen(event, held, faces=event.faces, faces_revision=event.revision)

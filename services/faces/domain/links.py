@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from typing import TypeVar
 
 import msgspec
 
 from services.faces.records import Correction, IdentifiedPhoto
 from shared.contracts.boxes import overlap, same_face
-from shared.contracts.events import Bibs, Box, Evidence, EvidenceKind, Face, Reading, Suggestion
+from shared.contracts.events import Bibs, Box, Evidence, EvidenceKind, Face, Guess, Partial, Reading, Suggestion
+from shared.contracts.patterns import fits
+
+W = TypeVar("W", Reading | Suggestion, Partial)
+replace = msgspec.structs.replace
 
 # Where a bib is worn, seen from the face: about this many face heights below its centre (detectors box a face from
 # brow to chin; a chest is two to three of those further down), give or take; measured on race photos.
@@ -20,24 +25,45 @@ WIDEST_OFFSET = 1.6  # face widths to either side
 
 SURE_READING = 90.0  # percent; a reading below this wants to hear what the other photos of the face say
 SUGGESTION_WEIGHT = 0.3  # of what a reading would weigh: a misread, corrected by one character, is half a guess
+WEAK_WEIGHT = 0.45  # a bib of the roster, read as it is but not surely; below what infers (votes.INFERRED_FROM)
 UNVERIFIED_WEIGHT = 0.8  # a reading no roster vouches for
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """A bib that hangs below a face, by this photo alone: how it is known, how sure (percent), its `weight` 0 to 1.
 
-    `sure`: nothing else has to be asked about this face.
+    `sure`: nothing else has to be asked about this face. Of a part of a bib `pattern` is what was seen, and `bib` the
+    only one that fits, None where it is not known or not to be thought of.
     """
 
-    bib: str
+    bib: str | None
     weight: float
     sure: bool
     score: float
     kind: EvidenceKind
+    guess: Guess | msgspec.UnsetType = msgspec.UNSET
+    pattern: str | msgspec.UnsetType = msgspec.UNSET
 
-    def evidence(self, photo_id: str) -> Evidence:
-        """The link as a reason for its bib."""
-        return Evidence(kind=self.kind, bib=self.bib, score=self.score, weight=self.weight, photo_id=photo_id)
+    @property
+    def worn(self) -> str | None:
+        """The bib that other photos of the face may count on. A part of one says nothing there."""
+        return None if self.pattern else self.bib
+
+    def can_be(self, bib: str) -> bool:
+        """Whether what hangs below the face is, or can be a part of, this bib."""
+        return fits(self.pattern, bib) if self.pattern else bib == self.bib
+
+    def evidence(self, photo_id: str, bib: str, weight: float | None = None) -> Evidence:
+        """The link as a reason for a bib that it can be, of another weight where one is given."""
+        return Evidence(
+            kind=self.kind,
+            bib=bib,
+            score=self.score,
+            weight=self.weight if weight is None else weight,
+            photo_id=photo_id,
+            guess=self.guess,
+            pattern=self.pattern,
+        )
 
 
 Links = Mapping[str, Link]
@@ -48,7 +74,8 @@ def link_bibs(photo: IdentifiedPhoto) -> Links:
     """Give each bib to the nearest face it can belong to.
 
     A face wears one bib and a bib one face. First come those that an organizer gave to a face; then pairs are taken
-    nearest first, so that in a group each gets its own. A bib without a plausible face above it stays unlinked.
+    nearest first, so that in a group each gets its own. A bib without a plausible face above it stays unlinked. Parts
+    of bibs come last: other numbers are printed on bibs, too.
     """
     return _link_bibs(photo.bibs, photo.faces, photo.corrections)
 
@@ -57,18 +84,35 @@ def link_bibs(photo: IdentifiedPhoto) -> Links:
 def _link_bibs(bibs: Bibs, faces: tuple[Face, ...], corrections: tuple[Correction, ...]) -> Links:
     links = _said_by_an_organizer(faces, corrections)
     taken = {link.bib for link in links.values()} | denied(corrections)
-    worn: list[Reading | Suggestion] = [*bibs.readings, *bibs.suggestions]
+    whole: list[Reading | Suggestion] = [*bibs.readings, *bibs.suggestions]
+    for bib, face in _nearest_first(whole, faces):
+        if bib.bib not in taken and face.face_id not in links:
+            links[face.face_id] = link_of(bib)
+            taken.add(bib.bib)
+    named = [link for link in links.values() if link.kind == "organizer"]
+    parts = [each for each in bibs.partials or () if not any(fits(each.pattern, str(link.bib)) for link in named)]
+    linked: set[Partial] = set()
+    for part, face in _nearest_first(parts, faces):
+        if part not in linked and face.face_id not in links:
+            link = link_of(part)
+            links[face.face_id] = replace(link, bib=None) if link.bib in taken else link
+            linked.add(part)
+    return links
+
+
+def _nearest_first(worn: Iterable[W], faces: Iterable[Face]) -> list[tuple[W, Face]]:
+    """What is worn with each face that can wear it."""
     pairs = [
         (distance, bib, face)
         for bib, face in product(worn, faces)
         if (distance := _distance(bib.box, face.box)) is not None
     ]
-    pairs.sort(key=lambda pair: (pair[0], place(pair[1].box), pair[1].bib, place(pair[2].box)))
-    for _, bib, face in pairs:
-        if bib.bib not in taken and face.face_id not in links:
-            links[face.face_id] = link_of(bib)
-            taken.add(bib.bib)
-    return links
+    pairs.sort(key=lambda pair: (pair[0], place(pair[1].box), _seen(pair[1]), place(pair[2].box)))
+    return [(bib, face) for _, bib, face in pairs]
+
+
+def _seen(bib: Reading | Suggestion | Partial) -> str:
+    return bib.pattern if isinstance(bib, Partial) else bib.bib
 
 
 def _said_by_an_organizer(faces: Sequence[Face], corrections: Sequence[Correction]) -> dict[str, Link]:
@@ -89,15 +133,23 @@ def denied(corrections: Sequence[Correction]) -> frozenset[str]:
     return frozenset(each.bib for each in corrections if not each.here)
 
 
-def link_of(bib: Reading | Suggestion) -> Link:
-    """What a bib says about the face above it."""
-    share = bib.confidence / 100.0
-    if isinstance(bib, Suggestion):
-        weight = round(share * SUGGESTION_WEIGHT, 4)
-        return Link(bib=bib.bib, weight=weight, sure=False, score=bib.confidence, kind="suggestion")
-    weight = round(share if bib.verified else share * UNVERIFIED_WEIGHT, 4)
-    sure = bib.confidence >= SURE_READING
-    return Link(bib=bib.bib, weight=weight, sure=sure, score=bib.confidence, kind="reading")
+def link_of(bib: Reading | Suggestion | Partial) -> Link:
+    """What a bib, or a part of one, says about the face above it."""
+    weight = round(bib.confidence / 100.0 * weight_of(bib), 4)
+    if isinstance(bib, Reading):
+        sure = bib.confidence >= SURE_READING
+        return Link(bib=bib.bib, weight=weight, sure=sure, score=bib.confidence, kind="reading")
+    guessed = Link(bib=bib.bib or None, weight=weight, sure=False, score=bib.confidence, kind="suggestion")
+    if isinstance(bib, Partial):
+        return replace(guessed, guess="partial", pattern=bib.pattern)
+    return replace(guessed, guess=bib.guess)
+
+
+def weight_of(bib: Reading | Suggestion | Partial) -> float:
+    """What it counts by its kind, 0 to 1, were its letters read with certainty."""
+    if isinstance(bib, Reading):
+        return 1.0 if bib.verified else UNVERIFIED_WEIGHT
+    return WEAK_WEIGHT if isinstance(bib, Suggestion) and bib.guess == "weak" else SUGGESTION_WEIGHT
 
 
 def _distance(bib: Box, face: Box) -> float | None:

@@ -33,7 +33,7 @@ def matched(
     if any(face_id not in photo.face_ids for photo, face_id in (one, other)):
         return ()
     links = [link_bibs(photo).get(face_id) for photo, face_id in (one, other)]
-    if not any(links) or not any(map(needs_search, links)):
+    if not any(link and link.worn for link in links) or not any(map(needs_search, links)):
         return ()
     return tuple(
         with_match(photo, face_id, other_id, Matched(neighbour.photo_id, similarity))

@@ -9,16 +9,30 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.faces.domain.links import SUGGESTION_WEIGHT, Link, Links, denied, link_bibs, link_of, needs_search, place
+from services.faces.domain.links import Link, Links, denied, link_bibs, link_of, needs_search, place, weight_of
 from services.faces.domain.matches import MatchingFace, Photos, matching_faces
 from services.faces.records import IdentifiedPhoto
-from shared.contracts.events import Evidence, Face, MatchedRunner, Meta, PhotoMatched, Reading, Status, next_revision
+from shared.contracts.events import (
+    Evidence,
+    Face,
+    MatchedRunner,
+    Meta,
+    Partial,
+    PhotoMatched,
+    Reading,
+    Status,
+    Suggestion,
+    next_revision,
+)
 from shared.contracts.keys import RaceRef
 
 NO_VOTE_SIMILARITY = 75.0  # percent; a match as weak as this says nothing, one of 100 as much as a reading
 INFERRED_FROM = 0.5  # votes a bib needs to be inferred where it is not read
 DOUBTFUL_FROM = 0.2  # votes below which a bib is not worth a person's time
 CLEAR_LEAD = 1.5  # how many times the runner-up's votes make a result clear
+# What a weak reading or a part of a bib counts for the one bib of matching faces that it can be. A match at the lowest
+# similarity then infers it, and two that contradict each other are told apart.
+AGREEING_WEIGHT = 0.6
 
 MAX_EVIDENCE = 10  # reasons that are told of a runner, the weightiest
 
@@ -73,13 +87,13 @@ def photo_matched(race: RaceRef, photo: IdentifiedPhoto) -> PhotoMatched | None:
 def resolve(photo: IdentifiedPhoto, matches: Matches) -> tuple[MatchedRunner, ...]:
     """Say who is in a photo and why, in bib order.
 
-    Whoever has a face that votes for her; whose bib is read though no face is given to her; whose bib was misread, as
-    a guess; and whom an organizer named.
+    Whoever has a face that votes for her; whose bib is read though no face is given to her; whose bib is guessed; and
+    whom an organizer named.
     """
     tally = _tally(photo, matches)
     runners = _with_a_face(photo, tally)
     runners |= _read_without_a_face(photo, tally, runners)
-    runners |= _misread(photo, tally, runners)
+    runners |= _guessed(photo, tally, runners)
     runners |= _named_by_an_organizer(photo, runners)
     return tuple(runners[bib] for bib in sorted(runners))
 
@@ -110,7 +124,11 @@ def _tally(photo: IdentifiedPhoto, matches: Matches) -> _Tally:
         votes=votes,
         given=given,
         read={reading.bib: reading for reading in photo.bibs.readings if reading.bib not in not_here},
-        against={link.bib: reasons[face_id] for face_id, link in links.items() if given.get(face_id) != link.bib},
+        against={
+            link.bib: reasons[face_id]
+            for face_id, link in links.items()
+            if link.bib is not None and given.get(face_id) != link.bib
+        },
     )
 
 
@@ -148,28 +166,31 @@ def _read_without_a_face(photo: IdentifiedPhoto, tally: _Tally, known: Runners) 
             confidence=reading.confidence,
             read=True,
             box=reading.box,
-            evidence=_weightiest(tally.against.get(bib, [link_of(reading).evidence(photo.photo_id)])),
+            evidence=_weightiest(tally.against.get(bib, [link_of(reading).evidence(photo.photo_id, bib)])),
         )
         for bib, reading in tally.read.items()
         if bib not in known
     }
 
 
-def _misread(photo: IdentifiedPhoto, tally: _Tally, known: Runners) -> Runners:
-    """Bibs that a misread word may be, as long as nothing speaks against them."""
+def _guessed(photo: IdentifiedPhoto, tally: _Tally, known: Runners) -> Runners:
+    """Bibs that a word may be, misread, weakly read or in part, as long as nothing speaks against them."""
     not_guessed = known.keys() | tally.against.keys() | denied(photo.corrections)
-    return {
-        suggestion.bib: MatchedRunner(
-            bib=suggestion.bib,
+    runners: Runners = {}
+    guesses: list[Suggestion | Partial] = [*photo.bibs.suggestions, *(photo.bibs.partials or ())]
+    for guess in guesses:
+        link = link_of(guess)
+        if link.bib is None or link.bib in not_guessed or link.bib in runners:
+            continue
+        runners[link.bib] = MatchedRunner(
+            bib=link.bib,
             status="doubtful",
-            confidence=round(SUGGESTION_WEIGHT * suggestion.confidence, 1),
+            confidence=round(weight_of(guess) * guess.confidence, 1),
             read=False,
-            box=suggestion.box,
-            evidence=(link_of(suggestion).evidence(photo.photo_id),),
+            box=guess.box,
+            evidence=(link.evidence(photo.photo_id, link.bib),),
         )
-        for suggestion in photo.bibs.suggestions
-        if suggestion.bib not in not_guessed
-    }
+    return runners
 
 
 def _named_by_an_organizer(photo: IdentifiedPhoto, known: Runners) -> Runners:
@@ -191,17 +212,35 @@ def _reasons(photo: IdentifiedPhoto, face: Face, links: Links, matches: Matches)
     """What speaks for any bib of one face; an organizer's word leaves nothing else to say."""
     own = links.get(face.face_id)
     if own is not None and own.kind == "organizer":
-        return [own.evidence(photo.photo_id)]
-    reasons = [own.evidence(photo.photo_id)] if own else []
+        return _own_reasons(photo, own, frozenset())
+    reasons: list[Evidence] = []
     settled = denied(photo.corrections) | {link.bib for link in links.values() if link.kind == "organizer"}
     for match in matches.get(face.face_id, ()):
         link = match.link
-        if link is not None and link.bib not in settled and (needs_search(own) or needs_search(link)):
+        if link is None or link.worn is None or link.worn in settled:
+            continue
+        if needs_search(own) or needs_search(link):
             weight = round(link.weight * _strength(match.similarity), 4)
             reasons.append(
-                Evidence(kind="match", bib=link.bib, score=match.similarity, weight=weight, photo_id=match.photo_id)
+                Evidence(kind="match", bib=link.worn, score=match.similarity, weight=weight, photo_id=match.photo_id)
             )
+    if own is not None:
+        reasons += _own_reasons(photo, own, frozenset(reason.bib for reason in reasons))
     return reasons
+
+
+def _own_reasons(photo: IdentifiedPhoto, own: Link, matched: frozenset[str]) -> list[Evidence]:
+    """What the bib below a face says, where the faces that match it wear the bibs `matched`.
+
+    A weak reading or a part of a bib decides for the one of these that it can be. Where a part can be several, it does
+    not tell them apart, and where it can be none, it does not speak against them.
+    """
+    possible = [bib for bib in matched if own.can_be(bib)] if own.guess else []
+    if len(possible) == 1:
+        return [own.evidence(photo.photo_id, possible[0], AGREEING_WEIGHT)]
+    if own.bib is None or (own.pattern and matched):
+        return []
+    return [own.evidence(photo.photo_id, own.bib)]
 
 
 def _strength(similarity: float) -> float:
@@ -234,14 +273,19 @@ def _give_each_bib_to_one_face(
         ranked = sorted(votes[face.face_id].items(), key=lambda vote: (-vote[1], vote[0]))
         if ranked:
             bib, weight = ranked[0]
-            own = links.get(face.face_id)
-            not_worn_here = own is None or own.bib != bib
-            claims.append((not_worn_here, -weight, place(face.box), bib, face.face_id))
+            claims.append((_distance(links.get(face.face_id), bib), -weight, place(face.box), bib, face.face_id))
     given: dict[str, str] = {}
     for *_, bib, face_id in sorted(claims):
         if bib not in given.values():
             given[face_id] = bib
     return given
+
+
+def _distance(own: Link | None, bib: str) -> int:
+    """How near the bib is to the face: it is read below it, a part of it is, or only other photos say so."""
+    if own is None or not own.can_be(bib):
+        return 2
+    return 1 if own.pattern else 0
 
 
 def _status(bib: str, votes: Mapping[str, float], *, own: Link | None, read: bool) -> Status | None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
+import msgspec
+
+from services.ocr.domain.partials import besides, partial_of
 from services.ocr.records import Word
-from shared.contracts.events import Bibs, Box, Reading, Suggestion
+from shared.contracts.events import Bibs, Box, Partial, Reading, Suggestion
 from shared.contracts.race import RaceSettings, Region
 
 # A bib is a word of capital letters, digits and a hyphen; these are what one misread character could have been.
@@ -17,24 +21,36 @@ def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[s
     """Read the bibs among `words`.
 
     A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, by the race's rules. With a
-    roster only its bibs are accepted, and a word that is one character off exactly one of them is kept as a
-    suggestion; without a roster (None) the rules decide and the reading is unverified.
+    roster only its bibs are accepted; a word that is one character off exactly one of them is kept as a suggestion, and
+    so is one of them that is read less surely than the race asks for. Without a roster (None) the rules decide and the
+    reading is unverified. A word that is cut, or too short to be a whole number, is kept as a part of one.
     """
     readings: dict[str, Reading] = {}
-    suggestions: dict[str, Suggestion] = {}
+    misread: dict[str, Suggestion] = {}
+    weak: dict[str, Suggestion] = {}
+    partials: list[Partial] = []
     for word in sorted(words, key=_best_first):
-        bib = settings.bib_rules.admits(word.text)
-        if bib is None or word.confidence < settings.min_confidence or _inside(word.box, settings.watermark):
+        if _inside(word.box, settings.watermark):
             continue
-        if roster is None or bib in roster:
+        if (partial := partial_of(word, settings, roster)) is not None:
+            partials.append(partial)
+            continue
+        bib = settings.bib_rules.admits(word.text)
+        if bib is None or (word.cut and roster is None):
+            continue
+        # No bib is longer than a cut word that gets here: where it is a bib of the roster it may be whole after all.
+        sure = word.confidence >= settings.min_confidence and not word.cut
+        if sure and (roster is None or bib in roster):
             readings.setdefault(bib, _reading(bib, word, verified=roster is not None))
-        elif (neighbour := only_neighbour(bib, roster)) is not None:
-            suggestions.setdefault(
-                neighbour, Suggestion(bib=neighbour, text=word.text, confidence=word.confidence, box=word.box)
-            )
+        elif roster is not None and bib in roster:
+            weak.setdefault(bib, _suggestion(bib, word, guess="weak"))
+        elif roster is not None and sure and (neighbour := only_neighbour(bib, roster)) is not None:
+            misread.setdefault(neighbour, _suggestion(neighbour, word))
+    suggestions = misread | weak
     return Bibs(
         readings=tuple(readings[bib] for bib in sorted(readings)),
         suggestions=tuple(suggestions[bib] for bib in sorted(suggestions) if bib not in readings),
+        partials=besides(readings, partials) or msgspec.UNSET,
     )
 
 
@@ -57,6 +73,10 @@ def _one_character_off(bib: str) -> Iterator[str]:
 
 def _reading(bib: str, word: Word, *, verified: bool) -> Reading:
     return Reading(bib=bib, text=word.text, confidence=word.confidence, box=word.box, verified=verified)
+
+
+def _suggestion(bib: str, word: Word, guess: Literal["weak"] | msgspec.UnsetType = msgspec.UNSET) -> Suggestion:
+    return Suggestion(bib=bib, text=word.text, confidence=word.confidence, box=word.box, guess=guess)
 
 
 def _best_first(word: Word) -> tuple[float, float, float, str]:

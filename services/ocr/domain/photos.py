@@ -71,5 +71,6 @@ def bibs_read(race: RaceRef, photo: ReadPhoto) -> BibsRead | None:
         photo_revision=photo.photo_revision,
         readings=photo.bibs.readings,
         suggestions=photo.bibs.suggestions,
+        partials=photo.bibs.partials,
         revision=photo.revision,
     )
