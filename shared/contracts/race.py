@@ -33,8 +33,9 @@ class RaceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """race.json: what an organizer decides about a race.
 
     `date` is ISO 8601; `timezone` an IANA name; `min_confidence` (percent) is what a reading needs to count;
-    `watermark` the region whose text is ignored (None = no such region); `faces` switches everything
-    biometric on, and is off until the race says so; `originals` lets runners download full-size pictures.
+    `watermark` the region whose text is ignored (None = no such region; in the default one, what is known to stand on
+    somebody's chest is read all the same); `faces` switches everything biometric on, and is off until the race says so;
+    `originals` lets runners download full-size pictures.
     """
 
     name: str

@@ -8,10 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from services.ocr.domain.joining import joined
 from services.ocr.domain.partials import besides, partial_of
 from services.ocr.records import Word
 from shared.contracts.events import Bibs, Box, Partial, Reading, Suggestion
-from shared.contracts.race import RaceSettings, Region
+from shared.contracts.race import DEFAULT_WATERMARK, RaceSettings, Region
 
 # A bib is a word of capital letters, digits and a hyphen; these are what one misread character could have been.
 _ALPHABET = string.digits + string.ascii_uppercase + "-"
@@ -20,7 +21,8 @@ _ALPHABET = string.digits + string.ascii_uppercase + "-"
 def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[str] | None) -> Bibs:
     """Read the bibs among `words`.
 
-    A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, by the race's rules. With a
+    A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, by the race's rules, and so do
+    letters with a number beside them ("A 2167"), where the race has such bibs. With a
     roster only its bibs are accepted; a word that is one character off exactly one of them is kept as a suggestion, and
     so is one of them that is read less surely than the race asks for. Without a roster (None) the rules decide and the
     reading is unverified. A word that is cut, or too short to be a whole number, is kept as a part of one.
@@ -29,9 +31,8 @@ def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[s
     misread: dict[str, Suggestion] = {}
     weak: dict[str, Suggestion] = {}
     partials: list[Partial] = []
-    for word in sorted(words, key=_best_first):
-        if _inside(word.box, settings.watermark):
-            continue
+    seen = [word for word in words if not _is_watermark(word, settings)]
+    for word in sorted(joined(seen, settings.bib_rules, roster), key=_best_first):
         if (partial := partial_of(word, settings, roster)) is not None:
             partials.append(partial)
             continue
@@ -81,6 +82,16 @@ def _suggestion(bib: str, word: Word, guess: Literal["weak"] | msgspec.UnsetType
 
 def _best_first(word: Word) -> tuple[float, float, float, str]:
     return (-word.confidence, word.box.top, word.box.left, word.text)
+
+
+def _is_watermark(word: Word, settings: RaceSettings) -> bool:
+    """Whether the word is in the region of the watermark.
+
+    The default region is a guess where one may be: what stands on somebody's chest there is no watermark. A region that
+    an organizer chose holds.
+    """
+    worn = word.torso and settings.watermark == DEFAULT_WATERMARK
+    return not worn and _inside(word.box, settings.watermark)
 
 
 def _inside(box: Box, region: Region | None) -> bool:
