@@ -153,7 +153,8 @@ def _read(photo: PhotoReport) -> Iterator[str]:
     for reading in bibs.readings:
         roster = "on the roster" if reading.verified else "no roster says whether that bib exists"
         spelt = "" if reading.text == reading.bib else f" (printed {reading.text})"
-        yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}."
+        name = ", and her name stands by it" if reading.named else ""
+        yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}{name}."
     for suggestion in bibs.suggestions:
         sight = f"'{suggestion.text}', {suggestion.confidence:.1f}% sure"
         if suggestion.guess == "weak":
@@ -225,7 +226,8 @@ def _reasons(evidence: Iterable[Evidence], photo: PhotoReport, place: str) -> It
             case "organizer":
                 yield f"An organizer says that {each.bib} is here."
             case "reading":
-                yield f"Bib {each.bib} is read {place}, {each.score:.1f}% sure."
+                name = ", and her name stands by it" if each.named else ""
+                yield f"Bib {each.bib} is read {place}{name}, {each.score:.1f}% sure."
             case "suggestion":
                 yield f"{_guessed(each, place)}, {each.score:.1f}% sure."
             case "match":

@@ -178,13 +178,18 @@ class PhotoWithdrawn(DomainEvent, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """A bib read in a photo. `confidence` is a percentage; `verified` means it is on the roster."""
+    """A bib read in a photo. `confidence` is a percentage; `verified` means it is on the roster.
+
+    `named` means that its runner's name stands by it, which has raised the confidence; `text` may then be a part of it
+    alone, or one character off.
+    """
 
     bib: str
     text: str
     confidence: float
     box: Box
     verified: bool
+    named: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 Guess = Literal["weak", "partial"]
@@ -278,7 +283,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     `reading` and `suggestion`: the bib as it was read in this photo, `score` the confidence. `match`: her face matches
     one of `photo_id`, which wears `bib` there, `score` the similarity. `organizer`: a person said so. Scores are
     percentages. `weight` is what it counts in the vote, 0 to 1; a `bib` other than the runner's speaks against her.
-    `guess` says of a suggestion that it is no misread; `pattern` is what was seen of a `partial` one.
+    `guess` says of a suggestion that it is no misread; `pattern` is what was seen of a `partial` one. `named` says of a
+    reading that the runner's name stands by it.
     """
 
     kind: EvidenceKind
@@ -288,6 +294,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     photo_id: str | None = None
     guess: Guess | msgspec.UnsetType = msgspec.UNSET
     pattern: str | msgspec.UnsetType = msgspec.UNSET
+    named: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from services.ingest.records import Capture, Copy, Look, Size, UploadedPhoto
 from services.ocr.records import ReadPhoto
 from shared.contracts import naming
 from shared.contracts.errors import SnapRaceError
-from shared.contracts.events import Bibs, Evidence, MatchedRunner, Partial, Suggestion
+from shared.contracts.events import Bibs, Evidence, MatchedRunner, Partial, Reading, Suggestion
 from tests.kit import kept_photo, search_stage
 from tests.kit.deployed import ENV, keep
 from tests.kit.kept_photo import (
@@ -163,6 +163,17 @@ def test_guesses_are_told_as_what_they_are(target: Target, match: Match) -> None
     read, hidden = sorted(explained(target).runners, key=lambda each: each.bib)
     assert read.because == ("Bib 42 is read below this face, but weakly, 63.0% sure.",)
     assert hidden.because == ("A part of a number that 7 fits (7?) is read below this face, 72.0% sure.",)
+
+
+def test_a_name_that_confirms_is_told(target: Target, match: Match) -> None:
+    named = Evidence(kind="reading", bib="42", score=89.5, weight=0.895, photo_id=PHOTO, named=True)
+    match(runner("42", "confirmed", named, read=True))
+    (read,) = explained(target).runners
+    assert read.because == ("Bib 42 is read below this face, and her name stands by it, 89.5% sure.",)
+    bibs = Bibs(readings=(Reading(bib="3761", text="376", confidence=89.5, box=box(0.1), verified=True, named=True),))
+    assert explain(report(read=ReadPhoto(photo_id=PHOTO, photo_revision=1, bibs=bibs))).read[1:] == (
+        "Bib 3761 (printed 376), 89.5% sure, on the roster, and her name stands by it.",
+    )
 
 
 def test_parts_of_bibs_and_weak_readings_are_listed() -> None:

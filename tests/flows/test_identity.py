@@ -23,20 +23,23 @@ from services.faces.records import Correction, EarlyPhoto, IdentifiedPhoto, NewP
 from services.faces.search_scheduler import PATIENCE_S
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import End, Word
-from shared.contracts import keys
+from shared.contracts import boxes, keys
 from shared.contracts.errors import Throttled
 from shared.contracts.events import BibsRead, Box, Face, FacesIndexed, MatchedRunner
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
+from shared.contracts.roster.names import Names, names_of
+from shared.contracts.roster.runners import Runner
 from shared.kit.records import Records
 from tests.kit import events
 from tests.kit.compare import assert_same
 from tests.kit.events import RACE, configured, corrected, ingested, match_cut, withdrawn
-from tests.kit.fake_aws import Seen
+from tests.kit.fake_aws import Seen, as_aws
 from tests.kit.pipeline import Pipeline, parsed
 
 ROSTER = ["11", "22", "33", "44", "1234", "A77"]
 WIDER_ROSTER = [*ROSTER, "1134"]
+NAME_OF = {"1234": "Anna Berg", "1134": "Ute Bohm", "33": "Eva Holm"}
 OTHER_ROSTER = ["11", "22", "1235", "99999"]
 
 
@@ -49,17 +52,20 @@ def pipeline() -> Pipeline:
 class Person:
     """Somebody in a photo: which face, the text on her chest ("" = hidden), and how surely that is read.
 
-    Of a text with a question mark at an end the detector says that it goes on there.
+    Of a number with a question mark at an end the detector says that it goes on there. A name stands below it.
     """
 
     name: str
     chest: str
     confidence: float = 97.5
 
-    @property
-    def cut(self) -> tuple[End, ...]:
-        ends: dict[End, bool] = {"START": self.chest.startswith("?"), "END": self.chest.endswith("?")}
-        return tuple(end for end, hidden in ends.items() if hidden)
+    def words(self, where: Box) -> list[Word]:
+        number, _, name = self.chest.partition(" ")
+        ends: dict[End, bool] = {"START": number.startswith("?"), "END": number.endswith("?")}
+        cut = tuple(end for end, hidden in ends.items() if hidden)
+        read = [Word(text=number.strip("?"), confidence=self.confidence, box=where, cut=cut)]
+        below = msgspec.structs.replace(where, top=where.top + where.height, height=where.height / 2)
+        return read + ([Word(text=name, confidence=97.5, box=boxes.from_rekognition(as_aws(below)))] if name else [])
 
 
 Race = dict[str, list[Person]]
@@ -75,11 +81,7 @@ def place(slot: int) -> tuple[Box, Box]:
 
 
 def words_of(people: list[Person]) -> list[Word]:
-    return [
-        Word(text=p.chest.strip("?"), confidence=p.confidence, box=place(n)[1], cut=p.cut)
-        for n, p in enumerate(people)
-        if p.chest
-    ]
+    return [word for n, person in enumerate(people) if person.chest for word in person.words(place(n)[1])]
 
 
 def paint(pipeline: Pipeline, race: Race) -> None:
@@ -149,7 +151,7 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
     settings_then = configured().settings
     observed = {}
     for photo, people in story.race.items():
-        read = read_bibs(words_of(people), settings_then, frozenset(story.rosters[-1]))
+        read = read_bibs(words_of(people), settings_then, frozenset(story.rosters[-1]), names=_names(story.rosters[-1]))
         seen = people if story.switches[-1] else []
         observed[photo] = IdentifiedPhoto(
             photo_id=photo,
@@ -175,6 +177,10 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
                         matches.setdefault(face.face_id, []).append(found)
         result[photo] = resolve(observed[photo], matches)
     return result
+
+
+def _names(roster: list[str]) -> Names:
+    return names_of(Runner(bib=bib, printed=bib, name=NAME_OF.get(bib, "")) for bib in roster)
 
 
 def _latest_corrections(story: Story, photo: str) -> tuple[Correction, ...]:
@@ -205,6 +211,7 @@ def _told_apart(story: Story) -> set[frozenset[tuple[str, int]]]:
 
 NAMES = ["ann", "bea", "cho", "dan"]
 CHESTS = ["", "", "11", "22", "33", "44", "1234", "A77", "1235", "12:34", "99999", "123?", "?34"]
+CHESTS += ["?34 BERG", "1235 Böhm", "33 BERG"]
 PHOTOS = [f"photo{n}" for n in range(6)]
 PEOPLE = st.builds(Person, st.sampled_from(NAMES), st.sampled_from(CHESTS), st.sampled_from([97.5, 85.0, 65.0]))
 RACES = st.dictionaries(
@@ -252,7 +259,7 @@ def tell(pipeline: Pipeline, story: Story) -> None:
         story.cuts[number - 1] = Told(told.one, told.other, told.cut, number)
     pipeline.hear(
         *(configured(faces=on, revision=f"0{n}") for n, on in enumerate(story.switches, start=1)),
-        *(pipeline.roster(bibs, revision=f"0{n}") for n, bibs in enumerate(story.rosters, start=1)),
+        *(pipeline.roster(bibs, f"0{n}", NAME_OF) for n, bibs in enumerate(story.rosters, start=1)),
         *map(ingested, story.race),
         *(withdrawn(photo, 2) for photo in story.gone | story.back),
         *(ingested(photo, 3) for photo in story.back & story.race.keys()),
@@ -775,3 +782,14 @@ def test_of_parts_alone_nothing_follows_but_doubts(race: Race, roster: list[str]
     pipeline.hear(configured(), pipeline.roster(roster), *map(ingested, race))
     pipeline.run_anyhow(workers=2, repeats=2)
     assert {status for photo in race for status in who(pipeline, photo).values()} <= {"doubtful"}
+
+
+def test_a_runners_name_decides_whose_part_it_is_and_tells_her_other_photos(pipeline: Pipeline) -> None:
+    race = {"named": [Person("ann", "?34 BERG", 65.0)], "hidden": [Person("ann", "")]}
+    paint(pipeline, race)
+    pipeline.hear(configured(), pipeline.roster(WIDER_ROSTER, names=NAME_OF), *map(ingested, race))
+    pipeline.run()
+    assert (who(pipeline, "named"), who(pipeline, "hidden")) == ({"1234": "confirmed"}, {"1234": "inferred"})
+    pipeline.hear(pipeline.roster(WIDER_ROSTER, revision="02"))
+    pipeline.run()
+    assert (who(pipeline, "named"), who(pipeline, "hidden")) == ({}, {})

@@ -6,7 +6,7 @@ Every builder has defaults for all that a test does not care about, and is about
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -71,9 +71,9 @@ def race_rejected(revision: str = "01", *, race: RaceRef = RACE, reason: str = "
     return RaceRejected(**race._asdict(), reason=reason, message="It is no JSON.", revision=revision)
 
 
-def roster_of(bibs: Iterable[str]) -> bytes:
-    """A roster as the races stage hands it on."""
-    return to_json(Runner(bib=bib, printed=bib, name="") for bib in bibs)
+def roster_of(bibs: Iterable[str], names: Mapping[str, str] | None = None) -> bytes:
+    """A roster as the races stage hands it on; `names` by bib."""
+    return to_json(Runner(bib=bib, printed=bib, name=(names or {}).get(bib, "")) for bib in bibs)
 
 
 def roster_imported(
@@ -83,10 +83,11 @@ def roster_imported(
     race: RaceRef = RACE,
     bucket: str = DERIVED,
     problems: tuple[Problem, ...] = (),
+    names: Mapping[str, str] | None = None,
 ) -> RosterImported:
-    """The claim check of `roster_of(bibs)`."""
+    """The claim check of `roster_of(bibs, names)`."""
     bibs = list(bibs)
-    sha256 = digest(roster_of(bibs))
+    sha256 = digest(roster_of(bibs, names))
     claim = ObjectRef(bucket=bucket, key=f"roster/{sha256}.json", sha256=sha256)
     return RosterImported(**race._asdict(), roster=claim, runners=len(bibs), problems=problems, revision=revision)
 

@@ -60,13 +60,13 @@ class FakeRekognition:
         words = self.words_in.get(_name(Image), [])
         line = {"DetectedText": " ".join(w for w, _, _ in words), "Type": "LINE", "Id": 0, "Confidence": 99.0}
         found = [
-            {"DetectedText": w, "Type": "WORD", "Id": n, "Confidence": c, "Geometry": {"BoundingBox": _aws(b)}}
+            {"DetectedText": w, "Type": "WORD", "Id": n, "Confidence": c, "Geometry": {"BoundingBox": as_aws(b)}}
             for n, (w, c, b) in enumerate(words, start=1)
             if c >= least
         ]
         marks = {str(n + 1): said for n, said in self.marks_in.get(_name(Image), {}).items()}
         extension = {"SnapRace": {"Words": marks}} if marks else {}
-        line["Geometry"] = {"BoundingBox": _aws(Box(left=0, top=0, width=1, height=1))}
+        line["Geometry"] = {"BoundingBox": as_aws(Box(left=0, top=0, width=1, height=1))}
         return {"TextDetections": [line, *found], **extension}
 
     def create_collection(self, CollectionId: str) -> None:
@@ -95,13 +95,13 @@ class FakeRekognition:
             # The same picture again gives the same faces; once deleted, they are others.
             face_id = known.get((ExternalImageId, seen.box)) or str(uuid.uuid5(uuid.NAMESPACE_URL, name))
             collection[face_id] = (ExternalImageId, seen)
-            records.append({"Face": {"FaceId": face_id, "BoundingBox": _aws(seen.box), "Confidence": 99.5}})
+            records.append({"Face": {"FaceId": face_id, "BoundingBox": as_aws(seen.box), "Confidence": 99.5}})
         return {"FaceRecords": records, "UnindexedFaces": []}
 
     def detect_faces(self, Image: Any, **_: Any) -> Any:
         self._called("DetectFaces")
         faces = self.faces_in.get(_name(Image), [])
-        return {"FaceDetails": [{"BoundingBox": _aws(seen.box), "Confidence": 99.5} for seen in faces]}
+        return {"FaceDetails": [{"BoundingBox": as_aws(seen.box), "Confidence": 99.5} for seen in faces]}
 
     def search_faces_by_image(self, CollectionId: str, Image: Any, FaceMatchThreshold: float, MaxFaces: int) -> Any:
         self._called("SearchFacesByImage")
@@ -156,7 +156,7 @@ def _name(image: Any) -> str:
     return key.rpartition("/")[2].removesuffix(".jpg")
 
 
-def _aws(box: Box) -> dict[str, float]:
+def as_aws(box: Box) -> dict[str, float]:
     return {"Left": box.left, "Top": box.top, "Width": box.width, "Height": box.height}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,10 +132,10 @@ class Pipeline:
             happened = events.on_the_bus(event, self.occurred_at)
             self._enqueue(event, json.dumps(events.replayed(happened, replay) if replay else happened))
 
-    def roster(self, bibs: list[str], revision: str = "01") -> RosterImported:
+    def roster(self, bibs: list[str], revision: str = "01", names: Mapping[str, str] | None = None) -> RosterImported:
         """Put a roster where the races stage puts it; what that stage says of it."""
-        imported = events.roster_imported(bibs, revision)
-        self.rosters.bodies[imported.roster.key] = events.roster_of(bibs)
+        imported = events.roster_imported(bibs, revision, names=names)
+        self.rosters.bodies[imported.roster.key] = events.roster_of(bibs, names)
         return imported
 
     def handle(self, function: str, batch: list[Message]) -> None:

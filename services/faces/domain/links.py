@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -43,6 +43,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     kind: EvidenceKind
     guess: Guess | msgspec.UnsetType = msgspec.UNSET
     pattern: str | msgspec.UnsetType = msgspec.UNSET
+    named: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def worn(self) -> str | None:
@@ -63,6 +64,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
             photo_id=photo_id,
             guess=self.guess,
             pattern=self.pattern,
+            named=self.named,
         )
 
 
@@ -138,7 +140,7 @@ def link_of(bib: Reading | Suggestion | Partial) -> Link:
     weight = round(bib.confidence / 100.0 * weight_of(bib), 4)
     if isinstance(bib, Reading):
         sure = bib.confidence >= SURE_READING
-        return Link(bib=bib.bib, weight=weight, sure=sure, score=bib.confidence, kind="reading")
+        return Link(bib=bib.bib, weight=weight, sure=sure, score=bib.confidence, kind="reading", named=bib.named)
     guessed = Link(bib=bib.bib or None, weight=weight, sure=False, score=bib.confidence, kind="suggestion")
     if isinstance(bib, Partial):
         return replace(guessed, guess="partial", pattern=bib.pattern)

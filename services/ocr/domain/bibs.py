@@ -9,50 +9,91 @@ from typing import Literal
 import msgspec
 
 from services.ocr.domain.joining import joined
-from services.ocr.domain.partials import besides, partial_of
+from services.ocr.domain.names import only_named, surer
+from services.ocr.domain.partials import besides, partial_of, pattern_of
 from services.ocr.records import Word
 from shared.contracts.events import Bibs, Box, Partial, Reading, Suggestion
+from shared.contracts.patterns import fits
 from shared.contracts.race import DEFAULT_WATERMARK, RaceSettings, Region
+from shared.contracts.roster.names import Names
 
 # A bib is a word of capital letters, digits and a hyphen; these are what one misread character could have been.
 _ALPHABET = string.digits + string.ascii_uppercase + "-"
 
 
-def read_bibs(words: Iterable[Word], settings: RaceSettings, roster: frozenset[str] | None) -> Bibs:
+class _Found:
+    """The bibs that were found so far, each once and as it is known best."""
+
+    def __init__(self) -> None:
+        self.readings: dict[str, Reading] = {}
+        self.weak: dict[str, Suggestion] = {}
+        self.misread: dict[str, Suggestion] = {}
+        self.partials: list[Partial] = []
+
+    def all(self) -> Bibs:
+        suggestions = self.misread | self.weak
+        return Bibs(
+            readings=tuple(self.readings[bib] for bib in sorted(self.readings)),
+            suggestions=tuple(suggestions[bib] for bib in sorted(suggestions) if bib not in self.readings),
+            partials=besides(self.readings, self.partials) or msgspec.UNSET,
+        )
+
+
+def read_bibs(
+    words: Iterable[Word], settings: RaceSettings, roster: frozenset[str] | None, *, names: Names | None = None
+) -> Bibs:
     """Read the bibs among `words`.
 
     A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, by the race's rules, and so do
-    letters with a number beside them ("A 2167"), where the race has such bibs. With a
-    roster only its bibs are accepted; a word that is one character off exactly one of them is kept as a suggestion, and
-    so is one of them that is read less surely than the race asks for. Without a roster (None) the rules decide and the
-    reading is unverified. A word that is cut, or too short to be a whole number, is kept as a part of one.
+    letters with a number beside them ("A 2167"), where the race has such bibs. With a roster only its bibs are
+    accepted; a word that is one character off exactly one of them is kept as a suggestion, and so is one of them that
+    is read less surely than the race asks for. Without a roster (None) the rules decide and the reading is unverified.
+    A word that is cut, or too short to be a whole number, is kept as a part of one. The name of a runner by the number
+    makes a reading of each of these.
     """
-    readings: dict[str, Reading] = {}
-    misread: dict[str, Suggestion] = {}
-    weak: dict[str, Suggestion] = {}
-    partials: list[Partial] = []
     seen = [word for word in words if not _is_watermark(word, settings)]
+    found = _Found()
     for word in sorted(joined(seen, settings.bib_rules, roster), key=_best_first):
-        if (partial := partial_of(word, settings, roster)) is not None:
-            partials.append(partial)
-            continue
-        bib = settings.bib_rules.admits(word.text)
-        if bib is None or (word.cut and roster is None):
-            continue
-        # No bib is longer than a cut word that gets here: where it is a bib of the roster it may be whole after all.
-        sure = word.confidence >= settings.min_confidence and not word.cut
-        if sure and (roster is None or bib in roster):
-            readings.setdefault(bib, _reading(bib, word, verified=roster is not None))
-        elif roster is not None and bib in roster:
-            weak.setdefault(bib, _suggestion(bib, word, guess="weak"))
-        elif roster is not None and sure and (neighbour := only_neighbour(bib, roster)) is not None:
-            misread.setdefault(neighbour, _suggestion(neighbour, word))
-    suggestions = misread | weak
-    return Bibs(
-        readings=tuple(readings[bib] for bib in sorted(readings)),
-        suggestions=tuple(suggestions[bib] for bib in sorted(suggestions) if bib not in readings),
-        partials=besides(readings, partials) or msgspec.UNSET,
-    )
+        bib = only_named(word, _candidates(word, settings, roster), seen, names or {})
+        if bib is not None and surer(word.confidence) >= settings.min_confidence:
+            named = _reading(bib, word, verified=True)
+            found.readings.setdefault(
+                bib, msgspec.structs.replace(named, confidence=surer(word.confidence), named=True)
+            )
+        elif (partial := partial_of(word, settings, roster)) is not None:
+            found.partials.append(partial)
+        else:
+            _read_whole(word, settings, roster, found)
+    return found.all()
+
+
+def _read_whole(word: Word, settings: RaceSettings, roster: frozenset[str] | None, found: _Found) -> None:
+    """Take a word as a whole number, if it is one."""
+    bib = settings.bib_rules.admits(word.text)
+    if bib is None or (word.cut and roster is None):
+        return
+    # No bib is longer than a cut word that gets here: where it is a bib of the roster it may be whole after all.
+    sure = word.confidence >= settings.min_confidence and not word.cut
+    if sure and (roster is None or bib in roster):
+        found.readings.setdefault(bib, _reading(bib, word, verified=roster is not None))
+    elif roster is not None and bib in roster:
+        found.weak.setdefault(bib, _suggestion(bib, word, guess="weak"))
+    elif roster is not None and sure and (neighbour := only_neighbour(bib, roster)) is not None:
+        found.misread.setdefault(neighbour, _suggestion(neighbour, word))
+
+
+def _candidates(word: Word, settings: RaceSettings, roster: frozenset[str] | None) -> Iterator[str]:
+    """The bibs of the roster that the word can be: itself; else those that it is a part of, or one character off."""
+    bib = settings.bib_rules.admits(word.text)
+    pattern = pattern_of(word, settings, roster)
+    if roster is None or (bib is None and pattern is None):
+        return
+    if bib in roster and not word.cut:
+        yield bib
+    elif pattern is not None:
+        yield from (each for each in roster if fits(pattern, each))
+    elif bib is not None and word.confidence >= settings.min_confidence:
+        yield from {each for each in _one_character_off(bib) if each in roster}
 
 
 def only_neighbour(bib: str, roster: frozenset[str]) -> str | None:

@@ -104,7 +104,10 @@ class Reader:
         rules, roster = heard.get(RulesHeard.locate(race)), heard.get(RosterHeard.locate(race))
         if rules is None or photo.withdrawn is not None:
             return photo
-        bibs = read_bibs(photo.words, rules.settings, self.rosters.bibs(roster.roster) if roster else None)
+        known = self.rosters.with_names(roster.roster) if roster else None
+        bibs = read_bibs(
+            photo.words, rules.settings, known.bibs if known else None, names=known.names if known else None
+        )
         return msgspec.structs.replace(photo, bibs=bibs)
 
     def _reread_race(self, race: RaceRef, by: Message) -> None:
