@@ -74,6 +74,11 @@ def show_race(report: RaceReport, *, as_json: bool) -> None:
     show_problems(report.problems, before="left out of the roster: ", on=answers)
     refused = "never read as a bib, since the settings refuse it: "
     show_problems(report.refused_bibs, before=refused, in_all=report.refused_bibs_in_all, on=answers)
+    for banner in report.banners:
+        answers.print(banner.why, markup=False)
+    if command := report.excluding_banners:
+        which = "this is a banner" if len(report.banners) == 1 else "these are banners (else leave one out)"
+        answers.print(f"If {which}: {command}", markup=False, soft_wrap=True)
 
 
 def show_problems(

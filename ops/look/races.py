@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from ops.look.banners import Banner, banners
 from ops.look.status import RaceStatus, status
 from ops.reach.target import Target
 from ops.reach.words import to_json
@@ -32,7 +34,8 @@ class RaceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `runners` is None where it has no roster, `problems` are the rows of it that were left out, `refused_bibs` the first
     of those whose bibs the settings refuse, so that they are in no photo. `refused` are its files whose newest upload
-    could not be used, with why: what is told of here is then of an earlier one.
+    could not be used, with why: what is told of here is then of an earlier one. `banners` are numbers that are read in
+    many photos and are on no bib, as it seems.
     """
 
     race: RaceRef
@@ -43,6 +46,16 @@ class RaceReport(msgspec.Struct, frozen=True, kw_only=True):
     refused_bibs_in_all: int
     refused: dict[str, str]
     status: RaceStatus
+    banners: tuple[Banner, ...] = ()
+
+    @property
+    def excluding_banners(self) -> str | None:
+        """The command by which the banners' numbers are no bibs from now on; None where there are none."""
+        if not self.banners or self.settings is None:
+            return None
+        words = [*self.settings.bib_rules.excluded, *(each.bib for each in self.banners)]
+        race = f"--organizer {self.race.organizer_id} --event {self.race.event_id}"
+        return shlex.join(["snaprace", "race", "set", *race.split(), *(f"--exclude={word}" for word in words)])
 
 
 def listed(target: Target) -> list[ListedRace]:
@@ -82,6 +95,7 @@ def look_at(target: Target, race: RaceRef) -> RaceReport:
         refused_bibs_in_all=never_read.refused if never_read else 0,
         refused={name: str(outcome.message) for name, outcome in newest.items() if outcome and not outcome.ok},
         status=status(target, race),
+        banners=banners(target, race),
     )
 
 
@@ -105,6 +119,7 @@ def as_json(report: RaceReport) -> str:
         "settings": report.settings,
         "roster": None if report.runners is None else _roster(report),
         "refused": report.refused,
+        "banners": report.banners,
         "uploads": len(report.status.uploads),
         "counts": dict(sorted(report.status.counts.items())),
     }
