@@ -194,6 +194,8 @@ def race_set(organizer: str | None, event: str | None, file: Path | None, yes: b
 def race_show(organizer: str | None, event: str | None, as_json: bool) -> None:
     """Show a race: its settings, how many runners its roster has, where its photos stand, and what was refused and why.
 
+    Numbers that are read in many photos and seem to be on banners are named, with the command that excludes them.
+
     \b
     snaprace race show
     snaprace race show --organizer hanriver --event seoul-2026 --json

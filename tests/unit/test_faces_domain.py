@@ -276,6 +276,11 @@ class TestEvidence:
         told = {r.bib: [(each.kind, each.score, each.photo_id) for each in r.evidence] for r in runners}
         assert told == {"7": [("reading", 95.0, "photo")], "8": [("suggestion", 90.0, "photo")]}
 
+    def test_a_reading_that_a_name_confirms_is_told_as_such(self) -> None:
+        named = replace(reading("7", 0.11), named=True)
+        (runner,) = who(Bibs(readings=(named,)), [FACE], {})
+        assert [(each.kind, each.named) for each in runner.evidence] == [("reading", True)]
+
     def test_an_outvoted_reading_tells_what_spoke_against_it(self) -> None:
         unsure = Bibs(readings=(reading("7", 0.11, confidence=85.0),))
         runners = {r.bib: r for r in who(unsure, [face("a", 0.1)], {"a": [match("8")] * 3})}
