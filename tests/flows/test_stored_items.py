@@ -448,6 +448,36 @@ def test_what_ocr_and_faces_keep() -> None:
     assert kept(pipeline.faces_table) == FACES_ITEMS
 
 
+def test_what_ocr_and_faces_keep_of_guesses_and_names() -> None:
+    pipeline = Pipeline()
+    race = {"cut": [Person("ann", "?34", 72.0)], "weak": [Person("cho", "33", 65.0), Person("dan", "44 HOLM")]}
+    paint(pipeline, race)
+    names = {"44": "Ute Holm"}
+    pipeline.hear(configured(), pipeline.roster(ROSTER, names=names), *map(ingested, race))
+    pipeline.run()
+    stored = kept(pipeline.ocr_table)
+    cut = stored["PHOTO#cut"]
+    assert cut["words"] == [{"text": "34", "confidence": 72.0, "box": BIB, "cut": ["START"]}]
+    partial = {"pattern": "?34", "text": "34", "confidence": 72.0, "box": BIB, "bib": "1234"}
+    assert cut["bibs"] == {"readings": [], "suggestions": [], "partials": [partial]}
+    (weak,), (named,) = (stored["PHOTO#weak"]["bibs"][kind] for kind in ("suggestions", "readings"))
+    assert weak == {"bib": "33", "text": "33", "confidence": 65.0, "box": BIB, "guess": "weak"}
+    assert (named["bib"], named["confidence"], named["named"]) == ("44", 99.25, True)
+    assert kept(pipeline.faces_table)["IDENTITY#cut"]["bibs"] == cut["bibs"]
+    (runner,) = kept(pipeline.faces_table)["IDENTITY#cut"]["runners"]
+    assert runner["evidence"] == [
+        {
+            "kind": "suggestion",
+            "bib": "1234",
+            "score": 72.0,
+            "weight": 0.216,
+            "photo_id": "cut",
+            "guess": "partial",
+            "pattern": "?34",
+        }
+    ]
+
+
 def test_photos_that_wait_for_a_round_are_kept_by_the_time_of_their_news() -> None:
     pipeline = Pipeline()
     paint(pipeline, {"one": [Person("ann", "")]})

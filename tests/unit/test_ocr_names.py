@@ -76,6 +76,11 @@ def test_it_decides_whose_part_it_is() -> None:
     assert [each.pattern for each in bibs(number("376", "END"), name("BERG")).partials or ()] == ["376?"]
 
 
+def test_it_makes_a_reading_of_a_cut_number_that_no_longer_bib_fits() -> None:
+    # Mutation: a cut word can only be what it is a part of.
+    assert readings(bibs(number("3761", "END"), name("MULLER"))) == [("3761", 89.5, True)]
+
+
 def test_it_decides_between_the_neighbours_of_a_misread() -> None:
     misread = number("3661", confidence=95.0)
     assert bibs(misread) == Bibs()

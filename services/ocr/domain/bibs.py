@@ -10,7 +10,7 @@ import msgspec
 
 from services.ocr.domain.joining import joined
 from services.ocr.domain.names import only_named, surer
-from services.ocr.domain.partials import besides, partial_of, pattern_of
+from services.ocr.domain.partials import besides, first_fitting, partial_of, pattern_of
 from services.ocr.records import Word
 from shared.contracts.events import Bibs, Box, Partial, Reading, Suggestion
 from shared.contracts.patterns import fits
@@ -83,15 +83,15 @@ def _read_whole(word: Word, settings: RaceSettings, roster: frozenset[str] | Non
 
 
 def _candidates(word: Word, settings: RaceSettings, roster: frozenset[str] | None) -> Iterator[str]:
-    """The bibs of the roster that the word can be: itself; else those that it is a part of, or one character off."""
+    """The bibs of the roster that the word can be: those that it is a part of; else itself, or one character off."""
     bib = settings.bib_rules.admits(word.text)
     pattern = pattern_of(word, settings, roster)
-    if roster is None or (bib is None and pattern is None):
+    if roster is None:
         return
-    if bib in roster and not word.cut:
-        yield bib
-    elif pattern is not None:
+    if pattern is not None and first_fitting(pattern, roster):
         yield from (each for each in roster if fits(pattern, each))
+    elif bib in roster:
+        yield bib
     elif bib is not None and word.confidence >= settings.min_confidence:
         yield from {each for each in _one_character_off(bib) if each in roster}
 
