@@ -9,3 +9,7 @@ errors        what the client is told when it cannot be done, by whichever of th
 Each imports those below it. `python -m vision` starts the server. It is a product of its own and imports nothing else
 of this repository.
 """
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded; the other cores are the workers'

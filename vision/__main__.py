@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from vision.collections.database import CannotOpen
+from vision.collections.sqlite import CannotOpen
 from vision.engine.hardware import HARDWARE, Hardware, hardware_named
 from vision.front.operations import OPERATIONS
 from vision.front.quotas import REGIONS

@@ -50,11 +50,23 @@ class InvalidS3ObjectException(ServiceError):
 
 
 class ResourceNotFoundException(ServiceError):
-    """No such collection."""
+    """No such collection, or no such user in it."""
 
 
 class ResourceAlreadyExistsException(ServiceError):
     """There is a collection of this name."""
+
+
+class ConflictException(ServiceError):
+    """There is a user of this id in the collection."""
+
+
+class IdempotentParameterMismatchException(ServiceError):
+    """The ClientRequestToken was given before, with other parameters."""
+
+
+class ServiceQuotaExceededException(ServiceError):
+    """The user has as many faces as one may have, or the collection as many tags."""
 
 
 class ProvisionedThroughputExceededException(ServiceError):

@@ -29,6 +29,7 @@ IN_NO_COLLECTION: dict[str, Call] = {
     "DeleteFaces": lambda r: r.delete_faces(CollectionId="none", FaceIds=[UNKNOWN_FACE]),
     "SearchFaces": lambda r: r.search_faces(CollectionId="none", FaceId=UNKNOWN_FACE),
     "SearchFacesByImage": lambda r: r.search_faces_by_image(CollectionId="none", Image=LAWN),
+    "SearchUsersByImage": lambda r: r.search_users_by_image(CollectionId="none", Image=LAWN),
 }
 
 REFUSED: dict[str, tuple[Call, str]] = {
@@ -88,9 +89,22 @@ REFUSED: dict[str, tuple[Call, str]] = {
         lambda r: r.create_collection(CollectionId="errors"),
         "ResourceAlreadyExistsException",
     ),
-    "a user of a collection": (
+    "the faces of a user who is not there": (
         lambda r: r.list_faces(CollectionId="errors", UserId="ann"),
         "ResourceNotFoundException",
+    ),
+    "faces for a user who is not there": (
+        lambda r: r.associate_faces(CollectionId="errors", UserId="ann", FaceIds=[UNKNOWN_FACE]),
+        "ResourceNotFoundException",
+    ),
+    "a search by a user who is not there": (
+        lambda r: r.search_users(CollectionId="errors", UserId="ann"),
+        "ResourceNotFoundException",
+    ),
+    "a search for users by nothing": (lambda r: r.search_users(CollectionId="errors"), "InvalidParameterException"),
+    "501 users": (
+        lambda r: r.search_users(CollectionId="errors", FaceId=UNKNOWN_FACE, MaxUsers=501),
+        "ValidationException",
     ),
     "an operation we do not have": (lambda r: r.detect_labels(Image=LAWN), "UnknownOperationException"),
 }

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from botocore.session import get_session
@@ -21,7 +22,9 @@ from botocore.session import get_session
 from tests.vision.drawing import jpeg, nobody
 from tests.vision.running import Server
 from tests.vision.strange import picture
+from vision.collections.database import MAX_TAGS
 from vision.collections.store import MAX_CALLS
+from vision.collections.users import MAX_FACES_OF_A_USER
 from vision.front.operations import OPERATIONS
 
 Call = Callable[[Any, dict[str, Any]], Any]
@@ -36,15 +39,27 @@ LOOKING: dict[str, Call] = {
     "DetectText": lambda client, image: client.detect_text(Image=image),
     "IndexFaces": lambda client, image: client.index_faces(CollectionId="every-error", Image=image),
     "SearchFacesByImage": lambda client, image: client.search_faces_by_image(CollectionId="every-error", Image=image),
+    "SearchUsersByImage": lambda client, image: client.search_users_by_image(CollectionId="every-error", Image=image),
 }
+USER = {"CollectionId": "every-error", "UserId": "ann"}
+TAGGED = {"ResourceArn": "arn:aws:rekognition:us-east-1:000000000000:collection/every-error"}
 KEEPING: dict[str, Call] = {
+    "AssociateFaces": lambda client, _: client.associate_faces(**USER, FaceIds=[FACE]),
     "CreateCollection": lambda client, _: client.create_collection(CollectionId="new"),
+    "CreateUser": lambda client, _: client.create_user(**USER),
     "DeleteCollection": lambda client, _: client.delete_collection(CollectionId="every-error"),
     "DeleteFaces": lambda client, _: client.delete_faces(CollectionId="every-error", FaceIds=[FACE]),
     "DescribeCollection": lambda client, _: client.describe_collection(CollectionId="every-error"),
+    "DeleteUser": lambda client, _: client.delete_user(**USER),
+    "DisassociateFaces": lambda client, _: client.disassociate_faces(**USER, FaceIds=[FACE]),
     "ListCollections": lambda client, _: client.list_collections(),
     "ListFaces": lambda client, _: client.list_faces(CollectionId="every-error"),
+    "ListTagsForResource": lambda client, _: client.list_tags_for_resource(**TAGGED),
+    "ListUsers": lambda client, _: client.list_users(CollectionId="every-error"),
     "SearchFaces": lambda client, _: client.search_faces(CollectionId="every-error", FaceId=FACE),
+    "SearchUsers": lambda client, _: client.search_users(CollectionId="every-error", FaceId=FACE),
+    "TagResource": lambda client, _: client.tag_resource(**TAGGED, Tags={"city": "Seoul"}),
+    "UntagResource": lambda client, _: client.untag_resource(**TAGGED, TagKeys=["city"]),
 }
 ASKED = LOOKING | KEEPING
 BY_IMAGE = {
@@ -58,11 +73,25 @@ ELSEWHERE = {  # provoked with a request of its own, below
     ("CreateCollection", "ResourceAlreadyExistsException"),
     ("ListCollections", "InvalidPaginationTokenException"),
     ("ListFaces", "InvalidPaginationTokenException"),
+    ("ListUsers", "InvalidPaginationTokenException"),
+    ("CreateUser", "ConflictException"),
+    ("AssociateFaces", "ServiceQuotaExceededException"),
+    ("CreateCollection", "ServiceQuotaExceededException"),
+    ("TagResource", "ServiceQuotaExceededException"),
+    ("SearchUsers", "InvalidParameterException"),
+    *(
+        (operation, "InvalidParameterException")
+        for operation in ("TagResource", "UntagResource", "ListTagsForResource")
+    ),
+}
+ONCE = {  # provoked by a ClientRequestToken that was given with another user
+    (operation, "IdempotentParameterMismatchException")
+    for operation in ("AssociateFaces", "CreateUser", "DeleteUser", "DisassociateFaces")
 }
 MISSING = {  # provoked by a collection that is not there
     (operation, "ResourceNotFoundException")
     for operation in ASKED
-    if "CollectionId" in MODEL.operation_model(operation).input_shape.members
+    if {"CollectionId", "ResourceArn"} & set(MODEL.operation_model(operation).input_shape.members)
 } - {("CreateCollection", "ResourceNotFoundException")}
 
 NOT_POSSIBLE: dict[str, tuple[set[str], str]] = {
@@ -71,11 +100,15 @@ NOT_POSSIBLE: dict[str, tuple[set[str], str]] = {
         "there is no IAM here; pages and strange names are told it before an operation, see test_connections.py",
     ),
     "ServiceQuotaExceededException": (
-        {"CreateCollection", "IndexFaces"},
-        "a collection may have as many faces as fit on the disk",
+        {"CreateUser", "IndexFaces"},
+        "a collection may have as many faces and users as fit on the disk",
+    ),
+    "ConflictException": (
+        {"AssociateFaces", "DeleteUser", "DisassociateFaces"},
+        "collections are changed by one call after the other",
     ),
     "InvalidParameterException": (
-        set(KEEPING) - {"SearchFaces"},
+        set(KEEPING) - {operation for operation, error in ELSEWHERE if error == "InvalidParameterException"},
         "whatever could be wrong breaks a constraint of the model, which is a ValidationException",
     ),
     "ResourceNotFoundException": ({"ListCollections"}, "it names no resource"),
@@ -101,6 +134,7 @@ def provoked() -> set[tuple[str, str]]:
         }
         | MISSING
         | ELSEWHERE
+        | ONCE
     )
 
 
@@ -129,28 +163,92 @@ def test_a_picture_that_is_refused(errors: Any, operation: str, error: str) -> N
 def test_a_collection_that_is_not_there(server: Server, operation: str) -> None:
     client = server.client()
     client.meta.events.register(
-        "provide-client-params.rekognition.*", lambda params, **_: {**params, "CollectionId": "none"}
+        "provide-client-params.rekognition.*",
+        lambda params, **_: (
+            {**params, "ResourceArn": TAGGED["ResourceArn"].replace("every-error", "none")}
+            if "ResourceArn" in params
+            else {**params, "CollectionId": "none"}
+        ),
     )
     assert refusal(lambda: ASKED[operation](client, LAWN)) == ("ResourceNotFoundException", 400)
 
 
 @pytest.mark.parametrize(("operation", "error"), sorted(ELSEWHERE))
-def test_an_error_of_one_operation(errors: Any, operation: str, error: str) -> None:
-    call = {
-        "SearchFaces": lambda: KEEPING["SearchFaces"](errors, LAWN),
-        "CreateCollection": lambda: errors.create_collection(CollectionId="every-error"),
-        "ListCollections": lambda: errors.list_collections(NextToken="page two"),
-        "ListFaces": lambda: errors.list_faces(CollectionId="every-error", NextToken="page two"),
+def test_an_error_of_one_operation(errors: Any, crowded: dict[str, str], operation: str, error: str) -> None:
+    too_many = {str(number): "" for number in range(MAX_TAGS + 1)}
+    race, page = {"CollectionId": "every-error"}, {"NextToken": "page two"}
+    other = {"ResourceArn": "arn:aws:s3:::bucket/collection/every-error"}
+    calls: dict[tuple[str, str], Callable[[], Any]] = {
+        ("SearchFaces", "InvalidParameterException"): lambda: KEEPING["SearchFaces"](errors, LAWN),
+        ("CreateCollection", "ResourceAlreadyExistsException"): lambda: errors.create_collection(**race),
+        ("CreateCollection", "ServiceQuotaExceededException"): lambda: errors.create_collection(
+            CollectionId="tagged-too-often", Tags=too_many
+        ),
+        ("ListCollections", "InvalidPaginationTokenException"): lambda: errors.list_collections(**page),
+        ("ListFaces", "InvalidPaginationTokenException"): lambda: errors.list_faces(**race, **page),
+        ("ListUsers", "InvalidPaginationTokenException"): lambda: errors.list_users(**race, **page),
+        ("CreateUser", "ConflictException"): lambda: errors.create_user(**crowded),
+        ("AssociateFaces", "ServiceQuotaExceededException"): lambda: errors.associate_faces(**crowded, FaceIds=[FACE]),
+        ("SearchUsers", "InvalidParameterException"): lambda: errors.search_users(**USER, FaceId=FACE),
+        ("TagResource", "ServiceQuotaExceededException"): lambda: errors.tag_resource(**TAGGED, Tags=too_many),
+        ("TagResource", "InvalidParameterException"): lambda: errors.tag_resource(**other, Tags={}),
+        ("UntagResource", "InvalidParameterException"): lambda: errors.untag_resource(**other, TagKeys=[]),
+        ("ListTagsForResource", "InvalidParameterException"): lambda: errors.list_tags_for_resource(**other),
+    }
+    assert refusal(calls[operation, error]) == (error, 400)
+
+
+@pytest.fixture(scope="module")
+def crowded(errors: Any, server: Server) -> dict[str, str]:
+    """A user with as many faces as one may have, which no client could make as fast."""
+    errors.create_user(CollectionId="every-error", UserId="crowded")
+    with closing(sqlite3.connect(server.data / "collections.sqlite", isolation_level=None)) as database:
+        (collection,) = database.execute("SELECT id FROM collection WHERE name = 'every-error'").fetchone()
+        (user,) = database.execute("SELECT id FROM user WHERE user_id = 'crowded'").fetchone()
+        image = database.execute(
+            "INSERT INTO image (collection, image_id, digest, external_id) VALUES (?, '', '', 'crowd')", (collection,)
+        ).lastrowid
+        for number in range(MAX_FACES_OF_A_USER):
+            face = database.execute(
+                "INSERT INTO face (collection, image, face_id, box, confidence, vector) "
+                "VALUES (?, ?, ?, '[0,0,1,1]', 99, ?)",
+                (collection, image, f"{number + 1:08x}{FACE[8:]}", np.eye(1, 128, dtype="<f4").tobytes()),
+            ).lastrowid
+            database.execute("INSERT INTO association (face, user) VALUES (?, ?)", (face, user))
+    return {"CollectionId": "every-error", "UserId": "crowded"}
+
+
+@pytest.mark.parametrize("operation", sorted(name for name, _ in ONCE))
+def test_a_token_that_was_given_with_another_user(errors: Any, operation: str) -> None:
+    given = {"CollectionId": "every-error", "ClientRequestToken": operation}
+    method = {
+        "AssociateFaces": errors.associate_faces,
+        "CreateUser": errors.create_user,
+        "DeleteUser": errors.delete_user,
+        "DisassociateFaces": errors.disassociate_faces,
     }[operation]
-    assert refusal(call) == (error, 400)
+    more = {"FaceIds": [FACE]} if "Faces" in operation else {}
+    for user in ("one", "other"):
+        if operation != "CreateUser":
+            errors.create_user(CollectionId="every-error", UserId=f"{user}-{operation}")
+    first = method(**given, UserId=f"one-{operation}", **more)
+    again = method(**given, UserId=f"one-{operation}", **more)
+    assert {**first, "ResponseMetadata": None} == {**again, "ResponseMetadata": None}
+    other = refusal(lambda: method(**given, UserId=f"other-{operation}", **more))
+    assert other == ("IdempotentParameterMismatchException", 400)
 
 
 @pytest.mark.parametrize("operation", KEEPING)
 def test_a_constraint_of_the_model(errors: Any, server: Server, operation: str) -> None:
     """Before the client's own check would find it: a name with a slash, or a page of -1."""
     client = server.client(parameter_validation=False)
-    wrong = {"MaxResults": -1} if operation == "ListCollections" else {"CollectionId": "a/b"}
-    client.meta.events.register("provide-client-params.rekognition.*", lambda params, **_: {**params, **wrong})
+    wrong = {"CollectionId": "a/b", "ResourceArn": "a/b"}
+    client.meta.events.register(
+        "provide-client-params.rekognition.*",
+        lambda params, **_: (
+            {**params, **{name: wrong[name] for name in params if name in wrong}} if params else {"MaxResults": -1}
+        ),
+    )
     assert refusal(lambda: KEEPING[operation](client, LAWN)) == ("ValidationException", 400)
 
 
@@ -219,7 +317,7 @@ def test_as_many_calls_as_may_wait_for_the_collections(alone: Callable[..., Serv
             assert refusal(lambda name=name: KEEPING[name](client, LAWN)) == ("ThrottlingException", 500), name
         database.execute("ROLLBACK")
         assert [answer.result() for answer in waiting] == [("", 200)] * MAX_CALLS
-    assert client.list_collections()["CollectionIds"] == names
+    assert sorted(client.list_collections()["CollectionIds"]) == names
 
 
 def test_a_database_that_broke(alone: Callable[..., Server]) -> None:

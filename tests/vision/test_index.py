@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vision.collections import index as index_module
 from vision.collections.index import FaceIndex, Match, Vectors
 from vision.collections.similarity import similarity
 from vision.engine.messages import VECTOR_LENGTH
@@ -17,10 +19,20 @@ Faces = dict[int, Vectors]
 
 # Small blocks, so that a few faces fill several; the server's are the same but for their size.
 BLOCK = 7
+LEAST = 2
 PEOPLE = np.random.default_rng(1).normal(size=(3, VECTOR_LENGTH))
-LEAST = 1e-6  # percent; far below it, a similarity has no exact distance
-AXES = np.eye(VECTOR_LENGTH)[[0, 1, 127]]  # components that are far beyond what the rounded copy can hold
+LEAST_PERCENT = 1e-6  # percent; far below it, a similarity has no exact distance
+AXES = np.eye(VECTOR_LENGTH)[[0, 1, 127]]  # all of their length in one component
 CENTRES = np.concatenate([PEOPLE, -PEOPLE, AXES, -AXES, np.ones((1, VECTOR_LENGTH))])
+
+
+@pytest.fixture(params=["copies", "dense"], scope="module", autouse=True)
+def looked_at(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Once with what short copies leave over, however much that is, and once as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "copies":
+            patch.setattr(index_module, "_DENSE", 1)
+        yield
 
 
 @st.composite
@@ -44,7 +56,7 @@ removing = st.tuples(st.just("remove"), st.lists(st.integers(1, 60), max_size=20
 @settings(max_examples=150, deadline=None)
 @given(changes=st.lists(st.one_of(adding, removing), min_size=1, max_size=8), data=st.data())
 def test_a_search_finds_exactly_what_comparing_with_every_face_finds(changes: list[Any], data: st.DataObject) -> None:
-    index, faces, last = FaceIndex(BLOCK), Faces(), 0
+    index, faces, last = FaceIndex(BLOCK, LEAST), Faces(), 0
     for change, what in changes:
         if change == "add":
             new = dict(zip(range(last + 1, last + 1 + len(what)), what, strict=True))
@@ -56,7 +68,7 @@ def test_a_search_finds_exactly_what_comparing_with_every_face_finds(changes: li
             faces = {key: vector for key, vector in faces.items() if key not in what}
     assert len(index) == len(faces)
     searched = data.draw(vectors() if not faces else st.one_of(vectors(), st.sampled_from(list(faces.values()))))
-    exactly_at = [percent for _, percent in everyone(faces, searched) if percent > LEAST]
+    exactly_at = [percent for _, percent in everyone(faces, searched) if percent > LEAST_PERCENT]
     threshold = data.draw(st.sampled_from([0.0, 80.0, 99.0, *exactly_at]))
     limit = data.draw(st.integers(1, len(faces) + 2))
     leave_out = data.draw(st.sampled_from([None, *faces]))
@@ -76,18 +88,18 @@ def test_faces_that_rounding_puts_in_another_order_are_found_in_the_true_one(apa
     chance = np.random.default_rng(5)
     near = [unit(PEOPLE[0] / np.linalg.norm(PEOPLE[0]) + apart * each) for each in _directions(2000, chance)]
     faces = dict(enumerate(near, start=1))
-    index = FaceIndex(500)
+    index = FaceIndex(500, 100)
     index.add(list(faces), np.stack(near))
     for searched in (unit(PEOPLE[0]), unit(PEOPLE[1]), near[0]):
         nearest = everyone(faces, searched)
         for limit in (1, 10, 400):
             assert index.search(searched, 0, limit) == full_search(faces, searched, 0, limit)
-            threshold = max(nearest[limit][1], LEAST)
+            threshold = max(nearest[limit][1], LEAST_PERCENT)
             assert index.search(searched, threshold, 4096) == full_search(faces, searched, threshold, 4096)
 
 
 def test_of_faces_that_are_equally_near_the_older_comes_first() -> None:
-    index = FaceIndex(BLOCK)
+    index = FaceIndex(BLOCK, LEAST)
     index.add(range(1, 41), np.repeat(unit(PEOPLE[0])[None], 40, axis=0))
     index.remove([2, 9, 38])
     assert [match.key for match in index.search(unit(PEOPLE[0]), 80, 10)] == [1, 3, 4, 5, 6, 7, 8, 10, 11, 12]
@@ -96,7 +108,7 @@ def test_of_faces_that_are_equally_near_the_older_comes_first() -> None:
 
 def test_removing_most_faces_gives_their_memory_back_and_keeps_the_rest() -> None:
     faces = {key: unit(vector) for key, vector in enumerate(np.random.default_rng(2).normal(size=(210, 128)), start=1)}
-    index = FaceIndex(BLOCK)
+    index = FaceIndex(BLOCK, LEAST)
     index.add(list(faces), np.stack(list(faces.values())))
     assert index.blocks == 30
     index.remove(key for key in faces if key % 5)  # each block keeps one or two

@@ -19,12 +19,13 @@ import numpy as np
 import pytest
 
 from tests.vision.running import ROOT
-from vision.collections.database import CannotOpen, Database
+from vision.collections.database import Database
 from vision.collections.index import Vectors
 from vision.collections.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD, distance_at, similarity
-from vision.collections.store import MAX_CALLS, Store, after_key
+from vision.collections.sqlite import CannotOpen
+from vision.collections.store import MAX_CALLS, Store
 from vision.engine.messages import Box, Face
-from vision.errors import InvalidPaginationTokenException, ThrottlingException
+from vision.errors import ThrottlingException
 
 WRITER = """
 import asyncio, sys
@@ -43,6 +44,10 @@ async def write():
         if number % 5 == 0:
             await store.remove("race", [stored[0].face_id])
             print("removed", stored[0].face_id, flush=True)
+        if number % 3 == 0:
+            await store.create_user("race", f"user-{number}", None)
+            await store.associate("race", f"user-{number}", [each.face_id for each in stored[1:]], 75, None)
+            print("user", f"user-{number}", *(each.face_id for each in stored[1:]), flush=True)
         number += 1
 
 asyncio.run(write())
@@ -87,7 +92,9 @@ def test_a_deleted_face_leaves_no_bytes_in_any_file(tmp_path: Path) -> None:
         await store.index("race", b"other photo", "erased-name", [face(erased)])
         assert occurrences(gone) > 0
         assert occurrences(erased) > 0
-        others = [each.face_id for each in await store.faces("race", 0, 10, None) if each.external_id == "erased-name"]
+        others = [
+            each.face_id for each in (await store.faces("race", None, 10)).items if each.external_id == "erased-name"
+        ]
         await store.remove("race", [stored[0].face_id, *others])
         assert (occurrences(gone), occurrences(erased), occurrences(b"erased-name")) == (0, 0, 0)
         assert occurrences(kept) == 1
@@ -126,7 +133,7 @@ def test_a_deleted_collection_is_gone_at_once_and_erased_in_parts(
         kept.create(name, {})
         kept.index(name, b"photo", "photo", [face(vector, place) for place, vector in enumerate(vectors)])
     kept.retire("race")
-    assert kept.names("", 10) == ["other"]
+    assert kept.names(None, 10).items == ["other"]
     kept.create("race", {})  # a new one of the same name, while the old one is being erased
     left = []
     while kept.erase_some():
@@ -156,17 +163,17 @@ def test_above_so_many_calls_all_are_refused_and_those_of_clients_that_left_are_
         leaving = [asyncio.create_task(store.create(f"left-{number}", {})) for number in range(MAX_CALLS - 1)]
         staying = asyncio.create_task(store.create("stayed", {}))
         await asyncio.sleep(0)
-        for call in (store.names("", 100), store.delete("race"), store.search_face("race", "face", 80, 10)):
+        for call in (store.names(None, 100), store.delete("race"), store.search_face("race", "face", 80, 10)):
             with pytest.raises(ThrottlingException, match=f"{MAX_CALLS} calls"):
                 await call
         for each in leaving:
             each.cancel()
         await asyncio.wait(leaving)
-        last = asyncio.create_task(store.names("", 100))
+        last = asyncio.create_task(store.names(None, 100))
         await asyncio.sleep(0)
         at_work.set()
         await staying
-        assert await last == ["stayed"]
+        assert (await last).items == ["stayed"]
         store.close()
 
     asyncio.run(crowd())
@@ -186,7 +193,7 @@ def test_a_collection_is_erased_whole_though_its_client_has_left(
         await asyncio.wait([deleting])
         at_work.set()
         for _ in range(20):  # each after another part
-            assert await store.names("", 10) in (["race"], [])
+            assert (await store.names(None, 10)).items in (["race"], [])
         store.close()
 
     monkeypatch.setattr("vision.collections.database._ERASE_AT_ONCE", 3)
@@ -199,19 +206,6 @@ def keep_busy(store: Store) -> threading.Event:
     done = threading.Event()
     store._thread.submit(done.wait, 20)
     return done
-
-
-@pytest.mark.parametrize("token", ["", "-1", "1.0", "1\n", "٣", "9" * 19, "9" * 30])
-def test_a_token_that_no_list_of_faces_gave_is_refused(token: str) -> None:
-    with pytest.raises(InvalidPaginationTokenException):
-        after_key(token)
-
-
-def test_the_largest_token_is_a_place_after_all_faces(tmp_path: Path) -> None:
-    kept = Database(tmp_path / "collections.sqlite")
-    kept.create("race", {})
-    assert kept.faces("race", after_key("9" * 18), 10, None) == []
-    kept.close()
 
 
 def test_a_server_killed_while_erasing_goes_on_when_it_starts(tmp_path: Path) -> None:
@@ -305,6 +299,7 @@ def test_kill_9_while_writing_loses_no_acknowledged_face(tmp_path: Path) -> None
     chance = random.Random(11)
     kept: dict[str, int] = {}
     removed: set[str] = set()
+    users: dict[str, list[str]] = {}
     asyncio.run(_create(tmp_path))
     for round_ in range(5):
         writer = subprocess.Popen(
@@ -323,10 +318,13 @@ def test_kill_9_while_writing_loses_no_acknowledged_face(tmp_path: Path) -> None
             first, *ids = line.split()
             if first == "removed":
                 removed.add(ids[0])
+            elif first == "user":
+                users[ids[0]] = ids[1:]
             else:
                 kept.update((face_id, int(first)) for face_id in ids)
-        asyncio.run(_check(tmp_path, kept, removed))
+        asyncio.run(_check(tmp_path, kept, removed, users))
     assert len(kept) > 50
+    assert len(users) > 5
 
 
 async def _create(data: Path) -> None:
@@ -335,9 +333,9 @@ async def _create(data: Path) -> None:
     store.close()
 
 
-async def _check(data: Path, kept: dict[str, int], removed: set[str]) -> None:
+async def _check(data: Path, kept: dict[str, int], removed: set[str], users: dict[str, list[str]]) -> None:
     store = Store(data)
-    stored = {each.face_id: each for each in await store.faces("race", 0, 1_000_000, None)}
+    stored = {each.face_id: each for each in (await store.faces("race", None, 1_000_000)).items}
     in_doubt = set(kept) - removed - set(stored)
     assert len(in_doubt) <= 1  # a removal that was done, and not yet told when the process was killed
     removed |= in_doubt
@@ -350,5 +348,12 @@ async def _check(data: Path, kept: dict[str, int], removed: set[str]) -> None:
         found = await store.search_face("race", face_id, 0, 1)
         assert found
         assert math.isfinite(found[0].similarity)
-    assert (await store.describe("race")).faces == len(stored)
+    for user_id, faces in users.items():
+        of_user = (await store.faces("race", None, 100, user_id=user_id)).items
+        assert [each.face_id for each in of_user] == faces
+        found = await store.search_users_by_face("race", faces[0], 0, 1)
+        assert found[0].user.user_id == user_id
+    described = await store.describe("race")
+    assert described.faces == len(stored)
+    assert len(users) <= described.users <= len(users) + 5  # one in each round may not have been told
     store.close()

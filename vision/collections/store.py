@@ -1,4 +1,4 @@
-"""Collections and their faces: kept in SQLite, searched in memory, always saying the same.
+"""Collections, their faces and their users: kept in SQLite, searched in memory, always saying the same.
 
 One thread owns the database and the indexes and does one thing at a time, so there is nothing to lock and a face
 that is acknowledged is found by the next search. A change is on the disk before it is acknowledged. A collection is
@@ -9,7 +9,6 @@ No more than MAX_CALLS wait for the thread; further ones are refused at once.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,9 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from vision.collections.database import Collection, Database, Found, StoredFace
+from vision.collections.database import Collection, Database, Found, Removal, StoredFace
+from vision.collections.pages import Page
+from vision.collections.users import Change, FoundUser, User, Users
 from vision.engine.messages import Face
-from vision.errors import InvalidPaginationTokenException, ThrottlingException
+from vision.errors import ThrottlingException
 
 MAX_CALLS = 64
 """Calls at work or waiting for the store's thread; with the longest, searches with 4,096 matches, some 1.4 s of it."""
@@ -31,6 +32,8 @@ R = TypeVar("R")
 class Store:
     """All collections in the folder `data`. Await every method; each runs in the store's own thread.
 
+    What a method does and raises is said where it is done, in `Database` and `Users`.
+
     A call that is cancelled before the thread has begun it is not done; one that it has begun, and any deletion of a
     collection, is done whole.
     Raises CannotOpen for a folder whose collections this server cannot read, and from each method
@@ -40,6 +43,7 @@ class Store:
     def __init__(self, data: Path) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._kept = self._thread.submit(Database, data / "collections.sqlite").result()
+        self._users = Users(self._kept)
         self._calls = 0
 
     def close(self) -> None:
@@ -68,21 +72,65 @@ class Store:
         """The collection. Raises ResourceNotFoundException."""
         return await self._do(self._kept.describe, name)
 
-    async def names(self, after: str, limit: int) -> list[str]:
-        """The names of collections in alphabetical order."""
-        return await self._do(self._kept.names, after, limit)
+    async def names(self, token: str | None, limit: int) -> Page[str]:
+        """The names of collections. Raises InvalidPaginationTokenException."""
+        return await self._do(self._kept.names, token, limit)
+
+    async def tags(self, name: str) -> dict[str, str]:
+        """The tags of a collection."""
+        return await self._do(self._kept.tags, name)
+
+    async def tag(self, name: str, added: dict[str, str], removed: Sequence[str]) -> None:
+        """Change the tags of a collection."""
+        await self._do(self._kept.tag, name, added, removed)
 
     async def index(self, name: str, picture: bytes, external_id: str, faces: Sequence[Face]) -> list[StoredFace]:
         """Keep the faces of a picture, in order; one that is kept already stays what it is."""
         return await self._do(self._kept.index, name, picture, external_id, faces)
 
-    async def faces(self, name: str, after: int, limit: int, only: Sequence[str] | None) -> list[StoredFace]:
-        """The collection's faces in the order they were added; `only` those with these ids, if given."""
-        return await self._do(self._kept.faces, name, after, limit, only)
+    async def faces(
+        self, name: str, token: str | None, limit: int, only: Sequence[str] | None = None, user_id: str | None = None
+    ) -> Page[StoredFace]:
+        """The collection's faces in the order they were added; `only` those with these ids, and of that user."""
+        return await self._do(self._kept.faces, name, token, limit, only, user_id)
 
-    async def remove(self, name: str, face_ids: Sequence[str]) -> list[str]:
-        """Delete faces; the ids that were there."""
+    async def remove(self, name: str, face_ids: Sequence[str]) -> Removal:
+        """Delete faces that are no user's."""
         return await self._do(self._kept.remove, name, face_ids)
+
+    async def create_user(self, name: str, user_id: str, token: str | None) -> None:
+        """Make a user without faces."""
+        await self._do(self._users.create, name, user_id, token)
+
+    async def delete_user(self, name: str, user_id: str, token: str | None) -> None:
+        """Delete a user; her faces stay."""
+        await self._do(self._users.delete, name, user_id, token)
+
+    async def users(self, name: str, token: str | None, limit: int) -> Page[User]:
+        """The collection's users in the order they were created."""
+        return await self._do(self._users.users, name, token, limit)
+
+    async def associate(
+        self, name: str, user_id: str, face_ids: Sequence[str], threshold: float, token: str | None
+    ) -> Change:
+        """Give a user faces that are similar to her."""
+        return await self._do(self._users.associate, name, user_id, face_ids, threshold, token)
+
+    async def disassociate(self, name: str, user_id: str, face_ids: Sequence[str], token: str | None) -> Change:
+        """Take faces from a user."""
+        return await self._do(self._users.disassociate, name, user_id, face_ids, token)
+
+    async def search_users(self, name: str, vector: bytes, threshold: float, limit: int) -> list[FoundUser]:
+        """Which users are similar to a vector."""
+        return await self._loaded(self._users.search, name, vector, threshold, limit)
+
+    async def search_users_by_face(self, name: str, face_id: str, threshold: float, limit: int) -> list[FoundUser]:
+        """Which users are similar to a face."""
+        return await self._loaded(self._users.search_face, name, face_id, threshold, limit)
+
+    async def search_users_by_user(self, name: str, user_id: str, threshold: float, limit: int) -> list[FoundUser]:
+        """Which other users are similar to a user."""
+        return await self._loaded(self._users.search_user, name, user_id, threshold, limit)
 
     async def search(self, name: str, vector: bytes, threshold: float, limit: int) -> list[Found]:
         """Who in the collection is similar to a vector."""
@@ -116,17 +164,3 @@ class Store:
 
     async def _in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *args, **kwargs))
-
-
-def after_name(token: str) -> str:
-    """The place in a list of collections that a NextToken stands for. Raises InvalidPaginationTokenException."""
-    if not re.fullmatch(r"[a-zA-Z0-9_.\-]*", token):
-        raise InvalidPaginationTokenException("The NextToken is none of this server's.")
-    return token
-
-
-def after_key(token: str) -> int:
-    """The place in a list of faces that a NextToken stands for. Raises InvalidPaginationTokenException."""
-    if not re.fullmatch(r"\d{1,18}", token, re.ASCII):  # 19 can be more than SQLite counts to
-        raise InvalidPaginationTokenException("The NextToken is none of this server's.")
-    return int(token)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from vision.collections.database import Found, StoredFace
 from vision.collections.similarity import DEFAULT_THRESHOLD
-from vision.collections.store import after_key
-from vision.errors import ResourceNotFoundException
 from vision.front.backend import Backend
 from vision.front.collections import FACE_MODEL_VERSION, page_size
 from vision.front.faces import MAX_FACES_IN_IMAGE, bounding_box, detail, largest
@@ -38,28 +36,34 @@ async def index_faces(backend: Backend, request: Json) -> Json:
 
 
 async def list_faces(backend: Backend, request: Json) -> Json:
-    """The faces of a collection, by pages."""
-    name, limit = request["CollectionId"], page_size(request)
-    if "UserId" in request:
-        raise ResourceNotFoundException(f"The user id: {request['UserId']} does not exist")
-    after = after_key(request["NextToken"]) if "NextToken" in request else 0
-    faces = await backend.store.faces(name, after, limit + 1, request.get("FaceIds"))
-    page = faces[:limit]
+    """The faces of a collection, or of one of its users, by pages."""
+    page = await backend.store.faces(
+        *(request["CollectionId"], request.get("NextToken"), page_size(request)),
+        only=request.get("FaceIds"),
+        user_id=request.get("UserId"),
+    )
     return {
-        "Faces": [_face(face) for face in page],
-        "NextToken": str(page[-1].key) if len(faces) > limit else None,
+        "Faces": [_face(face) for face in page.items],
+        "NextToken": page.token,
         "FaceModelVersion": FACE_MODEL_VERSION,
     }
 
 
 async def delete_faces(backend: Backend, request: Json) -> Json:
-    """The end of some faces."""
+    """The end of some faces; those of users stay."""
     asked = list(dict.fromkeys(request["FaceIds"]))
-    deleted = set(await backend.store.remove(request["CollectionId"], asked))
-    missing = [face_id for face_id in asked if face_id not in deleted]
+    removal = await backend.store.remove(request["CollectionId"], asked)
     return {
-        "DeletedFaces": [face_id for face_id in asked if face_id in deleted],
-        "UnsuccessfulFaceDeletions": [{"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]} for face_id in missing],
+        "DeletedFaces": [face_id for face_id in asked if face_id in removal.removed],
+        "UnsuccessfulFaceDeletions": [
+            {
+                "FaceId": face_id,
+                "UserId": removal.users.get(face_id),
+                "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER" if face_id in removal.users else "FACE_NOT_FOUND"],
+            }
+            for face_id in asked
+            if face_id not in removal.removed
+        ],
     }
 
 
@@ -101,6 +105,7 @@ def _face(face: StoredFace) -> Json:
         "ExternalImageId": face.external_id or None,
         "Confidence": face.confidence,
         "IndexFacesModelVersion": FACE_MODEL_VERSION,
+        "UserId": face.user_id,
     }
 
 

@@ -2,8 +2,9 @@
 
 text              DetectText
 faces             DetectFaces, CompareFaces
-collections       collections themselves
+collections       collections themselves, and their tags
 collection_faces  indexing, listing, deleting and searching the faces of a collection
+users             people in a collection, each of several faces
 """
 
 from __future__ import annotations
@@ -12,23 +13,33 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from vision.errors import UnknownOperationException
-from vision.front import collection_faces, collections, faces, text
+from vision.front import collection_faces, collections, faces, text, users
 from vision.front.backend import Backend
 from vision.front.protocol import Json
 
 OPERATIONS: dict[str, Callable[[Backend, Json], Awaitable[Json]]] = {
+    "AssociateFaces": users.associate_faces,
     "CompareFaces": faces.compare_faces,
     "CreateCollection": collections.create_collection,
+    "CreateUser": users.create_user,
     "DeleteCollection": collections.delete_collection,
     "DeleteFaces": collection_faces.delete_faces,
+    "DeleteUser": users.delete_user,
     "DescribeCollection": collections.describe_collection,
     "DetectFaces": faces.detect_faces,
     "DetectText": text.detect_text,
+    "DisassociateFaces": users.disassociate_faces,
     "IndexFaces": collection_faces.index_faces,
     "ListCollections": collections.list_collections,
     "ListFaces": collection_faces.list_faces,
+    "ListTagsForResource": collections.list_tags_for_resource,
+    "ListUsers": users.list_users,
     "SearchFaces": collection_faces.search_faces,
     "SearchFacesByImage": collection_faces.search_faces_by_image,
+    "SearchUsers": users.search_users,
+    "SearchUsersByImage": users.search_users_by_image,
+    "TagResource": collections.tag_resource,
+    "UntagResource": collections.untag_resource,
 }
 
 
