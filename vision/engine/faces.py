@@ -36,7 +36,8 @@ _SAME_FACE = 0.3  # intersection over union from which two findings are one face
 _NAMES = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
 NOSE_DOWN, NOSE_AHEAD = 0.56, 0.43
-"""Where the detector sees the nose's tip in the median of 620 portraits; it lies half an eye distance before the eyes."""
+"""Of the way from the eyes to the mouth: where the detector sees the nose's tip in the median of 620 portraits, and
+half an eye distance, by which it lies before the eyes."""
 
 _Place = tuple[float, float]
 
@@ -140,7 +141,8 @@ def _described(found: _Found, pixels: Pixels, chip: Pixels, bar: _Bar) -> Face:
     right, bottom = min(found.left + found.width, width), min(found.top + found.height, height)
     places = {name: (float(x), float(y)) for name, (x, y) in zip(_NAMES, found.places, strict=True)}
     roll, yaw = _pose(places["eyeLeft"], places["eyeRight"], places["nose"])
-    glasses, below = sunglasses(chip), covered_below(chip)
+    glasses = sunglasses(chip)
+    covers = [cover for cover in (glasses, covered_below(chip)) if cover is not None]
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)
     face = Face(
         box=Box(left / width, top / height, max(right - left, 1.0) / width, max(bottom - top, 1.0) / height),
@@ -152,7 +154,7 @@ def _described(found: _Found, pixels: Pixels, chip: Pixels, bar: _Bar) -> Face:
         sharpness=_sharpness(grey),
         confidence=100 * found.score,
         sunglasses=glasses,
-        occluded=None if glasses is None or below is None else max(glasses, below),
+        occluded=max(covers, default=None),
     )
     return msgspec.structs.replace(face, reasons=_reasons(face, bar))
 
@@ -173,8 +175,8 @@ def _pose(left_eye: _Place, right_eye: _Place, nose: _Place) -> tuple[float, flo
 def _pitch(places: Places) -> float:
     """Degrees by which the face looks up, or down below 0, as in published answers of Rekognition.
 
-    An estimate: seen from before, the nose's tip is NOSE_DOWN of the way from the eyes to the mouth. It lies before them
-    by NOSE_AHEAD of that way, so that it rises by that times the angle's tangent as the face does.
+    An estimate: seen from before, the nose's tip is NOSE_DOWN of the way from the eyes to the mouth. It lies before
+    them by NOSE_AHEAD of that way, so that it rises by that times the angle's tangent as the face does.
     """
     left_eye, right_eye, nose, left_mouth, right_mouth = places
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2

@@ -23,13 +23,15 @@ async def index_faces(backend: Backend, request: Json) -> Json:
     picture = await backend.picture(request["Image"])
     faces = await backend.faces(picture, request.get("QualityFilter", "AUTO"), embed=limit)
     embedded = [face for face in faces if face.vector is not None]
+    attributes = request.get("DetectionAttributes", [])
     stored = await backend.store.index(name, picture, external_id, embedded)
     return {
         "FaceRecords": [
-            {"Face": _face(kept), "FaceDetail": detail(face)} for kept, face in zip(stored, embedded, strict=True)
+            {"Face": _face(kept), "FaceDetail": detail(face, attributes)}
+            for kept, face in zip(stored, embedded, strict=True)
         ],
         "UnindexedFaces": [
-            {"Reasons": face.reasons or ["EXCEEDS_MAX_FACES"], "FaceDetail": detail(face)}
+            {"Reasons": face.reasons or ["EXCEEDS_MAX_FACES"], "FaceDetail": detail(face, attributes)}
             for face in faces
             if face.vector is None
         ],
