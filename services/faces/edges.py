@@ -12,6 +12,7 @@ from shared.contracts import boxes, keys
 from shared.contracts.events import Face, FaceQuality, ImageRef
 from shared.contracts.keys import RaceRef
 from shared.kit.detection import Pictures
+from shared.kit.extension import extension_of
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -108,7 +109,11 @@ class Indexing(Collections):
             QualityFilter="AUTO",
             DetectionAttributes=["DEFAULT", "FACE_OCCLUDED", "SUNGLASSES"],
         )
-        faces = [_face(record["Face"], record.get("FaceDetail", {})) for record in response["FaceRecords"]]
+        more = extension_of(response).get("Faces", {})
+        faces = [
+            _face(record["Face"], record.get("FaceDetail", {}), more.get(record["Face"]["FaceId"], {}))
+            for record in response["FaceRecords"]
+        ]
         return tuple(sorted(faces, key=lambda face: (face.box.left, face.box.top)))
 
     def _create(self, race: RaceRef) -> None:
@@ -116,12 +121,14 @@ class Indexing(Collections):
             self._client.create_collection(CollectionId=keys.collection_id(self._env, race))
 
 
-def _face(found: Any, detail: Any) -> Face:
+def _face(found: Any, detail: Any, more: Any) -> Face:
+    """A face of the collection, with its FaceDetail and what only our vision server says of it."""
     return Face(
         face_id=found["FaceId"],
         box=boxes.from_rekognition(found["BoundingBox"]),
         confidence=round(found["Confidence"], 2),
         quality=_quality(detail) if "Quality" in detail else msgspec.UNSET,
+        clothes=tuple(more["Clothes"]) if "Clothes" in more else msgspec.UNSET,
     )
 
 

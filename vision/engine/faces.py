@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.engine.clothes import clothes
 from vision.engine.covering import covered_below, sunglasses
 from vision.engine.embedding import Embedder, Places, upright
 from vision.engine.face_models import load_detector
@@ -155,6 +156,7 @@ def _described(found: _Found, pixels: Pixels, chip: Pixels, bar: _Bar) -> Face:
         confidence=100 * found.score,
         sunglasses=glasses,
         occluded=max(covers, default=None),
+        clothes=clothes(pixels, found.left, found.top, found.width, found.height),
     )
     return msgspec.structs.replace(face, reasons=_reasons(face, bar))
 

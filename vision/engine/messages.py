@@ -71,8 +71,9 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
 
     `landmarks` by Rekognition's names; `roll`, `yaw` and `pitch` in degrees, estimated; `brightness`, `sharpness` and
     `confidence` from 0 to 100. `sunglasses` and `occluded`: how likely it wears some, and how likely these or
-    something else cover eyes or mouth, in percent; None where that cannot be judged. `reasons` are why it is below the
-    quality bar asked for. `vector`, where it was asked for, is its embedding: 128 little-endian float32 of length 1.
+    something else cover eyes or mouth, in percent; None where that cannot be judged. `clothes` are shares of colours
+    below it (vision.engine.clothes). `reasons` are why it is below the quality bar asked for. `vector`, where it was
+    asked for, is its embedding: 128 little-endian float32 of length 1.
     """
 
     box: Box
@@ -85,6 +86,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     sunglasses: float | None = None
     occluded: float | None = None
+    clothes: tuple[float, ...] | None = None
     reasons: list[Reason] = []
     vector: bytes | None = None
 

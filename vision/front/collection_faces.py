@@ -9,7 +9,7 @@ from vision.errors import ResourceNotFoundException
 from vision.front.backend import Backend
 from vision.front.collections import FACE_MODEL_VERSION, page_size
 from vision.front.faces import MAX_FACES_IN_IMAGE, bounding_box, detail, largest
-from vision.front.protocol import Json
+from vision.front.protocol import EXTENSION, Json
 
 DEFAULT_MATCHES = 80
 """Rekognition's default MaxFaces in SearchFaces and SearchFacesByImage."""
@@ -36,6 +36,9 @@ async def index_faces(backend: Backend, request: Json) -> Json:
             if face.vector is None
         ],
         "FaceModelVersion": FACE_MODEL_VERSION,
+        EXTENSION: {
+            "Faces": {kept.face_id: {"Clothes": face.clothes} for kept, face in zip(stored, embedded, strict=True)}
+        },
     }
 
 
