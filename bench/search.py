@@ -167,7 +167,15 @@ async def _fill(data: Path, vectors: Vectors, known: list[str]) -> dict[str, Any
 def _face(vector: Vectors, place: int) -> Face:
     box = Box(place % 10 / 10, place // 10 / 10, 0.1, 0.1)
     return Face(
-        box=box, landmarks={}, roll=0, yaw=0, brightness=50, sharpness=50, confidence=99, vector=vector.tobytes()
+        box=box,
+        landmarks={},
+        roll=0,
+        yaw=0,
+        pitch=0,
+        brightness=50,
+        sharpness=50,
+        confidence=99,
+        vector=vector.tobytes(),
     )
 
 

@@ -178,9 +178,11 @@ def _strangers(photo: PhotoReport) -> Iterator[str]:
         if seen.bib is not None:
             continue
         matches = photo.identified.matches.get(face.face_id, {}).values()
-        alike = sorted(((other.photo_id, other.similarity) for other in matches), key=lambda other: -other[1])
+        alike = sorted(matches, key=lambda other: -other.similarity)
         if alike:
-            where = f"also in {counted(len(alike), 'other photo')} ({_listed(alike, photo)}), which do not say either"
+            listed = _listed([(other.photo_id, f"{other.similarity:.1f}% alike") for other in alike], photo)
+            others = counted(len(alike), "other photo")
+            where = f"also in {others} ({listed}), which do not say either, or not surely enough"
         elif photo.unmatched:
             where = "not compared with the other photos yet"
         else:
@@ -234,7 +236,7 @@ def _reasons(evidence: Iterable[Evidence], photo: PhotoReport, place: str) -> It
                 matches[each.bib].append(each)
     for bib, found in matches.items():
         where = f"another photo, where she wears {bib}" if len(found) == 1 else f"{len(found)} photos with bib {bib}"
-        best = sorted(((each.photo_id, each.score) for each in found), key=lambda other: -other[1])
+        best = [(each.photo_id, _alike(each)) for each in sorted(found, key=lambda other: -other.score)]
         yield f"This face is also in {where}: {_listed(best, photo)}."
 
 
@@ -247,10 +249,15 @@ def _guessed(guess: Evidence, place: str) -> str:
     return f"A number one character off {guess.bib} is read {place}"
 
 
-def _listed(best: Sequence[tuple[str | None, float]], photo: PhotoReport) -> str:
-    """Photos by name with their similarity (percent), the first few of them."""
-    listed = [f"{photo.name_of(photo_id)}, {similarity:.1f}% alike" for photo_id, similarity in best[:_NAMED]]
+def _listed(best: Sequence[tuple[str | None, str]], photo: PhotoReport) -> str:
+    """Photos by name with how alike they are, the first few of them."""
+    listed = [f"{photo.name_of(photo_id)}, {alike}" for photo_id, alike in best[:_NAMED]]
     return "; ".join(listed) + (f"; and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
+
+
+def _alike(match: Evidence) -> str:
+    seen_badly = f" (counts as {match.worth:.1f}%, as a face is blurred or covered)" if match.worth else ""
+    return f"{match.score:.1f}% alike{seen_badly}"
 
 
 def _said(photo: PhotoReport) -> Iterator[str]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from shared.contracts import boxes, keys
-from shared.contracts.events import Face, ImageRef
+from shared.contracts.events import Face, FaceQuality, ImageRef
 from shared.contracts.keys import RaceRef
 from shared.kit.detection import Pictures
+from shared.kit.extension import extension_of
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -106,9 +107,13 @@ class Indexing(Collections):
             CollectionId=keys.collection_id(self._env, race),
             ExternalImageId=photo_id,
             QualityFilter="AUTO",
-            DetectionAttributes=["DEFAULT"],
+            DetectionAttributes=["DEFAULT", "FACE_OCCLUDED", "SUNGLASSES"],
         )
-        faces = [_face(record["Face"]) for record in response["FaceRecords"]]
+        more = extension_of(response).get("Faces", {})
+        faces = [
+            _face(record["Face"], record.get("FaceDetail", {}), more.get(record["Face"]["FaceId"], {}))
+            for record in response["FaceRecords"]
+        ]
         return tuple(sorted(faces, key=lambda face: (face.box.left, face.box.top)))
 
     def _create(self, race: RaceRef) -> None:
@@ -116,9 +121,37 @@ class Indexing(Collections):
             self._client.create_collection(CollectionId=keys.collection_id(self._env, race))
 
 
-def _face(found: Any) -> Face:
+def _face(found: Any, detail: Any, more: Any) -> Face:
+    """A face of the collection, with its FaceDetail and what only our vision server says of it."""
     return Face(
         face_id=found["FaceId"],
         box=boxes.from_rekognition(found["BoundingBox"]),
         confidence=round(found["Confidence"], 2),
+        quality=_quality(detail) if "Quality" in detail else msgspec.UNSET,
+        clothes=tuple(more["Clothes"]) if "Clothes" in more else msgspec.UNSET,
     )
+
+
+def _quality(detail: Any) -> FaceQuality:
+    """How well the face of a FaceDetail is seen; the attributes that are not default may be missing."""
+    quality, pose = detail["Quality"], detail.get("Pose", {})
+    return FaceQuality(
+        sharpness=round(quality["Sharpness"], 1),
+        brightness=round(quality["Brightness"], 1),
+        yaw=_rounded(pose.get("Yaw")),
+        pitch=_rounded(pose.get("Pitch")),
+        occluded=_likely(detail.get("FaceOccluded")),
+        sunglasses=_likely(detail.get("Sunglasses")),
+    )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)
+
+
+def _likely(judged: Any) -> float | None:
+    """How likely it is so, in percent: Rekognition says how sure it is of a yes or of a no."""
+    if judged is None:
+        return None
+    sure: float = judged["Confidence"]
+    return round(sure if judged["Value"] else 100.0 - sure, 1)

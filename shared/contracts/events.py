@@ -249,12 +249,34 @@ class BibsRead(DomainEvent, frozen=True, kw_only=True):
 # --- faces ------------------------------------------------------------------------------------------
 
 
+class FaceQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a face is seen, as its detector judges.
+
+    `sharpness` and `brightness` from 0 to 100; `yaw` and `pitch` in degrees, to the picture's right and up; `occluded`
+    and `sunglasses`: how likely something covers its eyes or mouth, and that it wears sunglasses, in percent. None: not
+    judged.
+    """
+
+    sharpness: float
+    brightness: float
+    yaw: float | None = None
+    pitch: float | None = None
+    occluded: float | None = None
+    sunglasses: float | None = None
+
+
 class Face(msgspec.Struct, frozen=True, kw_only=True):
-    """A face in a photo; `confidence` (percent) that it is one."""
+    """A face in a photo; `confidence` (percent) that it is one.
+
+    `clothes`: which shares of what is worn below it have which colours, where the detector says so. Those of two faces
+    can be compared by Hellinger's distance: seconds apart one person's differ by .17 at most, of two people's 1 in 100.
+    """
 
     face_id: str
     box: Box
     confidence: float
+    quality: FaceQuality | msgspec.UnsetType = msgspec.UNSET
+    clothes: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FacesIndexed(DomainEvent, frozen=True, kw_only=True):
@@ -284,7 +306,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     one of `photo_id`, which wears `bib` there, `score` the similarity. `organizer`: a person said so. Scores are
     percentages. `weight` is what it counts in the vote, 0 to 1; a `bib` other than the runner's speaks against her.
     `guess` says of a suggestion that it is no misread; `pattern` is what was seen of a `partial` one. `named` says of a
-    reading that the runner's name stands by it.
+    reading that the runner's name stands by it. `worth` is what a match's similarity counts as, where one of the faces
+    is seen badly.
     """
 
     kind: EvidenceKind
@@ -295,6 +318,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     guess: Guess | msgspec.UnsetType = msgspec.UNSET
     pattern: str | msgspec.UnsetType = msgspec.UNSET
     named: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+    worth: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):

@@ -156,6 +156,14 @@ def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) 
     assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg, 91.0% alike.",)
 
 
+def test_a_match_of_faces_that_are_seen_badly_is_told_with_what_it_counts_as(target: Target, match: Match) -> None:
+    shaded = Evidence(kind="match", bib="7", score=99.2, weight=0.7, photo_id=OTHER, worth=94.38)
+    match(MatchedRunner(bib="7", status="inferred", confidence=70.0, read=False, evidence=(shaded,)))
+    (hidden,) = explained(target).runners
+    where = "This face is also in another photo, where she wears 7: 결승 2.jpg, 99.2% alike"
+    assert hidden.because == (f"{where} (counts as 94.4%, as a face is blurred or covered).",)
+
+
 def test_guesses_are_told_as_what_they_are(target: Target, match: Match) -> None:
     part = Evidence(kind="suggestion", bib="7", score=72.0, weight=0.6, photo_id=PHOTO, guess="partial", pattern="7?")
     weak = Evidence(kind="suggestion", bib="42", score=63.0, weight=0.6, photo_id=PHOTO, guess="weak")
@@ -217,7 +225,8 @@ def test_of_a_face_that_nobody_knows_it_is_said_why(target: Target) -> None:
     right = {"a": Matched(photo_id=ALONE, similarity=91.0), "o-1": Matched(photo_id=OTHER, similarity=99.0)}
     identity(matches={"f-right": right, "f-left": {"b": Matched(photo_id=OTHER, similarity=99.0)}})
     assert explained(target).strangers == (
-        f"{unknown}also in 2 other photos (결승 2.jpg, 99.0% alike; 결승 3.jpg, 91.0% alike), which do not say either.",
+        f"{unknown}also in 2 other photos (결승 2.jpg, 99.0% alike; 결승 3.jpg, 91.0% alike), "
+        "which do not say either, or not surely enough.",
     )
     identity()
     new = NewPhoto(at=1000, photo_id=PHOTO)

@@ -26,10 +26,12 @@ class InvalidParameterException(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A face in a picture: whose it is, and where."""
+    """A face in a picture: whose it is, where, how sharp (percent), and in sunglasses or not."""
 
     person: str
     box: Box
+    sharpness: float = 90.0
+    sunglasses: bool = False
 
 
 @dataclass
@@ -95,7 +97,8 @@ class FakeRekognition:
             # The same picture again gives the same faces; once deleted, they are others.
             face_id = known.get((ExternalImageId, seen.box)) or str(uuid.uuid5(uuid.NAMESPACE_URL, name))
             collection[face_id] = (ExternalImageId, seen)
-            records.append({"Face": {"FaceId": face_id, "BoundingBox": as_aws(seen.box), "Confidence": 99.5}})
+            face = {"FaceId": face_id, "BoundingBox": as_aws(seen.box), "Confidence": 99.5}
+            records.append({"Face": face, "FaceDetail": _detail(seen)})
         return {"FaceRecords": records, "UnindexedFaces": []}
 
     def detect_faces(self, Image: Any, **_: Any) -> Any:
@@ -158,6 +161,19 @@ def _name(image: Any) -> str:
 
 def as_aws(box: Box) -> dict[str, float]:
     return {"Left": box.left, "Top": box.top, "Width": box.width, "Height": box.height}
+
+
+def _detail(seen: Seen) -> dict[str, Any]:
+    """A FaceDetail with the attributes FACE_OCCLUDED and SUNGLASSES; dark sunglasses occlude a face."""
+    worn = {"Value": seen.sunglasses, "Confidence": 98.0}
+    return {
+        "BoundingBox": as_aws(seen.box),
+        "Confidence": 99.5,
+        "Pose": {"Roll": 0.5, "Yaw": -4.0, "Pitch": 2.0},
+        "Quality": {"Brightness": 55.0, "Sharpness": seen.sharpness},
+        "FaceOccluded": worn,
+        "Sunglasses": worn,
+    }
 
 
 @dataclass

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.faces.domain.links import Link, Links, link_bibs, unsure_faces
 from services.faces.domain.matches import MatchingFace, matched
+from services.faces.domain.similarity import MATCHES_FROM
 from services.faces.domain.votes import MAX_EVIDENCE, resolve
 from services.faces.records import Correction, IdentifiedPhoto
 from shared.contracts.boxes import overlap
@@ -48,7 +49,7 @@ def partial(pattern: str, left: float, bib: str | None = None) -> Partial:
 
 def match(bib: str | None, similarity: float = 99.0, photo: str = "other", *, sure: bool = True) -> MatchingFace:
     link = Link(bib=bib, weight=0.95, sure=sure, score=95.0, kind="reading") if bib else None
-    return MatchingFace(photo_id=photo, similarity=similarity, link=link)
+    return MatchingFace(photo_id=photo, similarity=similarity, worth=similarity, link=link)
 
 
 def said(bib: str, *, here: bool = True, face: Face | None = None, revision: int = 1) -> Correction:
@@ -157,7 +158,7 @@ class TestVotes:
 
 
 FACE = face("a", 0.1)
-LOWEST = 80.0  # percent, below which the collection calls nothing a match
+LOWEST = MATCHES_FROM
 
 
 def told(runners: Iterable[MatchedRunner]) -> dict[str, str]:
@@ -168,7 +169,7 @@ class TestPartials:
     def test_alone_a_part_never_counts_however_often_it_is_seen(self) -> None:
         # Mutation: Link.worn gives a part's bib. Two parts that match each other would infer it.
         proposing = Bibs(partials=(partial("376?", 0.11, "3761"),))
-        other = MatchingFace(photo_id="o", similarity=100.0, link=links(proposing, [FACE])["a"])
+        other = MatchingFace(photo_id="o", similarity=100.0, worth=100.0, link=links(proposing, [FACE])["a"])
         assert told(who(proposing, [FACE], {"a": [other] * 9})) == {"3761": "doubtful"}
         assert told(who(Bibs(), [FACE], {"a": [other] * 9})) == {}
         assert told(who(proposing, [], {})) == {"3761": "doubtful"}
@@ -177,7 +178,7 @@ class TestPartials:
     def test_with_a_matching_face_whose_bib_fits_it_decides(self) -> None:
         # Mutation: AGREEING_WEIGHT as of a suggestion. The weakest match would stay doubtful.
         found = {"a": [match("3761", LOWEST)]}
-        assert told(who(Bibs(), [FACE], found)) == {}
+        assert told(who(Bibs(), [FACE], found)) == {"3761": "doubtful"}
         (runner,) = who(Bibs(partials=(partial("376?", 0.11),)), [FACE], found)
         assert (runner.bib, runner.status, runner.face_id, runner.read) == ("3761", "inferred", "a", False)
         assert [(each.kind, each.guess, each.pattern) for each in runner.evidence if each.guess] == [

@@ -68,7 +68,7 @@ def test_a_large_face_is_averaged_and_not_sampled_here_and_there() -> None:
 def test_a_face_and_its_mirror_image_have_one_vector_of_length_1() -> None:
     embedder = Embedder(load_embedder("opencv")[1])
     chip = pixels(heads(0).resize((CHIP, CHIP)))
-    vector, mirrored = (np.frombuffer(embedder.vector(view), dtype="<f4") for view in (chip, chip[:, ::-1]))
+    vector, mirrored = (np.frombuffer(embedder.embed(view).vector, dtype="<f4") for view in (chip, chip[:, ::-1]))
     assert np.allclose(vector, mirrored, atol=1e-6)
     assert np.linalg.norm(vector) == pytest.approx(1)
     face, other = embedder.embeddings(chip)

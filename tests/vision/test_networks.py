@@ -40,13 +40,13 @@ def published(chips: list[Pixels]) -> list[bytes]:
         return np.array(embeddings)
 
     embedder = Embedder(one_by_one)
-    return [embedder.vector(chip) for chip in chips]
+    return [embedder.embed(chip).vector for chip in chips]
 
 
 def furthest(network: Network, chips: list[Pixels], wanted: list[bytes]) -> float:
     """The largest difference of any of the vectors' numbers."""
     embedder = Embedder(network)
-    vectors = [embedder.vector(chip) for chip in chips]
+    vectors = [embedder.embed(chip).vector for chip in chips]
     return float(np.abs(np.frombuffer(b"".join(vectors), "<f4") - np.frombuffer(b"".join(wanted), "<f4")).max())
 
 

@@ -65,6 +65,7 @@ def face(vector: Vectors, place: int = 0) -> Face:
         landmarks={},
         roll=0.0,
         yaw=0.0,
+        pitch=0.0,
         brightness=50.0,
         sharpness=50.0,
         confidence=99.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,26 +34,36 @@ def upright(pixels: Pixels, places: Places) -> Pixels:
     return np.asarray(cv2.resize(chip, (CHIP, CHIP), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+class Embedded(msgspec.Struct, frozen=True):
+    """A face's `vector`: 128 little-endian float32 of length 1.
+
+    `detail` is how long the network's own vectors were, about 12 for a portrait. Where it finds little to tell people
+    apart by, because a face is blurred, dark, turned away or covered, they are shorter.
+    """
+
+    vector: bytes
+    detail: float
+
+
 class Embedder:
     """Turns upright faces into vectors, by a network from `vision.engine.networks`."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    def vector(self, chip: Pixels) -> bytes:
-        """The mean of the face's embedding and its mirror image's, as 128 little-endian float32 of length 1.
+    def embed(self, chip: Pixels) -> Embedded:
+        """The mean of the face's embedding and its mirror image's.
 
         Both count the same, whatever their lengths: the network's training looked at directions only.
         """
         face, mirrored = self.embeddings(chip)
-        vector: bytes = _unit(_unit(face) + _unit(mirrored)).astype("<f4").tobytes()
-        return vector
+        return Embedded(
+            vector=_unit(_unit(face) + _unit(mirrored)).astype("<f4").tobytes(),
+            detail=float(np.linalg.norm([face, mirrored], axis=1).mean()),
+        )
 
     def embeddings(self, chip: Pixels) -> NDArray[np.float64]:
-        """What the network makes of the face and of its mirror image, as 2 x 128 numbers.
-
-        They are of whatever length: faces that the network can tell nothing from are short.
-        """
+        """What the network makes of the face and of its mirror image, as 2 x 128 numbers, at whatever length."""
         views = np.stack([chip, chip[:, ::-1]]).transpose(0, 3, 1, 2)
         return self._network(np.ascontiguousarray(views, dtype=np.float32)).astype(np.float64)
 

@@ -13,7 +13,9 @@ import msgspec
 from vision.engine.hardware import Hardware
 
 QualityBar = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
-Reason = Literal["EXTREME_POSE", "LOW_BRIGHTNESS", "LOW_SHARPNESS", "LOW_CONFIDENCE", "SMALL_BOUNDING_BOX"]
+Reason = Literal[
+    "EXTREME_POSE", "LOW_BRIGHTNESS", "LOW_SHARPNESS", "LOW_CONFIDENCE", "SMALL_BOUNDING_BOX", "LOW_FACE_QUALITY"
+]
 
 VECTOR_LENGTH = 128
 EMBEDDING = 2
@@ -67,8 +69,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Face(msgspec.Struct, frozen=True, kw_only=True):
     """A face in a picture.
 
-    `landmarks` by Rekognition's names; `roll` and `yaw` in degrees, estimated; `brightness`, `sharpness` and
-    `confidence` from 0 to 100. `reasons` are why it is below the quality bar asked for. `vector`, where it was
+    `landmarks` by Rekognition's names; `roll`, `yaw` and `pitch` in degrees, estimated; `brightness`, `sharpness` and
+    `confidence` from 0 to 100. `sunglasses` and `occluded`: how likely it wears some, and how likely these or
+    something else cover eyes or mouth, in percent; None where that cannot be judged. `clothes` are shares of colours
+    below it (vision.engine.clothes). `reasons` are why it is below the quality bar asked for. `vector`, where it was
     asked for, is its embedding: 128 little-endian float32 of length 1.
     """
 
@@ -76,9 +80,13 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     landmarks: dict[str, Point]
     roll: float
     yaw: float
+    pitch: float
     brightness: float
     sharpness: float
     confidence: float
+    sunglasses: float | None = None
+    occluded: float | None = None
+    clothes: tuple[float, ...] | None = None
     reasons: list[Reason] = []
     vector: bytes | None = None
 

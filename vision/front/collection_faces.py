@@ -7,7 +7,7 @@ from vision.collections.similarity import DEFAULT_THRESHOLD
 from vision.front.backend import Backend
 from vision.front.collections import FACE_MODEL_VERSION, page_size
 from vision.front.faces import MAX_FACES_IN_IMAGE, bounding_box, detail, largest
-from vision.front.protocol import Json
+from vision.front.protocol import EXTENSION, Json
 
 DEFAULT_MATCHES = 80
 """Rekognition's default MaxFaces in SearchFaces and SearchFacesByImage."""
@@ -21,17 +21,22 @@ async def index_faces(backend: Backend, request: Json) -> Json:
     picture = await backend.picture(request["Image"])
     faces = await backend.faces(picture, request.get("QualityFilter", "AUTO"), embed=limit)
     embedded = [face for face in faces if face.vector is not None]
+    attributes = request.get("DetectionAttributes", [])
     stored = await backend.store.index(name, picture, external_id, embedded)
     return {
         "FaceRecords": [
-            {"Face": _face(kept), "FaceDetail": detail(face)} for kept, face in zip(stored, embedded, strict=True)
+            {"Face": _face(kept), "FaceDetail": detail(face, attributes)}
+            for kept, face in zip(stored, embedded, strict=True)
         ],
         "UnindexedFaces": [
-            {"Reasons": face.reasons or ["EXCEEDS_MAX_FACES"], "FaceDetail": detail(face)}
+            {"Reasons": face.reasons or ["EXCEEDS_MAX_FACES"], "FaceDetail": detail(face, attributes)}
             for face in faces
             if face.vector is None
         ],
         "FaceModelVersion": FACE_MODEL_VERSION,
+        EXTENSION: {
+            "Faces": {kept.face_id: {"Clothes": face.clothes} for kept, face in zip(stored, embedded, strict=True)}
+        },
     }
 
 

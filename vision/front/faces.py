@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
@@ -13,11 +15,15 @@ from vision.front.protocol import Json
 MAX_FACES_IN_IMAGE = 100
 """Rekognition indexes and compares the 100 largest faces."""
 
+ATTRIBUTES = {"FaceOccluded": "FACE_OCCLUDED", "Sunglasses": "SUNGLASSES"}
+"""Members of a FaceDetail that are not default, by the names that ask for them; ALL asks for each."""
+
 
 async def detect_faces(backend: Backend, request: Json) -> Json:
     """The faces in a picture."""
     faces = await backend.faces(await backend.picture(request["Image"]))
-    return {"FaceDetails": [detail(face) for face in faces[:MAX_FACES_IN_IMAGE]]}
+    attributes = request.get("Attributes", [])
+    return {"FaceDetails": [detail(face, attributes) for face in faces[:MAX_FACES_IN_IMAGE]]}
 
 
 async def compare_faces(backend: Backend, request: Json) -> Json:
@@ -53,15 +59,26 @@ def bounding_box(box: Box) -> Json:
     return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
 
 
-def detail(face: Face) -> Json:
-    """The face as a FaceDetail."""
+def detail(face: Face, attributes: Sequence[str] = ()) -> Json:
+    """The face as a FaceDetail: its default attributes, and which of `attributes` can be judged."""
+    judged = {"FaceOccluded": face.occluded, "Sunglasses": face.sunglasses}
     return {
         "BoundingBox": bounding_box(face.box),
         "Landmarks": [{"Type": name, "X": place.x, "Y": place.y} for name, place in face.landmarks.items()],
-        "Pose": {"Roll": face.roll, "Yaw": face.yaw},
+        "Pose": {"Roll": face.roll, "Yaw": face.yaw, "Pitch": face.pitch},
         "Quality": {"Brightness": face.brightness, "Sharpness": face.sharpness},
         "Confidence": face.confidence,
+        **{
+            member: _verdict(likely)
+            for member, likely in judged.items()
+            if likely is not None and ("ALL" in attributes or ATTRIBUTES[member] in attributes)
+        },
     }
+
+
+def _verdict(likely: float) -> Json:
+    """Yes or no to something that is so likely (percent), and how sure that is."""
+    return {"Value": likely >= 50, "Confidence": max(likely, 100 - likely)}
 
 
 def _alike(one: Face, other: Face) -> float:

@@ -24,6 +24,8 @@ from vision.errors import ValidationException as Invalid
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "RekognitionService."
+EXTENSION = "SnapRace"
+"""The field at the top of an answer that says what Rekognition does not; its clients ignore it (docs/vision.md)."""
 
 Json = dict[str, Any]
 

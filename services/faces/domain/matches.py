@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.faces.domain.links import Link, link_bibs, needs_search
+from services.faces.domain.similarity import MATCHES_FROM, worth
 from services.faces.records import Cut, IdentifiedPhoto, Matched
 from shared.contracts.boxes import same_face
-from shared.contracts.events import Box
+from shared.contracts.events import Box, Face
 
 replace = msgspec.structs.replace
 
@@ -76,32 +77,42 @@ def is_news_to_the_race(before: IdentifiedPhoto, after: IdentifiedPhoto) -> bool
 
 
 class MatchingFace(msgspec.Struct, frozen=True, kw_only=True):
-    """A face in another photo that matches one of ours; `similarity` in percent, `link` its bib there."""
+    """A face in another photo that matches one of ours; `similarity` in percent, `link` its bib there.
+
+    `worth` is the similarity by how well both faces are seen.
+    """
 
     photo_id: str
     similarity: float
+    worth: float
     link: Link | None
 
 
 def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list[MatchingFace]]:
-    """The faces that match, by our face id, with what they wear in their photos; without those an organizer cut."""
-    ours = _boxes(photo)
-    theirs = {photo_id: _boxes(neighbour) for photo_id, neighbour in neighbours.items()}
+    """The faces that match, by our face id, with what they wear in their photos; without those an organizer cut.
+
+    Which are alike enough is asked here, and not when a match is kept: what is known of the faces may come later.
+    """
+    ours = _by_id(photo)
+    theirs = {photo_id: _by_id(neighbour) for photo_id, neighbour in neighbours.items()}
     links = {photo_id: link_bibs(neighbour) for photo_id, neighbour in neighbours.items()}
     faces: dict[str, list[MatchingFace]] = {}
     for face_id in photo.matches.keys() & ours.keys():
         for other_id, found in photo.matches[face_id].items():
-            other_box = theirs.get(found.photo_id, {}).get(other_id)
-            if other_box is None or _is_cut(photo.cuts, ours[face_id], found.photo_id, other_box):
+            one, other = ours[face_id], theirs.get(found.photo_id, {}).get(other_id)
+            if other is None or _is_cut(photo.cuts, one.box, found.photo_id, other.box):
+                continue
+            counts = worth(found.similarity, one.quality, other.quality)
+            if counts < MATCHES_FROM:
                 continue
             link = links[found.photo_id].get(other_id)
-            face = MatchingFace(photo_id=found.photo_id, similarity=found.similarity, link=link)
+            face = MatchingFace(photo_id=found.photo_id, similarity=found.similarity, worth=counts, link=link)
             faces.setdefault(face_id, []).append(face)
     return faces
 
 
-def _boxes(photo: IdentifiedPhoto) -> dict[str, Box]:
-    return {face.face_id: face.box for face in photo.faces}
+def _by_id(photo: IdentifiedPhoto) -> dict[str, Face]:
+    return {face.face_id: face for face in photo.faces}
 
 
 def _is_cut(cuts: Iterable[Cut], box: Box, other_photo_id: str, other_box: Box) -> bool:

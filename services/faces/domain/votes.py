@@ -220,13 +220,22 @@ def _reasons(photo: IdentifiedPhoto, face: Face, links: Links, matches: Matches)
         if link is None or link.worn is None or link.worn in settled:
             continue
         if needs_search(own) or needs_search(link):
-            weight = round(link.weight * _strength(match.similarity), 4)
-            reasons.append(
-                Evidence(kind="match", bib=link.worn, score=match.similarity, weight=weight, photo_id=match.photo_id)
-            )
+            reasons.append(_match_evidence(match, link.worn, link.weight))
     if own is not None:
         reasons += _own_reasons(photo, own, frozenset(reason.bib for reason in reasons))
     return reasons
+
+
+def _match_evidence(match: MatchingFace, bib: str, weight: float) -> Evidence:
+    """A matching face as a reason for the bib that it wears, of that bib's `weight`."""
+    return Evidence(
+        kind="match",
+        bib=bib,
+        score=match.similarity,
+        weight=round(weight * _strength(match.worth), 4),
+        photo_id=match.photo_id,
+        worth=match.worth if match.worth != match.similarity else msgspec.UNSET,
+    )
 
 
 def _own_reasons(photo: IdentifiedPhoto, own: Link, matched: frozenset[str]) -> list[Evidence]:
