@@ -24,6 +24,8 @@ from vision.errors import ValidationException as Invalid
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "RekognitionService."
+EXTENSION = "SnapRace"
+"""The field of an answer that holds what Rekognition's has no field for; Rekognition's clients ignore it."""
 
 Json = dict[str, Any]
 
