@@ -74,18 +74,6 @@ def test_tilted_text_has_a_tilted_polygon(rekognition: Any) -> None:
     assert second["Y"] > first["Y"] + 0.02  # turned clockwise: it runs downwards
 
 
-def test_a_number_at_the_edge_of_the_picture_may_go_on_beyond_it(rekognition: Any) -> None:
-    photo = nobody(900, 600)
-    card = bib("20417", 200)
-    photo.paste(card, (120, 250))
-    photo.paste(card, (780, 250))  # of which "20" or "204" is left
-    found = rekognition.detect_text(Image={"Bytes": jpeg(photo)}, Filters={"WordFilter": {"MinConfidence": 0}})
-    sure = {each["DetectedText"]: each["Confidence"] for each in found["TextDetections"] if each["Type"] == "WORD"}
-    assert sure.pop("20417") > 90
-    assert sure
-    assert max(sure.values()) <= 50
-
-
 def test_text_that_runs_downwards_starts_at_its_top(rekognition: Any) -> None:
     photo = words(("60321", 60, (60, 60)), size=(300, 180)).transpose(Image.Transpose.ROTATE_270)
     found = rekognition.detect_text(Image={"Bytes": jpeg(photo)})["TextDetections"]

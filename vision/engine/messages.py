@@ -13,6 +13,8 @@ import msgspec
 from vision.engine.hardware import Hardware
 
 QualityBar = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
+End = Literal["START", "END"]
+"""An end of a word, as its text runs."""
 Reason = Literal[
     "EXTREME_POSE", "LOW_BRIGHTNESS", "LOW_SHARPNESS", "LOW_CONFIDENCE", "SMALL_BOUNDING_BOX", "LOW_FACE_QUALITY"
 ]
@@ -52,11 +54,17 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """Characters without a space between them. `confidence` in percent, `corners` clockwise from the text's start."""
+    """Characters without a space between them. `confidence` in percent, `corners` clockwise from the text's start.
+
+    `cut` are the ends beyond which a number goes on, hidden by whatever is there; `torso` is whether its middle lies
+    where somebody wears a bib.
+    """
 
     text: str
     confidence: float
     corners: tuple[Point, Point, Point, Point]
+    cut: tuple[End, ...] = ()
+    torso: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
-"""From lines and words to DetectText's answer, with its filters."""
+"""From lines and words to DetectText's answer, with its filters, and what is known of them beyond that answer."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from vision.engine.messages import Line, Point, Word
@@ -22,15 +23,7 @@ def of_lines(lines: Iterable[Line], filters: Json) -> list[Json]:
     Words that the filters leave out are in no line; a line without words is left out. A line's confidence is its
     words' mean.
     """
-    word_filter = filters.get("WordFilter", {})
-    regions = [_polygon(region) for region in filters.get("RegionsOfInterest", [])]
-    kept = []
-    left = MAX_WORDS
-    for line in lines:
-        words = [word for word in line.words if _passes(word, word_filter, regions)][:left]
-        left -= len(words)
-        if words:
-            kept.append((line, words))
+    kept = _kept(lines, filters)
     answered = [
         {
             "DetectedText": " ".join(word.text for word in words),
@@ -54,6 +47,38 @@ def of_lines(lines: Iterable[Line], filters: Json) -> list[Json]:
             for number, word in enumerate(words)
         ]
     return answered
+
+
+def beyond(lines: Iterable[Line], filters: Json) -> Json:
+    """What is known of the words that `of_lines` answers and that Rekognition's answer has no field for.
+
+    `Words` has, by the Id of a WORD, `Cut` (the ends beyond which a number goes on, "START" and "END") and `Torso`
+    (true where it stands where somebody wears a bib). What is not so is left out, and a word of which neither is so.
+    """
+    kept = _kept(lines, filters)
+    ids = itertools.count(len(kept))  # as `of_lines` has them: first the lines, then the words
+    said = {str(next(ids)): _marks(word) for _, words in kept for word in words}
+    return {"Words": {number: marks for number, marks in said.items() if marks}}
+
+
+def _marks(word: Word) -> Json:
+    cut = {"Cut": list(word.cut)} if word.cut else {}
+    torso = {"Torso": True} if word.torso else {}
+    return {**cut, **torso}
+
+
+def _kept(lines: Iterable[Line], filters: Json) -> list[tuple[Line, list[Word]]]:
+    """The lines that the filters leave, and of each its words that they leave."""
+    word_filter = filters.get("WordFilter", {})
+    regions = [_polygon(region) for region in filters.get("RegionsOfInterest", [])]
+    kept = []
+    left = MAX_WORDS
+    for line in lines:
+        words = [word for word in line.words if _passes(word, word_filter, regions)][:left]
+        left -= len(words)
+        if words:
+            kept.append((line, words))
+    return kept
 
 
 def _spanned(line: Line, words: Sequence[Word]) -> Polygon:
