@@ -17,19 +17,25 @@ from rapidocr import RapidOCR
 
 from vision.engine.agreement import Reading, agreed
 from vision.engine.cut import cut_ends
+from vision.engine.lines import LineFinder
 from vision.engine.messages import End, Line, Point, Word
 from vision.engine.pictures import Pixels, resized
+from vision.engine.quads import Quad, apart, between, height, shared, widened, width
 
-DETECTION_SIDES = (1280, 800)
+DETECTION_SIDES = (2048, 800)
 """Longest sides, in pixels, at which lines are looked for; the second look adds what the first did not see.
 
-On 105 race photos the first alone finds some .92 of the bibs, both .94; the price is some 0.5 and 0.2 s on one core.
-Characters are recognised at the picture's own size, whatever these are.
+The first is for a runner in the distance, the second for digits of a hundred pixels. Characters are recognised at the
+picture's own size, whatever these are.
 """
+ENLARGED_SIDE = 1280
+"""Smaller pictures are enlarged towards this longest side, by MAX_ENLARGEMENT at most."""
 MAX_ENLARGEMENT = 2.0
-"""Small pictures are enlarged towards the first of DETECTION_SIDES, by this at most."""
 SAME_PLACE = 0.3
-"""Two boxes that share this part of the smaller one hold the same line."""
+"""Two boxes that share this part of the smaller one hold the same line, if their heights are ALIKE."""
+ALIKE = 2.0
+"""Ratio of two boxes' heights from which one is no look at the other's line: small print beside a number, or noise
+around it."""
 CUTS = ((0.1, 0.1, 0.0), (0.6, 0.0, 0.0), (0.0, 0.6, 0.0), (0.3, 0.3, 0.15), (0.6, 0.6, 0.0))
 """How much wider than its box a number is read again: before it, after it, above and below, in heights of the box."""
 AGREEMENT_AT_80 = 0.75
@@ -58,9 +64,6 @@ _CALIBRATION = math.log(0.80) / math.log(AGREEMENT_AT_80)
 _LEAST_CERTAINTY = 0.5  # of a line on average; what is below is taken for no text
 _STRIP = [3, 48, 160]  # channels, height and least width of what the recogniser takes; its own 320 is mostly padding
 
-Quad = NDArray[np.float64]
-"""Four corners in pixels, clockwise from the text's start, as 4 x 2."""
-
 
 class _Character(NamedTuple):
     """`certainty` from 0 to 1; `place` is its middle, from 0 at the start of what was cut out to 1 at its end."""
@@ -83,29 +86,27 @@ class TextReader:
     """Reads the text in pictures, with one thread. Loading takes about a second."""
 
     def __init__(self) -> None:
+        self._lines = LineFinder()
         self._ocr = RapidOCR(
             params={
                 "Global.use_cls": False,
                 "Global.log_level": "critical",
-                "Global.max_side_len": 4096,
                 "Global.return_word_box": True,
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-                "Det.limit_type": "max",
-                "Det.limit_side_len": max(DETECTION_SIDES),
                 "Rec.rec_img_shape": _STRIP,
                 "Rec.rec_batch_num": 1,  # more at once would all be padded to the longest, and take so much more memory
             }
         )
 
     def warm(self, pixels: Pixels) -> None:
-        """Look for lines once, without the smaller looks of `read`, which take no memory that this one does not."""
-        self._look(pixels)
+        """Look for lines once, as `read` does in each of its tiles."""
+        self._lines.find(pixels)
 
     def read(self, pixels: Pixels) -> list[Line]:
         """The lines of text, in reading order."""
         longest = max(pixels.shape[:2])
-        enlargement = min(MAX_ENLARGEMENT, max(1.0, DETECTION_SIDES[0] / longest))
+        enlargement = min(MAX_ENLARGEMENT, max(1.0, ENLARGED_SIDE / longest))
         picture = _scaled(pixels[:, :, ::-1], enlargement)  # the engine's order is BGR
         boxes = _in_reading_order(_affordable(self._boxes(picture)))
         lines = [
@@ -120,21 +121,17 @@ class TextReader:
     def _boxes(self, picture: Pixels) -> list[Quad]:
         """Where lines of text stand, each once."""
         boxes: list[Quad] = []
+        at_the_edge: list[Quad] = []
         longest = max(picture.shape[:2])
         for number, side in enumerate(DETECTION_SIDES):
             if number and side >= longest:
                 break  # it would see the same again
             scale = min(1.0, side / longest)
-            corners = self._look(_scaled(picture, scale))
-            lines = [_along_the_text(np.asarray(each, dtype=np.float64) / scale) for each in corners]
-            seen = [part for line in lines for part in _parts(line)]
-            boxes += [box for box in seen if not any(_shared(box, other) > SAME_PLACE for other in boxes)]
-        return boxes
-
-    def _look(self, picture: Pixels) -> Any:
-        """The corners of each line of text that is seen at this size."""
-        found: Any = self._ocr(picture, use_det=True, use_cls=False, use_rec=False)
-        return found.boxes if found.boxes is not None else ()
+            for seen in self._lines.find(_scaled(picture, scale)):
+                boxes += _new([box / scale for box in seen.whole], boxes)
+                at_the_edge += [box / scale for box in seen.at_the_edge]
+        boxes += _new(at_the_edge, boxes)  # a part of a line counts where no other tile or look shows the whole
+        return [part for box in boxes for part in _parts(box)]
 
     def _recognised(self, strips: list[Pixels]) -> list[list[_Character]]:
         """The characters of each strip, spaces among them."""
@@ -145,9 +142,9 @@ class TextReader:
 
     def _read_again(self, picture: Pixels, words: list[_Found]) -> dict[int, _Found]:
         """The numbers among `words`, each by the id of what it was, as all cuts of it say together."""
-        numbers = sorted((word for word in words if _is_number(word.text)), key=lambda word: -_height(word.box))
+        numbers = sorted((word for word in words if _is_number(word.text)), key=lambda word: -height(word.box))
         numbers = numbers[:MOST_READ_AGAIN]
-        boxes = [_widened(word.box, *cut) for word in numbers for cut in CUTS]
+        boxes = [widened(word.box, *cut) for word in numbers for cut in CUTS]
         strips = self._recognised([_cut(picture, box) for box in boxes])
         cuts = [_words(box, characters) for box, characters in zip(boxes, strips, strict=True)]
         return {
@@ -163,7 +160,7 @@ def _is_number(text: str) -> bool:
 
 def _agreed(word: _Found, cuts: Sequence[Sequence[_Found]]) -> _Found:
     """The number `word`, from its own box and from the words in cuts around it."""
-    nearest = [min(found, key=lambda each: _apart(each.box, word.box)) for found in cuts if found]
+    nearest = [min(found, key=lambda each: apart(each.box, word.box)) for found in cuts if found]
     unread = [Reading("", ())] * (len(cuts) - len(nearest))
     others = [Reading(each.text, each.certainties) for each in nearest]
     text, agreement = agreed(Reading(word.text, word.certainties), others + unread)
@@ -197,14 +194,14 @@ def _words(box: Quad, characters: Sequence[_Character]) -> list[_Found]:
     for blank, group in itertools.groupby(characters, key=lambda each: each.text.isspace()):
         own = list(group)
         if not blank:
-            place = _between(box, own[0].place - half, own[-1].place + half)
+            place = between(box, own[0].place - half, own[-1].place + half)
             words.append(_Found("".join(each.text for each in own), [each.certainty for each in own], place))
     return [words[0]._replace(box=box)] if len(words) == 1 else words
 
 
 def _half_character(box: Quad, characters: int) -> float:
     """Half a character's width as a share of the box: an even share of it, but never wider than the box is high."""
-    return min(1 / max(characters, 1), _height(box) / max(_width(box), 1.0)) / 2
+    return min(1 / max(characters, 1), height(box) / max(width(box), 1.0)) / 2
 
 
 def _line(words: Sequence[_Found], size: NDArray[np.float64]) -> Line:
@@ -228,78 +225,39 @@ def _corners(box: Quad, size: NDArray[np.float64]) -> tuple[Point, Point, Point,
     return a, b, c, d
 
 
-# --- boxes --------------------------------------------------------------------------------------------
-
-
 def _scaled(picture: Pixels, scale: float) -> Pixels:
     return np.ascontiguousarray(picture) if scale == 1 else resized(picture, scale)
 
 
 def _cut(picture: Pixels, box: Quad) -> Pixels:
     """What is in the box, turned upright; beyond the picture's edge its last pixels go on."""
-    width, height = max(round(_width(box)), 4), max(round(_height(box)), 4)
-    upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    wide, high = max(round(width(box)), 4), max(round(height(box)), 4)
+    upright = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], dtype=np.float32)
     turn = cv2.getPerspectiveTransform(box.astype(np.float32), upright)
-    cut = cv2.warpPerspective(picture, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    cut = cv2.warpPerspective(picture, turn, (wide, high), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, dtype=np.uint8)
 
 
-def _along_the_text(box: Quad) -> Quad:
-    """A tall box holds text that runs downwards: it starts at its upper right corner."""
-    return np.roll(box, -1, axis=0) if _height(box) >= 1.5 * _width(box) else box
+def _new(boxes: Sequence[Quad], others: Sequence[Quad]) -> list[Quad]:
+    """The boxes whose line is none of the others'."""
+    return [box for box in boxes if not any(_same_line(box, other) for other in others)]
+
+
+def _same_line(box: Quad, other: Quad) -> bool:
+    ratio = height(box) / max(height(other), 1.0)
+    return 1 / ALIKE < ratio < ALIKE and shared(box, other) > SAME_PLACE
 
 
 def _parts(box: Quad) -> list[Quad]:
     """The box, or what it is cut into if it is longer than LONGEST."""
-    count = max(1, math.ceil(_width(box) / (LONGEST * max(_height(box), 1.0))))
-    return [_between(box, number / count, (number + 1) / count) for number in range(count)]
-
-
-def _width(box: Quad) -> float:
-    return float(max(np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[2] - box[3])))
-
-
-def _height(box: Quad) -> float:
-    return float(max(np.linalg.norm(box[3] - box[0]), np.linalg.norm(box[2] - box[1])))
-
-
-def _between(box: Quad, start: float, end: float) -> Quad:
-    """The part of the box from `start` to `end`, 0 being its start and 1 its end."""
-    start, end = max(start, 0.0), min(end, 1.0)
-    top, bottom = box[1] - box[0], box[2] - box[3]
-    return np.stack([box[0] + start * top, box[0] + end * top, box[3] + end * bottom, box[3] + start * bottom])
-
-
-def _widened(box: Quad, before: float, after: float, beside: float) -> Quad:
-    """The box with so many of its heights more at its start, at its end, and above and below."""
-    height = _height(box)
-    along, down = (
-        _of_length(box[1] + box[2] - box[0] - box[3], height),
-        _of_length(box[3] + box[2] - box[0] - box[1], height),
-    )
-    start, end, up = -before * along, after * along, beside * down
-    return box + np.stack([start - up, end - up, end + up, start + up])
-
-
-def _of_length(way: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-    return way / (float(np.linalg.norm(way)) or 1.0) * length
-
-
-def _apart(box: Quad, other: Quad) -> float:
-    return float(np.linalg.norm(box.mean(axis=0) - other.mean(axis=0)))
-
-
-def _shared(box: Quad, other: Quad) -> float:
-    """How much of the smaller box lies in the other, both taken as upright."""
-    low, high = np.maximum(box.min(axis=0), other.min(axis=0)), np.minimum(box.max(axis=0), other.max(axis=0))
-    smaller = min(np.prod(np.ptp(box, axis=0)), np.prod(np.ptp(other, axis=0)))
-    return float(np.prod(np.clip(high - low, 0, None)) / max(smaller, 1.0))
+    count = max(1, math.ceil(width(box) / (LONGEST * max(height(box), 1.0))))
+    return [between(box, number / count, (number + 1) / count) for number in range(count)]
 
 
 def _affordable(boxes: Sequence[Quad]) -> list[Quad]:
     """The tallest lines that MOST_READ allows to read."""
-    tallest = sorted(boxes, key=_height, reverse=True)
-    read = itertools.accumulate(max(_STRIP[1] * _width(box) / max(_height(box), 1.0), _STRIP[2]) for box in tallest)
+    tallest = sorted(boxes, key=height, reverse=True)
+    read = itertools.accumulate(max(_STRIP[1] * width(box) / max(height(box), 1.0), _STRIP[2]) for box in tallest)
     return [box for box, total in zip(tallest, read, strict=True) if total <= MOST_READ]
 
 
@@ -307,7 +265,7 @@ def _in_reading_order(boxes: Sequence[Quad]) -> list[Quad]:
     """Row by row, each from left to right; what begins within half a row's height of its first belongs to the row."""
     rows: list[list[Quad]] = []
     for box in sorted(boxes, key=lambda each: float(each[:, 1].mean())):
-        if rows and box[:, 1].mean() - rows[-1][0][:, 1].mean() < _height(rows[-1][0]) / 2:
+        if rows and box[:, 1].mean() - rows[-1][0][:, 1].mean() < height(rows[-1][0]) / 2:
             rows[-1].append(box)
         else:
             rows.append([box])

@@ -18,8 +18,8 @@ from vision.engine.messages import Faces, Failed, FindFaces, Job, Message, ReadT
 from vision.engine.text import TextReader
 from vision.errors import InternalServerError, ServiceError
 
-WARMING_SIZE = (1280, 853)
-"""Width and height in pixels: a photo as large as they are looked at, so that most of the memory that a worker ever
+WARMING_SIZE = (1280, 1024)
+"""Width and height in pixels: as large a part of a photo as is looked at, so that most of the memory that a worker ever
 takes is taken before it says Ready.
 """
 
