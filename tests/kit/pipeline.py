@@ -37,11 +37,12 @@ CARDS = {"ocr": OCR.function("read"), "index": FACES.function("index"), "identit
 
 @dataclass(frozen=True, eq=False)
 class Delivery:
-    """A message in a function's queue. `after` are invocations that its delay outlasts."""
+    """A message in a function's queue. `after` are invocations that its delay, `delay_s` seconds, outlasts."""
 
     function: str
     body: str
     after: tuple[greenlet, ...] = ()
+    delay_s: int = 0
 
     @property
     def ready(self) -> bool:
@@ -105,7 +106,7 @@ class Pipeline:
         def leave(body: str, delay_s: int) -> None:
             # A delay as long as the function may run outlasts whoever is running now; any other promises nothing.
             outlasts = tuple(self.workers.running) if delay_s >= CARDS[function].timeout_s else ()
-            self.pending.append(Delivery(function, body, outlasts))
+            self.pending.append(Delivery(function, body, outlasts, delay_s))
 
         return OwnQueue(FakeQueue(leave, self.workers.step), "url")  # type: ignore[arg-type]
 
