@@ -202,7 +202,7 @@ class NewPhoto(Waiting, frozen=True, kw_only=True):
 
 
 class EarlyPhoto(Waiting, frozen=True, kw_only=True):
-    """A new photo that was searched once already, because the race did not go quiet."""
+    """A new photo that has waited long because uploads made no pause, and was looked at meanwhile."""
 
     SORT_KEY: ClassVar[str] = "EARLY#{at:015}#{photo_id}"
 

@@ -31,8 +31,8 @@ from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
 from shared.kit.table import ABSENT
 
-QUIET_S = 20  # without news a race that has just begun makes a pause; longer than a photo's bibs and faces are apart
-PAUSE_SHARE, LONGEST_PAUSE_S = 5, 900  # later its pause is a fifth of the time that it has lasted, at most this long
+QUIET_S = 15  # without news a race that has just begun makes a pause; longer than a photo's bibs and faces are apart
+PAUSE_SHARE, LONGEST_PAUSE_S = 10, 900  # later its pause is a tenth of the time that it has lasted, at most this long
 PATIENCE_S = 1200  # so long a photo waits for that; whoever is not found then is searched once more meanwhile
 PAGE = 400  # photos that one note goes through
 
