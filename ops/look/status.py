@@ -72,7 +72,8 @@ class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     `dead_letters` counts them by queue; `unmatched` counts photos whose faces are compared with the others' when
     uploads make a pause; `at` is when it was asked, ISO 8601; `state_hash` is None unless it was asked for.
     `in_work` are messages that stages have in work, waiting or delayed for them, of all races: while there are any, who
-    is in a photo may change, also where it is searchable. What a function had that died is invisible for six times its timeout.
+    is in a photo may change, also where it is searchable. What a function had that died is invisible for six times its
+    timeout.
     """
 
     organizer_id: str
