@@ -72,7 +72,8 @@ class SearchScheduler:
 
     def _since(self, race: RaceRef) -> int | None:
         """When the first photo came that waited to be matched (ms); None where none has."""
-        known = self._records.get(Rounds.locate(race))
+        rounds = Rounds.locate(race)
+        known = self._records.read(rounds).get(rounds)
         if known is not None:
             return known.since
         waiting = [*self._first(NewPhoto, race, 1), *self._first(EarlyPhoto, race, 1)]

@@ -108,13 +108,7 @@ def tell(pipeline: Pipeline, number: int, *people: Someone, replay: str | None =
     """Let ocr and index say what they see in a photo, and identity hear all but its notes about the race."""
     index(pipeline, number, people, replay=replay)
     read(pipeline, number, people, replay=replay)
-    deliver_all_but_plans(pipeline)
-
-
-def deliver_all_but_plans(pipeline: Pipeline) -> None:
-    while others := [each for each in pipeline.pending if '"match-race"' not in each.body]:
-        pipeline.pending.remove(others[0])
-        pipeline.handle(others[0].function, [parsed(others[0])])
+    pipeline.run_but_rounds()
 
 
 def searches(pipeline: Pipeline) -> int:
@@ -175,7 +169,7 @@ def test_whom_an_organizer_names_is_found_elsewhere_at_once(pipeline: Pipeline) 
     assert who(pipeline, 1) == {}
     face, _ = place(0)
     pipeline.hear(events.corrected("0", "11", box=face))
-    deliver_all_but_plans(pipeline)
+    pipeline.run_but_rounds()
     assert who(pipeline, 1) == {"11": "inferred"}
 
 
@@ -209,7 +203,7 @@ def test_news_in_a_pause_begins_it_anew(pipeline: Pipeline) -> None:
     before = searches(pipeline)
     for plan in stale:
         pipeline.handle(plan.function, [parsed(plan)])
-    deliver_all_but_plans(pipeline)
+    pipeline.run_but_rounds()
     assert searches(pipeline) == before
     pipeline.run()
     assert searches(pipeline) == before + 2
@@ -228,5 +222,5 @@ def test_where_nobody_was_found_is_searched_once_more_when_no_pause_comes(pipeli
     pipeline.clock += 1000
     tell(pipeline, 4, SEEN)
     pipeline.handle(plan.function, [parsed(plan)])
-    deliver_all_but_plans(pipeline)
+    pipeline.run_but_rounds()
     assert (who(pipeline, 0), searches(pipeline)) == ({"11": "inferred"}, 3)

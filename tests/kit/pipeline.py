@@ -157,6 +157,12 @@ class Pipeline:
             delivery = self.pending.pop(at)
             self.handle(delivery.function, [parsed(delivery)])
 
+    def run_but_rounds(self) -> None:
+        """Deliver everything in order but the notes that plan the race's rounds."""
+        while others := [each for each in self.pending if '"match-race"' not in each.body and each.ready]:
+            self.pending.remove(others[0])
+            self.handle(others[0].function, [parsed(others[0])])
+
     def run_anyhow(self, *, workers: int, repeats: int) -> None:
         """Deliver everything as chance decides: in any order and grouping, repeated, several workers taking turns.
 
