@@ -36,6 +36,13 @@ PAUSE_SHARE, LONGEST_PAUSE_S = 10, 900  # later its pause is a tenth of the time
 PATIENCE_S = 1200  # so long a photo waits for that; whoever is not found then is searched once more meanwhile
 PAGE = 400  # photos that one note goes through
 
+LOOK_AGAIN_S = 60
+"""So often it is looked whether a pause is over.
+
+SQS does not say whether the age of a queue's oldest message includes its delay. So no note is delayed for so long that
+an alarm could take it for a message that nobody works on (dashboards/alarms.py).
+"""
+
 replace = msgspec.structs.replace
 
 W = TypeVar("W", bound=Waiting)
@@ -61,12 +68,13 @@ class SearchScheduler:
         race, at = note.race, note.at
         newest = next(iter(self._first(NewPhoto, race, 1, descending=True)), None)
         if newest is not None and newest.at > at:
-            self._match_early(race, at - (PATIENCE_S - QUIET_S) * 1000, by)  # a later note comes for the rest
+            self._match_early(race, at - (PATIENCE_S - note.waited_s) * 1000, by)  # a later note comes for the rest
             return
         since = self._since(race)
         left_s = 0 if since is None else _pause_s(at - since) - note.waited_s
         if left_s > 0:
-            self._queue.send(replace(note, waited_s=note.waited_s + left_s), by=by, delay_s=left_s)
+            wait_s = min(left_s, LOOK_AGAIN_S)
+            self._queue.send(replace(note, waited_s=note.waited_s + wait_s), by=by, delay_s=wait_s)
         else:
             self._match_all(note, by)
 
