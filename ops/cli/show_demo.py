@@ -10,6 +10,7 @@ from ops.cli.screen import Bars, console, facts
 from ops.demo.material import Material
 from ops.demo.run import RACE, Demo, Observer, Report
 from ops.demo.score import Score
+from ops.demo.soon import Waits
 from ops.look.status import RaceStatus
 
 _REASONS_SHOWN = 20
@@ -69,6 +70,8 @@ def show_report(report: Report, material: Material) -> None:
         (f"{report.seconds:.0f} s", f"from the first upload to the last result; {worked}"),
         (f"{report.settling_seconds:.0f} s", f"more, {until}"),
     ]
+    if report.hidden_bibs:
+        times.append((f"{report.hidden_bibs.p95:.0f} s", f"until a hidden bib was found, {_found(report.hidden_bibs)}"))
     calls = [(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")]
     calls += [(f"{number:.2f}", call) for call, number in report.calls_per_photo.items()]
     console.print(facts("The race", uploads, scores, times, calls, min_width=64))
@@ -78,6 +81,10 @@ def show_report(report: Report, material: Material) -> None:
         expected = material.truth.bad.get(name) if material.truth else each["reason"]
         mark = "" if expected == each["reason"] else f" (should have been: {expected})"
         console.print(f"  rejected {name}: {each['message']}{mark}", markup=False)
+
+
+def _found(waits: Waits) -> str:
+    return f"95% of {waits.found} (half of them {waits.p50:.0f} s)"
 
 
 def _parts(score: Score) -> str:

@@ -26,7 +26,7 @@ _STATES: dict[State, str] = {
 }
 _SHOWN_ALWAYS = ("uploads", _STATES["searchable"], _STATES["rejected"])
 _IN_WORK = "messages in work, of all races: until they are done, more runners may be found"
-_UNMATCHED = "will have their faces compared with all others when the race goes quiet"
+_UNMATCHED = "will have their faces compared with all others when uploads make a pause"
 
 
 def setting(value: Any) -> str:

@@ -22,6 +22,7 @@ from ops.cost.usage import calls_of, calls_per_photo, of_queues, usages
 from ops.demo.fewer import fewer
 from ops.demo.material import Material, preparing
 from ops.demo.score import Found, Score, score_bibs, score_people
+from ops.demo.soon import HiddenBibs, Waits
 from ops.look.quiet import until_quiet
 from ops.look.state_hash import state_hash
 from ops.look.status import REJECTED, RaceStatus, status
@@ -42,7 +43,7 @@ _STALLED_SECONDS = 180
 _POLL_SECONDS = 1.0
 SMALL = 16
 """Photos of the drawn race that `snaprace demo --small` takes, besides bad files and copies."""
-_SETTLING_SECONDS = 300  # faces are compared once more when nothing has come for 30 s
+_SETTLING_SECONDS = 1200  # faces are compared in a pause of a quarter of an hour at most
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered;
     `settling_seconds` then pass until the race is quiet and the faces that need it are compared with all others; where
-    it is not `quiet` then, more runners may be found.
+    it is not `quiet` then, more runners may be found. `hidden_bibs` tells how soon these were found, None without any.
     `api_calls` are those of the functions that queues feed, through which photos go, `calls_per_photo` the ones that
     cost, per uploaded photo: S3 GET counts uploads that are fetched. `state_hash` as in `snaprace status --json`.
     """
@@ -68,6 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     vision_workers: int
     seconds_before_upload: float
     settling_seconds: float
+    hidden_bibs: Waits | None
     quiet: bool
     api_calls: dict[str, int]
     calls_per_photo: dict[str, float]
@@ -137,13 +139,19 @@ def run(
     vision_before = _vision(running)
     first_upload = time.monotonic()
     keys = _upload(target, material, observer)
-    ended = _wait(target, running, keys, observer, check)
+    hidden = HiddenBibs(target, RACE)
+
+    def looked() -> None:
+        check()
+        hidden.look()
+
+    ended = _wait(target, running, keys, observer, looked)
     last_result = time.monotonic()
     vision = _vision(running)
     observer.step("Waiting until the race is quiet and all faces are compared")
     # A photo can be searched before the last word about its runners is spoken: that is waited for, but not for ever.
     patience_s = longest_unseen_s() + _SETTLING_SECONDS
-    quiet = until_quiet(target, {RACE}, polls=2, patience_s=patience_s, progress=lambda _: check())
+    quiet = until_quiet(target, {RACE}, polls=2, patience_s=patience_s, progress=lambda _: looked())
     settled = time.monotonic()
     functions = of_queues(usages(target))
     observer.settled()
@@ -158,6 +166,7 @@ def run(
         vision_workers=vision["workers"],
         seconds_before_upload=round(first_upload - began, 1),
         settling_seconds=round(settled - last_result, 1),
+        hidden_bibs=hidden.waits(),
         quiet=quiet,
         api_calls=dict(sorted(calls_of(functions).items())),
         calls_per_photo=calls_per_photo(functions, len(material.photos)),

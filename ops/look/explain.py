@@ -279,4 +279,4 @@ def _waits(photo: PhotoReport) -> Iterator[str]:
     for letter in photo.dead_letters:
         yield f"{letter.what} lies in {letter.queue.name}: {letter.reason}, {letter.error}."
     if photo.unmatched:
-        yield "Its faces are compared with all others when no photo has come for half a minute."
+        yield "Its faces are compared with all others when uploads make a pause."

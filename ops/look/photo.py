@@ -43,7 +43,7 @@ class PhotoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `taken_in` is what ingest keeps of it, `read` what ocr does, `identified` what the faces stage works with;
     `faces_on` is None before faces were looked for, `faceless` says why they cannot be; `unmatched`: its faces will be
-    compared with all others when the race goes quiet; `answer` is what a runner is shown; `dead_letters` are about it
+    compared with all others when uploads make a pause; `answer` is what a runner is shown; `dead_letters` are about it
     or one of its uploads; `names` are the file names of other photos that are evidence of who is in it, by their id.
     """
 

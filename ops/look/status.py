@@ -69,10 +69,11 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
 class RaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A race's uploads, and the dead letters of the whole environment.
 
-    `dead_letters` counts them by queue; `unmatched` counts photos whose faces are compared with the others' when the
-    race goes quiet; `at` is when it was asked, ISO 8601; `state_hash` is None unless it was asked for. `in_work` are
-    messages that stages have in work, waiting or delayed for them, of all races: while there are any, who is in a photo
-    may change, also where it is searchable. What a function had that died is invisible for six times its timeout.
+    `dead_letters` counts them by queue; `unmatched` counts photos whose faces are compared with the others' when
+    uploads make a pause; `at` is when it was asked, ISO 8601; `state_hash` is None unless it was asked for.
+    `in_work` are messages that stages have in work, waiting or delayed for them, of all races: while there are any, who
+    is in a photo may change, also where it is searchable. What a function had that died is invisible for six times its
+    timeout.
     """
 
     organizer_id: str
@@ -208,8 +209,8 @@ def searchable(target: Target, race: RaceRef) -> frozenset[str]:
 
 
 def to_be_matched(target: Target, race: RaceRef) -> frozenset[str]:
-    """The ids of photos with faces that will be compared with all others' when the race goes quiet."""
-    kinds = (NewPhoto, EarlyPhoto)  # the second were compared once already because the race did not go quiet
+    """The ids of photos with faces that will be compared with all others' when uploads make a pause."""
+    kinds = (NewPhoto, EarlyPhoto)  # the second have waited long for a pause
     return frozenset(photo.photo_id for kind in kinds for photo in target.records("faces").query(kind, race))
 
 

@@ -42,6 +42,7 @@ class SearchPhoto(Note, frozen=True, kw_only=True, tag="search-photo"):
 
 
 class MatchRace(Note, frozen=True, kw_only=True, tag="match-race"):
-    """Plan the race's searches if it has been quiet since its newest photo came, at `at` (ms)."""
+    """Plan the race's searches if there is no news since its newest photo came, at `at` (ms), `waited_s` before."""
 
     at: int
+    waited_s: int = 0

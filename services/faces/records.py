@@ -180,6 +180,14 @@ class IdentifiedPhoto(IdentityProgress, frozen=True, kw_only=True):
 # --- rounds -----------------------------------------------------------------------------------------------
 
 
+class Rounds(Record, frozen=True, kw_only=True):
+    """Since when (ms) a race's photos are matched with one another: when the first that waited for it came."""
+
+    SORT_KEY: ClassVar[str] = "ROUNDS"
+
+    since: int
+
+
 class Waiting(Record, frozen=True, kw_only=True):
     """A photo that waits to be matched with the race's others, since `at` (ms)."""
 
@@ -194,7 +202,7 @@ class NewPhoto(Waiting, frozen=True, kw_only=True):
 
 
 class EarlyPhoto(Waiting, frozen=True, kw_only=True):
-    """A new photo that was searched once already, because the race did not go quiet."""
+    """A new photo that has waited long because uploads made no pause, and was looked at meanwhile."""
 
     SORT_KEY: ClassVar[str] = "EARLY#{at:015}#{photo_id}"
 

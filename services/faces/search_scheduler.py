@@ -1,15 +1,16 @@
-"""When and for which faces the collection is searched: in rounds, when a race goes quiet.
+"""When and for which faces the collection is searched: a hidden bib's face at once, and all that need others in rounds.
 
-A search finds the faces that are in the collection at that time. So a photo waits until its race has gone quiet, and
-one search finds all there is; where a race does not go quiet, it is searched early and once more in the end. A round
-makes sure that every pair of faces of which at least one needs the other is known:
+A search finds the faces that are in the collection at that time. A face below which no bib is read is searched as soon
+as its photo's bibs and faces are known (searches.py): whoever wears her bib in an earlier photo is found while uploads
+go on. For what comes later a photo waits until its race makes a pause, and one search finds all there is. A round makes
+sure that every pair of faces of which at least one needs the other is known:
 
 - the new photos' faces that need others are searched;
 - the pairs of older faces that need others with the new faces that do not: either side finds them, and the side with
   fewer photos is searched.
 
-So a face is searched about once, however the uploads come. A round may be repeated, broken off or overlap with another:
-that costs searches and loses none, because it is closed after its last search was asked for.
+So a face is searched twice at most, but for those of older rounds. A round may be repeated, broken off or overlap with
+another: that costs searches and loses none, because it is closed after its last search was asked for.
 """
 
 from __future__ import annotations
@@ -18,18 +19,31 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from services.faces.domain.links import unsure_faces
+import msgspec
+
+from services.faces.domain.links import hidden_faces, unsure_faces
 from services.faces.notes import MatchRace, SearchPhoto
-from services.faces.records import EarlyPhoto, HiddenPhoto, IdentifiedPhoto, NewPhoto, Waiting
+from services.faces.records import EarlyPhoto, HiddenPhoto, IdentifiedPhoto, NewPhoto, Rounds, Waiting
 from services.faces.unit_of_work import read_photos
 from shared.contracts.keys import PhotoRef, RaceRef
 from shared.contracts.messages import Message
 from shared.kit.queue import OwnQueue
 from shared.kit.records import Records
+from shared.kit.table import ABSENT
 
-QUIET_S = 30  # without news a race is quiet
-PATIENCE_S = 1200  # so long a photo waits for that; whoever is searched early is searched twice
+QUIET_S = 15  # without news a race that has just begun makes a pause; longer than a photo's bibs and faces are apart
+PAUSE_SHARE, LONGEST_PAUSE_S = 10, 900  # later its pause is a tenth of the time that it has lasted, at most this long
+PATIENCE_S = 1200  # so long a photo waits for that; whoever is not found then is searched once more meanwhile
 PAGE = 400  # photos that one note goes through
+
+LOOK_AGAIN_S = 60
+"""So often it is looked whether a pause is over.
+
+SQS does not say whether the age of a queue's oldest message includes its delay. So no note is delayed for so long that
+an alarm could take it for a message that nobody works on (dashboards/alarms.py).
+"""
+
+replace = msgspec.structs.replace
 
 W = TypeVar("W", bound=Waiting)
 
@@ -42,23 +56,42 @@ class SearchScheduler:
         self._queue = queue
 
     def when_quiet(self, race: RaceRef, at: int, by: Message) -> None:
-        """Plan when the race may be quiet; `at` (ms) is when its newest photo came."""
-        self._queue.send(MatchRace(**race._asdict(), at=at), by=by, delay_s=QUIET_S)
+        """Plan when the race may make a pause; `at` (ms) is when its newest photo came."""
+        self._queue.send(MatchRace(**race._asdict(), at=at, waited_s=QUIET_S), by=by, delay_s=QUIET_S)
 
     def plan(self, note: MatchRace, by: Message) -> None:
-        """Match the race's new photos if there was no news since the note was left; else those that waited too long."""
+        """Match the race's new photos if it makes a pause; else search once more for those that waited too long.
+
+        Each pause costs searches for older faces. So the longer a race lasts, the longer its pauses are: somebody who
+        uploads a photo each minute would else have all faces of all photos searched.
+        """
         race, at = note.race, note.at
         newest = next(iter(self._first(NewPhoto, race, 1, descending=True)), None)
         if newest is not None and newest.at > at:
-            self._match_early(race, at - (PATIENCE_S - QUIET_S) * 1000, by)  # a later note comes for the rest
+            self._match_early(race, at - (PATIENCE_S - note.waited_s) * 1000, by)  # a later note comes for the rest
+            return
+        since = self._since(race)
+        left_s = 0 if since is None else _pause_s(at - since) - note.waited_s
+        if left_s > 0:
+            wait_s = min(left_s, LOOK_AGAIN_S)
+            self._queue.send(replace(note, waited_s=note.waited_s + wait_s), by=by, delay_s=wait_s)
         else:
             self._match_all(note, by)
 
+    def _since(self, race: RaceRef) -> int | None:
+        """When the first photo came that waited to be matched (ms); None where none has."""
+        rounds = Rounds.locate(race)
+        known = self._records.read(rounds).get(rounds)
+        if known is not None:
+            return known.since
+        waiting = [*self._first(NewPhoto, race, 1), *self._first(EarlyPhoto, race, 1)]
+        return min((each.at for each in waiting), default=None)
+
     def _match_early(self, race: RaceRef, waiting_since: int, by: Message) -> None:
-        """Search those that waited too long; they still are to be matched when the race goes quiet."""
+        """Search those that waited too long, where nobody is found; all still are to be matched in the next pause."""
         late = [each for each in self._first(NewPhoto, race, PAGE) if each.at <= waiting_since]
         if late:
-            self._ask(race, _unsure(self._photos(race, late)), by)
+            self._ask(race, _with_nobody(self._photos(race, late)), by)
             self._records.put_all(race, (EarlyPhoto(at=each.at, photo_id=each.photo_id) for each in late))
             self._forget(race, late)
 
@@ -67,6 +100,7 @@ class SearchScheduler:
         new, early = self._first(NewPhoto, race, PAGE), self._first(EarlyPhoto, race, PAGE)
         if not new and not early:
             return
+        self._records.put(race, Rounds(since=min(each.at for each in [*new, *early])), ABSENT)
         photos = self._photos(race, [*new, *early])
         unsure = _unsure(photos)
         sure = [photo.photo_id for photo in photos if len(unsure_faces(photo)) < len(photo.faces)]
@@ -111,6 +145,20 @@ class SearchScheduler:
         self._queue.send_all(
             (SearchPhoto(**race._asdict(), photo_id=photo_id, all_faces=all_faces), by) for photo_id in photo_ids
         )
+
+
+def _pause_s(lasted_ms: int) -> int:
+    """How long there is no news in a pause of a race whose photos have come for so long."""
+    return max(QUIET_S, min(lasted_ms // 1000 // PAUSE_SHARE, LONGEST_PAUSE_S))
+
+
+def _with_nobody(photos: Iterable[IdentifiedPhoto]) -> list[str]:
+    """The ids of photos with faces of whom neither the bib is read nor anybody is inferred."""
+    return [photo.photo_id for photo in photos if {*hidden_faces(photo)} - _inferred(photo)]
+
+
+def _inferred(photo: IdentifiedPhoto) -> set[str | None]:
+    return {runner.face_id for runner in photo.runners if runner.status == "inferred"}
 
 
 def _unsure(photos: Iterable[IdentifiedPhoto]) -> list[str]:

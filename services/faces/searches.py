@@ -18,15 +18,32 @@ MOST_SEARCHES = 100  # of one invocation, unless one photo alone has more: some 
 class Searches:
     """Searches the collection for photos, each face once, however often the write is tried.
 
-    `wanted` says of each photo whether for all its faces, or for those that want to hear what others say.
+    `wanted` says of each photo whether for all its faces, or for those that want to hear what others say. Other faces
+    may be searched besides, see `look_at_once`.
     """
 
     def __init__(self, collections: Collections, wanted: Mapping[PhotoRef, bool]) -> None:
         self._wanted = wanted
         self._find = functools.cache(collections.matches)
         self._found: dict[PhotoRef, dict[str, list[FoundMatch]]] = {}
+        self._at_once = 0
         self.put_off: dict[PhotoRef, bool] = {}
         """Those of `wanted` that are left for another invocation."""
+
+    def look_at_once(self, urgent: Mapping[PhotoRef, tuple[str, ...]]) -> None:
+        """Search for these faces of other photos than those that are wanted, as far as there is room for it.
+
+        What is left out, or refused for whatever reason, is found by the race's next round, which does not count on
+        this: so what was told of these photos is not kept waiting by Rekognition.
+        """
+        for ref, faces in urgent.items():
+            if ref in self._wanted or ref in self._found or self._at_once + len(faces) > MOST_SEARCHES:
+                continue
+            self._at_once += len(faces)
+            try:
+                self._found[ref] = {face_id: self._find(*ref, face_id) for face_id in faces}
+            except Exception:  # noqa: BLE001 - whatever it is, the round meets it again, and says so
+                return
 
     def run(self, photos: UnitOfWork) -> None:
         """Search, and note what matches at both photos; when they are refused for their number, put off the rest."""

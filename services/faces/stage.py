@@ -53,10 +53,16 @@ STAGE = Stage(
                 ),
                 notes=(notes.ResolvePhoto, notes.TidyPhoto, notes.SearchPhoto, notes.MatchRace),
                 batch=25,
-                window_s=10,
+                window_s=5,
             ),
             says=(events.PhotoMatched,),
-            keeps=(records.IdentifiedPhoto, records.NewPhoto, records.EarlyPhoto, records.HiddenPhoto),
+            keeps=(
+                records.IdentifiedPhoto,
+                records.Rounds,
+                records.NewPhoto,
+                records.EarlyPhoto,
+                records.HiddenPhoto,
+            ),
             step=Step(
                 name="identity",
                 waits="bibs and faces looked for, but not yet worked out who is there",
@@ -71,7 +77,7 @@ STAGE = Stage(
                 Call(("events:PutEvents",), on="bus"),
                 Call(("sqs:SendMessage",), on="queue"),
             ),
-            # In a round: a face or two of each photo are searched, one after the other.
+            # In a pause: a face or two of each photo are searched, one after the other.
             metered=Metered(operation="SearchFaces", a_message=1.5, message_s=0.4),
             timeout_s=120,
         ),

@@ -21,7 +21,6 @@ from services.faces.domain.similarity import MATCHES_FROM, worth
 from services.faces.domain.votes import resolve
 from services.faces.notes import SearchPhoto
 from services.faces.records import Correction, EarlyPhoto, IdentifiedPhoto, NewPhoto
-from services.faces.search_scheduler import PATIENCE_S
 from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import End, Word
 from shared.contracts import boxes, keys
@@ -607,7 +606,7 @@ def searches(pipeline: Pipeline) -> int:
     return pipeline.rekognition.calls.count("SearchFaces")
 
 
-def test_only_faces_that_need_it_are_searched_and_each_once(pipeline: Pipeline) -> None:
+def test_only_faces_that_need_it_are_searched_and_hidden_ones_at_once_besides(pipeline: Pipeline) -> None:
     all_told(
         pipeline,
         {
@@ -616,24 +615,24 @@ def test_only_faces_that_need_it_are_searched_and_each_once(pipeline: Pipeline) 
             "unsure": [Person("cho", "33", confidence=85.0)],
         },
     )
-    assert searches(pipeline) == 2
+    assert searches(pipeline) == 3
     assert who(pipeline, "hidden") == {"11": "inferred", "22": "confirmed"}
 
 
 def test_when_news_come_to_a_race_the_side_with_fewer_photos_is_searched(pipeline: Pipeline) -> None:
     hidden = {f"hidden{n}": [Person("ann", "")] for n in range(4)}
     all_told(pipeline, hidden)
-    assert searches(pipeline) == 4
+    before = searches(pipeline)
     paint(pipeline, {"seen": [Person("ann", "11")]})
     pipeline.hear(ingested("seen"))
     pipeline.run()
-    assert searches(pipeline) == 5  # the one that is new, not the four that wait
+    assert searches(pipeline) == before + 1  # the one that is new, not the four that wait
     assert all(who(pipeline, photo) == {"11": "inferred"} for photo in hidden)
     many = {f"seen{n}": [Person("ann", "11")] for n in range(9)}
     paint(pipeline, many)
     pipeline.hear(*map(ingested, many))
     pipeline.run()
-    assert searches(pipeline) == 9  # the four that wait, not the nine that are new
+    assert searches(pipeline) == before + 5  # the four that wait, not the nine that are new
 
 
 @pytest.mark.parametrize("seen_first", [True, False])
@@ -703,37 +702,6 @@ def test_what_follows_from_a_switch_outranks_what_was_said_before_it_also_after_
     lost.hear(ingested("one"))
     lost.run()
     assert lost.outcomes()["one"].faces == ()
-
-
-def test_a_photo_does_not_wait_for_ever_for_its_race_to_go_quiet(pipeline: Pipeline) -> None:
-    paint(pipeline, {"seen": [Person("ann", "11")], "hidden": [Person("ann", "")], "late": [Person("bea", "22")]})
-    pipeline.hear(configured(), pipeline.roster(ROSTER), ingested("seen"), ingested("hidden"))
-    deliver_all_but_looks(pipeline)
-    looks, pipeline.pending = pipeline.pending, []
-    pipeline.clock += PATIENCE_S * 1000
-    pipeline.hear(ingested("late"))
-    deliver_all_but_looks(pipeline)
-    for look in looks:  # of before the news: no quiet, and nobody waited long by their time
-        pipeline.handle(look.function, [parsed(look)])
-    assert searches(pipeline) == 0
-    first, *_ = pipeline.pending
-    pipeline.clock += 1000
-    paint(pipeline, {"later": [Person("bea", "22")]})
-    pipeline.hear(ingested("later"))
-    deliver_all_but_looks(pipeline)
-    pipeline.pending.remove(first)
-    pipeline.handle(first.function, [parsed(first)])
-    deliver_all_but_looks(pipeline)
-    assert searches(pipeline) == 1
-    assert who(pipeline, "hidden") == {"11": "inferred"}
-    pipeline.run()
-    assert searches(pipeline) == 2  # once more when it is quiet
-
-
-def deliver_all_but_looks(pipeline: Pipeline) -> None:
-    while others := [each for each in pipeline.pending if '"match-race"' not in each.body and each.ready]:
-        pipeline.pending.remove(others[0])
-        pipeline.handle(others[0].function, [parsed(others[0])])
 
 
 # --- replay ---------------------------------------------------------------------------------------------------

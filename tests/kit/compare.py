@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from services.faces.records import HiddenPhoto
+from services.faces.records import HiddenPhoto, Rounds
 from services.insight.records import FlowCounts
 from shared.contracts.records import COUNT
 
@@ -16,7 +16,7 @@ WAYS = {
     "revision", "photo_revision", "ingest_revision", "match_revision", "withdrawn_revision", "bibs_revision",
     "faces_revision", "generation", "former", "version", "matches", "token",
 }  # fmt: skip
-PLANS = HiddenPhoto.prefix()  # photos that were searched in earlier rounds
+PLANS = (HiddenPhoto.prefix(), Rounds.prefix())  # photos that were searched in earlier rounds, and when these began
 
 # What a photo of the insight stage has heard last. What follows from it is counted, and compared there.
 HEARD = {"ingested", "withdrawn", "read", "indexed", "matched", "matched_of", "complete"}

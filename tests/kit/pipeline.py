@@ -38,11 +38,12 @@ CARDS = {"ocr": OCR.function("read"), "index": FACES.function("index"), "identit
 
 @dataclass(frozen=True, eq=False)
 class Delivery:
-    """A message in a function's queue. `after` are invocations that its delay outlasts."""
+    """A message in a function's queue. `after` are invocations that its delay, `delay_s` seconds, outlasts."""
 
     function: str
     body: str
     after: tuple[greenlet, ...] = ()
+    delay_s: int = 0
 
     @property
     def ready(self) -> bool:
@@ -106,7 +107,7 @@ class Pipeline:
         def leave(body: str, delay_s: int) -> None:
             # A delay as long as the function may run outlasts whoever is running now; any other promises nothing.
             outlasts = tuple(self.workers.running) if delay_s >= CARDS[function].timeout_s else ()
-            self.pending.append(Delivery(function, body, outlasts))
+            self.pending.append(Delivery(function, body, outlasts, delay_s))
 
         return OwnQueue(FakeQueue(leave, self.workers.step), "url")  # type: ignore[arg-type]
 
@@ -156,6 +157,12 @@ class Pipeline:
             at = next((n for n, each in enumerate(self.pending) if '"match-race"' not in each.body), 0)
             delivery = self.pending.pop(at)
             self.handle(delivery.function, [parsed(delivery)])
+
+    def run_but_rounds(self) -> None:
+        """Deliver everything in order but the notes that plan the race's rounds."""
+        while others := [each for each in self.pending if '"match-race"' not in each.body and each.ready]:
+            self.pending.remove(others[0])
+            self.handle(others[0].function, [parsed(others[0])])
 
     def run_anyhow(self, *, workers: int, repeats: int) -> None:
         """Deliver everything as chance decides: in any order and grouping, repeated, several workers taking turns.

@@ -38,7 +38,6 @@ from ops.reach.cards import card_of, stage_names
 from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
 from services import cards
-from services.faces.records import HiddenPhoto
 from services.insight.records import Coverage, CoveragePending, Unsettled
 from services.ocr.records import ReadPhoto
 from services.search.records import ShownPhoto
@@ -49,7 +48,7 @@ from shared.contracts.race import RaceSettings
 from shared.contracts.redelivery import MAX_FAILURES
 from shared.kit.table import from_item
 from tests.kit import pictures
-from tests.kit.compare import assert_same
+from tests.kit.compare import PLANS, assert_same
 from tests.kit.fake_aws import FakeRekognition, Seen
 from tests.runtime.conftest import launched, until
 from tests.runtime.rekognition import answering
@@ -191,7 +190,7 @@ def what_is_kept(tables: Tables) -> Tables:
         stage: {
             key: {name: value for name, value in item.items() if not _remembers(stage, name)}
             for key, item in items.items()
-            if not (key[1].startswith(HiddenPhoto.prefix()) or (stage == "ingest" and item.get("copies") == []))
+            if not (key[1].startswith(PLANS) or (stage == "ingest" and item.get("copies") == []))
         }
         for stage, items in tables.items()
     }

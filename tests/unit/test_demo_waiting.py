@@ -22,6 +22,7 @@ REPORT = Report(
     vision_workers=1,
     seconds_before_upload=1.0,
     settling_seconds=1.0,
+    hidden_bibs=None,
     quiet=True,
     api_calls={},
     calls_per_photo={},

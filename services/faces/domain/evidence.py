@@ -42,6 +42,11 @@ def learn(event: EvidenceEvent, photo_id: str, held: IdentifiedPhoto) -> Identif
     return held
 
 
+def is_complete(photo: IdentifiedPhoto) -> bool:
+    """Whether both bibs and faces were looked at."""
+    return photo.bibs_revision > 0 and photo.faces_revision > 0
+
+
 def _seen(event: BibsRead | FacesIndexed, held: IdentifiedPhoto, **found: Any) -> IdentifiedPhoto:
     """The photo with what was found in its picture, unless that is a picture of the past."""
     if _is_of_the_past(event.photo_revision, held):

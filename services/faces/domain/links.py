@@ -176,6 +176,16 @@ def needs_search(link: Link | None) -> bool:
     return link is None or not link.sure
 
 
+def hidden_faces(photo: IdentifiedPhoto) -> tuple[str, ...]:
+    """The faces below which no bib is read: without the other photos of them nobody is found here."""
+    links = link_bibs(photo)
+    return tuple(face.face_id for face in photo.faces if not _is_read(links.get(face.face_id)))
+
+
+def _is_read(link: Link | None) -> bool:
+    return link is not None and link.kind in ("reading", "organizer")
+
+
 def unsure_faces(photo: IdentifiedPhoto) -> tuple[str, ...]:
     """The faces that want to hear what the other photos of them say."""
     links = link_bibs(photo)

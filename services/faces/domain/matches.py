@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from services.faces.domain.links import Link, link_bibs, needs_search
+from services.faces.domain.evidence import is_complete
+from services.faces.domain.links import Link, hidden_faces, link_bibs, needs_search
 from services.faces.domain.similarity import MATCHES_FROM, worth
 from services.faces.records import Cut, IdentifiedPhoto, Matched
 from shared.contracts.boxes import same_face
@@ -74,6 +75,20 @@ def is_news_to_the_race(before: IdentifiedPhoto, after: IdentifiedPhoto) -> bool
     if after.withdrawn is not None:
         return False
     return after.face_ids != before.face_ids or link_bibs(after) != link_bibs(before)
+
+
+def urgent_faces(before: IdentifiedPhoto, after: IdentifiedPhoto) -> tuple[str, ...]:
+    """The faces that are searched at once, while the race's other photos are still coming.
+
+    Those below which no bib is read, when the last that there is to see in the photo has come; and whoever an organizer
+    gave a bib to: she waits for what follows from it.
+    """
+    if after.withdrawn is not None or not is_complete(after):
+        return ()
+    hidden = () if is_complete(before) else hidden_faces(after)
+    known = link_bibs(before)
+    said = (face_id for face_id, link in link_bibs(after).items() if link.kind == "organizer")
+    return (*hidden, *(face_id for face_id in said if known.get(face_id) != link_bibs(after)[face_id]))
 
 
 class MatchingFace(msgspec.Struct, frozen=True, kw_only=True):

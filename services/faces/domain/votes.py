@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.faces.domain.evidence import is_complete
 from services.faces.domain.links import Link, Links, denied, link_bibs, link_of, needs_search, place, weight_of
 from services.faces.domain.matches import MatchingFace, Photos, matching_faces
 from services.faces.records import IdentifiedPhoto
@@ -52,7 +53,7 @@ def conclude(photo: IdentifiedPhoto, neighbours: Photos) -> IdentifiedPhoto:
     return replace(
         photo,
         runners=resolve(photo, matching_faces(photo, neighbours)),
-        complete=photo.bibs_revision > 0 and photo.faces_revision > 0,
+        complete=is_complete(photo),
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.faces.domain.evidence import learn
-from services.faces.domain.matches import has_lost_faces, without_lost
+from services.faces.domain.matches import has_lost_faces, urgent_faces, without_lost
 from services.faces.domain.tasks import Tasks
 from services.faces.domain.votes import conclude, photo_matched, revised
 from services.faces.edges import Collections
@@ -99,6 +99,7 @@ class Resolver:
         photos.load(tasks.to_resolve)
         for ref, event in tasks.evidence:
             photos.put(ref, learn(event, ref.photo_id, photos.get(ref)))
+        searches.look_at_once(_urgent(tasks, photos))
         searches.run(photos)
         photos.load_neighbours(tasks.to_resolve)
         for ref, by in tasks.to_resolve.items():
@@ -132,6 +133,15 @@ class Resolver:
         )
         for race, by in {ref.race: by for ref, by in tasks.with_evidence.items()}.items():
             self.scheduler.when_quiet(race, at, by)
+
+
+def _urgent(tasks: Tasks, photos: UnitOfWork) -> dict[PhotoRef, tuple[str, ...]]:
+    """The faces that are searched at once, by photo; a replay is in no hurry."""
+    return {
+        ref: faces
+        for ref, by in tasks.with_evidence.items()
+        if by.meta.replay is None and (faces := urgent_faces(photos.before(ref), photos.get(ref)))
+    }
 
 
 def _others_concerned(tasks: Tasks, searches: Searches, photos: UnitOfWork) -> dict[PhotoRef, Message]:
