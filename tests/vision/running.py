@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from shared.kit.extension import EXTENSION
+from vision.front.protocol import EXTENSION
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -102,7 +102,7 @@ def alive(pid: int) -> bool:
 
 
 def _check_answer(event_name: str, operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
-    """The body as sent: only fields of the model, with the model's types, and the one that says more."""
+    """The body as sent: only fields of the model, with the model's types, and what we say beyond it."""
     body = json.loads(response_dict["body"])
     body.pop(EXTENSION, None)
     if response_dict["status_code"] >= 300:

@@ -25,7 +25,7 @@ from vision.errors import ValidationException as Invalid
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "RekognitionService."
 EXTENSION = "SnapRace"
-"""The field of an answer that holds what Rekognition's has no field for; Rekognition's clients ignore it."""
+"""The field at the top of an answer that says what Rekognition does not; its clients ignore it (docs/vision.md)."""
 
 Json = dict[str, Any]
 
