@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from shared.kit.extension import EXTENSION
+from vision.front.protocol import EXTENSION
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
