@@ -1,9 +1,9 @@
 """How well bibs are read in labelled race photos: a part of snaprace bench accuracy.
 
-A photo goes through the vision server's engine and DetectText's defaults, and its words through the ocr stage's own
-rules, with settings as the race's organizer would choose them. A reading counts if it equals a number of the photo
-exactly, leading zeros aside; numbers that the labels miss (`also_visible`) are right when read, and cost nothing when
-not. `f1_with_roster` is the same with a roster of all photos' numbers and OTHERS more.
+A photo goes through the vision server's engine and what DetectText answers the ocr stage, and its words through the
+stage's own rules, with settings as the race's organizer would choose them. A reading counts if it equals a number of
+the photo exactly, leading zeros aside; numbers that the labels miss (`also_visible`) are right when read, and cost
+nothing when not. `f1_with_roster` is the same with a roster of all photos' numbers and OTHERS more.
 
 Time: the processor's time, decoding left out, on one thread; and in the same run that of a plain pass, which is one
 call of rapidocr with its defaults (but without its classifier of upside-down lines).
@@ -23,10 +23,11 @@ from rapidocr import RapidOCR
 
 from bench.labelled import Score, pixels, require_files, rows, share, times
 from services.ocr.domain.bibs import read_bibs
+from services.ocr.edges import FILTERS, words_of
 from services.ocr.records import Word
 from shared.contracts.bibs import BibRules, canonical
-from shared.contracts.events import Box
 from shared.contracts.race import RaceSettings
+from shared.kit.extension import EXTENSION
 from vision.engine.messages import Line
 from vision.engine.text import TextReader
 from vision.front import detections
@@ -75,7 +76,7 @@ def run(data: Path) -> dict[str, Any]:
     for name in sorted(photos):
         photo = pixels(data / name)
         began = time.process_time()
-        words = list(_words(reader.read(photo)))
+        words = _words(reader.read(photo))
         seconds += time.process_time() - began
         free[name] = frozenset(reading.bib for reading in read_bibs(words, race, None).readings)
         checked[name] = frozenset(reading.bib for reading in read_bibs(words, race, roster).readings)
@@ -139,12 +140,10 @@ class PlainPass:
         return frozenset(bib for word in words if (bib := self._rules.admits(word)) is not None)
 
 
-def _words(lines: Iterable[Line]) -> Iterable[Word]:
-    for found in detections.of_lines(lines, {}):
-        if found["Type"] == "WORD":
-            place = found["Geometry"]["BoundingBox"]
-            box = Box(left=place["Left"], top=place["Top"], width=place["Width"], height=place["Height"])
-            yield Word(text=found["DetectedText"], confidence=found["Confidence"], box=box)
+def _words(lines: list[Line]) -> tuple[Word, ...]:
+    """The words as the ocr stage gets them from the vision server."""
+    detected = {"TextDetections": detections.of_lines(lines, FILTERS), EXTENSION: detections.beyond(lines, FILTERS)}
+    return words_of(detected)
 
 
 def _numbers(cell: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,18 +24,13 @@ from numpy.typing import NDArray
 
 from bench.labelled import Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
-from vision.collections.index import FaceIndex, Vectors
+from bench.matching import PLAIN_DISTANCE, Seen, is_one_person, seen
+from vision.collections.index import FaceIndex
 from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
 from vision.engine.embedding import upright
 from vision.engine.face_models import embedder_file, load_detector
 from vision.engine.faces import DETECTION_THRESHOLD, SMALLEST_FACE, FaceFinder
-from vision.engine.messages import Face
 from vision.engine.pictures import Pixels, resized
-
-PLAIN_DISTANCE = 1.128
-"""Of two embeddings of length 1, up to which the library calls them one person:
-https://docs.opencv.org/4.x/d0/dd4/tutorial_dnn_face.html.
-"""
 
 Portraits = Sequence[tuple[Path, str]]
 """Pictures with whose they are."""
@@ -53,45 +49,63 @@ def run(data: Path) -> dict[str, Any]:
     portraits = labelled(data)
     finder, plain = FaceFinder(), PlainPass()
     people = [identity for _, identity in portraits]
-    vectors, plain_vectors = list[Vectors | None](), list[Vectors | None]()
+    faces, plain_faces = list[Seen | None](), list[Seen | None]()
     seconds = plain_seconds = 0.0
     for path, _ in portraits:
         pixels = read_pixels(path)
         started = time.process_time()
-        vectors.append(_largest(finder.find(pixels, "NONE", 1)))
+        found = finder.find(pixels, "NONE", 1)
         between = time.process_time()
-        plain_vectors.append(next((face.vector for face in plain.find(pixels, max(pixels.shape[:2]))), None))
+        found_plainly = plain.find(pixels, max(pixels.shape[:2]))
         seconds += between - started
         plain_seconds += time.process_time() - between
+        faces.append(seen(found[0]) if found else None)
+        plain_faces.append(found_plainly[0].seen if found_plainly else None)
     return {
-        **score_search(people, vectors, DEFAULT_THRESHOLD).told(),
-        "plain": score_search(people, plain_vectors, similarity(PLAIN_DISTANCE)).told(),
+        **score_search(people, faces, DEFAULT_THRESHOLD).told(),
+        "matched_by_faces_stage": score_pairs(people, faces).told(),
+        "plain": score_search(people, plain_faces, similarity(PLAIN_DISTANCE)).told(),
         "pictures": len(portraits),
         "people": len(set(people)),
-        "unfound_portraits": sum(vector is None for vector in vectors),
+        "unfound_portraits": sum(face is None for face in faces),
         **times(seconds, plain_seconds, len(portraits)),
     }
 
 
-def score_search(people: Sequence[str], vectors: Sequence[Vectors | None], threshold: float) -> Score:
-    """How well searching each face among all others finds its person; `people` says whose face a vector is."""
+def score_search(people: Sequence[str], faces: Sequence[Seen | None], threshold: float) -> Score:
+    """How well searching each face among all others finds its person; `people` says whose each face is."""
     index = FaceIndex()
-    seen = {key: vector for key, vector in enumerate(vectors) if vector is not None}
-    index.add(list(seen), np.array(list(seen.values()), dtype=np.float32))
+    vectors = {key: face.vector for key, face in enumerate(faces) if face is not None}
+    index.add(list(vectors), np.array(list(vectors.values()), dtype=np.float32))
     answers = hits = 0
-    for key, vector in seen.items():
+    for key, vector in vectors.items():
         matches = index.search(vector, threshold, limit=len(people), leave_out=key)
         answers += len(matches)
         hits += sum(people[match.key] == people[key] for match in matches)
-    pairs = sum(count * (count - 1) for count in Counter(people).values())
-    return Score(share(hits, answers), share(hits, pairs))
+    return Score(share(hits, answers), share(hits, _pairs_of_one_person(people)))
+
+
+def score_pairs(people: Sequence[str], faces: Sequence[Seen | None]) -> Score:
+    """How well the faces stage tells who is one person, by the matches that it counts on."""
+    answers = hits = 0
+    known = [(person, face) for person, face in zip(people, faces, strict=True) if face is not None]
+    for (person, face), (other, other_face) in combinations(known, 2):
+        if is_one_person(face, other_face):
+            answers += 2
+            hits += 2 * (person == other)
+    return Score(share(hits, answers), share(hits, _pairs_of_one_person(people)))
+
+
+def _pairs_of_one_person(people: Sequence[str]) -> int:
+    """Each counts both ways."""
+    return sum(count * (count - 1) for count in Counter(people).values())
 
 
 class PlainFace(NamedTuple):
     """A face's left, top, right and bottom in pixels, and its embedding at length 1."""
 
     area: tuple[float, float, float, float]
-    vector: Vectors
+    seen: Seen
 
 
 class PlainPass:
@@ -118,10 +132,5 @@ class PlainPass:
         left, top, width, height = (row[:4] / scale).tolist()
         return PlainFace(
             area=(left, top, left + width, top + height),
-            vector=np.asarray(vector / np.linalg.norm(vector), dtype=np.float32),
+            seen=Seen(np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)),
         )
-
-
-def _largest(faces: Sequence[Face]) -> Vectors | None:
-    vector = faces[0].vector if faces else None
-    return None if vector is None else np.frombuffer(vector, dtype="<f4")

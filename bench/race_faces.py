@@ -6,7 +6,8 @@ the labels is reported, but only what lies on a labelled bib is known to be wron
 
 Telling apart: two labelled runners of one race with the same bib are one person. People of different races are
 strangers, since nobody is in two of them. Photos are of one race by the column `set` of their table, or, where it has
-none, by the letters that their names begin with. All faces that IndexFaces would keep take part.
+none, by the letters that their names begin with. All faces that IndexFaces would keep take part. Faces are one person's
+by the rule of the faces stage, which counts on a match alone.
 
 Time: the processor's time, decoding left out, on one thread; and in the same run that of a plain pass, which is the
 same detector once at PLAIN_SIDE pixels and one embedding for each face that it finds.
@@ -17,18 +18,17 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.faces import PLAIN_DISTANCE, PlainPass
+from bench.faces import PlainPass
 from bench.labelled import CannotMeasure, Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
-from vision.collections.index import Vectors
-from vision.collections.similarity import BEST_DISTANCE
+from bench.matching import Seen, is_one_person, is_one_person_plainly, seen
 from vision.engine.faces import FaceFinder
 from vision.engine.messages import Face
 from vision.engine.pictures import Pixels
@@ -73,12 +73,12 @@ class Photo(NamedTuple):
     runners: Sequence[Runner] = ()
 
 
-class Seen(NamedTuple):
-    """A face of somebody in a race; `number` where she is a labelled runner."""
+class Person(NamedTuple):
+    """Somebody in a race; `number` where she is a labelled runner."""
 
     race: str
     number: str | None
-    vector: Vectors
+    face: Seen
 
 
 def labelled(data: Path) -> list[Photo]:
@@ -110,7 +110,7 @@ def run(data: Path) -> dict[str, Any]:
     """Measure with the photos in `data`. Raises CannotMeasure, with what is missing there, before it measures."""
     photos = labelled(data)
     finder, plain = FaceFinder(), PlainPass()
-    seen, plain_seen = list[Seen](), list[Seen]()
+    people, plain_people = list[Person](), list[Person]()
     found_runners = found = wrong = 0
     seconds = plain_seconds = 0.0
     for photo in photos:
@@ -125,12 +125,12 @@ def run(data: Path) -> dict[str, Any]:
         found_runners += len(paired(photo.runners, areas))
         found += len(areas)
         wrong += sum(any(runner.bib.holds(area.middle) for runner in photo.runners) for area in areas)
-        seen += _people(photo, areas, [_vector(face) for face in faces])
-        plain_seen += _people(photo, [Area(*each.area) for each in plainly], [each.vector for each in plainly])
+        people += _people(photo, areas, [seen(face) for face in faces])
+        plain_people += _people(photo, [Area(*each.area) for each in plainly], [each.seen for each in plainly])
     labels = sum(len(photo.runners) for photo in photos)
     return {
-        **told_apart(seen, BEST_DISTANCE),
-        "plain": told_apart(plain_seen, PLAIN_DISTANCE),
+        **told_apart(people, is_one_person),
+        "plain": told_apart(plain_people, is_one_person_plainly),
         "photos": len(photos),
         "labelled_runners": labels,
         "detection_recall": share(found_runners, labels),
@@ -140,25 +140,22 @@ def run(data: Path) -> dict[str, Any]:
     }
 
 
-def _people(photo: Photo, areas: Sequence[Area], vectors: Sequence[Vectors | None]) -> Iterable[Seen]:
-    """The faces of a photo that have a vector, those of labelled runners with their numbers."""
+def _people(photo: Photo, areas: Sequence[Area], faces: Sequence[Seen | None]) -> Iterable[Person]:
+    """Who is in a photo and has an embedding, labelled runners with their numbers."""
     numbers = {face: photo.runners[runner].number for runner, face in paired(photo.runners, areas).items()}
-    for at, vector in enumerate(vectors):
-        if vector is not None:
-            yield Seen(photo.race, numbers.get(at), vector)
+    return [Person(photo.race, numbers.get(at), face) for at, face in enumerate(faces) if face is not None]
 
 
-def told_apart(seen: Sequence[Seen], most_apart: float) -> dict[str, Any]:
-    """How well faces at most so far apart are one person: same people within races, strangers between them."""
+def told_apart(people: Sequence[Person], is_one: Callable[[Seen, Seen], bool]) -> dict[str, Any]:
+    """How well faces are told apart: same people within races, strangers between them."""
     one_person = same = strangers = taken = 0
-    for one, other in combinations(seen, 2):
-        alike = float(np.linalg.norm(one.vector - other.vector)) <= most_apart
+    for one, other in combinations(people, 2):
         if one.race != other.race:
             strangers += 1
-            taken += alike
+            taken += is_one(one.face, other.face)
         elif one.number is not None and one.number == other.number:
             same += 1
-            one_person += alike
+            one_person += is_one(one.face, other.face)
     return {
         **Score(share(one_person, one_person + taken), share(one_person, same)).told(),
         "pairs_of_one_person": same,
@@ -180,10 +177,6 @@ def paired(runners: Sequence[Runner], faces: Sequence[Area]) -> dict[int, int]:
         if one not in pairs and other not in pairs.values():
             pairs[one] = other
     return pairs
-
-
-def _vector(face: Face) -> Vectors | None:
-    return None if face.vector is None else np.frombuffer(face.vector, dtype="<f4")
 
 
 def _area(face: Face, pixels: Pixels) -> Area:

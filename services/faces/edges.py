@@ -127,12 +127,12 @@ def _face(found: Any, detail: Any, more: Any) -> Face:
         face_id=found["FaceId"],
         box=boxes.from_rekognition(found["BoundingBox"]),
         confidence=round(found["Confidence"], 2),
-        quality=_quality(detail) if "Quality" in detail else msgspec.UNSET,
+        quality=quality_of(detail) if "Quality" in detail else msgspec.UNSET,
         clothes=tuple(more["Clothes"]) if "Clothes" in more else msgspec.UNSET,
     )
 
 
-def _quality(detail: Any) -> FaceQuality:
+def quality_of(detail: Any) -> FaceQuality:
     """How well the face of a FaceDetail is seen; the attributes that are not default may be missing."""
     quality, pose = detail["Quality"], detail.get("Pose", {})
     return FaceQuality(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 
-LEAST_CONFIDENCE = 50.0
-"""Percent. Below the race's own bar a word is only evidence; without a filter Rekognition leaves out those below 80.
+FILTERS = {"WordFilter": {"MinConfidence": 50.0}}
+"""Below the race's own bar a word is only evidence; without a filter Rekognition leaves out those below 80 percent.
 
 Source: Amazon Rekognition API reference, DetectionFilter, MinConfidence.
 """
@@ -40,14 +40,17 @@ class TextDetector:
 
     def _words(self, image: ImageRef) -> tuple[Word, ...]:
         """The words in a picture; lines are only groups of them."""
-        filters = {"WordFilter": {"MinConfidence": LEAST_CONFIDENCE}}
-        response = self._pictures.asked(self._client.detect_text, image, Filters=filters)
-        more = extension_of(response).get("Words", {})
-        return tuple(
-            _word(found, more.get(str(found.get("Id")), {}))
-            for found in response["TextDetections"]
-            if found.get("Type") == "WORD"
-        )
+        return words_of(self._pictures.asked(self._client.detect_text, image, Filters=FILTERS))
+
+
+def words_of(response: Mapping[str, Any]) -> tuple[Word, ...]:
+    """The words of DetectText's answer."""
+    more = extension_of(response).get("Words", {})
+    return tuple(
+        _word(found, more.get(str(found.get("Id")), {}))
+        for found in response["TextDetections"]
+        if found.get("Type") == "WORD"
+    )
 
 
 def _word(found: Mapping[str, Any], more: Mapping[str, Any]) -> Word:

@@ -7,22 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 
-from bench.faces import score_search
+from bench.faces import score_pairs, score_search
 from bench.labelled import CannotMeasure
-from bench.race_faces import Area, Runner, Seen, labelled, paired, told_apart
-from vision.collections.index import Vectors
+from bench.matching import Seen, is_one_person
+from bench.race_faces import Area, Person, Runner, labelled, paired, told_apart
+from services.faces.domain.similarity import Quality
+from shared.contracts.events import FaceQuality
 from vision.collections.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD
 
 NEAR = 2 * math.asin(BEST_DISTANCE / 2) * 0.9
 """An angle whose chord is a little below the distance at which two faces match."""
 
 
-def at(angle: float) -> Vectors:
-    """A vector of length 1; two of them are as far apart as their angles."""
+def at(angle: float, quality: Quality = UNSET) -> Seen:
+    """A face whose embedding is of length 1; two of them are as far apart as their angles."""
     vector = np.zeros(128, dtype=np.float32)
     vector[:2] = math.cos(angle), math.sin(angle)
-    return vector
+    return Seen(vector, quality)
 
 
 def square(left: float, top: float, side: float = 10) -> Area:
@@ -50,6 +53,13 @@ class TestPortraits:
         score = score_search(["ann", "ann", "ann"], [at(0), None, at(NEAR)], DEFAULT_THRESHOLD)
         assert score.told() == {"precision": 1.0, "recall": 0.3333, "f1": 0.5}
 
+    def test_the_faces_stage_asks_more_of_two_faces_in_sunglasses(self) -> None:
+        glasses = FaceQuality(sharpness=80, brightness=50, sunglasses=99)
+        people = ["ann", "ann", "ben"]
+        seen = score_pairs(people, [at(0), at(NEAR), at(math.pi)])
+        behind = score_pairs(people, [at(0, glasses), at(NEAR, glasses), at(math.pi)])
+        assert (seen.recall, behind.recall) == (1.0, 0.0)
+
 
 class TestRunners:
     def test_a_face_is_hers_where_its_middle_and_the_labels_lie_in_each_other(self) -> None:
@@ -65,14 +75,14 @@ class TestRunners:
 
     def test_same_people_are_of_one_race_and_strangers_of_two(self) -> None:
         seen = [
-            Seen("spring", "42", at(0)),
-            Seen("spring", "42", at(NEAR)),
-            Seen("spring", "42", at(-2 * NEAR)),
-            Seen("spring", None, at(0)),
-            Seen("autumn", "42", at(NEAR)),
-            Seen("autumn", None, at(math.pi)),
+            Person("spring", "42", at(0)),
+            Person("spring", "42", at(NEAR)),
+            Person("spring", "42", at(-2 * NEAR)),
+            Person("spring", None, at(0)),
+            Person("autumn", "42", at(NEAR)),
+            Person("autumn", None, at(math.pi)),
         ]
-        assert told_apart(seen, BEST_DISTANCE) == {
+        assert told_apart(seen, is_one_person) == {
             "precision": 0.25,
             "recall": 0.3333,
             "f1": 0.2857,
@@ -83,7 +93,7 @@ class TestRunners:
         }
 
     def test_nobody_taken_for_another_is_no_rate(self) -> None:
-        told = told_apart([Seen("spring", None, at(0)), Seen("autumn", None, at(math.pi))], BEST_DISTANCE)
+        told = told_apart([Person("spring", None, at(0)), Person("autumn", None, at(math.pi))], is_one_person)
         assert (told["strangers_taken_for_one_another"], told["one_stranger_in"]) == (0, None)
 
 
