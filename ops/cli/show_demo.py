@@ -10,7 +10,6 @@ from ops.cli.screen import Bars, console, facts
 from ops.demo.material import Material
 from ops.demo.run import RACE, Demo, Observer, Report
 from ops.demo.score import Score
-from ops.demo.soon import Waits
 from ops.look.status import RaceStatus
 
 _REASONS_SHOWN = 20
@@ -70,8 +69,12 @@ def show_report(report: Report, material: Material) -> None:
         (f"{report.seconds:.0f} s", f"from the first upload to the last result; {worked}"),
         (f"{report.settling_seconds:.0f} s", f"more, {until}"),
     ]
-    if report.hidden_bibs:
-        times.append((f"{report.hidden_bibs.p95:.0f} s", f"until a hidden bib was found, {_found(report.hidden_bibs)}"))
+    hidden = report.hidden_bibs
+    if hidden.found:
+        which = f"95% of {hidden.found} hidden bibs were found (half of them {hidden.p50:.0f} s)"
+        times.append((f"{hidden.p95:.0f} s", f"after their photos were looked at, {which}"))
+    if hidden.found_later:
+        times.append((str(hidden.found_later), "more, when their bibs had been read in later photos"))
     calls = [(f"{sum(report.api_calls.values()):,}", "AWS calls, of which for each uploaded photo")]
     calls += [(f"{number:.2f}", call) for call, number in report.calls_per_photo.items()]
     console.print(facts("The race", uploads, scores, times, calls, min_width=64))
@@ -81,10 +84,6 @@ def show_report(report: Report, material: Material) -> None:
         expected = material.truth.bad.get(name) if material.truth else each["reason"]
         mark = "" if expected == each["reason"] else f" (should have been: {expected})"
         console.print(f"  rejected {name}: {each['message']}{mark}", markup=False)
-
-
-def _found(waits: Waits) -> str:
-    return f"95% of {waits.found} (half of them {waits.p50:.0f} s)"
 
 
 def _parts(score: Score) -> str:

@@ -51,7 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     `seconds` run from the first upload until the last upload is searchable, rejected or dead-lettered;
     `settling_seconds` then pass until the race is quiet and the faces that need it are compared with all others; where
-    it is not `quiet` then, more runners may be found. `hidden_bibs` tells how soon these were found, None without any.
+    it is not `quiet` then, more runners may be found. `hidden_bibs` tells how soon these were found.
     `api_calls` are those of the functions that queues feed, through which photos go, `calls_per_photo` the ones that
     cost, per uploaded photo: S3 GET counts uploads that are fetched. `state_hash` as in `snaprace status --json`.
     """
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     vision_workers: int
     seconds_before_upload: float
     settling_seconds: float
-    hidden_bibs: Waits | None
+    hidden_bibs: Waits
     quiet: bool
     api_calls: dict[str, int]
     calls_per_photo: dict[str, float]

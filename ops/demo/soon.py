@@ -20,15 +20,16 @@ Clock = Callable[[], float]
 
 
 class Waits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long hidden bibs took to be found: how many were, and within how many seconds a half and 95 percent of them.
+    """How soon hidden bibs were found: within how many seconds a half and 95 percent of those `found`.
 
-    Measured from when a photo's bibs and faces are looked at, or the first photo's in which her bib can be read if
-    that comes later, until runners see it; as exactly as one looks, which is each second.
+    `found` are those whose bib was read in a photo that was looked at before; from when theirs was, until runners see
+    it, as exactly as one looks, which is each second. `found_later` are those whose bib was read only later.
     """
 
     found: int
-    p50: float
-    p95: float
+    p50: float | None
+    p95: float | None
+    found_later: int
 
 
 class HiddenBibs:
@@ -55,25 +56,27 @@ class HiddenBibs:
     def _done(self, kind: Any, stage: str) -> set[str]:
         return {photo.photo_id for photo in self._target.records(stage).query(kind, self._race) if photo.done}
 
-    def waits(self) -> Waits | None:
-        """What was seen until now; None where no hidden bib was found."""
+    def waits(self) -> Waits:
+        """What was seen until now."""
         return waits(self._looked_at, self._read_in, self._found)
 
 
 def waits(
     looked_at: Mapping[str, float], read_in: Mapping[str, Iterable[str]], found: Mapping[tuple[str, str], float]
-) -> Waits | None:
+) -> Waits:
     """From when each photo was looked at, where each bib is read, and when which was found in a photo by the face."""
-    seconds = sorted(
-        at - max(looked_at[photo_id], min(looked_at[other] for other in read_in[bib]))
-        for (photo_id, bib), at in found.items()
-        if bib in read_in
+    # A photo can be shown before both its bibs and its faces are looked at.
+    known = {
+        bib: [looked_at[photo_id] for photo_id in photos if photo_id in looked_at] for bib, photos in read_in.items()
+    }
+    seen = {bib: min(times) for bib, times in known.items() if times}
+    hidden = [(bib, looked_at[photo_id], at) for (photo_id, bib), at in found.items() if bib in seen]
+    seconds = sorted(at - since for bib, since, at in hidden if seen[bib] <= since)
+    return Waits(
+        found=len(seconds), p50=_of(seconds, 0.5), p95=_of(seconds, 0.95), found_later=len(hidden) - len(seconds)
     )
-    if not seconds:
-        return None
-    return Waits(found=len(seconds), p50=_of(seconds, 0.5), p95=_of(seconds, 0.95))
 
 
-def _of(ranked: Sequence[float], share: float) -> float:
-    """The smallest that so large a share of all does not exceed (nearest rank)."""
-    return round(ranked[math.ceil(share * len(ranked)) - 1], 1)
+def _of(ranked: Sequence[float], share: float) -> float | None:
+    """The smallest that so large a share of all does not exceed (nearest rank); None where there are none."""
+    return round(ranked[math.ceil(share * len(ranked)) - 1], 1) if ranked else None

@@ -129,7 +129,8 @@ def test_runners_are_found_also_where_their_bib_is_hidden(ended: Ended) -> None:
 
 def test_hidden_bibs_are_found_while_uploads_go_on(ended: Ended) -> None:
     hidden = ended.report["hidden_bibs"]
-    assert hidden["found"] >= (3 if ended.small else 20)
+    assert hidden["found"] + hidden["found_later"] >= (3 if ended.small else 20)
+    assert hidden["found"] > 0
     assert 0 <= hidden["p50"] <= hidden["p95"]
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from ops.demo.run import Report, is_stalled, longest_unseen_s
+from ops.demo.soon import Waits
 from services.faces.stage import STAGE as FACES
 
 REPORT = Report(
@@ -22,7 +23,7 @@ REPORT = Report(
     vision_workers=1,
     seconds_before_upload=1.0,
     settling_seconds=1.0,
-    hidden_bibs=None,
+    hidden_bibs=Waits(found=0, p50=None, p95=None, found_later=0),
     quiet=True,
     api_calls={},
     calls_per_photo={},
