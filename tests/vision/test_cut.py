@@ -204,6 +204,18 @@ def test_a_large_number_is_seen_like_a_small_one() -> None:
             assert cut_ends(np.asarray(scaled), drawn.seen(0, last) * scale, "3764"[: last + 1]) == expected
 
 
+def test_a_large_number_on_coarse_cloth() -> None:
+    drawn = number("3764")
+    for seen, last, expected in (
+        (pixels(drawn.picture), 3, ()),
+        (covered(drawn, drawn.between(3, 0.6), SKIN), 2, ("END",)),
+    ):
+        scaled = np.asarray(cv2.resize(seen, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
+        weave = np.random.default_rng(3).normal(0, 90, scaled.shape[:2])[..., None]
+        cloth = np.clip(scaled + weave, 0, 255).astype(np.uint8)
+        assert cut_ends(cloth, drawn.seen(0, last) * 6, "3764"[: last + 1]) == expected
+
+
 def test_a_line_of_a_banner_is_not_cut_where_it_goes_on() -> None:
     board = np.asarray(words(("CITY RUN 2026 FINISH", 40, (20, 60)), size=(560, 160)))
     left = 20 + ImageFont.load_default(40).getlength("CITY RUN ")
