@@ -1,9 +1,9 @@
 """Users of a collection: people, each the mean of some of its faces.
 
 A user's vector is the mean of her faces' vectors, brought to length 1 again: the direction from which they are least
-far away, all counted alike. It is found like a face: exactly, and as similar as its distance says. On 620 portraits of 150
-people, each searched for at 80 percent among users made of all the others, that finds .995 of them at a precision of
-.998; single portraits find .967 of each other at .999.
+far away, all counted alike. It is found like a face: exactly, and as similar as its distance says. On 620 portraits of
+150 people, each searched for at 80 percent among users made of all the others, that finds .995 of them at a precision
+of .998; single portraits find .967 of each other at .999.
 """
 
 from __future__ import annotations
