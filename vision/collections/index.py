@@ -12,9 +12,9 @@ below the least product that counts is left out. The others are compared in sing
 and those that may be answers then in double precision: the similarity, the threshold and the order are those of a full
 search.
 
-Each block of faces has a rotation of its own, towards the directions in which its own faces are long (their principal
-components, the mean left in), and as many components as serve it best: SFace's vectors are spread almost evenly over
-all directions, those of other networks may not be.
+A block of faces is rotated towards the directions in which its own faces are long (their principal components, the
+mean left in), or as the block before it where that serves as well, and keeps as many components as serve it best:
+SFace's vectors are spread almost evenly over all directions, those of other networks may not be.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _AGAIN = 500
 measured at a million faces on AVX2 and on AVX-512. It only decides how long copies are, not what is found."""
 _REST = 4  # components of a short copy that are for the length of the rest
 _DENSE = 4  # if one face in so many is to be compared again, comparing all of a block in a row is faster
+_AS_GOOD = 1.05  # a known rotation may cost so much of what it did where it was learned
 _SAMPLE = 2048  # faces from which a block learns its rotation
 _SEARCHED = 128  # of those, by whose searches it judges the lengths
 
@@ -89,7 +90,8 @@ class FaceIndex:
         start = 0
         while start < len(keys):
             if not self._blocks or self._blocks[-1].count == self._block:
-                self._blocks.append(_Block(self._block, self._least))
+                rotation = self._blocks[-1].rotation if self._blocks else None
+                self._blocks.append(_Block(self._block, self._least, rotation))
             end = start + self._block - self._blocks[-1].count
             self._blocks[-1].add(keys[start:end], vectors[start:end])
             start = end
@@ -118,8 +120,9 @@ class FaceIndex:
     def search(self, vector: Vectors, threshold: float, limit: int, leave_out: int | None = None) -> list[Match]:
         """The faces at least `threshold` percent similar, the most similar first; of equals the older first."""
         near = _Nearest(limit + (leave_out is not None), product_at(threshold))
+        searched = _Searched(vector)
         for block in self._blocks:
-            near.add(block, *block.near(vector, near.least))
+            near.add(block, *block.near(searched, near.least))
         keys, distances = near.measured(vector)
         order = np.argsort(distances, kind="stable")  # the older come first as it is
         found: list[Match] = []
@@ -139,10 +142,14 @@ class _Nearest:
         self.least = least
         self._wanted = wanted
         self._parts: list[tuple[_Block, _Places, Vectors]] = []
+        self._count = 0
 
     def add(self, block: _Block, rows: _Places, products: Vectors) -> None:
         """Faces of a block with their products, each wrong by _SLACK at most."""
+        if not len(rows):
+            return
         self._parts.append((block, rows, products))
+        self._count += len(rows)
         if self._count > 2 * self._wanted:
             self._prune()
 
@@ -156,10 +163,6 @@ class _Nearest:
             return np.empty(0, np.int64), np.empty(0)
         return np.concatenate(keys), np.linalg.norm(np.concatenate(vectors).astype(np.float64) - vector, axis=1)
 
-    @property
-    def _count(self) -> int:
-        return sum(len(rows) for _, rows, _ in self._parts)
-
     def _prune(self) -> None:
         """As many as are wanted truly have this product less an error, so whoever is further away is not wanted."""
         products = np.concatenate([products for _, _, products in self._parts])
@@ -169,15 +172,20 @@ class _Nearest:
             (block, rows[those], products[those])
             for (block, rows, products), those in zip(self._parts, stay, strict=True)
         ]
+        self._count = sum(len(rows) for _, rows, _ in self._parts)
 
 
 class _Block:
-    """Up to `room` faces in the order of their keys; of each array the first `count` rows are in use."""
+    """Up to `room` faces in the order of their keys; of each array the first `count` rows are in use.
 
-    def __init__(self, room: int, least: int) -> None:
+    `rotation` is that of their short copies; before there are any, the one given, which served the faces before them.
+    """
+
+    def __init__(self, room: int, least: int, rotation: _Rotation | None) -> None:
         self.count = 0
         self.keys = np.empty(room, dtype=np.int64)
         self.vectors = np.empty((room, VECTOR_LENGTH), dtype=np.float32)
+        self.rotation = self._given = rotation
         self._least = least
         self._copies: _Copies | None = None  # of the first faces, or all
 
@@ -199,7 +207,9 @@ class _Block:
         self.vectors[new] = vectors
         self.count = new.stop
         if self.count >= max(self._least, 2 * self._copied) or self.count == len(self.keys):
-            self._copies = _Copies(self.vectors[: self.count])
+            vectors = self.vectors[: self.count]
+            self.rotation = _rotation_for(vectors, self._given)
+            self._copies = _Copies(vectors, self.rotation)
 
     def remove(self, keys: _Keys) -> None:
         stay = np.flatnonzero(~np.isin(self.keys[: self.count], keys, assume_unique=True))
@@ -217,9 +227,10 @@ class _Block:
             raise KeyError(key)
         return np.array(self.vectors[place])
 
-    def near(self, vector: Vectors, least: float) -> tuple[_Places, Vectors]:
+    def near(self, searched: _Searched, least: float) -> tuple[_Places, Vectors]:
         """The rows of all faces whose product with the vector may be `least` or more, and those products."""
-        rows = self._copies.near(vector, least) if self._copies else None
+        vector = searched.vector
+        rows = self._copies.near(searched, least) if self._copies else None
         if rows is None or _DENSE * len(rows) > self._copied:
             products = self.vectors[: self.count] @ vector
             rows = np.flatnonzero(products >= least - _SLACK)
@@ -230,6 +241,17 @@ class _Block:
             products = np.concatenate([products, self.vectors[self._copied : self.count] @ vector])
         stay = np.flatnonzero(products >= least - _SLACK)
         return rows[stay], products[stay]
+
+
+class _Rotation(NamedTuple):
+    """Directions as columns, to which vectors are turned; and what a search then costs, in bytes read for each face."""
+
+    directions: Vectors
+    cost: float
+
+    def shortened(self, vectors: Vectors) -> Vectors:
+        """Short copies of vectors of length 1: their first components, and how long the rest is."""
+        return _with_rest(vectors @ self.directions)
 
 
 class _Rounded(NamedTuple):
@@ -248,9 +270,9 @@ class _Rounded(NamedTuple):
 class _Copies:
     """Short copies of some vectors: the first components after a rotation and the length of the rest, rounded."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        self._rotation = _best_rotation(vectors)
-        self._rounded = _rounded(_shortened(vectors @ self._rotation))
+    def __init__(self, vectors: Vectors, rotation: _Rotation) -> None:
+        self._rotation = rotation
+        self._rounded = _rounded(rotation.shortened(vectors))
         self._pack()
 
     def only(self, rows: _Places) -> _Copies:
@@ -264,11 +286,11 @@ class _Copies:
     def count(self) -> int:
         return len(self._rounded.steps)
 
-    def near(self, vector: Vectors, least: float) -> _Places:
+    def near(self, searched: _Searched, least: float) -> _Places:
         """The rows of all vectors whose product with the vector may be `least` or more."""
-        searched = _rounded(_shortened(vector[None] @ self._rotation))
-        products = np.asarray(numkong.dots_packed(searched.steps, self._packed))[0]
-        least = (least - self._rounded.less(searched)) / (self._rounded.step * searched.step)
+        short = searched.copy(self._rotation)
+        products = np.asarray(numkong.dots_packed(short.steps, self._packed))[0]
+        least = (least - self._rounded.less(short)) / (self._rounded.step * short.step)
         return np.flatnonzero(products >= np.int32(math.floor(least)))
 
     def _pack(self) -> None:
@@ -276,7 +298,22 @@ class _Copies:
         self._packed = numkong.dots_pack(self._rounded.steps)
 
 
-def _shortened(first: Vectors) -> Vectors:
+class _Searched:
+    """A vector that is searched for, and its short copies by rotation, most of which many blocks share."""
+
+    def __init__(self, vector: Vectors) -> None:
+        self.vector = vector
+        self._copies: dict[int, _Rounded] = {}
+
+    def copy(self, rotation: _Rotation) -> _Rounded:
+        """Its short copy after the rotation."""
+        known = self._copies.get(id(rotation))
+        if known is None:
+            known = self._copies[id(rotation)] = _rounded(rotation.shortened(self.vector[None]))
+        return known
+
+
+def _with_rest(first: Vectors) -> Vectors:
     """The first components of vectors of length 1, and the length of the rest, which is never too short.
 
     The length is spread over _REST components, or it would be far longer than the others and make steps large.
@@ -292,24 +329,30 @@ def _rounded(vectors: Vectors) -> _Rounded:
     return _Rounded(steps.astype(np.int8), step, math.sqrt(np.einsum("ij,ij->i", moves, moves).max()))
 
 
-def _best_rotation(vectors: Vectors) -> Vectors:
-    """The directions, as columns, in which these vectors are longest, as many as make searching them fastest.
+def _rotation_for(vectors: Vectors, known: _Rotation | None) -> _Rotation:
+    """A rotation that serves these vectors: the one that is known if it does, or else their principal directions.
 
-    That is judged by searching for some of them among others, at the default threshold. Vectors that have no such
-    directions leave long rests, and with few components most faces would have to be compared again.
+    How many components make searching fastest is judged by searching for some of the vectors among others, at the
+    default threshold. Vectors that have no directions of their own leave long rests, and with few components most
+    faces would have to be compared again.
     """
     every = max(2, len(vectors) // _SAMPLE)
+    judged = vectors[1::every]  # not those that the directions fit best
+    if known is not None and _cost(judged @ known.directions) <= _AS_GOOD * known.cost:
+        return known
     sample = vectors[::every]
     directions = np.linalg.eigh(sample.T @ sample)[1][:, ::-1]
-    turned = vectors[1::every] @ directions  # not those that the directions fit best
-    searched = turned[:: 1 + len(turned) // _SEARCHED]
+    turned = judged @ directions
+    cost, length = min((_cost(turned[:, : length - _REST]), length) for length in _LENGTHS)
+    return _Rotation(np.ascontiguousarray(directions[:, : length - _REST]), cost)
 
-    def cost(length: int) -> float:
-        some, others = (_shortened(each[:, : length - _REST]) for each in (searched, turned))
-        least = product_at(DEFAULT_THRESHOLD) - _rounded(others).less(_rounded(some))
-        return _bytes_of_a_copy(length) + _AGAIN * float(np.mean(some @ others.T >= least))
 
-    return np.ascontiguousarray(directions[:, : min(_LENGTHS, key=cost) - _REST])
+def _cost(first: Vectors) -> float:
+    """Bytes that a search reads for each face if copies hold these components, with those that it compares again."""
+    others = _with_rest(first)
+    some = others[:: 1 + len(others) // _SEARCHED]
+    least = product_at(DEFAULT_THRESHOLD) - _rounded(others).less(_rounded(some))
+    return _bytes_of_a_copy(others.shape[1]) + _AGAIN * float(np.mean(some @ others.T >= least))
 
 
 @cache
