@@ -50,11 +50,15 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """Characters without a space between them. `confidence` in percent, `corners` clockwise from the text's start."""
+    """Characters without a space between them. `confidence` in percent, `corners` clockwise from the text's start.
+
+    `torso` is whether its middle lies where somebody wears a bib.
+    """
 
     text: str
     confidence: float
     corners: tuple[Point, Point, Point, Point]
+    torso: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
