@@ -21,6 +21,7 @@ from vision.engine.lines import LineFinder
 from vision.engine.messages import End, Line, Point, Word
 from vision.engine.pictures import Pixels, resized
 from vision.engine.quads import Quad, apart, between, height, shared, widened, width
+from vision.engine.torsos import Torso, TorsoFinder
 
 DETECTION_SIDES = (2048, 800)
 """Longest sides, in pixels, at which lines are looked for; the second look adds what the first did not see.
@@ -36,6 +37,8 @@ SAME_PLACE = 0.3
 ALIKE = 2.0
 """Ratio of two boxes' heights from which one is no look at the other's line: small print beside a number, or noise
 around it."""
+SAME_NUMBER = 0.5
+"""Two numbers of which the smaller one's box shares this part are one, if the text of one is in the other's."""
 CUTS = ((0.1, 0.1, 0.0), (0.6, 0.0, 0.0), (0.0, 0.6, 0.0), (0.3, 0.3, 0.15), (0.6, 0.6, 0.0))
 """How much wider than its box a number is read again: before it, after it, above and below, in heights of the box."""
 AGREEMENT_AT_80 = 0.75
@@ -87,6 +90,7 @@ class TextReader:
 
     def __init__(self) -> None:
         self._lines = LineFinder()
+        self._torsos = TorsoFinder()
         self._ocr = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -102,6 +106,7 @@ class TextReader:
     def warm(self, pixels: Pixels) -> None:
         """Look for lines once, as `read` does in each of its tiles."""
         self._lines.find(pixels)
+        self._torsos.find(pixels)
 
     def read(self, pixels: Pixels) -> list[Line]:
         """The lines of text, in reading order."""
@@ -115,8 +120,10 @@ class TextReader:
             if characters and sum(each.certainty for each in characters) / len(characters) >= _LEAST_CERTAINTY
         ]
         again = self._read_again(picture, [word for words in lines for word in words])
+        lines = _once([[again.get(id(word), word) for word in words] for words in lines])
+        torsos = self._torsos.find(picture) if lines else []
         size = np.array([picture.shape[1], picture.shape[0]], dtype=np.float64)
-        return [_line([again.get(id(word), word) for word in words], size) for words in lines if words]
+        return [_line(words, size, torsos) for words in lines]
 
     def _boxes(self, picture: Pixels) -> list[Quad]:
         """Where lines of text stand, each once."""
@@ -151,6 +158,21 @@ class TextReader:
             id(word): _judged(picture, _agreed(word, cuts[len(CUTS) * number : len(CUTS) * (number + 1)]))
             for number, word in enumerate(numbers)
         }
+
+
+def _once(lines: Sequence[Sequence[_Found]]) -> list[list[_Found]]:
+    """The lines without numbers that are read once more, whole, in the same place: two looks can box one number.
+
+    The longest is the number, and of equal ones the surest.
+    """
+    kept: list[_Found] = []
+    numbers = [word for words in lines for word in words if _is_number(word.text)]
+    for word in sorted(numbers, key=lambda each: (-len(each.text), -min(each.certainties))):
+        if not any(word.text in other.text and shared(word.box, other.box) > SAME_NUMBER for other in kept):
+            kept.append(word)
+    known = {id(word) for word in kept}
+    left = [[word for word in words if id(word) in known or not _is_number(word.text)] for words in lines]
+    return [words for words in left if words]
 
 
 def _is_number(text: str) -> bool:
@@ -204,7 +226,7 @@ def _half_character(box: Quad, characters: int) -> float:
     return min(1 / max(characters, 1), height(box) / max(width(box), 1.0)) / 2
 
 
-def _line(words: Sequence[_Found], size: NDArray[np.float64]) -> Line:
+def _line(words: Sequence[_Found], size: NDArray[np.float64], torsos: Sequence[Torso]) -> Line:
     """`size` is the picture's width and height."""
     return Line(
         words=[
@@ -213,6 +235,7 @@ def _line(words: Sequence[_Found], size: NDArray[np.float64]) -> Line:
                 confidence=100 * min(1.0, sum(word.certainties) / len(word.certainties)),
                 corners=_corners(word.box, size),
                 cut=word.cut,
+                torso=any(torso.has(word.box.mean(axis=0)) for torso in torsos),
             )
             for word in words
         ],

@@ -1,0 +1,81 @@
+"""What the text reader makes of bibs that are small, askew or seen twice, and how much it looks at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.vision.drawing import bib, nobody
+from vision.engine.lines import MOST_SEEN, LineFinder
+from vision.engine.messages import Word
+from vision.engine.pictures import WORKING_SIDE, Pixels
+from vision.engine.text import TextReader, _Found, _once
+
+MOST_LOOKS = 7
+"""Tiles of the largest picture: six at its own size, one at the second (docs/vision.md)."""
+
+
+@pytest.fixture(scope="module")
+def reader() -> TextReader:
+    return TextReader()
+
+
+def words(reader: TextReader, picture: Image.Image) -> list[Word]:
+    return [word for line in reader.read(np.asarray(picture)) for word in line.words]
+
+
+def sure(reader: TextReader, picture: Image.Image) -> list[str]:
+    return sorted(word.text for word in words(reader, picture) if word.confidence >= 80)
+
+
+def test_digits_of_a_dozen_pixels_are_read_in_a_photo_as_ingest_makes_them(reader: TextReader) -> None:
+    photo = nobody(2048, 1365)
+    photo.paste(bib("3761", 40), (1500, 700))
+    photo.paste(bib("20417", 50), (1000, 670))  # where tiles meet
+    assert sure(reader, photo) == ["20417", "3761"]
+
+
+@pytest.mark.parametrize("degrees", [-40, -30, 30, 40])
+def test_a_bib_that_hangs_askew_is_read(reader: TextReader, degrees: int) -> None:
+    photo = nobody(900, 700)
+    card = bib("3761", 220).convert("RGBA").rotate(degrees, expand=True, resample=Image.Resampling.BICUBIC)
+    photo.paste(card, (340, 240), card)
+    assert sure(reader, photo) == ["3761"]
+
+
+def test_a_number_that_no_tile_shows_whole_is_read_from_the_whole_picture(reader: TextReader) -> None:
+    photo = nobody(2048, 1400)
+    photo.paste(bib("20417", 400), (1024 - 200, 560))
+    assert [word.text for word in words(reader, photo)] == ["20417"]
+
+
+def box(left: float, right: float) -> np.ndarray:
+    return np.array([[left, 0.0], [right, 0.0], [right, 20.0], [left, 20.0]])
+
+
+def test_a_number_that_two_looks_box_is_answered_once() -> None:
+    """The longer one is the number, and of equal ones the surer; the same digits elsewhere are another number."""
+    whole = _Found("3761", (0.9,) * 4, box(0, 80))
+    again = _Found("3761", (0.8,) * 4, box(2, 84))
+    part = _Found("376", (0.99,) * 3, box(0, 60))
+    elsewhere = _Found("376", (0.9,) * 3, box(200, 260))
+    word = _Found("MAR", (0.9,) * 3, box(0, 60))
+    assert _once([[part], [again, word], [whole, elsewhere]]) == [[word], [whole, elsewhere]]
+
+
+@pytest.mark.parametrize("size", [(WORKING_SIDE, WORKING_SIDE), (WORKING_SIDE, 1365), (81, WORKING_SIDE), (80, 80)])
+def test_what_is_looked_at_is_bounded(
+    reader: TextReader, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the picture: so many tiles, of so many pixels each."""
+    given: list[int] = []
+
+    def corners(_: LineFinder, picture: Pixels) -> np.ndarray:
+        given.append(picture.shape[0] * picture.shape[1])
+        return np.empty((0, 4, 2))
+
+    monkeypatch.setattr(LineFinder, "_corners", corners)
+    reader.read(np.asarray(nobody(*size)))
+    assert 1 <= len(given) <= MOST_LOOKS
+    assert max(given) <= MOST_SEEN
