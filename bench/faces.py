@@ -2,7 +2,7 @@
 
 Each portrait is searched in turn in a collection of all the others, at the default threshold; a hit is the same
 person, so that a pair counts both ways. A portrait's face is the largest one found; a portrait in which none is found
-misses all its pairs.
+misses all its pairs. `as_identity` is how the pipeline finds them, which asks more (bench/alike.py).
 
 The plain pass uses the same two networks as their library does by default: the detector once, one embedding a face, and
 the threshold that OpenCV's documentation of FaceRecognizerSF gives. Time is the processor's, decoding left out, on one
@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.alike import Alike, Looks, as_identity, looks_of
 from bench.labelled import Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
 from vision.collections.index import FaceIndex, Vectors
@@ -53,18 +55,20 @@ def run(data: Path) -> dict[str, Any]:
     portraits = labelled(data)
     finder, plain = FaceFinder(), PlainPass()
     people = [identity for _, identity in portraits]
-    vectors, plain_vectors = list[Vectors | None](), list[Vectors | None]()
+    seen, plain_vectors = list[Looks | None](), list[Vectors | None]()
     seconds = plain_seconds = 0.0
     for path, _ in portraits:
         pixels = read_pixels(path)
         started = time.process_time()
-        vectors.append(_largest(finder.find(pixels, "NONE", 1)))
+        seen.append(_largest(finder.find(pixels, "NONE", 1)))
         between = time.process_time()
         plain_vectors.append(next((face.vector for face in plain.find(pixels, max(pixels.shape[:2]))), None))
         seconds += between - started
         plain_seconds += time.process_time() - between
+    vectors = [looks and looks.vector for looks in seen]
     return {
         **score_search(people, vectors, DEFAULT_THRESHOLD).told(),
+        "as_identity": score_pairs(people, seen, as_identity).told(),
         "plain": score_search(people, plain_vectors, similarity(PLAIN_DISTANCE)).told(),
         "pictures": len(portraits),
         "people": len(set(people)),
@@ -85,6 +89,14 @@ def score_search(people: Sequence[str], vectors: Sequence[Vectors | None], thres
         hits += sum(people[match.key] == people[key] for match in matches)
     pairs = sum(count * (count - 1) for count in Counter(people).values())
     return Score(share(hits, answers), share(hits, pairs))
+
+
+def score_pairs(people: Sequence[str], faces: Sequence[Looks | None], are_alike: Alike) -> Score:
+    """How well pairs of faces that are alike are one person's; `people` says whose they are."""
+    seen = [(person, looks) for person, looks in zip(people, faces, strict=True) if looks is not None]
+    alike = [one == other for (one, its), (other, others) in combinations(seen, 2) if are_alike(its, others)]
+    pairs = sum(count * (count - 1) // 2 for count in Counter(people).values())
+    return Score(share(sum(alike), len(alike)), share(sum(alike), pairs))
 
 
 class PlainFace(NamedTuple):
@@ -122,6 +134,5 @@ class PlainPass:
         )
 
 
-def _largest(faces: Sequence[Face]) -> Vectors | None:
-    vector = faces[0].vector if faces else None
-    return None if vector is None else np.frombuffer(vector, dtype="<f4")
+def _largest(faces: Sequence[Face]) -> Looks | None:
+    return looks_of(faces[0]) if faces else None

@@ -6,7 +6,8 @@ the labels is reported, but only what lies on a labelled bib is known to be wron
 
 Telling apart: two labelled runners of one race with the same bib are one person. People of different races are
 strangers, since nobody is in two of them. Photos are of one race by the column `set` of their table, or, where it has
-none, by the letters that their names begin with. All faces that IndexFaces would keep take part.
+none, by the letters that their names begin with. All faces that IndexFaces would keep take part. Who is alike is said
+as the pipeline says it (bench/alike.py), and by the default threshold alone.
 
 Time: the processor's time, decoding left out, on one thread; and in the same run that of a plain pass, which is the
 same detector once at PLAIN_SIDE pixels and one embedding for each face that it finds.
@@ -24,10 +25,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench.alike import Alike, Looks, as_identity, looks_of, within
 from bench.faces import PLAIN_DISTANCE, PlainPass
 from bench.labelled import CannotMeasure, Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
-from vision.collections.index import Vectors
 from vision.collections.similarity import BEST_DISTANCE
 from vision.engine.faces import FaceFinder
 from vision.engine.messages import Face
@@ -78,7 +79,7 @@ class Seen(NamedTuple):
 
     race: str
     number: str | None
-    vector: Vectors
+    looks: Looks
 
 
 def labelled(data: Path) -> list[Photo]:
@@ -125,12 +126,13 @@ def run(data: Path) -> dict[str, Any]:
         found_runners += len(paired(photo.runners, areas))
         found += len(areas)
         wrong += sum(any(runner.bib.holds(area.middle) for runner in photo.runners) for area in areas)
-        seen += _people(photo, areas, [_vector(face) for face in faces])
-        plain_seen += _people(photo, [Area(*each.area) for each in plainly], [each.vector for each in plainly])
+        seen += _people(photo, areas, [looks_of(face) for face in faces])
+        plain_seen += _people(photo, [Area(*each.area) for each in plainly], [Looks(each.vector) for each in plainly])
     labels = sum(len(photo.runners) for photo in photos)
     return {
-        **told_apart(seen, BEST_DISTANCE),
-        "plain": told_apart(plain_seen, PLAIN_DISTANCE),
+        **told_apart(seen, as_identity),
+        "by_the_default_threshold": told_apart(seen, within(BEST_DISTANCE)),
+        "plain": told_apart(plain_seen, within(PLAIN_DISTANCE)),
         "photos": len(photos),
         "labelled_runners": labels,
         "detection_recall": share(found_runners, labels),
@@ -140,19 +142,19 @@ def run(data: Path) -> dict[str, Any]:
     }
 
 
-def _people(photo: Photo, areas: Sequence[Area], vectors: Sequence[Vectors | None]) -> Iterable[Seen]:
+def _people(photo: Photo, areas: Sequence[Area], faces: Sequence[Looks | None]) -> Iterable[Seen]:
     """The faces of a photo that have a vector, those of labelled runners with their numbers."""
     numbers = {face: photo.runners[runner].number for runner, face in paired(photo.runners, areas).items()}
-    for at, vector in enumerate(vectors):
-        if vector is not None:
-            yield Seen(photo.race, numbers.get(at), vector)
+    for at, looks in enumerate(faces):
+        if looks is not None:
+            yield Seen(photo.race, numbers.get(at), looks)
 
 
-def told_apart(seen: Sequence[Seen], most_apart: float) -> dict[str, Any]:
-    """How well faces at most so far apart are one person: same people within races, strangers between them."""
+def told_apart(seen: Sequence[Seen], are_alike: Alike) -> dict[str, Any]:
+    """How well faces that are alike are one person: same people within races, strangers between them."""
     one_person = same = strangers = taken = 0
     for one, other in combinations(seen, 2):
-        alike = float(np.linalg.norm(one.vector - other.vector)) <= most_apart
+        alike = are_alike(one.looks, other.looks)
         if one.race != other.race:
             strangers += 1
             taken += alike
@@ -180,10 +182,6 @@ def paired(runners: Sequence[Runner], faces: Sequence[Area]) -> dict[int, int]:
         if one not in pairs and other not in pairs.values():
             pairs[one] = other
     return pairs
-
-
-def _vector(face: Face) -> Vectors | None:
-    return None if face.vector is None else np.frombuffer(face.vector, dtype="<f4")
 
 
 def _area(face: Face, pixels: Pixels) -> Area:
