@@ -45,6 +45,11 @@ def is_one_person(one: Seen, other: Seen) -> bool:
     return alike >= DEFAULT_THRESHOLD and worth(alike, one.quality, other.quality) >= MATCHES_FROM
 
 
+def is_one_person_by_default(one: Seen, other: Seen) -> bool:
+    """Whether SearchFaces would find one by the other at its default threshold."""
+    return similarity(distance(one, other)) >= DEFAULT_THRESHOLD
+
+
 def is_one_person_plainly(one: Seen, other: Seen) -> bool:
     """Whether the plain library would, by its own threshold."""
     return distance(one, other) <= PLAIN_DISTANCE

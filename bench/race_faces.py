@@ -28,7 +28,7 @@ import numpy as np
 from bench.faces import PlainPass
 from bench.labelled import CannotMeasure, Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
-from bench.matching import Seen, is_one_person, is_one_person_plainly, seen
+from bench.matching import Seen, is_one_person, is_one_person_by_default, is_one_person_plainly, seen
 from vision.engine.faces import FaceFinder
 from vision.engine.messages import Face
 from vision.engine.pictures import Pixels
@@ -130,6 +130,7 @@ def run(data: Path) -> dict[str, Any]:
     labels = sum(len(photo.runners) for photo in photos)
     return {
         **told_apart(people, is_one_person),
+        "by_the_default_threshold": told_apart(people, is_one_person_by_default),
         "plain": told_apart(plain_people, is_one_person_plainly),
         "photos": len(photos),
         "labelled_runners": labels,
