@@ -7,11 +7,11 @@ The paper around it tells. A whole number stands in the middle of its bib with p
 - where its outermost digit has no paper beside it, and the other end has a clear margin,
 - where the paper ends at once, and the other end has a wide margin.
 
-Where nothing of this is seen it counts as whole: most numbers are, and one that is called cut is lost to its runner. In
-the 136 race photos by which the thresholds were chosen none of 203 whole numbers is called cut, and with boxes moved by
-a tenth of their height 3 of 1,015. Of 183 parts of numbers, read where an arm or a body was drawn into these photos over
-the rest, one in five is found out, and at the picture's edge nearly all. What covers a bib between two digits looks like
-the edge of a small bib.
+Where nothing of this is seen it counts as whole: most numbers are, and one that is called cut is lost to its runner.
+In the 136 race photos by which the thresholds were chosen none of 203 whole numbers is called cut, and with boxes
+moved by a tenth of their height 3 of 1,015. Of 183 parts of numbers, read where an arm or a body was drawn into these
+photos over the rest, one in five is found out, and at the picture's edge nearly all. What covers a bib between two
+digits looks like the edge of a small bib.
 """
 
 from __future__ import annotations
