@@ -29,11 +29,10 @@ def sure(reader: TextReader, picture: Image.Image) -> list[str]:
     return sorted(word.text for word in words(reader, picture) if word.confidence >= 80)
 
 
-def test_digits_of_a_dozen_pixels_are_read_in_a_photo_as_ingest_makes_them(reader: TextReader) -> None:
+def test_digits_of_seven_pixels_are_read_in_a_photo_as_ingest_makes_them(reader: TextReader) -> None:
     photo = nobody(2048, 1365)
-    photo.paste(bib("3761", 40), (1500, 700))
-    photo.paste(bib("20417", 50), (1000, 670))  # where tiles meet
-    assert sure(reader, photo) == ["20417", "3761"]
+    photo.paste(bib("20417", 28), (1010, 670))  # where tiles meet
+    assert sure(reader, photo) == ["20417"]
 
 
 @pytest.mark.parametrize("degrees", [-40, -30, 30, 40])
