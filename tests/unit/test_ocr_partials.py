@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.ocr.domain.bibs import read_bibs
-from services.ocr.edges import LEAST_CONFIDENCE, TextDetector
+from services.ocr.edges import FILTERS, TextDetector
 from services.ocr.records import End, Word
 from shared.contracts.bibs import BibRules
 from shared.contracts.events import Bibs, Box
@@ -18,6 +18,7 @@ from tests.kit.events import BOX, picture
 from tests.kit.fake_aws import FakeRekognition
 
 SETTINGS = RaceSettings(name="Race", date="2026-10-25")
+FOUR_DIGITS = msgspec.structs.replace(SETTINGS, bib_rules=BibRules(max_digits=4))
 
 
 def word(text: str, *cut: End, confidence: float = 75.0, left: float = 0.4, top: float = 0.4) -> Word:
@@ -112,10 +113,20 @@ class TestWeakReadings:
         assert guesses(bibs(weak, sure, roster={"3761"})) == []
         assert guesses(bibs(weak, misread, roster={"3761"})) == [("3761", "weak")]
 
-    def test_a_cut_word_that_no_longer_bib_fits_may_be_whole(self) -> None:
-        # Mutation: a cut word is dropped where nothing fits it.
-        assert guesses(bibs(word("3761", "END", confidence=99.0), roster={"3761", "1000"})) == [("3761", "weak")]
-        assert guesses(bibs(word("3761", "END"), roster={"3769", "1000"})) == []
+    def test_a_cut_word_that_no_longer_bib_fits_is_whole(self) -> None:
+        # Mutation: a cut word is dropped where nothing fits it; or has to have what the race asks of others.
+        marked = word("3761", "END", confidence=79.0)
+        assert [each.bib for each in bibs(marked, roster={"3761", "1000"}).readings] == ["3761"]
+        assert guesses(bibs(word("3761", "END", confidence=78.0), roster={"3761", "1000"})) == [("3761", "weak")]
+        assert bibs(marked, roster={"37610", "3761"}).readings == ()
+        assert guesses(bibs(word("3761", "END", confidence=70.0), roster={"3769", "1000"})) == []
+
+    def test_so_is_one_that_has_as_many_digits_as_the_race_allows(self) -> None:
+        # Mutation: a cut word is never whole where there is no roster.
+        marked = word("3761", "END", confidence=79.0)
+        assert [each.bib for each in bibs(marked, settings=FOUR_DIGITS).readings] == ["3761"]
+        assert bibs(marked).readings == ()
+        assert bibs(word("3761", "END", confidence=78.0), settings=FOUR_DIGITS).readings == ()
 
 
 class Detector:
@@ -143,7 +154,7 @@ class TestDetector:
 
     def test_words_below_rekognitions_own_bar_are_asked_for(self) -> None:
         assert [each.text for each in Detector({}).words()] == ["376", "1042"]
-        assert LEAST_CONFIDENCE == 50
+        assert FILTERS == {"WordFilter": {"MinConfidence": 50}}
 
     def test_a_word_without_marks_is_kept_as_it_was(self) -> None:
         plain = Word(text="42", confidence=90.0, box=BOX)

@@ -20,6 +20,9 @@ from shared.contracts.roster.names import Names
 # A bib is a word of capital letters, digits and a hyphen; these are what one misread character could have been.
 _ALPHABET = string.digits + string.ascii_uppercase + "-"
 
+SURELY_READ = 79.0
+"""Percent: what the vision server says of a number that it calls cut, and whose digits it reads surely."""
+
 
 class _Found:
     """The bibs that were found so far, each once and as it is known best."""
@@ -70,10 +73,10 @@ def read_bibs(
 def _read_whole(word: Word, settings: RaceSettings, roster: frozenset[str] | None, found: _Found) -> None:
     """Take a word as a whole number, if it is one."""
     bib = settings.bib_rules.admits(word.text)
-    if bib is None or (word.cut and roster is None):
+    if bib is None:
         return
-    # No bib is longer than a cut word that gets here: where it is a bib of the roster it may be whole after all.
-    sure = word.confidence >= settings.min_confidence and not word.cut
+    # No bib of the race goes on beyond a word that is marked as cut and gets here: so it is whole.
+    sure = word.confidence >= min(settings.min_confidence, SURELY_READ if word.cut else 100.0)
     if sure and (roster is None or bib in roster):
         found.readings.setdefault(bib, _reading(bib, word, verified=roster is not None))
     elif roster is not None and bib in roster:
