@@ -259,6 +259,7 @@ OCR_ITEMS: Items = {
     },
     "PHOTO#gone": {"photo_id": "gone", "photo_revision": 0, "words": [], "revision": 1792890000001, "withdrawn": 2},
 }
+QUALITY = {"sharpness": 90.0, "brightness": 55.0, "yaw": -4.0, "pitch": 2.0, "occluded": 2.0, "sunglasses": 2.0}
 FACES_ITEMS: Items = {
     "RACE": {"faces": True, "revision": "01", "since": 1792890000000},
     "INDEXED#seen": {
@@ -266,7 +267,7 @@ FACES_ITEMS: Items = {
         "photo_revision": 1,
         "processed": {"bucket": "derived", "key": "seen", "width": 1600, "height": 1067},
         "enabled": True,
-        "faces": [{"face_id": SEEN, "box": FACE, "confidence": 99.5}],
+        "faces": [{"face_id": SEEN, "box": FACE, "confidence": 99.5, "quality": QUALITY}],
         "leaving": [],
         "revision": 1792890000000,
     },
@@ -275,7 +276,7 @@ FACES_ITEMS: Items = {
         "photo_revision": 1,
         "processed": {"bucket": "derived", "key": "hidden", "width": 1600, "height": 1067},
         "enabled": True,
-        "faces": [{"face_id": HIDDEN, "box": FACE, "confidence": 99.5}],
+        "faces": [{"face_id": HIDDEN, "box": FACE, "confidence": 99.5, "quality": QUALITY}],
         "leaving": [],
         "revision": 1792890000000,
     },
@@ -291,7 +292,7 @@ FACES_ITEMS: Items = {
         "photo_id": "seen",
         "version": 5,
         "photo_revision": 1,
-        "faces": [{"face_id": SEEN, "box": FACE, "confidence": 99.5}],
+        "faces": [{"face_id": SEEN, "box": FACE, "confidence": 99.5, "quality": QUALITY}],
         "faces_revision": 1792890000000,
         "bibs": {
             "readings": [{"bib": "11", "text": "11", "confidence": 97.5, "box": BIB, "verified": True}],
@@ -335,7 +336,7 @@ FACES_ITEMS: Items = {
         "photo_id": "hidden",
         "version": 2,
         "photo_revision": 1,
-        "faces": [{"face_id": HIDDEN, "box": FACE, "confidence": 99.5}],
+        "faces": [{"face_id": HIDDEN, "box": FACE, "confidence": 99.5, "quality": QUALITY}],
         "faces_revision": 1792890000000,
         "bibs": {"readings": [], "suggestions": []},
         "bibs_revision": 1792890000000,
