@@ -48,6 +48,8 @@ class FakeRekognition:
     similar: Callable[[str, str], float] = lambda a, b: 99.0 if a == b else 0.0
     collections: dict[str, dict[str, tuple[str, Seen]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """Pictures whose text was asked for, by the ids of their photos, in order."""
     step: Callable[[str], None] = lambda _: None
     _indexed: int = 0
 
@@ -58,6 +60,7 @@ class FakeRekognition:
 
     def detect_text(self, Image: Any, Filters: Any) -> Any:
         self._called("DetectText")
+        self.read.append(_name(Image))
         least = Filters["WordFilter"]["MinConfidence"]
         words = self.words_in.get(_name(Image), [])
         line = {"DetectedText": " ".join(w for w, _, _ in words), "Type": "LINE", "Id": 0, "Confidence": 99.0}
