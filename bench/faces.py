@@ -29,7 +29,7 @@ from vision.collections.index import FaceIndex
 from vision.collections.similarity import DEFAULT_THRESHOLD, similarity
 from vision.engine.embedding import upright
 from vision.engine.face_models import embedder_file, load_detector
-from vision.engine.faces import DETECTION_THRESHOLD, SMALLEST_FACE, FaceFinder
+from vision.engine.faces import SMALLEST_FACE, FaceFinder
 from vision.engine.pictures import Pixels, resized
 
 Portraits = Sequence[tuple[Path, str]]
@@ -112,7 +112,7 @@ class PlainPass:
     """The library calls without anything of ours: the detector once, one embedding a face, the models as they come."""
 
     def __init__(self) -> None:
-        self._detector = load_detector(DETECTION_THRESHOLD, 0.3)
+        self._detector = load_detector()
         self._embedder = cv2.dnn.readNetFromONNX(str(embedder_file()), cv2.dnn.ENGINE_CLASSIC)
 
     def find(self, pixels: Pixels, side: int) -> list[PlainFace]:

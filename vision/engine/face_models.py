@@ -24,12 +24,19 @@ _DIGESTS = {
 }
 
 
-def load_detector(least_score: float, most_overlap: float) -> Any:
+DETECTION_THRESHOLD = 0.75
+"""Lowest score (0 to 1) that counts as a face. In race photos the labelled runners have .84 and more; the first hands
+and knees come below .8."""
+SAME_FACE = 0.3
+"""Intersection over union from which two findings are one face."""
+
+
+def load_detector() -> Any:
     """YuNet as a cv2.FaceDetectorYN. Its input size is set for each picture."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns that the processor is the target
     try:
-        return cv2.FaceDetectorYN.create(str(_checked(_DETECTOR)), "", (320, 320), least_score, most_overlap)
+        return cv2.FaceDetectorYN.create(str(_checked(_DETECTOR)), "", (320, 320), DETECTION_THRESHOLD, SAME_FACE)
     finally:
         cv2.utils.logging.setLogLevel(level)
 

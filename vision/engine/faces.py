@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vision.engine.clothes import clothes
 from vision.engine.covering import covered_below, sunglasses
 from vision.engine.embedding import Embedder, Places, upright
-from vision.engine.face_models import load_detector
+from vision.engine.face_models import DETECTION_THRESHOLD, SAME_FACE, load_detector
 from vision.engine.hardware import Hardware
 from vision.engine.messages import Box, Face, Point, QualityBar, Reason
 from vision.engine.networks import load_embedder
@@ -23,16 +23,12 @@ SEARCH_SIDES = (1280, 320)
 """A picture is searched at these longest sides. The detector knows faces of about 10 to 300 pixels: the first is for a
 runner in a crowd, the second for a selfie, whose face the first misses from two thirds of the picture's height on."""
 MAX_ENLARGEMENT = 2.0
-DETECTION_THRESHOLD = 0.75
-"""Lowest score (0 to 1) that counts as a face. In race photos the labelled runners have .84 and more; the first hands
-and knees come below .8."""
 SMALLEST_FACE = 1 / 48
 """Least height or width of a face as part of the picture's longest side: Rekognition's 40 pixels in 1920."""
 
 MOST_EMBEDDED = 100
 """Faces of a picture that are turned into vectors, at about 30 ms each: Rekognition looks at the 100 largest."""
 
-_SAME_FACE = 0.3  # intersection over union from which two findings are one face
 # The detector's five points, from the picture's left to its right, by Rekognition's names.
 _NAMES = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
@@ -84,7 +80,7 @@ class FaceFinder:
 
     def __init__(self, hardware: Hardware | None = None) -> None:
         cv2.setNumThreads(1)
-        self._detector = load_detector(DETECTION_THRESHOLD, _SAME_FACE)
+        self._detector = load_detector()
         self.hardware, network = load_embedder(hardware)
         self._embedder = Embedder(network)
 
@@ -115,7 +111,7 @@ class FaceFinder:
             [(found.left, found.top, found.width, found.height) for found in seen],
             [found.score for found in seen],
             DETECTION_THRESHOLD,
-            _SAME_FACE,
+            SAME_FACE,
         )
         least = SMALLEST_FACE * max(pixels.shape[:2])
         faces = [found for found in (seen[number] for number in best) if max(found.width, found.height) >= least]

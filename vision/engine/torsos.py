@@ -19,9 +19,6 @@ BESIDE = 2.0
 BELOW = 5.0
 """Face heights from the chin down. All 138 labelled bibs of 105 race photos have their middle in these bounds."""
 
-_LEAST_SCORE = 0.75  # as for vision.engine.faces: hands and knees come below
-_SAME_FACE = 0.3  # intersection over union from which two findings are one face
-
 
 class Torso(NamedTuple):
     """Upright bounds in pixels."""
@@ -41,7 +38,7 @@ class TorsoFinder:
     """Finds torsos, with one thread."""
 
     def __init__(self) -> None:
-        self._detector = load_detector(_LEAST_SCORE, _SAME_FACE)
+        self._detector = load_detector()
 
     def find(self, picture: Pixels) -> list[Torso]:
         """Where people in a BGR picture have their torsos, in its pixels; they may reach beyond it."""
