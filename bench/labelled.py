@@ -49,7 +49,7 @@ def pixels(path: Path) -> Pixels:
         raise CannotMeasure(f"{path} cannot be used: {error}") from error
 
 
-def share(part: int, whole: int) -> float:
+def share(part: float, whole: float) -> float:
     """A share with four decimals; 0 of nothing."""
     return round(part / whole, 4) if whole else 0.0
 

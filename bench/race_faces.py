@@ -9,12 +9,18 @@ strangers, since nobody is in two of them. Photos are of one race by the column 
 none, by the letters that their names begin with. All faces that IndexFaces would keep take part. Faces are one person's
 by the rule of the faces stage, which counts on a match alone.
 
-Time: the processor's time, decoding left out, on one thread; and in the same run that of a plain pass, which is the
+Clothes: those of two races differ more than those of two strangers at one. So strangers of different races are judged
+with the clothes of every two people who are certainly strangers at one race (two faces of a photo, two labelled bibs),
+and the mean of these is what counts: a part of a pair. `by_face_alone` leaves clothes out, and `within_seconds` is what
+two strangers come to whom one camera takes within a second. bench/bursts.py tells `blurred_seconds_later`.
+
+Time: the processor's, decoding left out, on one thread; and in the same run that of a plain pass, which is the
 same detector once at PLAIN_SIDE pixels and one embedding for each face that it finds.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import defaultdict
@@ -25,6 +31,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench import bursts
 from bench.faces import PlainPass
 from bench.labelled import CannotMeasure, Score, require_files, rows, share, times
 from bench.labelled import pixels as read_pixels
@@ -37,6 +44,7 @@ SETS = ("bibs", "bibs-modern")
 """The folders of race photos; boxes.csv is in the first alone."""
 PLAIN_SIDE = 2000
 _EVERY_FACE = 100  # more than any photo here shows
+_SAME_PLACE = 0.3  # of a face's width
 
 
 class Area(NamedTuple):
@@ -74,11 +82,12 @@ class Photo(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Somebody in a race; `number` where she is a labelled runner."""
+    """Somebody in a photo (any name of it) of a race; `number` where she is a labelled runner."""
 
     race: str
     number: str | None
     face: Seen
+    photo: str = ""
 
 
 def labelled(data: Path) -> list[Photo]:
@@ -111,9 +120,10 @@ def run(data: Path) -> dict[str, Any]:
     photos = labelled(data)
     finder, plain = FaceFinder(), PlainPass()
     people, plain_people = list[Person](), list[Person]()
+    again = list[tuple[Seen, Seen]]()
     found_runners = found = wrong = 0
     seconds = plain_seconds = 0.0
-    for photo in photos:
+    for number, photo in enumerate(photos):
         pixels = read_pixels(photo.path)
         started = time.process_time()
         faces = finder.find(pixels, "AUTO", _EVERY_FACE)
@@ -126,10 +136,19 @@ def run(data: Path) -> dict[str, Any]:
         found += len(areas)
         wrong += sum(any(runner.bib.holds(area.middle) for runner in photo.runners) for area in areas)
         people += _people(photo, areas, [seen(face) for face in faces])
+        again += _seen_again(finder, pixels, faces, number)
         plain_people += _people(photo, [Area(*each.area) for each in plainly], [each.seen for each in plainly])
     labels = sum(len(photo.runners) for photo in photos)
+    undressed = [person._replace(face=person.face.undressed) for person in people]
+    at_once = [person._replace(face=person.face.taken(bursts.FIRST)) for person in people]
+    worn = worn_by_strangers(people)
     return {
-        **told_apart(people, is_one_person),
+        **told_apart(people, is_one_person, worn),
+        "by_face_alone": told_apart(undressed, is_one_person),
+        "within_seconds": {
+            name: told for name, told in told_apart(at_once, is_one_person, worn).items() if "strang" in name
+        },
+        "blurred_seconds_later": bursts.told(again),
         "by_the_default_threshold": told_apart(people, is_one_person_by_default),
         "plain": told_apart(plain_people, is_one_person_plainly),
         "photos": len(photos),
@@ -144,16 +163,58 @@ def run(data: Path) -> dict[str, Any]:
 def _people(photo: Photo, areas: Sequence[Area], faces: Sequence[Seen | None]) -> Iterable[Person]:
     """Who is in a photo and has an embedding, labelled runners with their numbers."""
     numbers = {face: photo.runners[runner].number for runner, face in paired(photo.runners, areas).items()}
-    return [Person(photo.race, numbers.get(at), face) for at, face in enumerate(faces) if face is not None]
+    return [
+        Person(photo.race, numbers.get(at), face, str(photo.path)) for at, face in enumerate(faces) if face is not None
+    ]
 
 
-def told_apart(people: Sequence[Person], is_one: Callable[[Seen, Seen], bool]) -> dict[str, Any]:
-    """How well faces are told apart: same people within races, strangers between them."""
-    one_person = same = strangers = taken = 0
+def _seen_again(finder: FaceFinder, pixels: Pixels, faces: Sequence[Face], number: int) -> Iterable[tuple[Seen, Seen]]:
+    """The faces of the `number`th photo, each with itself in a blurred later frame, where it is found there."""
+    if not faces:
+        return
+    areas = [_area(face, pixels) for face in faces]
+    later = bursts.later_frame(pixels, float(np.median([area.right - area.left for area in areas])), number)
+    found = [(_area(face, later.pixels), seen(face)) for face in finder.find(later.pixels, "AUTO", _EVERY_FACE)]
+    for area, face in zip(areas, map(seen, faces), strict=True):
+        place = later.place(area.middle)
+        for there, other in found:
+            if face and other and math.dist(place, there.middle) < _SAME_PLACE * (area.right - area.left):
+                yield face, other
+
+
+Worn = tuple[tuple[float, ...], tuple[float, ...]]
+"""The clothes of two people."""
+
+
+def worn_by_strangers(people: Sequence[Person]) -> list[Worn]:
+    """The clothes of every two people who are certainly strangers at one race: in one photo, or with two bibs."""
+    return [
+        (one.face.sight.clothes, other.face.sight.clothes)
+        for one, other in combinations(people, 2)
+        if one.race == other.race
+        and (one.photo == other.photo or (one.number and other.number and one.number != other.number))
+        and one.face.sight.clothes
+        and other.face.sight.clothes
+    ]
+
+
+def _share_taken(one: Seen, other: Seen, is_one: Callable[[Seen, Seen], bool], worn: Sequence[Worn]) -> float:
+    """Whether two strangers are taken for one person; with clothes, the mean of what each of `worn` makes of them."""
+    if not worn or not is_one_person_by_default(one, other):
+        return is_one(one, other)
+    return float(np.mean([is_one(one.wearing(mine), other.wearing(theirs)) for mine, theirs in worn]))
+
+
+def told_apart(
+    people: Sequence[Person], is_one: Callable[[Seen, Seen], bool], worn: Sequence[Worn] = ()
+) -> dict[str, Any]:
+    """How well faces are told apart: same people within races, strangers between them in clothes that are `worn`."""
+    one_person = same = strangers = 0
+    taken = 0.0
     for one, other in combinations(people, 2):
         if one.race != other.race:
             strangers += 1
-            taken += is_one(one.face, other.face)
+            taken += _share_taken(one.face, other.face, is_one, worn)
         elif one.number is not None and one.number == other.number:
             same += 1
             one_person += is_one(one.face, other.face)
@@ -161,7 +222,7 @@ def told_apart(people: Sequence[Person], is_one: Callable[[Seen, Seen], bool]) -
         **Score(share(one_person, one_person + taken), share(one_person, same)).told(),
         "pairs_of_one_person": same,
         "pairs_of_strangers": strangers,
-        "strangers_taken_for_one_another": taken,
+        "strangers_taken_for_one_another": round(taken, 2),
         "one_stranger_in": round(strangers / taken) if taken else None,
     }
 

@@ -11,7 +11,7 @@ from ops.look.photo import PhotoReport
 from ops.look.status import UploadState
 from ops.reach.words import counted
 from services.search.records import ExplainedRunner
-from shared.contracts.events import Bibs, Box, Evidence
+from shared.contracts.events import Bibs, Box, Evidence, Why
 
 _NAMED = 3  # photos that a sentence names; the evidence has them all
 
@@ -255,9 +255,20 @@ def _listed(best: Sequence[tuple[str | None, str]], photo: PhotoReport) -> str:
     return "; ".join(listed) + (f"; and {len(best) - _NAMED} more" if len(best) > _NAMED else "")
 
 
+_WHY: dict[Why, str] = {
+    "covered": "something covers a face",
+    "blurred": "the faces are blurred",
+    "clothes_alike": "the clothes are alike",
+    "clothes_unlike": "the clothes differ",
+    "seconds_apart": "one camera took both within seconds",
+}
+
+
 def _alike(match: Evidence) -> str:
-    seen_badly = f" (counts as {match.worth:.1f}%, as a face is blurred or covered)" if match.worth else ""
-    return f"{match.score:.1f}% alike{seen_badly}"
+    if not match.worth:
+        return f"{match.score:.1f}% alike"
+    why = ", ".join(_WHY[each] for each in match.why or ())
+    return f"{match.score:.1f}% alike (counts as {match.worth:.1f}%{': ' if why else ''}{why})"
 
 
 def _said(photo: PhotoReport) -> Iterator[str]:

@@ -24,6 +24,7 @@ from shared.contracts.events import (
     PhotoIngested,
     PhotoWithdrawn,
     RaceConfigured,
+    Taken,
 )
 from shared.contracts.records import Origins, PhotoProgress, Record
 
@@ -64,12 +65,13 @@ class IndexedPhoto(IndexingProgress, frozen=True, kw_only=True):
     """What the index function keeps of a photo.
 
     `photo_revision` and `withdrawn` are the ingest revisions that brought the photo and took it away; `revision` orders
-    changes. `leaving` are faces that are to be deleted from the collection: noted before, forgotten after.
+    changes. `leaving` are faces that are to be deleted from the collection: noted before, forgotten after. `taken` is
+    UNSET where the photo's time or camera are not known, and in photos that were kept before it was.
     """
 
     VIEW: ClassVar[bool] = False
     FROM: ClassVar[Origins] = {
-        PhotoIngested: ("photo_id", "photo_revision", "processed"),
+        PhotoIngested: ("photo_id", "photo_revision", "processed", "taken"),
         PhotoWithdrawn: ("photo_id", "withdrawn"),
     }
 
@@ -79,6 +81,7 @@ class IndexedPhoto(IndexingProgress, frozen=True, kw_only=True):
     leaving: tuple[str, ...] = ()
     revision: int = 0
     withdrawn: int | None = None
+    taken: Taken | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def face_ids(self) -> frozenset[str]:
@@ -149,7 +152,7 @@ class IdentifiedPhoto(IdentityProgress, frozen=True, kw_only=True):
     VIEW: ClassVar[bool] = False
     FROM: ClassVar[Origins] = {
         BibsRead: ("photo_id", "photo_revision", "bibs", "bibs_revision"),
-        FacesIndexed: ("photo_id", "photo_revision", "faces", "faces_revision"),
+        FacesIndexed: ("photo_id", "photo_revision", "faces", "faces_revision", "taken"),
         PhotoWithdrawn: ("photo_id", "withdrawn"),
         BibCorrected: ("photo_id", "corrections"),
         MatchCut: ("photo_id", "cuts"),
@@ -165,6 +168,7 @@ class IdentifiedPhoto(IdentityProgress, frozen=True, kw_only=True):
     runners: tuple[MatchedRunner, ...] = ()
     revision: int = 0
     withdrawn: int | None = None
+    taken: Taken | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def face_ids(self) -> frozenset[str]:

@@ -279,10 +279,19 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     clothes: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """When a photo was taken (ISO 8601), and what tells its camera from others: at least one of the two is known."""
+
+    taken_at: str
+    camera: str | None = None
+    photographer: str | None = None
+
+
 class FacesIndexed(DomainEvent, frozen=True, kw_only=True):
     """The faces of a photo, also when there are none or the race has faces switched off.
 
-    `photo_revision` as in BibsRead.
+    `photo_revision` as in BibsRead. `taken` is left out where there are no faces, and where the photo's time or camera
+    are not known.
     """
 
     STAGE: ClassVar[str] = "faces"
@@ -291,12 +300,19 @@ class FacesIndexed(DomainEvent, frozen=True, kw_only=True):
     faces: tuple[Face, ...]
     enabled: bool
     revision: int
+    taken: Taken | msgspec.UnsetType = msgspec.UNSET
 
 
 Status = Literal["confirmed", "inferred", "doubtful"]
 
 
 EvidenceKind = Literal["reading", "suggestion", "match", "organizer"]
+Why = Literal["covered", "blurred", "clothes_alike", "clothes_unlike", "seconds_apart"]
+"""Why a match counts more or less than its similarity.
+
+`covered`: something covers one of the faces or both; `blurred`: both are; `clothes_alike`, `clothes_unlike`: what is
+worn below them; `seconds_apart`: one camera took both within seconds.
+"""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,8 +322,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     one of `photo_id`, which wears `bib` there, `score` the similarity. `organizer`: a person said so. Scores are
     percentages. `weight` is what it counts in the vote, 0 to 1; a `bib` other than the runner's speaks against her.
     `guess` says of a suggestion that it is no misread; `pattern` is what was seen of a `partial` one. `named` says of a
-    reading that the runner's name stands by it. `worth` is what a match's similarity counts as, where one of the faces
-    is seen badly.
+    reading that the runner's name stands by it. `worth` is what a match's similarity counts as, where more is known of
+    the two faces, and `why` the most of what it is raised or lowered by.
     """
 
     kind: EvidenceKind
@@ -319,6 +335,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str | msgspec.UnsetType = msgspec.UNSET
     named: Literal[True] | msgspec.UnsetType = msgspec.UNSET
     worth: float | msgspec.UnsetType = msgspec.UNSET
+    why: tuple[Why, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MatchedRunner(msgspec.Struct, frozen=True, kw_only=True):

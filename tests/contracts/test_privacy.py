@@ -22,7 +22,7 @@ TEXTS = {
     "the race's own settings": {"name", "date", "timezone", "prefixes", "excluded", "formats"},
     "what is printed on a bib": {"bib", "text", "pattern"},
     "why something was rejected": {"reason", "message"},
-    "kinds": {"kind", "status", "guess"},
+    "kinds": {"kind", "status", "guess", "why"},
     "times": {"uploaded_at", "taken_at", "occurred_at"},
     "about the picture": {"camera", "photographer", "placeholder"},
 }  # fmt: skip

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services.faces import searches as searches_module
 from services.faces.domain.links import link_bibs, needs_search
 from services.faces.domain.matches import MatchingFace
-from services.faces.domain.similarity import MATCHES_FROM, worth
+from services.faces.domain.similarity import MATCHES_FROM, Sight, worth
 from services.faces.domain.votes import resolve
 from services.faces.notes import SearchPhoto
 from services.faces.records import Correction, EarlyPhoto, IdentifiedPhoto, NewPhoto
@@ -25,7 +25,7 @@ from services.ocr.domain.bibs import read_bibs
 from services.ocr.records import End, Word
 from shared.contracts import boxes, keys
 from shared.contracts.errors import Throttled
-from shared.contracts.events import BibsRead, Box, Face, FaceQuality, FacesIndexed, MatchedRunner
+from shared.contracts.events import BibsRead, Box, Face, FaceQuality, FacesIndexed, MatchedRunner, PhotoIngested, Taken
 from shared.contracts.keys import RaceRef
 from shared.contracts.notes import Noted
 from shared.contracts.roster.names import Names, names_of
@@ -52,13 +52,15 @@ def pipeline() -> Pipeline:
 class Person:
     """Somebody in a photo: which face, the text on her chest ("" = hidden), how surely that is read; in sunglasses?
 
-    Of a number with a question mark at an end the detector says that it goes on there. A name stands below it.
+    Of a number with a question mark at an end the detector says that it goes on there. A name stands below it. The
+    `clothes` are shares of two colours, where the detector says so.
     """
 
     name: str
     chest: str
     confidence: float = 97.5
     sunglasses: bool = False
+    clothes: tuple[float, ...] = ()
 
     @property
     def quality(self) -> FaceQuality:
@@ -94,7 +96,7 @@ def words_of(people: list[Person]) -> list[Word]:
 def paint(pipeline: Pipeline, race: Race) -> None:
     for photo, people in race.items():
         pipeline.rekognition.faces_in[photo] = [
-            Seen(p.name, place(n)[0], sunglasses=p.sunglasses) for n, p in enumerate(people)
+            Seen(p.name, place(n)[0], sunglasses=p.sunglasses, clothes=p.clothes) for n, p in enumerate(people)
         ]
         words = words_of(people)
         pipeline.rekognition.words_in[photo] = [(word.text, word.confidence, word.box) for word in words]
@@ -104,7 +106,7 @@ def paint(pipeline: Pipeline, race: Race) -> None:
 def lookalikes(a: str, b: str) -> float:
     if a == b:
         return 98.0
-    return 88.0 if {a, b} == {"ann", "bea"} else 0.0
+    return {frozenset({"ann", "bea"}): 88.0, frozenset({"cho", "dan"}): 83.0}.get(frozenset({a, b}), 0.0)
 
 
 # --- the reference ---------------------------------------------------------------------------------------
@@ -142,11 +144,22 @@ def pairs_alike(race: Race) -> list[tuple[tuple[str, int], tuple[str, int]]]:
     ]
 
 
+Times = dict[str, tuple[str, int]]
+"""The photographer of a photo, and the second when it was taken; missing where either is unknown."""
+
+
 @dataclass
 class Story:
-    """A race as it is in the end, and how it came there."""
+    """A race as it is in the end, and how it came there.
+
+    `times` are what ingest says of the photos at last, and `first_times` what it says before of those that come `back`
+    or are `redated`.
+    """
 
     race: Race
+    times: Times = field(default_factory=dict)
+    first_times: Times = field(default_factory=dict)
+    redated: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     back: frozenset[str] = frozenset()
     rosters: tuple[list[str], ...] = (ROSTER,)
@@ -166,9 +179,16 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
             photo_id=photo,
             bibs=read,
             faces=tuple(
-                Face(face_id=f"{photo}/{n}", box=place(n)[0], confidence=99.5, quality=person.quality)
+                Face(
+                    face_id=f"{photo}/{n}",
+                    box=place(n)[0],
+                    confidence=99.5,
+                    quality=person.quality,
+                    clothes=person.clothes or msgspec.UNSET,
+                )
                 for n, person in enumerate(seen)
             ),
+            taken=_taken(photo, story.times),
             corrections=_latest_corrections(story, photo),
         )
     here = [photo for photo in story.race if photo not in story.gone]
@@ -181,15 +201,37 @@ def expected(story: Story) -> dict[str, tuple[MatchedRunner, ...]]:
             for other_photo in here:
                 for m, other in enumerate(observed[other_photo].faces):
                     similarity = lookalikes(story.race[photo][n].name, story.race[other_photo][m].name)
-                    counts = worth(similarity, face.quality, other.quality)
+                    here_then, there_then = (_taken(each, story.times) for each in (photo, other_photo))
+                    counts, why = worth(
+                        similarity,
+                        Sight(face.quality, face.clothes, here_then),
+                        Sight(other.quality, other.clothes, there_then),
+                    )
                     link = links[other_photo].get(other.face_id)
                     known = needs_search(links[photo].get(face.face_id)) or needs_search(link)
                     cut = frozenset({(photo, n), (other_photo, m)}) in apart
                     if photo != other_photo and counts >= MATCHES_FROM and known and not cut:
-                        found = MatchingFace(photo_id=other_photo, similarity=similarity, worth=counts, link=link)
+                        found = MatchingFace(
+                            photo_id=other_photo, similarity=similarity, worth=counts, link=link, why=why
+                        )
                         matches.setdefault(face.face_id, []).append(found)
         result[photo] = resolve(observed[photo], matches)
     return result
+
+
+def _taken(photo: str, times: Times) -> Taken | msgspec.UnsetType:
+    if photo not in times:
+        return msgspec.UNSET
+    photographer, second = times[photo]
+    return Taken(taken_at=f"2026-10-25T09:00:{second:02}+09:00", photographer=photographer)
+
+
+def arrived(photo: str, times: Times, revision: int = 1) -> PhotoIngested:
+    """What ingest says of a photo with what is known of its time."""
+    taken = _taken(photo, times)
+    if not taken:
+        return ingested(photo, revision)
+    return ingested(photo, revision, taken_at=taken.taken_at, photographer=taken.photographer)
 
 
 def _names(roster: list[str]) -> Names:
@@ -227,7 +269,15 @@ CHESTS = ["", "", "11", "22", "33", "44", "1234", "A77", "1235", "12:34", "99999
 CHESTS += ["?34 BERG", "1235 Böhm", "33 BERG"]
 PHOTOS = [f"photo{n}" for n in range(6)]
 PEOPLE = st.builds(
-    Person, st.sampled_from(NAMES), st.sampled_from(CHESTS), st.sampled_from([97.5, 85.0, 65.0]), st.booleans()
+    Person,
+    st.sampled_from(NAMES),
+    st.sampled_from(CHESTS),
+    st.sampled_from([97.5, 85.0, 65.0]),
+    st.booleans(),
+    st.sampled_from([(), (1.0, 0.0), (0.8, 0.2), (0.0, 1.0)]),
+)
+TIMES = st.dictionaries(
+    st.sampled_from(PHOTOS), st.tuples(st.sampled_from(["Kim", "Lee"]), st.sampled_from([0, 1, 5, 50]))
 )
 RACES = st.dictionaries(
     st.sampled_from(PHOTOS),
@@ -245,6 +295,9 @@ def _told_of(pair: tuple[tuple[str, int], tuple[str, int]], cut: bool) -> Told:
 STORIES = st.builds(
     Story,
     race=RACES,
+    times=TIMES,
+    first_times=TIMES,
+    redated=st.frozensets(st.sampled_from(PHOTOS), max_size=2),
     gone=st.frozensets(st.sampled_from(PHOTOS[:3]), max_size=2),
     back=st.frozensets(st.sampled_from(PHOTOS[3:]), max_size=2),
     rosters=st.sampled_from([(ROSTER,), (WIDER_ROSTER,), (OTHER_ROSTER, ROSTER)]),
@@ -272,12 +325,13 @@ def tell(pipeline: Pipeline, story: Story) -> None:
         story.corrections[number - 1] = Said(said.photo, said.bib, said.here, said.slot, number)
     for number, told in enumerate(story.cuts, start=1):
         story.cuts[number - 1] = Told(told.one, told.other, told.cut, number)
+    again = (story.back | story.redated - story.gone) & story.race.keys()
     pipeline.hear(
         *(configured(faces=on, revision=f"0{n}") for n, on in enumerate(story.switches, start=1)),
         *(pipeline.roster(bibs, f"0{n}", NAME_OF) for n, bibs in enumerate(story.rosters, start=1)),
-        *map(ingested, story.race),
+        *(arrived(photo, story.times if photo not in again else story.first_times) for photo in story.race),
         *(withdrawn(photo, 2) for photo in story.gone | story.back),
-        *(ingested(photo, 3) for photo in story.back & story.race.keys()),
+        *(arrived(photo, story.times, 3) for photo in again),
         *(
             corrected(
                 said.photo,

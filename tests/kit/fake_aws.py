@@ -26,12 +26,13 @@ class InvalidParameterException(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A face in a picture: whose it is, where, how sharp (percent), and in sunglasses or not."""
+    """A face in a picture: whose it is, where, how sharp (percent), in sunglasses or not, and the clothes below it."""
 
     person: str
     box: Box
     sharpness: float = 90.0
     sunglasses: bool = False
+    clothes: tuple[float, ...] = ()
 
 
 @dataclass
@@ -92,7 +93,7 @@ class FakeRekognition:
     def index_faces(self, CollectionId: str, Image: Any, ExternalImageId: str, **_: Any) -> Any:
         self._called("IndexFaces")
         collection = self._collection(CollectionId)
-        records = []
+        records, worn = [], {}
         known = {(of, seen.box): face_id for face_id, (of, seen) in collection.items()}
         for number, seen in enumerate(self.faces_in.get(_name(Image), [])):
             self._indexed += 1
@@ -102,7 +103,10 @@ class FakeRekognition:
             collection[face_id] = (ExternalImageId, seen)
             face = {"FaceId": face_id, "BoundingBox": as_aws(seen.box), "Confidence": 99.5}
             records.append({"Face": face, "FaceDetail": _detail(seen)})
-        return {"FaceRecords": records, "UnindexedFaces": []}
+            if seen.clothes:
+                worn[face_id] = {"Clothes": [*seen.clothes]}
+        extension = {"SnapRace": {"Faces": worn}} if worn else {}
+        return {"FaceRecords": records, "UnindexedFaces": [], **extension}
 
     def detect_faces(self, Image: Any, **_: Any) -> Any:
         self._called("DetectFaces")

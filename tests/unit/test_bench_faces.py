@@ -13,7 +13,7 @@ from bench.faces import score_pairs, score_search
 from bench.labelled import CannotMeasure
 from bench.matching import Seen, is_one_person
 from bench.race_faces import Area, Person, Runner, labelled, paired, told_apart
-from services.faces.domain.similarity import Quality
+from services.faces.domain.similarity import Quality, Sight
 from shared.contracts.events import FaceQuality
 from vision.collections.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD
 
@@ -25,7 +25,7 @@ def at(angle: float, quality: Quality = UNSET) -> Seen:
     """A face whose embedding is of length 1; two of them are as far apart as their angles."""
     vector = np.zeros(128, dtype=np.float32)
     vector[:2] = math.cos(angle), math.sin(angle)
-    return Seen(vector, quality)
+    return Seen(vector, Sight(quality))
 
 
 def square(left: float, top: float, side: float = 10) -> Area:
@@ -88,7 +88,7 @@ class TestRunners:
             "f1": 0.2857,
             "pairs_of_one_person": 3,
             "pairs_of_strangers": 8,
-            "strangers_taken_for_one_another": 3,
+            "strangers_taken_for_one_another": 3.0,
             "one_stranger_in": 3,
         }
 

@@ -32,7 +32,7 @@ def learn(event: EvidenceEvent, photo_id: str, held: IdentifiedPhoto) -> Identif
             bibs = Bibs(readings=event.readings, suggestions=event.suggestions, partials=event.partials)
             return _seen(event, held, bibs=bibs, bibs_revision=event.revision)
         case FacesIndexed() if event.revision > held.faces_revision:
-            return _seen(event, held, faces=event.faces, faces_revision=event.revision)
+            return _seen(event, held, faces=event.faces, faces_revision=event.revision, taken=event.taken)
         case PhotoWithdrawn():
             return _without(event, held)
         case BibCorrected():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from services.faces.records import FacesSwitch, IndexedPhoto
-from shared.contracts.events import FacesIndexed, Meta, PhotoIngested, PhotoWithdrawn, next_revision
+from shared.contracts.events import FacesIndexed, Meta, PhotoIngested, PhotoWithdrawn, Taken, next_revision
 from shared.contracts.keys import RaceRef
 
 replace = msgspec.structs.replace
@@ -19,19 +19,28 @@ Change = Callable[[IndexedPhoto | None], IndexedPhoto | None]
 def arrived(event: PhotoIngested, held: IndexedPhoto | None) -> IndexedPhoto | None:
     """The photo that was ingested, unless it was withdrawn since."""
     if held is not None and held.withdrawn is None:
-        if event.revision <= held.photo_revision:
+        if event.revision < held.photo_revision:
             return held
         # A copy came, or the photo went and came back: a withdrawal of before that is heard later must not count.
-        return replace(held, photo_revision=event.revision, processed=event.processed)
+        # What is heard again changes nothing, unless the photo was kept before its time was.
+        return replace(held, photo_revision=event.revision, processed=event.processed, taken=_taken(event))
     if held is not None and held.withdrawn is not None and held.withdrawn >= event.revision:
         return None
     return IndexedPhoto(
         photo_id=event.photo_id,
         photo_revision=event.revision,
         processed=event.processed,
+        taken=_taken(event),
         leaving=held.leaving if held else (),
         revision=held.revision if held else 0,
     )
+
+
+def _taken(event: PhotoIngested) -> Taken | msgspec.UnsetType:
+    """When and by which camera, where both are known; the time of a file's last change is not when it was taken."""
+    if event.taken_at is None or event.taken_at_sure is False or not (event.camera or event.photographer):
+        return msgspec.UNSET
+    return Taken(taken_at=event.taken_at, camera=event.camera, photographer=event.photographer)
 
 
 def withdrawn(event: PhotoWithdrawn, held: IndexedPhoto | None) -> IndexedPhoto | None:
@@ -76,4 +85,5 @@ def faces_indexed(race: RaceRef, photo: IndexedPhoto) -> FacesIndexed | None:
         faces=photo.faces,
         enabled=photo.enabled,
         revision=photo.revision,
+        taken=photo.taken if photo.faces else msgspec.UNSET,
     )

@@ -8,10 +8,10 @@ import msgspec
 
 from services.faces.domain.evidence import is_complete
 from services.faces.domain.links import Link, hidden_faces, link_bibs, needs_search
-from services.faces.domain.similarity import MATCHES_FROM, worth
+from services.faces.domain.similarity import MATCHES_FROM, Sight, worth
 from services.faces.records import Cut, IdentifiedPhoto, Matched
 from shared.contracts.boxes import same_face
-from shared.contracts.events import Box, Face
+from shared.contracts.events import Box, Face, Taken, Why
 
 replace = msgspec.structs.replace
 
@@ -94,13 +94,14 @@ def urgent_faces(before: IdentifiedPhoto, after: IdentifiedPhoto) -> tuple[str, 
 class MatchingFace(msgspec.Struct, frozen=True, kw_only=True):
     """A face in another photo that matches one of ours; `similarity` in percent, `link` its bib there.
 
-    `worth` is the similarity by how well both faces are seen.
+    `worth` is what it counts as by what else is known of both faces, and `why` what raises or lowers it.
     """
 
     photo_id: str
     similarity: float
     worth: float
     link: Link | None
+    why: tuple[Why, ...] = ()
 
 
 def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list[MatchingFace]]:
@@ -110,6 +111,7 @@ def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list
     """
     ours = _by_id(photo)
     theirs = {photo_id: _by_id(neighbour) for photo_id, neighbour in neighbours.items()}
+    taken = {photo_id: neighbour.taken for photo_id, neighbour in neighbours.items()}
     links = {photo_id: link_bibs(neighbour) for photo_id, neighbour in neighbours.items()}
     faces: dict[str, list[MatchingFace]] = {}
     for face_id in photo.matches.keys() & ours.keys():
@@ -117,13 +119,19 @@ def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list
             one, other = ours[face_id], theirs.get(found.photo_id, {}).get(other_id)
             if other is None or _is_cut(photo.cuts, one.box, found.photo_id, other.box):
                 continue
-            counts = worth(found.similarity, one.quality, other.quality)
+            here, there = sight(one, photo.taken), sight(other, taken[found.photo_id])
+            counts, why = worth(found.similarity, here, there)
             if counts < MATCHES_FROM:
                 continue
             link = links[found.photo_id].get(other_id)
-            face = MatchingFace(photo_id=found.photo_id, similarity=found.similarity, worth=counts, link=link)
+            face = MatchingFace(photo_id=found.photo_id, similarity=found.similarity, worth=counts, link=link, why=why)
             faces.setdefault(face_id, []).append(face)
     return faces
+
+
+def sight(face: Face, taken: Taken | msgspec.UnsetType) -> Sight:
+    """What is known of a face in a photo that was `taken` then."""
+    return Sight(quality=face.quality, clothes=face.clothes, taken=taken)
 
 
 def _by_id(photo: IdentifiedPhoto) -> dict[str, Face]:

@@ -236,6 +236,7 @@ def _match_evidence(match: MatchingFace, bib: str, weight: float) -> Evidence:
         weight=round(weight * _strength(match.worth), 4),
         photo_id=match.photo_id,
         worth=match.worth if match.worth != match.similarity else msgspec.UNSET,
+        why=match.why or msgspec.UNSET,
     )
 
 
