@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from bench.labelled import share
-from bench.matching import Seen, is_one_person
+from bench.matching import Seen, is_one_person, is_one_person_by_default
 from shared.contracts.events import Taken
 from vision.engine.pictures import Pixels
 
@@ -56,11 +56,15 @@ def later_frame(pixels: Pixels, face_width: float, number: int) -> LaterFrame:
 
 
 def told(pairs: Sequence[tuple[Seen, Seen]]) -> dict[str, Any]:
-    """How many of the people are found again: by the face alone, with what they wear, and with the time."""
+    """How many of the people are found again: by the face alone, with what they wear, and with the time.
+
+    SearchFaces answers the share `by_the_default_threshold`, more than which nothing can find.
+    """
     ways = {
         "by_face_alone": [(one.undressed, other.undressed) for one, other in pairs],
         "with_clothes": pairs,
         "with_clothes_and_time": [(one.taken(FIRST), other.taken(SECOND)) for one, other in pairs],
     }
     recall = {way: share(sum(is_one_person(*pair) for pair in each), len(pairs)) for way, each in ways.items()}
-    return {"faces": len(pairs), **recall}
+    answered = share(sum(is_one_person_by_default(*pair) for pair in pairs), len(pairs))
+    return {"faces": len(pairs), **recall, "by_the_default_threshold": answered}

@@ -156,12 +156,21 @@ def test_everybody_is_explained_by_her_evidence_with_file_names(target: Target) 
     assert hidden.against == ("This face is also in another photo, where she wears 9: 결승 3.jpg, 91.0% alike.",)
 
 
-def test_a_match_of_faces_that_are_seen_badly_is_told_with_what_it_counts_as(target: Target, match: Match) -> None:
-    shaded = Evidence(kind="match", bib="7", score=99.2, weight=0.7, photo_id=OTHER, worth=94.38)
+def test_a_match_is_told_with_what_it_counts_as_and_why(target: Target, match: Match) -> None:
+    shaded = Evidence(
+        kind="match", bib="7", score=99.2, weight=0.7, photo_id=OTHER, worth=94.38, why=("covered", "clothes_alike")
+    )
     match(MatchedRunner(bib="7", status="inferred", confidence=70.0, read=False, evidence=(shaded,)))
     (hidden,) = explained(target).runners
     where = "This face is also in another photo, where she wears 7: 결승 2.jpg, 99.2% alike"
-    assert hidden.because == (f"{where} (counts as 94.4%, as a face is blurred or covered).",)
+    assert hidden.because == (f"{where} (counts as 94.4%: something covers a face, the clothes are alike).",)
+
+
+def test_what_a_match_counts_as_is_told_where_no_reason_was_kept_with_it(target: Target, match: Match) -> None:
+    old = Evidence(kind="match", bib="7", score=99.2, weight=0.7, photo_id=OTHER, worth=94.38)
+    match(MatchedRunner(bib="7", status="inferred", confidence=70.0, read=False, evidence=(old,)))
+    (hidden,) = explained(target).runners
+    assert hidden.because[0].endswith("99.2% alike (counts as 94.4%).")
 
 
 def test_guesses_are_told_as_what_they_are(target: Target, match: Match) -> None:

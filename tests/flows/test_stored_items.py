@@ -480,6 +480,55 @@ def test_what_ocr_and_faces_keep_of_guesses_and_names() -> None:
     ]
 
 
+def test_what_faces_keeps_of_times_and_clothes() -> None:
+    pipeline = Pipeline()
+    paint(pipeline, {name: [Person("ann", chest, clothes=(1.0, 0.0))] for name, chest in TIMED.items()})
+    taken = {"taken_at": "2026-10-25T09:00:00+09:00", "camera": "EOS R5", "photographer": "Kim"}
+    pipeline.hear(configured(), pipeline.roster(ROSTER), *(events.ingested(name, **taken) for name in TIMED))
+    pipeline.run()
+    stored = kept(pipeline.faces_table)
+    for name in TIMED:
+        (face,) = stored[f"INDEXED#{name}"]["faces"]
+        assert (face["clothes"], stored[f"INDEXED#{name}"]["taken"]) == ([1.0, 0.0], taken)
+        assert (stored[f"IDENTITY#{name}"]["faces"], stored[f"IDENTITY#{name}"]["taken"]) == ([face], taken)
+    (runner,) = stored["IDENTITY#hidden"]["runners"]
+    (reason,) = runner["evidence"]
+    assert (reason["score"], reason["worth"], reason["why"]) == (99.0, 99.83, ["clothes_alike", "seconds_apart"])
+
+
+TIMED = {"seen": "11", "hidden": ""}
+
+
+@pytest.mark.parametrize(
+    "unsure", [{"taken_at_sure": False}, {"camera": None, "photographer": None}, {"taken_at": None}]
+)
+def test_a_time_that_is_not_known_or_of_no_camera_is_not_kept(unsure: dict[str, Any]) -> None:
+    # Mutation: _taken without taken_at_sure. When a file was changed would say who is together.
+    pipeline = Pipeline()
+    paint(pipeline, {"one": [Person("ann", "")]})
+    taken = {"taken_at": "2026-10-25T09:00:00+09:00", "camera": "EOS R5", "photographer": "Kim"}
+    pipeline.hear(configured(), events.ingested("one", **(taken | unsure)))
+    pipeline.run()
+    assert not any("taken" in item for item in kept(pipeline.faces_table).values())
+
+
+def test_a_photo_that_was_kept_before_its_time_was_learns_it_from_a_replay() -> None:
+    # Mutation: `arrived` returns what is held where the revision is the same.
+    pipeline = Pipeline()
+    paint(pipeline, {"one": [Person("ann", "")]})
+    pipeline.hear(configured(), events.ingested("one"))
+    pipeline.run()
+    taken = {"taken_at": "2026-10-25T09:00:00+09:00", "camera": "EOS R5", "photographer": None}
+    told = events.ingested("one", **taken)
+    pipeline.hear(told, replay="again")
+    pipeline.run()
+    stored = kept(pipeline.faces_table)
+    assert stored["IDENTITY#one"]["taken"] == stored["INDEXED#one"]["taken"] == taken
+    pipeline.hear(told, replay="and again")
+    pipeline.run()
+    assert kept(pipeline.faces_table) == stored
+
+
 def test_photos_that_wait_for_a_round_are_kept_by_the_time_of_their_news() -> None:
     pipeline = Pipeline()
     paint(pipeline, {"one": [Person("ann", "")]})

@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 from msgspec import UNSET
 
+from bench import bursts
 from bench.faces import score_pairs, score_search
 from bench.labelled import CannotMeasure
 from bench.matching import Seen, is_one_person
-from bench.race_faces import Area, Person, Runner, labelled, paired, told_apart
+from bench.race_faces import Area, Person, Runner, labelled, paired, told_apart, worn_by_strangers
 from services.faces.domain.similarity import Quality, Sight
 from shared.contracts.events import FaceQuality
 from vision.collections.similarity import BEST_DISTANCE, DEFAULT_THRESHOLD
 
 NEAR = 2 * math.asin(BEST_DISTANCE / 2) * 0.9
 """An angle whose chord is a little below the distance at which two faces match."""
+BARELY = NEAR / 0.9 * 0.95
+"""One at which other clothes part them, and like clothes and the time join them in sunglasses."""
 
 
 def at(angle: float, quality: Quality = UNSET) -> Seen:
@@ -145,3 +148,48 @@ class TestLabels:
             table.write_text(table.read_text().splitlines()[0] + "\n")
         with pytest.raises(CannotMeasure, match="names no race photo"):
             labelled(data)
+
+
+class TestClothes:
+    RED, BLUE = (1.0, 0.0), (0.0, 1.0)
+
+    def test_whose_clothes_are_certainly_two_peoples(self) -> None:
+        red, blue = at(0).wearing(self.RED), at(0).wearing(self.BLUE)
+        seen = [
+            Person("spring", "42", red, "a"),
+            Person("spring", "7", blue, "b"),
+            Person("spring", None, blue, "b"),
+            Person("spring", None, at(0), "b"),
+            Person("autumn", "7", blue, "b"),
+        ]
+        assert worn_by_strangers(seen) == [(self.RED, self.BLUE), (self.BLUE, self.BLUE)]
+
+    def test_strangers_of_two_races_are_judged_in_clothes_of_strangers_at_one(self) -> None:
+        # Mutation: told_apart with the clothes that they wear. Whoever wears another race's shirt would be told apart.
+        seen = [Person("spring", None, at(0).wearing(self.RED)), Person("autumn", None, at(BARELY).wearing(self.BLUE))]
+        alike, unlike = (self.RED, self.RED), (self.RED, self.BLUE)
+        for worn, taken in (([alike], 1.0), ([unlike], 0.0), ([alike, unlike, unlike, unlike], 0.25)):
+            told = told_apart(seen, is_one_person, worn)
+            assert told["strangers_taken_for_one_another"] == taken
+
+    def test_who_is_blurred_is_found_by_clothes_and_the_camera(self) -> None:
+        glasses = FaceQuality(sharpness=80, brightness=50, sunglasses=99)
+        clear = (at(0), at(NEAR))
+        shaded = (at(0, glasses).wearing(self.RED), at(BARELY, glasses).wearing(self.RED))
+        assert bursts.told([clear, shaded]) == {
+            "faces": 2,
+            "by_face_alone": 0.5,
+            "with_clothes": 0.5,
+            "with_clothes_and_time": 1.0,
+            "by_the_default_threshold": 1.0,
+        }
+
+
+def test_a_later_frame_says_where_everything_is() -> None:
+    picture = np.zeros((200, 300, 3), dtype=np.uint8)
+    picture[50:60, 220:230] = 255
+    for number in (0, 1, 2):
+        later = bursts.later_frame(picture, face_width=20, number=number)
+        rows, columns = np.nonzero(later.pixels[:, :, 0] > later.pixels.max() / 2)
+        assert np.hypot(*np.subtract(later.place((225, 55)), (columns.mean(), rows.mean()))) < 2
+        assert later.pixels.shape == picture.shape

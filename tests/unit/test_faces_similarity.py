@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.faces.domain.matches import matched, matching_faces
-from services.faces.domain.similarity import BLURRED, CRISP, MATCHES_FROM, Quality, worth
+from services.faces.domain.similarity import ALIKE, BLURRED, CRISP, MATCHES_FROM, SECONDS, Quality, Sight, clothes_apart
+from services.faces.domain.similarity import worth as judged
 from services.faces.domain.votes import conclude
 from services.faces.records import IdentifiedPhoto
-from shared.contracts.events import Bibs, Box, Face, FaceQuality, Reading
+from shared.contracts.events import Bibs, Box, Face, FaceQuality, Reading, Taken
 
 CLEAR = FaceQuality(sharpness=80.0, brightness=50.0, occluded=2.0, sunglasses=2.0)
 SHADED = FaceQuality(sharpness=80.0, brightness=50.0, occluded=98.0, sunglasses=98.0)
@@ -21,6 +22,11 @@ MASKED = FaceQuality(sharpness=80.0, brightness=50.0, occluded=98.0, sunglasses=
 DIM = FaceQuality(sharpness=BLURRED, brightness=50.0)
 UNKNOWN = msgspec.UNSET
 QUALITIES: list[Quality] = [CLEAR, SHADED, MASKED, DIM, UNKNOWN]
+
+
+def worth(similarity: float, one: Quality, other: Quality) -> float:
+    """By how well the faces are seen, where nothing else is known."""
+    return judged(similarity, Sight(one), Sight(other)).percent
 
 
 @pytest.mark.parametrize("pair", [(CLEAR, CLEAR), (CLEAR, DIM), (UNKNOWN, DIM), (UNKNOWN, UNKNOWN)])
@@ -42,13 +48,78 @@ def test_the_same_face_stays_the_same() -> None:
     assert all(worth(100.0, one, other) > 99 for one, other in product(QUALITIES, QUALITIES))
 
 
-@given(st.sampled_from(QUALITIES), st.sampled_from(QUALITIES), st.floats(80, 100), st.floats(80, 100))
+RED, REDDISH, BLUE = (1.0, 0.0), (0.8, 0.2), (0.0, 1.0)
+NOON = "2026-10-25T12:00:{:06.3f}+09:00"
+
+
+def at(second: float, camera: str | None = "EOS R5", photographer: str | None = "Kim") -> Taken:
+    return Taken(taken_at=NOON.format(second), camera=camera, photographer=photographer)
+
+
+SHARES = st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(any)
+CLOTHES = SHARES.map(lambda shares: tuple(round(each / sum(shares), 4) for each in shares))
+SIGHTS = st.builds(
+    Sight,
+    st.sampled_from(QUALITIES),
+    st.just(UNKNOWN) | CLOTHES,
+    st.just(UNKNOWN)
+    | st.builds(at, st.floats(0, 59), st.sampled_from([None, "EOS R5"]), st.sampled_from(["Kim", "Lee"])),
+)
+
+
+@given(SIGHTS, SIGHTS, st.floats(80, 100), st.floats(80, 100))
 def test_it_does_not_matter_who_is_whom_and_what_is_more_alike_is_worth_no_less(
-    one: Quality, other: Quality, less: float, more: float
+    one: Sight, other: Sight, less: float, more: float
 ) -> None:
     less, more = sorted((less, more))
-    assert worth(more, one, other) == worth(more, other, one) <= max(more, 99.99)
-    assert worth(less, one, other) <= worth(more, one, other)
+    assert judged(more, one, other) == judged(more, other, one)
+    assert judged(less, one, other).percent <= judged(more, one, other).percent <= 100.0
+
+
+@given(SIGHTS, SIGHTS, st.floats(80, 100))
+def test_what_is_not_known_of_one_face_says_nothing(one: Sight, other: Sight, similarity: float) -> None:
+    # Mutation: unknown clothes as if they were none of all colours.
+    for known, unknown in ((one, other._replace(clothes=UNKNOWN)), (one._replace(clothes=UNKNOWN), other)):
+        bare = known._replace(clothes=UNKNOWN), unknown._replace(clothes=UNKNOWN)
+        assert judged(similarity, known, unknown) == judged(similarity, *bare)
+    timeless = one._replace(taken=UNKNOWN), other._replace(taken=UNKNOWN)
+    assert judged(similarity, one, timeless[1]) == judged(similarity, *timeless)
+
+
+@given(SIGHTS, SIGHTS, st.floats(80, 100))
+def test_clothes_alone_neither_make_a_person_nor_unmake_one(one: Sight, other: Sight, similarity: float) -> None:
+    # Mutation: CLOTHES = 6, as much as natural log odds are.
+    bare = judged(similarity, one._replace(clothes=UNKNOWN), other._replace(clothes=UNKNOWN)).percent
+    dressed = judged(similarity, one, other).percent
+    if bare >= 95.0:
+        assert dressed >= MATCHES_FROM, "in a jacket she is who she is"
+    if bare < 70.0:
+        assert dressed < MATCHES_FROM, "who wears the race's shirt is not everybody who does"
+
+
+def test_likeness_in_clothes_counts_by_how_near_they_are() -> None:
+    def dressed(mine: tuple[float, ...], hers: tuple[float, ...]) -> tuple[float, tuple[str, ...]]:
+        return judged(90.0, Sight(clothes=mine), Sight(clothes=hers))
+
+    assert clothes_apart(RED, RED) == 0.0 < clothes_apart(RED, REDDISH) < ALIKE < clothes_apart(RED, BLUE) == 1.0
+    (same, alike), (near, near_why), (far, unlike) = (dressed(RED, hers) for hers in (RED, REDDISH, BLUE))
+    assert same > near > 90.0 > far
+    assert (alike, near_why, unlike) == (("clothes_alike",), (), ("clothes_unlike",)), "a slight shift is no reason"
+    assert dressed(RED, (0.5, 0.5, 0.0)) == (90.0, ()), "of another detector"
+    assert judged(100.0, Sight(clothes=RED), Sight(clothes=RED)).percent == 100.0
+
+
+def test_seconds_count_where_one_camera_took_both() -> None:
+    # Mutation: _together without the comparison of cameras.
+    def later(seconds: float, **camera: str | None) -> tuple[float, tuple[str, ...]]:
+        return judged(90.0, Sight(taken=at(0)), Sight(taken=at(seconds, **camera)))
+
+    (now, why), (soon, _), (late, late_why) = (later(seconds) for seconds in (0, SECONDS / 2, SECONDS))
+    assert now > soon > late == 90.0
+    assert (why, late_why) == (("seconds_apart",), ())
+    assert later(0, photographer="Lee") == later(0, camera=None) == later(0, photographer=None) == (90.0, ())
+    utc = Taken(taken_at="2026-10-25T03:00:00Z", camera="EOS R5", photographer="Kim")
+    assert judged(90.0, Sight(taken=at(0)), Sight(taken=utc)).percent == now, "a time is told in any zone"
 
 
 # --- in photos --------------------------------------------------------------------------------------------
@@ -94,3 +165,30 @@ def test_a_match_is_kept_however_badly_the_faces_are_seen_and_counts_when_more_i
     seen_again = msgspec.structs.replace(one, faces=photo("hidden", CLEAR).faces)
     ((found,),) = matching_faces(seen_again, {"shown": other}).values()
     assert found.similarity == 96.0
+
+
+def test_who_is_hidden_in_a_blurred_frame_is_found_by_clothes_and_seconds() -> None:
+    # Mutations: matching_faces without clothes; without the neighbour's time.
+    def bibs_of(hidden: Sight, shown: Sight) -> dict[str, str]:
+        one, other = in_sight("hidden", hidden), in_sight("shown", shown, "7")
+        one, other = matched((one, "hidden's"), (other, "shown's"), 92.0)
+        return {runner.bib: runner.status for runner in conclude(one, {"shown": other}).runners}
+
+    assert bibs_of(Sight(SHADED), Sight(SHADED)) == {}
+    assert bibs_of(Sight(SHADED, RED), Sight(SHADED, RED)) == {}
+    assert bibs_of(Sight(SHADED, RED, at(1)), Sight(SHADED, RED, at(3))) == {"7": "inferred"}
+    assert bibs_of(Sight(SHADED, RED, at(1)), Sight(SHADED, BLUE, at(3))) == {}
+    assert bibs_of(Sight(CLEAR, RED), Sight(CLEAR, RED)) == {"7": "inferred"}
+
+
+def in_sight(name: str, sight: Sight, *bibs: str) -> IdentifiedPhoto:
+    seen = photo(name, sight.quality, *bibs)
+    faces = tuple(msgspec.structs.replace(face, clothes=sight.clothes) for face in seen.faces)
+    return msgspec.structs.replace(seen, faces=faces, taken=sight.taken)
+
+
+def test_a_reason_says_why_a_match_counts_as_it_does() -> None:
+    one, other = in_sight("hidden", Sight(SHADED, RED, at(1))), in_sight("shown", Sight(CLEAR, RED, at(1)), "7")
+    one, other = matched((one, "hidden's"), (other, "shown's"), 92.0)
+    (runner,) = conclude(one, {"shown": other}).runners
+    assert runner.evidence[0].why == ("covered", "clothes_alike", "seconds_apart")
