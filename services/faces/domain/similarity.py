@@ -39,9 +39,9 @@ BLURRED, CRISP = 20.0, 40.0
 ALIKE = 0.4
 """The distance of two faces' clothes (Hellinger's, 0 to 1) that says nothing: nearer ones speak for one person.
 
-In race photos clothes of one person are .30 apart on average (22 pairs; .05 to .23 seconds later, up to .68 where other
-runners or an arm are in front), of two people at one race .53 (4,716 pairs; 2 in 100 are .17 or nearer, a quarter .7 or
-farther). As two normal distributions of one width (.19) these have equal likelihoods at .415.
+In race photos clothes of one person are .31 apart on average (22 pairs; up to .68 where other runners or an arm are in
+front), of two people at one race .53 (4,716 pairs; 2 in 100 are .17 or nearer, a quarter .67 or farther). As two normal
+distributions of one width (.19) these have equal likelihoods at .42.
 """
 CLOTHES = 2.0
 """Log odds by which clothes that are 1 farther apart lower a similarity; by 1.2 at most, and they raise it by .8.
