@@ -265,7 +265,7 @@ _WHY: dict[Why, str] = {
 
 
 def _alike(match: Evidence) -> str:
-    if not match.worth:
+    if not match.worth or round(match.worth, 1) == round(match.score, 1):
         return f"{match.score:.1f}% alike"
     why = ", ".join(_WHY[each] for each in match.why or ())
     return f"{match.score:.1f}% alike (counts as {match.worth:.1f}%{': ' if why else ''}{why})"

@@ -173,6 +173,16 @@ def test_what_a_match_counts_as_is_told_where_no_reason_was_kept_with_it(target:
     assert hidden.because[0].endswith("99.2% alike (counts as 94.4%).")
 
 
+def test_what_makes_no_difference_to_a_match_is_not_told(target: Target, match: Match) -> None:
+    # Mutation: _alike tells a worth that reads like the similarity.
+    same = Evidence(
+        kind="match", bib="7", score=100.0, weight=0.9, photo_id=OTHER, worth=99.98, why=("clothes_unlike",)
+    )
+    match(MatchedRunner(bib="7", status="inferred", confidence=90.0, read=False, evidence=(same,)))
+    (hidden,) = explained(target).runners
+    assert hidden.because[0].endswith("100.0% alike.")
+
+
 def test_guesses_are_told_as_what_they_are(target: Target, match: Match) -> None:
     part = Evidence(kind="suggestion", bib="7", score=72.0, weight=0.6, photo_id=PHOTO, guess="partial", pattern="7?")
     weak = Evidence(kind="suggestion", bib="42", score=63.0, weight=0.6, photo_id=PHOTO, guess="weak")

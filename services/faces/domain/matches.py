@@ -119,7 +119,7 @@ def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list
             one, other = ours[face_id], theirs.get(found.photo_id, {}).get(other_id)
             if other is None or _is_cut(photo.cuts, one.box, found.photo_id, other.box):
                 continue
-            here, there = sight(one, photo.taken), sight(other, taken[found.photo_id])
+            here, there = _sight(one, photo.taken), _sight(other, taken[found.photo_id])
             counts, why = worth(found.similarity, here, there)
             if counts < MATCHES_FROM:
                 continue
@@ -129,7 +129,7 @@ def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list
     return faces
 
 
-def sight(face: Face, taken: Taken | msgspec.UnsetType) -> Sight:
+def _sight(face: Face, taken: Taken | msgspec.UnsetType) -> Sight:
     """What is known of a face in a photo that was `taken` then."""
     return Sight(quality=face.quality, clothes=face.clothes, taken=taken)
 

@@ -229,14 +229,15 @@ def _reasons(photo: IdentifiedPhoto, face: Face, links: Links, matches: Matches)
 
 def _match_evidence(match: MatchingFace, bib: str, weight: float) -> Evidence:
     """A matching face as a reason for the bib that it wears, of that bib's `weight`."""
+    shifted = match.worth != match.similarity
     return Evidence(
         kind="match",
         bib=bib,
         score=match.similarity,
         weight=round(weight * _strength(match.worth), 4),
         photo_id=match.photo_id,
-        worth=match.worth if match.worth != match.similarity else msgspec.UNSET,
-        why=match.why or msgspec.UNSET,
+        worth=match.worth if shifted else msgspec.UNSET,
+        why=(match.why or msgspec.UNSET) if shifted else msgspec.UNSET,
     )
 
 
