@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from shared.kit.extension import EXTENSION, extension_of, keep_extension
 from tests.vision.drawing import bib, jpeg, nobody, words
 from tests.vision.running import Server
-from vision.engine.cut import Quad, cut_ends
+from vision.engine.cut import cut_ends
 from vision.engine.messages import Line, Point, Word
 from vision.engine.pictures import Pixels
+from vision.engine.quads import Quad
 from vision.front import detections, protocol
 
 WHITE, BLACK, NAVY, RED, GREEN, YELLOW, SKIN, LAWN = (
