@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from services.ocr.domain.photos import Look
-from services.ocr.records import Word
+from services.ocr.records import Alternative, Word
 from shared.contracts import boxes
 from shared.contracts.errors import PictureRefused
 from shared.contracts.events import ImageRef
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 
-FILTERS = {"WordFilter": {"MinConfidence": 50.0}}
+FILTERS = {"WordFilter": {"MinConfidence": 10.0}}
 """Below the race's own bar a word is only evidence; without a filter Rekognition leaves out those below 80 percent.
 
 Source: Amazon Rekognition API reference, DetectionFilter, MinConfidence.
@@ -61,4 +61,8 @@ def _word(found: Mapping[str, Any], more: Mapping[str, Any]) -> Word:
         box=boxes.from_rekognition(found["Geometry"]["BoundingBox"]),
         cut=tuple(more.get("Cut", ())),
         torso=bool(more.get("Torso", False)),
+        size=more.get("Size"),
+        alternatives=tuple(
+            Alternative(each["Text"], round(each["Confidence"], 2)) for each in more.get("Alternatives", ())
+        ),
     )
