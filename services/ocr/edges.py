@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 FILTERS = {"WordFilter": {"MinConfidence": 10.0}}
-"""Below the race's own bar a word is only evidence; without a filter Rekognition leaves out those below 80 percent.
+"""Below the race's own bar a word is only evidence, and faint ones only with what our vision server says beyond
+Rekognition. Without a filter Rekognition leaves out words below 80 percent.
 
 Source: Amazon Rekognition API reference, DetectionFilter, MinConfidence.
 """
@@ -63,6 +64,7 @@ def _word(found: Mapping[str, Any], more: Mapping[str, Any]) -> Word:
         torso=bool(more.get("Torso", False)),
         size=more.get("Size"),
         alternatives=tuple(
-            Alternative(each["Text"], round(each["Confidence"], 2)) for each in more.get("Alternatives", ())
+            Alternative(text=each["Text"], confidence=round(each["Confidence"], 2))
+            for each in more.get("Alternatives", ())
         ),
     )

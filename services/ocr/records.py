@@ -43,7 +43,7 @@ End = Literal["START", "END"]
 """An end of a word, as its text runs."""
 
 
-class Alternative(msgspec.Struct, frozen=True, array_like=True):
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     """What a word may be instead, and how sure that is, in percent."""
 
     text: str

@@ -145,16 +145,22 @@ class Detector:
 class TestDetector:
     def test_what_our_server_says_beyond_rekognition_is_kept_by_word(self) -> None:
         # Mutation: marks by the word's place in the list instead of its Id.
-        one, other = Detector({0: {"Cut": ["END"]}, 1: {"Torso": True}}).words()
-        assert (one.text, one.cut, one.torso) == ("376", ("END",), False)
-        assert (other.text, other.cut, other.torso) == ("1042", (), True)
+        said = [{"Text": "1048", "Confidence": 21.4567}, {"Text": "042", "Confidence": 10.0}]
+        one, other, faint = Detector(
+            {0: {"Cut": ["END"]}, 1: {"Torso": True, "Size": 0.42, "Alternatives": said}}
+        ).words()
+        assert (one.text, one.cut, one.torso, one.size) == ("376", ("END",), False, None)
+        assert (other.text, other.cut, other.torso, other.size) == ("1042", (), True, 0.42)
+        assert [(each.text, each.confidence) for each in other.alternatives] == [("1048", 21.46), ("042", 10.0)]
+        assert (one.alternatives, faint.alternatives) == ((), ())
 
     def test_with_rekognition_all_works_without(self) -> None:
-        assert [(each.cut, each.torso) for each in Detector({}).words()] == [((), False)] * 2
+        words = Detector({}).words()
+        assert [(each.cut, each.torso, each.size, each.alternatives) for each in words] == [((), False, None, ())] * 3
 
     def test_words_below_rekognitions_own_bar_are_asked_for(self) -> None:
-        assert [each.text for each in Detector({}).words()] == ["376", "1042"]
-        assert FILTERS == {"WordFilter": {"MinConfidence": 50}}
+        assert [each.text for each in Detector({}).words()] == ["376", "1042", "11"]
+        assert FILTERS == {"WordFilter": {"MinConfidence": 10}}
 
     def test_a_word_without_marks_is_kept_as_it_was(self) -> None:
         plain = Word(text="42", confidence=90.0, box=BOX)
