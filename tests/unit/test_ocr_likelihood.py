@@ -20,14 +20,14 @@ SPARSE = frozenset({"1463", "2475", "777", "80344"})
 FULL = frozenset(map(str, range(1000, 10000)))
 
 
-def word(text: str, confidence: float, *, torso: bool = True, **alternatives: float) -> Word:
-    """A word on somebody's chest; its alternatives as `_1463=24.0`."""
+def word(text: str, confidence: float, instead: dict[str, float] | None = None, *, torso: bool = True) -> Word:
+    """A word on somebody's chest."""
     return Word(
         text=text,
         confidence=confidence,
         box=Box(left=0.4, top=0.4, width=0.05, height=0.03),
         torso=torso,
-        alternatives=tuple(Alternative(text=each[1:], confidence=sure) for each, sure in alternatives.items()),
+        alternatives=tuple(Alternative(text=each, confidence=sure) for each, sure in (instead or {}).items()),
     )
 
 
@@ -47,31 +47,31 @@ def test_a_weak_word_that_the_roster_has_is_read_where_few_like_it_are_on_it() -
 
 def test_so_is_what_it_may_be_instead() -> None:
     # Mutation: alternatives are not looked at.
-    (reading,) = bibs(word("9475", 23.0, _2475=30.0)).readings
+    (reading,) = bibs(word("9475", 23.0, {"2475": 30.0})).readings
     assert (reading.bib, reading.text, reading.verified) == ("2475", "9475", True)
-    assert told(bibs(word("9475", 60.0, _2475=12.0))) == ([], [("2475", "weak")])
-    assert told(bibs(word("9475", 60.0, _2475=1.0))) == ([], [])
+    assert told(bibs(word("9475", 60.0, {"2475": 12.0}))) == ([], [("2475", "weak")])
+    assert told(bibs(word("9475", 60.0, {"2475": 1.0}))) == ([], [])
 
 
 def test_two_that_it_may_be_as_well_leave_a_guess_at_most() -> None:
     # Mutation: what else of the roster it may be is not counted.
-    assert told(bibs(word("9475", 60.0, _2475=30.0, _1463=25.0))) == ([], [("2475", "weak")])
-    assert told(bibs(word("9475", 60.0, _2475=30.0, _1463=29.9, _777=29.8))) == ([], [])
+    assert told(bibs(word("9475", 60.0, {"2475": 30.0, "1463": 25.0}))) == ([], [("2475", "weak")])
+    assert told(bibs(word("9475", 60.0, {"2475": 30.0, "1463": 29.9, "777": 29.8}))) == ([], [])
 
 
 def test_what_is_read_surely_and_not_on_the_roster_is_a_guess_at_most() -> None:
     # Mutation: `guess_only` is not passed on. A late entry's bib would be taken for another's.
-    assert told(bibs(word("9475", 85.0, _2475=60.0))) == ([], [("2475", "weak")])
+    assert told(bibs(word("9475", 85.0, {"2475": 60.0}))) == ([], [("2475", "weak")])
 
 
 def test_without_a_roster_nothing_is_made_of_it() -> None:
-    assert bibs(word("9475", 60.0, _2475=60.0), None) == Bibs()
+    assert bibs(word("9475", 60.0, {"2475": 60.0}), None) == Bibs()
 
 
 @pytest.mark.parametrize("confidence", [20.0, 63.0])
 def test_off_a_chest_the_roster_raises_nothing(confidence: float) -> None:
     # Mutation: `torso` is not asked. Rekognition knows of none, and has another scale.
-    found = bibs(word("1463", confidence, torso=False, _2475=45.0))
+    found = bibs(word("1463", confidence, {"2475": 45.0}, torso=False))
     assert told(found) == ([], [("1463", "weak")] if confidence > 50 else [])
 
 
@@ -99,7 +99,7 @@ def test_the_likeliest_is_of_the_roster_and_at_least_as_sure_the_surer_it_is_rea
     text: str, confidence: float, others: dict[str, float], roster: frozenset[str]
 ) -> None:
     rules = BibRules(prefixes=("", "A"))
-    seen = word(text, confidence, **{f"_{each}": sure for each, sure in others.items()})
+    seen = word(text, confidence, others)
     likely = likeliest(seen, rules, roster | {text})
     assert likely is not None
     assert likely.bib in roster | {text}

@@ -56,6 +56,17 @@ class TestPartials:
     def test_with_a_roster_it_proposes_the_only_bib_that_fits(self, roster: set[str], expected: Any) -> None:
         assert partials(bibs(word("376", "END"), roster=roster)) == expected
 
+    def test_a_digit_at_the_cut_end_is_left_open_where_the_roster_contradicts_it(self) -> None:
+        # Mutation: the digit is always left open, or never: 3502 was seen of 35031, whose 3 is half hidden.
+        roster = {"35031", "1000"}
+        assert partials(bibs(word("3502", "END"), roster=roster)) == [("350?", "35031")]
+        assert partials(bibs(word("3502", "END"), roster={*roster, "35029"})) == [("3502?", "35029")]
+        assert partials(bibs(word("11317", "START"), roster={"21317", "1000"})) == [("?1317", "21317")]
+        assert partials(bibs(word("61303", "START", "END"), roster={"11303", "51309"})) == [("?130?", None)]
+        assert partials(bibs(word("37", "END"), roster={"38", "391"})) == [], "one digit says too little"
+        assert partials(bibs(word("3502", "END"))) == [("3502?", None)], "nothing contradicts it without a roster"
+        assert partials(bibs(word("3502", "END"), roster={"35031", "3502"})) == [], "it is whole"
+
     def test_a_second_sight_of_a_bib_that_is_read_says_nothing(self) -> None:
         # Mutation: `besides` keeps all. The neighbour's face would be told of 3761.
         roster = {"3761", "1000"}

@@ -8,10 +8,11 @@ The paper around it tells. A whole number stands in the middle of its bib with p
 - where the paper ends at once, and the other end has a wide margin.
 
 Where nothing of this is seen it counts as whole: most numbers are, and one that is called cut is lost to its runner.
-In the 136 race photos by which the thresholds were chosen none of 203 whole numbers is called cut, and with boxes
-moved by a tenth of their height 3 of 1,015. Of 183 parts of numbers, read where an arm or a body was drawn into these
-photos over the rest, one in five is found out, and at the picture's edge nearly all. What covers a bib between two
-digits looks like the edge of a small bib.
+In the 136 race photos by which the thresholds were chosen two of 221 whole numbers are called cut, one of them where a
+hand touches its first digit, and with boxes moved by a tenth of their height 9 of 884. Of 183 parts of numbers, read
+where an arm or a body was drawn into these photos over the rest, one in five is found out, and at the picture's edge
+nearly all. What covers a bib between two digits looks like the edge of a small bib, and a digit that is read although
+half of it is hidden like a piece of one more.
 """
 
 from __future__ import annotations
