@@ -81,6 +81,12 @@ def test_it_is_never_so_sure_that_other_photos_need_not_be_heard() -> None:
     assert reading.confidence == MOST
 
 
+def test_of_two_sights_that_are_alike_but_for_what_else_they_may_be_one_counts_whichever_is_told_first() -> None:
+    # Mutation: `_best_first` ends with the text.
+    sights = [word("1463", 55.0, {"2475": 30.0}), word("1463", 55.0, {"2475": 40.0})]
+    assert read_bibs(sights, SETTINGS, SPARSE) == read_bibs(sights[::-1], SETTINGS, SPARSE)
+
+
 BIBS = st.from_regex(r"A?[1-9][0-9]{1,4}", fullmatch=True)
 
 

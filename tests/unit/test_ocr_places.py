@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.domain.bibs import read_bibs
@@ -93,8 +93,8 @@ class TestOffBodies:
 
 words = st.builds(
     Word,
-    text=st.sampled_from(["2018", "3691", "369", "65", "3961", "A", "RUN", "10:42"]),
-    confidence=st.sampled_from([15.0, 45.0, 63.0, 79.0, 85.0, 97.0]),
+    text=st.sampled_from(["3691", "369", "65", "A"]),
+    confidence=st.sampled_from([15.0, 63.0, 79.0, 85.0, 97.0]),
     box=st.builds(
         Box,
         left=st.sampled_from([0.1, 0.4, 0.42]),
@@ -110,17 +110,18 @@ words = st.builds(
         max_size=2,
     ).map(tuple),
 )
-rosters = st.none() | st.frozensets(st.sampled_from(["2018", "3691", "3692", "65", "A65"]))
+rosters = st.none() | st.frozensets(st.sampled_from(["3691", "3692", "65", "A65"]))
 
 
-@given(st.lists(words, max_size=8).flatmap(lambda seen: st.tuples(st.just(seen), st.permutations(seen))), rosters)
+@settings(max_examples=400)
+@given(st.lists(words, min_size=2, max_size=8).flatmap(lambda seen: st.tuples(st.just(seen), st.permutations(seen))), rosters)
 def test_in_whatever_order_words_are_told_the_bibs_are_the_same(
     told: tuple[list[Word], list[Word]], roster: frozenset[str] | None
 ) -> None:
-    # Mutation: `_best_first` ends with the text: of two equal sights with other alternatives the first one counts.
-    settings = msgspec.structs.replace(SETTINGS, bib_rules=BibRules(prefixes=("", "A"), min_digits=2))
+    # Mutation: words are read as they come.
+    race = msgspec.structs.replace(SETTINGS, bib_rules=BibRules(prefixes=("", "A"), min_digits=2))
     seen, shuffled = told
-    assert read_bibs(seen, settings, roster) == read_bibs(shuffled, settings, roster)
+    assert read_bibs(seen, race, roster) == read_bibs(shuffled, race, roster)
 
 
 @given(st.lists(words, max_size=8), rosters)

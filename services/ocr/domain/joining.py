@@ -82,5 +82,4 @@ def _one(left: Word, right: Word) -> Word:
         box=Box(left=left.box.left, top=top, width=round(right_end - left.box.left, 5), height=round(bottom - top, 5)),
         cut=tuple(cut),
         torso=left.torso or right.torso,
-        size=(right if _is_letters(left) else left).size,
     )
