@@ -48,7 +48,7 @@ def test_a_weak_word_that_the_roster_has_is_read_where_few_like_it_are_on_it() -
 def test_so_is_what_it_may_be_instead() -> None:
     # Mutation: alternatives are not looked at.
     (reading,) = bibs(word("9475", 23.0, {"2475": 30.0})).readings
-    assert (reading.bib, reading.text, reading.verified) == ("2475", "9475", True)
+    assert (reading.bib, reading.text, reading.verified, reading.by_roster) == ("2475", "2475", True, True)
     assert told(bibs(word("9475", 60.0, {"2475": 12.0}))) == ([], [("2475", "weak")])
     assert told(bibs(word("9475", 60.0, {"2475": 1.0}))) == ([], [])
 

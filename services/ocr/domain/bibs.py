@@ -107,11 +107,12 @@ def _take_likely(
     likely = likeliest(word, settings.bib_rules, roster) if word.torso else None
     if likely is None or likely.confidence < LEAST_LIKELY:
         return False
-    by_roster = msgspec.structs.replace(word, confidence=likely.confidence)
+    as_likely = msgspec.structs.replace(word, text=likely.text, confidence=likely.confidence)
     if likely.confidence >= settings.min_confidence and not guess_only:
-        found.readings.setdefault(likely.bib, _reading(likely.bib, by_roster, verified=True))
+        reading = _reading(likely.bib, as_likely, verified=True)
+        found.readings.setdefault(likely.bib, msgspec.structs.replace(reading, by_roster=True))
     else:
-        found.weak.setdefault(likely.bib, _suggestion(likely.bib, by_roster, guess="weak"))
+        found.weak.setdefault(likely.bib, _suggestion(likely.bib, as_likely, guess="weak"))
     return True
 
 

@@ -25,26 +25,28 @@ MOST = 89.0
 
 
 class Likely(NamedTuple):
-    """A bib of the roster, and how likely it is the word's, in percent."""
+    """A bib of the roster, the text that is read for it, and how likely it is the word's, in percent."""
 
     bib: str
+    text: str
     confidence: float
 
 
 def likeliest(word: Word, rules: BibRules, roster: frozenset[str]) -> Likely | None:
     """The bib of the roster that the word most likely is, by its own text and its alternatives; None where none is."""
-    read: dict[str, float] = {}
+    read: dict[str, tuple[float, str]] = {}
     texts: list[Word | Alternative] = [word, *word.alternatives]
     for each in texts:
         bib = rules.admits(each.text)
         if bib is not None and bib in roster:
-            read[bib] = max(read.get(bib, 0.0), each.confidence / 100.0)
+            read[bib] = max(read.get(bib, (0.0, "")), (each.confidence / 100.0, each.text))
     if not read:
         return None
     bib = max(read, key=lambda each: (read[each], each))
-    known = sum(read.values())
+    certainty, text = read[bib]
+    known = sum(each for each, _ in read.values())
     wrong = max(0.0, 1.0 - known) * min(1.0, BY_CHANCE * crowding(bib, roster))
-    return Likely(bib, min(MOST, round(100.0 * read[bib] / (known + wrong), 2)))
+    return Likely(bib, text, min(MOST, round(100.0 * certainty / (known + wrong), 2)) if certainty else 0.0)
 
 
 def crowding(bib: str, roster: frozenset[str]) -> float:
