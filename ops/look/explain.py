@@ -154,7 +154,8 @@ def _read(photo: PhotoReport) -> Iterator[str]:
         roster = "on the roster" if reading.verified else "no roster says whether that bib exists"
         spelt = "" if reading.text == reading.bib else f" (printed {reading.text})"
         name = ", and her name stands by it" if reading.named else ""
-        yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}{name}."
+        few = ", which has few bibs like it: by itself it is read less surely" if reading.by_roster else ""
+        yield f"Bib {reading.bib}{spelt}, {reading.confidence:.1f}% sure, {roster}{few}{name}."
     for suggestion in bibs.suggestions:
         sight = f"'{suggestion.text}', {suggestion.confidence:.1f}% sure"
         if suggestion.guess == "weak":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from services.ocr.domain.photos import Look
-from services.ocr.records import Word
+from services.ocr.records import Alternative, Word
 from shared.contracts import boxes
 from shared.contracts.errors import PictureRefused
 from shared.contracts.events import ImageRef
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 
-FILTERS = {"WordFilter": {"MinConfidence": 50.0}}
-"""Below the race's own bar a word is only evidence; without a filter Rekognition leaves out those below 80 percent.
+FILTERS = {"WordFilter": {"MinConfidence": 10.0}}
+"""Below the race's own bar a word is only evidence, and faint ones only with what our vision server says beyond
+Rekognition. Without a filter Rekognition leaves out words below 80 percent.
 
 Source: Amazon Rekognition API reference, DetectionFilter, MinConfidence.
 """
@@ -61,4 +62,9 @@ def _word(found: Mapping[str, Any], more: Mapping[str, Any]) -> Word:
         box=boxes.from_rekognition(found["Geometry"]["BoundingBox"]),
         cut=tuple(more.get("Cut", ())),
         torso=bool(more.get("Torso", False)),
+        size=more.get("Size"),
+        alternatives=tuple(
+            Alternative(text=each["Text"], confidence=round(each["Confidence"], 2))
+            for each in more.get("Alternatives", ())
+        ),
     )

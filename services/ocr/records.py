@@ -43,11 +43,19 @@ End = Literal["START", "END"]
 """An end of a word, as its text runs."""
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """What a word may be instead, and how sure that is, in percent."""
+
+    text: str
+    confidence: float
+
+
 class Word(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A word as the text detector saw it; `confidence` in percent.
 
-    `cut` are the ends beyond which it goes on unseen, `torso` whether it stands where somebody wears a bib: both as far
-    as the detector says so, which Rekognition does not.
+    As far as the detector says so, which Rekognition does not: `cut` are the ends beyond which it goes on unseen,
+    `torso` whether it stands where somebody wears a bib, `size`, on a body, its height in heights of the face above,
+    and `alternatives` what a number may be instead.
     """
 
     text: str
@@ -55,6 +63,8 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     box: Box
     cut: tuple[End, ...] = ()
     torso: bool = False
+    size: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class ReadingProgress(PhotoProgress, frozen=True, kw_only=True):

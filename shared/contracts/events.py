@@ -181,7 +181,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A bib read in a photo. `confidence` is a percentage; `verified` means it is on the roster.
 
     `named` means that its runner's name stands by it, which has raised the confidence; `text` may then be a part of it
-    alone, or one character off.
+    alone, or one character off. `by_roster` means that it is read less surely, or is the second choice, and that the
+    roster, which has few bibs like it, has raised the confidence.
     """
 
     bib: str
@@ -190,6 +191,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     box: Box
     verified: bool
     named: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+    by_roster: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 Guess = Literal["weak", "partial"]

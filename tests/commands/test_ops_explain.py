@@ -203,6 +203,13 @@ def test_a_name_that_confirms_is_told(target: Target, match: Match) -> None:
     )
 
 
+def test_that_the_roster_made_a_reading_sure_is_told() -> None:
+    reading = Reading(bib="2475", text="2475", confidence=84.0, box=box(0.1), verified=True, by_roster=True)
+    assert explain(report(read=ReadPhoto(photo_id=PHOTO, photo_revision=1, bibs=Bibs(readings=(reading,))))).read[
+        1:
+    ] == ("Bib 2475, 84.0% sure, on the roster, which has few bibs like it: by itself it is read less surely.",)
+
+
 def test_parts_of_bibs_and_weak_readings_are_listed() -> None:
     bibs = Bibs(
         suggestions=(Suggestion(bib="42", text="42", confidence=63.0, box=box(0.1), guess="weak"),),

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.engine.agreement import ENOUGH, SURE, Reading, agreed
+from vision.engine.agreement import (
+    ENOUGH,
+    LEAST_ALTERNATIVE,
+    MOST_ALTERNATIVES,
+    SURE,
+    Reading,
+    agreed,
+    alternatives,
+)
 
 NOTHING = Reading("", ())
 
@@ -83,3 +91,18 @@ def test_one_more_cut_that_agrees_makes_it_no_less_certain(first: Reading, other
         assert again.text == text or len(again.text) >= len(text)
         if again.text == text:
             assert again.certainty >= certainty - 1e-9
+
+
+def test_what_some_readings_say_instead_is_told_the_surest_first() -> None:
+    seen = [reading("9475", 0.9), reading("0475", 0.5), reading("2475", 0.55), reading("0475", 0.3), NOTHING]
+    told = alternatives([*seen, reading("17", 0.2)], "9475")
+    assert [each.text for each in told] == ["0475", "2475"], ".2 of one is too little"
+    assert [each.certainty for each in told] == pytest.approx([0.8 / 6, 0.55 / 6])
+
+
+@given(st.lists(readings | st.just(NOTHING), max_size=8), texts)
+def test_alternatives_are_other_texts_that_were_read(seen: list[Reading], text: str) -> None:
+    told = alternatives(seen, text)
+    assert len({each.text for each in told}) == len(told) <= MOST_ALTERNATIVES
+    assert all(each.text != text and any(each.text == other.text for other in seen) for each in told)
+    assert all(LEAST_ALTERNATIVE <= each.certainty <= 1 for each in told)

@@ -56,6 +56,17 @@ class TestPartials:
     def test_with_a_roster_it_proposes_the_only_bib_that_fits(self, roster: set[str], expected: Any) -> None:
         assert partials(bibs(word("376", "END"), roster=roster)) == expected
 
+    def test_a_digit_at_the_cut_end_is_left_open_where_the_roster_contradicts_it(self) -> None:
+        # Mutation: the digit is always left open, or never: 3502 was seen of 35031, whose 3 is half hidden.
+        roster = {"35031", "1000"}
+        assert partials(bibs(word("3502", "END"), roster=roster)) == [("350?", "35031")]
+        assert partials(bibs(word("3502", "END"), roster={*roster, "35029"})) == [("3502?", "35029")]
+        assert partials(bibs(word("11317", "START"), roster={"21317", "1000"})) == [("?1317", "21317")]
+        assert partials(bibs(word("61303", "START", "END"), roster={"11303", "51309"})) == [("?130?", None)]
+        assert partials(bibs(word("37", "END"), roster={"38", "391"})) == [], "one digit says too little"
+        assert partials(bibs(word("3502", "END"))) == [("3502?", None)], "nothing contradicts it without a roster"
+        assert partials(bibs(word("3502", "END"), roster={"35031", "3502"})) == [], "it is whole"
+
     def test_a_second_sight_of_a_bib_that_is_read_says_nothing(self) -> None:
         # Mutation: `besides` keeps all. The neighbour's face would be told of 3761.
         roster = {"3761", "1000"}
@@ -145,16 +156,22 @@ class Detector:
 class TestDetector:
     def test_what_our_server_says_beyond_rekognition_is_kept_by_word(self) -> None:
         # Mutation: marks by the word's place in the list instead of its Id.
-        one, other = Detector({0: {"Cut": ["END"]}, 1: {"Torso": True}}).words()
-        assert (one.text, one.cut, one.torso) == ("376", ("END",), False)
-        assert (other.text, other.cut, other.torso) == ("1042", (), True)
+        said = [{"Text": "1048", "Confidence": 21.4567}, {"Text": "042", "Confidence": 10.0}]
+        one, other, faint = Detector(
+            {0: {"Cut": ["END"]}, 1: {"Torso": True, "Size": 0.42, "Alternatives": said}}
+        ).words()
+        assert (one.text, one.cut, one.torso, one.size) == ("376", ("END",), False, None)
+        assert (other.text, other.cut, other.torso, other.size) == ("1042", (), True, 0.42)
+        assert [(each.text, each.confidence) for each in other.alternatives] == [("1048", 21.46), ("042", 10.0)]
+        assert (one.alternatives, faint.alternatives) == ((), ())
 
     def test_with_rekognition_all_works_without(self) -> None:
-        assert [(each.cut, each.torso) for each in Detector({}).words()] == [((), False)] * 2
+        words = Detector({}).words()
+        assert [(each.cut, each.torso, each.size, each.alternatives) for each in words] == [((), False, None, ())] * 3
 
     def test_words_below_rekognitions_own_bar_are_asked_for(self) -> None:
-        assert [each.text for each in Detector({}).words()] == ["376", "1042"]
-        assert FILTERS == {"WordFilter": {"MinConfidence": 50}}
+        assert [each.text for each in Detector({}).words()] == ["376", "1042", "11"]
+        assert FILTERS == {"WordFilter": {"MinConfidence": 10}}
 
     def test_a_word_without_marks_is_kept_as_it_was(self) -> None:
         plain = Word(text="42", confidence=90.0, box=BOX)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from services.ocr.edges import FILTERS, words_of
 from shared.kit.extension import EXTENSION, extension_of, keep_extension
 from tests.vision.drawing import bib, jpeg, nobody, words
 from tests.vision.running import Server
-from vision.engine.cut import Quad, cut_ends
-from vision.engine.messages import Line, Point, Word
+from vision.engine.cut import cut_ends
+from vision.engine.messages import Alternative, Line, Point, Word
 from vision.engine.pictures import Pixels
+from vision.engine.quads import Quad
 from vision.front import detections, protocol
 
 WHITE, BLACK, NAVY, RED, GREEN, YELLOW, SKIN, LAWN = (
@@ -268,6 +270,26 @@ def test_what_is_said_beyond_rekognition_is_by_the_id_of_each_word() -> None:
     }
     many = [line(*(word("1", 99, 0.1, torso=True) for _ in range(150)))]
     assert len(detections.beyond(many, {})["Words"]) == detections.MAX_WORDS
+
+
+def test_what_else_a_number_may_be_and_how_large_it_is_are_said_where_they_are_known() -> None:
+    instead = (Alternative("2475", 31.25), Alternative("0475", 12.5))
+    lines = [line(word("9475", 60, 0.1, torso=True, size=0.41267, alternatives=instead), word("RUN", 99, 0.5))]
+    assert detections.beyond(lines, {}) == {"Words": {}}, "a word that is not answered"
+    assert detections.beyond(lines, {"WordFilter": {"MinConfidence": 50}})["Words"] == {
+        "1": {
+            "Torso": True,
+            "Size": 0.413,
+            "Alternatives": [{"Text": "2475", "Confidence": 31.25}, {"Text": "0475", "Confidence": 12.5}],
+        }
+    }
+    said = {"TextDetections": detections.of_lines(lines, FILTERS), EXTENSION: detections.beyond(lines, FILTERS)}
+    number, other = words_of(said)
+    assert (number.size, [(each.text, each.confidence) for each in number.alternatives]) == (
+        0.413,
+        [("2475", 31.25), ("0475", 12.5)],
+    )
+    assert (other.size, other.alternatives) == (None, ())
 
 
 def test_the_field_has_one_name() -> None:

@@ -8,7 +8,7 @@ but surely, belongs to it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 SURE = 0.95
@@ -16,6 +16,9 @@ SURE = 0.95
 edges of a bib that were taken for a "1" stayed below, and digits outside their box were above."""
 ENOUGH = 2
 """So many sure readings show that a number goes on beyond its box."""
+LEAST_ALTERNATIVE = 0.05
+"""The mean certainty from which a text that some readings show instead is told; one of six readings has .17 at most."""
+MOST_ALTERNATIVES = 3
 
 
 class Reading(NamedTuple):
@@ -65,6 +68,20 @@ def agreed(first: Reading, others: Sequence[Reading]) -> Agreed:
         elif whole and len(reading.text) > 1 and reading.text in text:
             total += reading.certainty
     return Agreed(text, total / len(readings))
+
+
+def alternatives(readings: Iterable[Reading], text: str) -> list[Agreed]:
+    """What the readings say instead of `text`, the most certain first, each with its mean certainty over all readings.
+
+    They are evidence for whoever knows which numbers there can be. At most MOST_ALTERNATIVES are told.
+    """
+    readings = list(readings)
+    behind: defaultdict[str, float] = defaultdict(float)
+    for reading in readings:
+        if reading.text not in ("", text):
+            behind[reading.text] += reading.certainty / len(readings)
+    told = [Agreed(each, certainty) for each, certainty in behind.items() if certainty >= LEAST_ALTERNATIVE]
+    return sorted(told, key=lambda each: (-each.certainty, each.text))[:MOST_ALTERNATIVES]
 
 
 def _goes_on(longer: str, text: str) -> bool:

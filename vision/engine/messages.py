@@ -53,11 +53,19 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
         return both / (self.width * self.height + other.width * other.height - both)
 
 
+class Alternative(msgspec.Struct, frozen=True, array_like=True):
+    """What some readings of a number say instead, and how sure that is, in percent."""
+
+    text: str
+    confidence: float
+
+
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """Characters without a space between them. `confidence` in percent, `corners` clockwise from the text's start.
 
     `cut` are the ends beyond which a number goes on, hidden by whatever is there; `torso` is whether its middle lies
-    where somebody wears a bib.
+    where somebody wears a bib; `size`, where it stands on a body, its height in heights of the face above.
+    `alternatives` are what a number may be instead, the surest first.
     """
 
     text: str
@@ -65,6 +73,8 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     corners: tuple[Point, Point, Point, Point]
     cut: tuple[End, ...] = ()
     torso: bool = False
+    size: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
 
-from vision.engine.agreement import Reading, agreed
+from vision.engine.agreement import Agreed, Reading, agreed, alternatives
 from vision.engine.cut import cut_ends
 from vision.engine.lines import LineFinder
-from vision.engine.messages import End, Line, Point, Word
+from vision.engine.messages import Alternative, End, Line, Point, Word
 from vision.engine.pictures import Pixels, resized
 from vision.engine.quads import Quad, apart, between, height, shared, widened, width
 from vision.engine.torsos import Torso, TorsoFinder
+from vision.engine.worn import size_on_body
 
 DETECTION_SIDES = (2048, 800)
 """Longest sides, in pixels, at which lines are looked for; the second look adds what the first did not see.
@@ -77,12 +78,16 @@ class _Character(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A word in the picture, the certainty of each of its characters from 0 to 1, and the ends where it is cut."""
+    """A word in the picture, the certainty of each of its characters from 0 to 1, and the ends where it is cut.
+
+    `alternatives` are what some readings of a number say instead.
+    """
 
     text: str
     certainties: Sequence[float]
     box: Quad
     cut: tuple[End, ...] = ()
+    alternatives: Sequence[Agreed] = ()
 
 
 class TextReader:
@@ -185,10 +190,13 @@ def _agreed(word: _Found, cuts: Sequence[Sequence[_Found]]) -> _Found:
     nearest = [min(found, key=lambda each: apart(each.box, word.box)) for found in cuts if found]
     unread = [Reading("", ())] * (len(cuts) - len(nearest))
     others = [Reading(each.text, each.certainties) for each in nearest]
-    text, agreement = agreed(Reading(word.text, word.certainties), others + unread)
+    own = Reading(word.text, word.certainties)
+    text, agreement = agreed(own, others + unread)
     certainty = agreement**_CALIBRATION
     box = next(each.box for each in [word, *nearest] if each.text == text)
-    return _Found(text, (certainty,) * len(text), box)
+    instead = alternatives([own, *others, *unread], text)
+    numbers = [each._replace(certainty=each.certainty**_CALIBRATION) for each in instead if _is_number(each.text)]
+    return _Found(text, (certainty,) * len(text), box, alternatives=numbers)
 
 
 def _judged(picture: Pixels, number: _Found) -> _Found:
@@ -236,6 +244,8 @@ def _line(words: Sequence[_Found], size: NDArray[np.float64], torsos: Sequence[T
                 corners=_corners(word.box, size),
                 cut=word.cut,
                 torso=any(torso.has(word.box.mean(axis=0)) for torso in torsos),
+                size=size_on_body(word.box, torsos),
+                alternatives=tuple(Alternative(each.text, 100 * each.certainty) for each in word.alternatives),
             )
             for word in words
         ],

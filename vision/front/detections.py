@@ -52,8 +52,10 @@ def of_lines(lines: Iterable[Line], filters: Json) -> list[Json]:
 def beyond(lines: Iterable[Line], filters: Json) -> Json:
     """What is known of the words that `of_lines` answers and that Rekognition's answer has no field for.
 
-    `Words` has, by the Id of a WORD, `Cut` (the ends beyond which a number goes on, "START" and "END") and `Torso`
-    (true where it stands where somebody wears a bib). What is not so is left out, and a word of which neither is so.
+    `Words` has, by the Id of a WORD, `Cut` (the ends beyond which a number goes on, "START" and "END"), `Torso` (true
+    where it stands where somebody wears a bib), `Size` (where it stands on a body: its height in heights of the face
+    above) and `Alternatives` (what some readings of a number say instead, each with `Text` and `Confidence`, a
+    percentage; the surest first). What is not so is left out, and a word of which nothing is so.
     """
     kept = _kept(lines, filters)
     ids = itertools.count(len(kept))  # as `of_lines` has them: first the lines, then the words
@@ -62,9 +64,13 @@ def beyond(lines: Iterable[Line], filters: Json) -> Json:
 
 
 def _marks(word: Word) -> Json:
-    cut = {"Cut": list(word.cut)} if word.cut else {}
-    torso = {"Torso": True} if word.torso else {}
-    return {**cut, **torso}
+    said: Json = {
+        "Cut": list(word.cut),
+        "Torso": word.torso,
+        "Size": None if word.size is None else round(word.size, 3),
+        "Alternatives": [{"Text": each.text, "Confidence": each.confidence} for each in word.alternatives],
+    }
+    return {name: mark for name, mark in said.items() if mark}
 
 
 def _kept(lines: Iterable[Line], filters: Json) -> list[tuple[Line, list[Word]]]:

@@ -9,8 +9,10 @@ from typing import Literal
 import msgspec
 
 from services.ocr.domain.joining import joined
+from services.ocr.domain.likelihood import likeliest
 from services.ocr.domain.names import only_named, surer
 from services.ocr.domain.partials import besides, first_fitting, partial_of, pattern_of
+from services.ocr.domain.places import Asked, without_small_print
 from services.ocr.records import Word
 from shared.contracts.events import Bibs, Box, Partial, Reading, Suggestion
 from shared.contracts.patterns import fits
@@ -20,8 +22,10 @@ from shared.contracts.roster.names import Names
 # A bib is a word of capital letters, digits and a hyphen; these are what one misread character could have been.
 _ALPHABET = string.digits + string.ascii_uppercase + "-"
 
-SURELY_READ = 79.0
-"""Percent: what the vision server says of a number that it calls cut, and whose digits it reads surely."""
+LEAST_READ = 50.0
+"""Percent: what is read less surely counts only where a bib is worn, as what it most likely is of the roster."""
+LEAST_LIKELY = 50.0
+"""Percent: from which what is likely a bib of the roster is worth asking about."""
 
 
 class _Found:
@@ -47,17 +51,20 @@ def read_bibs(
 ) -> Bibs:
     """Read the bibs among `words`.
 
-    A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, by the race's rules, and so do
-    letters with a number beside them ("A 2167"), where the race has such bibs. With a roster only its bibs are
-    accepted; a word that is one character off exactly one of them is kept as a suggestion, and so is one of them that
-    is read less surely than the race asks for. Without a roster (None) the rules decide and the reading is unverified.
-    A word that is cut, or too short to be a whole number, is kept as a part of one. The name of a runner by the number
-    makes a reading of each of these.
+    A word counts as it stands ("10:42" is a clock, not bib 1042), outside the watermark, if it is no small print, by
+    the race's rules, and so do letters with a number beside them ("A 2167"), where the race has such bibs. With a
+    roster only its bibs are accepted. A word that is one character off exactly one of them is kept as a suggestion, and
+    so is one of them that is read less surely than the race asks for; on somebody's chest it is a reading, if the
+    roster makes it sure enough. Without a roster (None) the rules decide and the reading is unverified. A word that is
+    cut, or too short to be a whole number, is kept as a part of one. The name of a runner by the number makes a reading
+    of each of these.
     """
-    seen = [word for word in words if not _is_watermark(word, settings)]
+    seen = without_small_print([word for word in words if not _is_watermark(word, settings)], settings)
+    asked = Asked(seen, settings)
+    clear = [word for word in seen if word.confidence >= LEAST_READ]
     found = _Found()
-    for word in sorted(joined(seen, settings.bib_rules, roster), key=_best_first):
-        bib = only_named(word, _candidates(word, settings, roster), seen, names or {})
+    for word in sorted(joined(clear, settings.bib_rules, roster), key=_best_first):
+        bib = only_named(word, _candidates(word, settings, roster), clear, names or {})
         if bib is not None and surer(word.confidence) >= settings.min_confidence:
             named = _reading(bib, word, verified=True)
             found.readings.setdefault(
@@ -65,24 +72,48 @@ def read_bibs(
             )
         elif (partial := partial_of(word, settings, roster)) is not None:
             found.partials.append(partial)
-        else:
-            _read_whole(word, settings, roster, found)
+        elif roster is not None:
+            _read_by_roster(word, settings, asked, roster, found)
+        elif (bib := settings.bib_rules.admits(word.text)) is not None and asked.is_sure(word, verified=False):
+            found.readings.setdefault(bib, _reading(bib, word, verified=False))
+    if roster is not None:
+        for word in sorted((word for word in seen if word.confidence < LEAST_READ), key=_best_first):
+            _take_likely(word, settings, roster, found)
     return found.all()
 
 
-def _read_whole(word: Word, settings: RaceSettings, roster: frozenset[str] | None, found: _Found) -> None:
-    """Take a word as a whole number, if it is one."""
+def _read_by_roster(word: Word, settings: RaceSettings, asked: Asked, roster: frozenset[str], found: _Found) -> None:
+    """Take a word as a whole number, if it is one, or may be one, of the roster."""
     bib = settings.bib_rules.admits(word.text)
-    if bib is None:
-        return
-    # No bib of the race goes on beyond a word that is marked as cut and gets here: so it is whole.
-    sure = word.confidence >= min(settings.min_confidence, SURELY_READ if word.cut else 100.0)
-    if sure and (roster is None or bib in roster):
-        found.readings.setdefault(bib, _reading(bib, word, verified=roster is not None))
-    elif roster is not None and bib in roster:
+    if bib is not None and asked.is_sure(word, verified=True):
+        if bib in roster:
+            found.readings.setdefault(bib, _reading(bib, word, verified=True))
+        elif not _take_likely(word, settings, roster, found, guess_only=True):
+            neighbour = only_neighbour(bib, roster)
+            if neighbour is not None:
+                found.misread.setdefault(neighbour, _suggestion(neighbour, word))
+    elif not _take_likely(word, settings, roster, found) and bib is not None and bib in roster:
         found.weak.setdefault(bib, _suggestion(bib, word, guess="weak"))
-    elif roster is not None and sure and (neighbour := only_neighbour(bib, roster)) is not None:
-        found.misread.setdefault(neighbour, _suggestion(neighbour, word))
+
+
+def _take_likely(
+    word: Word, settings: RaceSettings, roster: frozenset[str], found: _Found, *, guess_only: bool = False
+) -> bool:
+    """Take a word that somebody wears as the bib of the roster that it most likely is, and say whether it is one.
+
+    It is a reading where that is as sure as the race asks for, unless it is to be a guess only, as for a word that is
+    surely read as another number.
+    """
+    likely = likeliest(word, settings.bib_rules, roster) if word.torso else None
+    if likely is None or likely.confidence < LEAST_LIKELY:
+        return False
+    as_likely = msgspec.structs.replace(word, text=likely.text, confidence=likely.confidence)
+    if likely.confidence >= settings.min_confidence and not guess_only:
+        reading = _reading(likely.bib, as_likely, verified=True)
+        found.readings.setdefault(likely.bib, msgspec.structs.replace(reading, by_roster=True))
+    else:
+        found.weak.setdefault(likely.bib, _suggestion(likely.bib, as_likely, guess="weak"))
+    return True
 
 
 def _candidates(word: Word, settings: RaceSettings, roster: frozenset[str] | None) -> Iterator[str]:
@@ -124,8 +155,8 @@ def _suggestion(bib: str, word: Word, guess: Literal["weak"] | msgspec.UnsetType
     return Suggestion(bib=bib, text=word.text, confidence=word.confidence, box=word.box, guess=guess)
 
 
-def _best_first(word: Word) -> tuple[float, float, float, str]:
-    return (-word.confidence, word.box.top, word.box.left, word.text)
+def _best_first(word: Word) -> tuple[float, float, float, str, bytes]:
+    return (-word.confidence, word.box.top, word.box.left, word.text, msgspec.json.encode(word))
 
 
 def _is_watermark(word: Word, settings: RaceSettings) -> bool:

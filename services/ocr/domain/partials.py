@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.ocr.records import Word
-from shared.contracts.bibs import canonical, digits_of
+from services.ocr.records import End, Word
+from shared.contracts.bibs import BibRules, canonical, digits_of
 from shared.contracts.events import Partial
 from shared.contracts.patterns import POSSIBLY, fits
 from shared.contracts.race import RaceSettings
@@ -41,15 +41,28 @@ def pattern_of(word: Word, settings: RaceSettings, roster: frozenset[str] | None
     It is where it goes on beyond an end; or, surely read, where its number is shorter than all of the race's.
     """
     rules = settings.bib_rules
-    if word.cut:
-        return rules.pattern(word.text, start="START" in word.cut, end="END" in word.cut)
     text = word.text.strip()
+    if word.cut:
+        return _pattern_of_cut(text, word.cut, rules, roster)
     if not (text.isascii() and text.isdigit()) or word.confidence < settings.min_confidence:
         return None
     shortest = max(rules.min_digits, _shortest(roster) if roster else 0)
     if not LEAST_UNMARKED <= len(text) < shortest or canonical(text) in map(canonical, rules.excluded):
         return None
     return f"{POSSIBLY}{text}{POSSIBLY}"
+
+
+def _pattern_of_cut(text: str, cut: tuple[End, ...], rules: BibRules, roster: frozenset[str] | None) -> str | None:
+    """What a cut word leaves open.
+
+    Its outermost digit at a cut end may be half hidden itself, and read as another one: 3502 of 35031, whose 3 is seen
+    in half. Where no bib of the roster has it, it is left open, too.
+    """
+    start, end = "START" in cut, "END" in cut
+    pattern = rules.pattern(text, start=start, end=end)
+    if roster is None or rules.admits(text) in roster or (pattern is not None and first_fitting(pattern, roster)):
+        return pattern
+    return rules.pattern(text[start : len(text) - end], start=start, end=end)
 
 
 @functools.lru_cache(maxsize=4096)
