@@ -63,7 +63,7 @@ class LineFinder:
         corners = self._corners(np.ascontiguousarray(picture[top:bottom, left:right]))
         seen = Seen([], [])
         for box in (along_the_text(each + np.array([left, top])) for each in corners):
-            (seen.at_the_edge if _may_go_on(box, tile, size) else seen.whole).append(box)
+            (seen.at_the_edge if may_go_on(box, tile, size) else seen.whole).append(box)
         return seen
 
     def _corners(self, picture: Pixels) -> NDArray[np.float64]:
@@ -94,8 +94,11 @@ def _spans(length: int, most: int) -> Iterator[tuple[int, int]]:
         yield start, start + part
 
 
-def _may_go_on(box: Quad, tile: Tile, size: tuple[int, int]) -> bool:
-    """Whether the box ends less than its height from an edge of the tile that is not the picture's."""
+def may_go_on(box: Quad, tile: Tile, size: tuple[int, int]) -> bool:
+    """Whether the box ends less than its height from an edge of the tile that is not the picture's.
+
+    `size` is the picture's width and height.
+    """
     near = height(box)
     left, top = box.min(axis=0)
     right, bottom = box.max(axis=0)

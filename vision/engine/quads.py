@@ -24,6 +24,11 @@ def height(box: Quad) -> float:
     return float(max(np.linalg.norm(box[3] - box[0]), np.linalg.norm(box[2] - box[1])))
 
 
+def middle(box: Quad) -> NDArray[np.float64]:
+    """Its x and y."""
+    return np.asarray(box.mean(axis=0), dtype=np.float64)
+
+
 def between(box: Quad, start: float, end: float) -> Quad:
     """The part of the box from `start` to `end`, 0 being its start and 1 its end."""
     start, end = max(start, 0.0), min(end, 1.0)
@@ -48,7 +53,7 @@ def _of_length(way: NDArray[np.float64], length: float) -> NDArray[np.float64]:
 
 def apart(box: Quad, other: Quad) -> float:
     """From middle to middle."""
-    return float(np.linalg.norm(box.mean(axis=0) - other.mean(axis=0)))
+    return float(np.linalg.norm(middle(box) - middle(other)))
 
 
 def shared(box: Quad, other: Quad) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,27 +17,16 @@ from rapidocr import RapidOCR
 
 from vision.engine.agreement import Agreed, Reading, agreed, alternatives
 from vision.engine.cut import cut_ends
-from vision.engine.lines import LineFinder
+from vision.engine.looks import TORSO_WIDTHS, Looks, scaled
 from vision.engine.messages import Alternative, End, Line, Point, Word
-from vision.engine.pictures import Pixels, resized
-from vision.engine.quads import Quad, apart, between, height, shared, widened, width
+from vision.engine.pictures import Pixels
+from vision.engine.quads import Quad, apart, between, height, middle, shared, widened, width
 from vision.engine.torsos import Torso, TorsoFinder
 from vision.engine.worn import size_on_body
 
-DETECTION_SIDES = (2048, 800)
-"""Longest sides, in pixels, at which lines are looked for; the second look adds what the first did not see.
-
-The first is for a runner in the distance, the second for digits of a hundred pixels. Characters are recognised at the
-picture's own size, whatever these are.
-"""
 ENLARGED_SIDE = 1280
 """Smaller pictures are enlarged towards this longest side, by MAX_ENLARGEMENT at most."""
 MAX_ENLARGEMENT = 2.0
-SAME_PLACE = 0.3
-"""Two boxes that share this part of the smaller one hold the same line, if their heights are ALIKE."""
-ALIKE = 2.0
-"""Ratio of two boxes' heights from which one is no look at the other's line: small print beside a number, or noise
-around it."""
 SAME_NUMBER = 0.5
 """Two numbers of which the smaller one's box shares this part are one, if the text of one is in the other's."""
 CUTS = ((0.1, 0.1, 0.0), (0.6, 0.0, 0.0), (0.0, 0.6, 0.0), (0.3, 0.3, 0.15), (0.6, 0.6, 0.0))
@@ -52,10 +41,6 @@ MOST_CERTAIN_CUT = 0.79
 """The certainty of a number that goes on beyond an end, at most: below DetectText's default of 80 percent, as it is no
 whole word, and above the 50 percent from which the ocr stage takes a word as evidence.
 """
-LONGEST = 50.0
-"""A line that is longer than so many of its heights, some hundred characters, is read in parts: the memory that reading
-takes grows with the length.
-"""
 MOST_READ = 60_000
 """Pixels of all lines of a picture together that are read, each scaled to the recogniser's height, the tallest first.
 
@@ -63,9 +48,12 @@ It is some 6 s of one core. A page of small print has more; DetectText answers 1
 """
 MOST_READ_AGAIN = 40
 """Numbers in one picture that are read again, the tallest first: it bounds the time that a page of figures takes."""
+TORSOS_SHARE = 0.25
+"""Of MOST_READ and MOST_READ_AGAIN, what each look at torsos may add."""
 
 _CALIBRATION = math.log(0.80) / math.log(AGREEMENT_AT_80)
 _LEAST_CERTAINTY = 0.5  # of a line on average; what is below is taken for no text
+_ANSWERED = 0.8  # DetectText's default
 _STRIP = [3, 48, 160]  # channels, height and least width of what the recogniser takes; its own 320 is mostly padding
 
 
@@ -94,7 +82,7 @@ class TextReader:
     """Reads the text in pictures, with one thread. Loading takes about a second."""
 
     def __init__(self) -> None:
-        self._lines = LineFinder()
+        self._looks = Looks()
         self._torsos = TorsoFinder()
         self._ocr = RapidOCR(
             params={
@@ -110,40 +98,34 @@ class TextReader:
 
     def warm(self, pixels: Pixels) -> None:
         """Look for lines once, as `read` does in each of its tiles."""
-        self._lines.find(pixels)
+        self._looks.warm(pixels)
         self._torsos.find(pixels)
 
     def read(self, pixels: Pixels) -> list[Line]:
         """The lines of text, in reading order."""
         longest = max(pixels.shape[:2])
         enlargement = min(MAX_ENLARGEMENT, max(1.0, ENLARGED_SIDE / longest))
-        picture = _scaled(pixels[:, :, ::-1], enlargement)  # the engine's order is BGR
-        boxes = _in_reading_order(_affordable(self._boxes(picture)))
+        picture = scaled(pixels[:, :, ::-1], enlargement)  # the engine's order is BGR
+        torsos = self._torsos.find(picture)
+        lines = self._lines(picture, self._looks.scene(picture), 1)
+        for wide in TORSO_WIDTHS:
+            words = [word for line in lines for word in line]
+            boxes = self._looks.torsos(picture, _unread(torsos, words), wide, [word.box for word in words])
+            lines += self._lines(picture, boxes, TORSOS_SHARE)
+        size = np.array([picture.shape[1], picture.shape[0]], dtype=np.float64)
+        return [_line(words, size, torsos) for words in _in_reading_order(_once(lines))]
+
+    def _lines(self, picture: Pixels, boxes: Sequence[Quad], part: float) -> list[list[_Found]]:
+        """What is read in the boxes, numbers as all their cuts say together; `part` of the most that is read at all."""
+        boxes = _affordable(boxes, round(part * MOST_READ))
         lines = [
             _words(box, characters)
             for box, characters in zip(boxes, self._recognised([_cut(picture, box) for box in boxes]), strict=True)
             if characters and sum(each.certainty for each in characters) / len(characters) >= _LEAST_CERTAINTY
         ]
-        again = self._read_again(picture, [word for words in lines for word in words])
-        lines = _once([[again.get(id(word), word) for word in words] for words in lines])
-        torsos = self._torsos.find(picture) if lines else []
-        size = np.array([picture.shape[1], picture.shape[0]], dtype=np.float64)
-        return [_line(words, size, torsos) for words in lines]
-
-    def _boxes(self, picture: Pixels) -> list[Quad]:
-        """Where lines of text stand, each once."""
-        boxes: list[Quad] = []
-        at_the_edge: list[Quad] = []
-        longest = max(picture.shape[:2])
-        for number, side in enumerate(DETECTION_SIDES):
-            if number and side >= longest:
-                break  # it would see the same again
-            scale = min(1.0, side / longest)
-            for seen in self._lines.find(_scaled(picture, scale)):
-                boxes += _new([box / scale for box in seen.whole], boxes)
-                at_the_edge += [box / scale for box in seen.at_the_edge]
-        boxes += _new(at_the_edge, boxes)  # a part of a line counts where no other tile or look shows the whole
-        return [part for box in boxes for part in _parts(box)]
+        words = [word for line in lines for word in line]
+        again = self._read_again(picture, words, round(part * MOST_READ_AGAIN))
+        return [[again.get(id(word), word) for word in line] for line in lines]
 
     def _recognised(self, strips: list[Pixels]) -> list[list[_Character]]:
         """The characters of each strip, spaces among them."""
@@ -152,10 +134,10 @@ class TextReader:
         found: Any = self._ocr.recognize_txt(strips)
         return [_characters(text, columns) for text, columns in zip(found.txts, found.word_results, strict=True)]
 
-    def _read_again(self, picture: Pixels, words: list[_Found]) -> dict[int, _Found]:
-        """The numbers among `words`, each by the id of what it was, as all cuts of it say together."""
+    def _read_again(self, picture: Pixels, words: Sequence[_Found], most: int) -> dict[int, _Found]:
+        """The `most` tallest numbers among `words`, each by the id of what it was, as all cuts of it say together."""
         numbers = sorted((word for word in words if _is_number(word.text)), key=lambda word: -height(word.box))
-        numbers = numbers[:MOST_READ_AGAIN]
+        numbers = numbers[:most]
         boxes = [widened(word.box, *cut) for word in numbers for cut in CUTS]
         strips = self._recognised([_cut(picture, box) for box in boxes])
         cuts = [_words(box, characters) for box, characters in zip(boxes, strips, strict=True)]
@@ -183,6 +165,13 @@ def _once(lines: Sequence[Sequence[_Found]]) -> list[list[_Found]]:
 def _is_number(text: str) -> bool:
     digits = sum(character.isdecimal() for character in text)
     return digits >= 2 and 2 * digits >= len(text)
+
+
+def _unread(torsos: Iterable[Torso], words: Iterable[_Found]) -> list[Torso]:
+    """The torsos on which no number is read that DetectText answers as a whole word."""
+    numbers = [word for word in words if _is_number(word.text) and not word.cut]
+    places = [middle(number.box) for number in numbers if min(number.certainties) >= _ANSWERED]
+    return [torso for torso in torsos if not any(torso.wears(place) for place in places)]
 
 
 def _agreed(word: _Found, cuts: Sequence[Sequence[_Found]]) -> _Found:
@@ -243,23 +232,19 @@ def _line(words: Sequence[_Found], size: NDArray[np.float64], torsos: Sequence[T
                 confidence=100 * min(1.0, sum(word.certainties) / len(word.certainties)),
                 corners=_corners(word.box, size),
                 cut=word.cut,
-                torso=any(torso.has(word.box.mean(axis=0)) for torso in torsos),
+                torso=any(torso.has(middle(word.box)) for torso in torsos),
                 size=size_on_body(word.box, torsos),
                 alternatives=tuple(Alternative(each.text, 100 * each.certainty) for each in word.alternatives),
             )
             for word in words
         ],
-        corners=_corners(np.stack([words[0].box[0], words[-1].box[1], words[-1].box[2], words[0].box[3]]), size),
+        corners=_corners(_around(words), size),
     )
 
 
 def _corners(box: Quad, size: NDArray[np.float64]) -> tuple[Point, Point, Point, Point]:
     a, b, c, d = (Point(float(x), float(y)) for x, y in np.clip(box / size, 0.0, 1.0))
     return a, b, c, d
-
-
-def _scaled(picture: Pixels, scale: float) -> Pixels:
-    return np.ascontiguousarray(picture) if scale == 1 else resized(picture, scale)
 
 
 def _cut(picture: Pixels, box: Quad) -> Pixels:
@@ -271,35 +256,26 @@ def _cut(picture: Pixels, box: Quad) -> Pixels:
     return np.asarray(cut, dtype=np.uint8)
 
 
-def _new(boxes: Sequence[Quad], others: Sequence[Quad]) -> list[Quad]:
-    """The boxes whose line is none of the others'."""
-    return [box for box in boxes if not any(_same_line(box, other) for other in others)]
-
-
-def _same_line(box: Quad, other: Quad) -> bool:
-    ratio = height(box) / max(height(other), 1.0)
-    return 1 / ALIKE < ratio < ALIKE and shared(box, other) > SAME_PLACE
-
-
-def _parts(box: Quad) -> list[Quad]:
-    """The box, or what it is cut into if it is longer than LONGEST."""
-    count = max(1, math.ceil(width(box) / (LONGEST * max(height(box), 1.0))))
-    return [between(box, number / count, (number + 1) / count) for number in range(count)]
-
-
-def _affordable(boxes: Sequence[Quad]) -> list[Quad]:
-    """The tallest lines that MOST_READ allows to read."""
+def _affordable(boxes: Sequence[Quad], most: int) -> list[Quad]:
+    """The tallest lines that `most` of MOST_READ's pixels allow to read."""
     tallest = sorted(boxes, key=height, reverse=True)
     read = itertools.accumulate(max(_STRIP[1] * width(box) / max(height(box), 1.0), _STRIP[2]) for box in tallest)
-    return [box for box, total in zip(tallest, read, strict=True) if total <= MOST_READ]
+    return [box for box, total in zip(tallest, read, strict=True) if total <= most]
 
 
-def _in_reading_order(boxes: Sequence[Quad]) -> list[Quad]:
+def _in_reading_order(lines: Sequence[Sequence[_Found]]) -> list[Sequence[_Found]]:
     """Row by row, each from left to right; what begins within half a row's height of its first belongs to the row."""
-    rows: list[list[Quad]] = []
-    for box in sorted(boxes, key=lambda each: float(each[:, 1].mean())):
-        if rows and box[:, 1].mean() - rows[-1][0][:, 1].mean() < height(rows[-1][0]) / 2:
-            rows[-1].append(box)
+    placed = sorted(((_around(line), line) for line in lines), key=lambda each: float(middle(each[0])[1]))
+    rows: list[list[tuple[Quad, Sequence[_Found]]]] = []
+    for box, line in placed:
+        if rows and middle(box)[1] - middle(rows[-1][0][0])[1] < height(rows[-1][0][0]) / 2:
+            rows[-1].append((box, line))
         else:
-            rows.append([box])
-    return [box for row in rows for box in sorted(row, key=lambda each: float(each[:, 0].mean()))]
+            rows.append([(box, line)])
+    return [line for row in rows for _, line in sorted(row, key=lambda each: float(middle(each[0])[0]))]
+
+
+def _around(words: Sequence[_Found]) -> Quad:
+    """From the start of a line's first word to the end of its last."""
+    first, last = words[0].box, words[-1].box
+    return np.stack([first[0], last[1], last[2], first[3]])

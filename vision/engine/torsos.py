@@ -20,6 +20,12 @@ BELOW = 5.0
 """Face heights from the chin down. All 138 labelled bibs of 105 race photos have their middle in these bounds."""
 
 
+TORSO_SHAPE = 1.25
+"""A torso's height, at most, when its width is 1: faces are higher than wide by some 1.2 to 1.4."""
+OWN_BIB = 1.0
+"""Face widths to each side of a face: a number in these bounds is not a neighbour's."""
+
+
 class Torso(NamedTuple):
     """Upright bounds in pixels."""
 
@@ -32,6 +38,11 @@ class Torso(NamedTuple):
         """Whether the place, x and y, lies in it."""
         x, y = place
         return bool(self.left <= x <= self.right and self.top <= y <= self.bottom)
+
+    def wears(self, place: NDArray[np.float64]) -> bool:
+        """Whether a bib in the place, x and y, is more likely worn here than beside."""
+        beside = (BESIDE - OWN_BIB) / (1 + 2 * BESIDE) * (self.right - self.left)
+        return self._replace(left=self.left + beside, right=self.right - beside).has(place)
 
 
 class TorsoFinder:
