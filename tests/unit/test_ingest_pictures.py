@@ -60,7 +60,7 @@ def test_an_unsupported_format_is_named(name: str, says: str) -> None:
         {"progressive": True, "restart_marker_rows": 1},
     ],
 )
-@pytest.mark.parametrize("padding", [b"", bytes(700)])
+@pytest.mark.parametrize("padding", [b"", bytes(700)], ids=["bare", "padded"])
 def test_a_jpeg_that_lacks_only_its_end_marker_is_taken(
     padding: bytes, options: dict[str, int], size: tuple[int, int]
 ) -> None:
