@@ -31,8 +31,8 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
-PATIENCE_S = 180.0
-"""How long a test may take with its browser: the slowest takes a tenth of that on a machine that is busy."""
+PATIENCE_S = 90.0
+"""How long a test may take with its browser: the slowest takes a sixth of that on a machine that is busy."""
 _MARK = f"--snaprace-tests={uuid.uuid4()}"
 """An argument that tells the browsers of this process from all others. Chromium ignores what it does not know."""
 
