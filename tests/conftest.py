@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,13 @@ LEADS_ELSEWHERE = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOI
 
 
 def pytest_configure() -> None:
-    """Set credentials that reach nothing, before any fixture or program of a test can use the engineer's own."""
+    """Set credentials that reach nothing, before any fixture or program of a test can use the engineer's own.
+
+    Bytecode is kept also where the environment says otherwise: hundreds of programs are started, and each would compile
+    our sources anew.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     os.environ.update(NOBODY)
     for name in LEADS_ELSEWHERE:
         os.environ.pop(name, None)

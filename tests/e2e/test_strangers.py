@@ -17,12 +17,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page
 
 from local import runtime
 from local.runtime import Ports, Running
 from shared.contracts import naming
-from tests.kit import browser
 from tests.runtime import assemblies
 
 REBOUND = "rebound.example"
@@ -95,14 +94,8 @@ def stranger() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = browser.executable()
-    assert path, "The page tests need a browser: run `python -m tests.kit.browser`."
-    resolver = f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=[*browser.ARGUMENTS, resolver])
-        yield launched
-        launched.close()
+def browser_arguments() -> list[str]:
+    return [f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1"]
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def try_it(number: int, mishap: Mishap) -> None:
 @pytest.mark.parametrize("mishap", MISHAPS)
 def test_a_sample_of_calls_may_meet_a_mishap(mishap: Mishap) -> None:
     _, calls = undisturbed()
-    for number in range(1 + 2 * MISHAPS.index(mishap), calls + 1, 2 * len(MISHAPS)):
+    for number in range(1 + 4 * MISHAPS.index(mishap), calls + 1, 4 * len(MISHAPS)):
         try_it(number, mishap)
 
 

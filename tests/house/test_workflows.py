@@ -76,6 +76,16 @@ def test_a_step_runs_one_command_that_runs_on_a_laptop_too(job: Job) -> None:
         assert "${{" not in run, "what GitHub fills in would be read as a program"
 
 
+MODULES = {"check-jsonschema": "check_jsonschema", "cyclonedx-py": "cyclonedx_py", "pip-audit": "pip_audit"}
+
+
+def started(program: str) -> list[str]:
+    """How a tool of this Python is started here: a script names the Python of the folder that it was installed in."""
+    if program in MODULES:
+        return [sys.executable, "-m", MODULES[program]]
+    return [str(Path(sys.executable).with_name(program))]
+
+
 @functools.cache
 def dry(*words: str) -> str:
     """What make would run."""
@@ -121,7 +131,7 @@ def _options(module: str) -> set[str]:
 def test_tools_of_others_know_the_options_that_they_are_given(program: str, target: str) -> None:
     lines = re.findall(rf"bin/{program} ([^|;\n]*)", re.sub(r"\\\n", " ", dry(target)))
     wanted = {option for line in lines for option in re.findall(r"--[a-z-]+", line)}
-    asked = [str(ROOT / ".venv" / "bin" / program), *(["requirements"] if program == "cyclonedx-py" else []), "--help"]
+    asked = [*started(program), *(["requirements"] if program == "cyclonedx-py" else []), "--help"]
     said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     assert wanted and wanted <= set(re.findall(r"--[a-z][a-z-]*", said)), wanted
 
@@ -130,7 +140,7 @@ def test_what_is_shipped_is_listed_with_hashes(tmp_path: Path) -> None:
     (command,) = re.findall(r"\$\(BIN\)/(cyclonedx-py requirements [^\n]*?)\\?\n", MAKEFILE)
     out = tmp_path / "base.json"
     words = [*shlex.split(command.rstrip("\\ ")), "-o", str(out), "requirements/lambda-base.lock"]
-    subprocess.run([str(ROOT / ".venv" / "bin" / words[0]), *words[1:]], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run([*started(words[0]), *words[1:]], cwd=ROOT, capture_output=True, check=True)
     listed = yaml.safe_load(out.read_text())["components"]
     locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "lambda-base.lock").read_text(), re.M)
     assert sorted(each["name"] for each in listed) == sorted(locked)
@@ -329,7 +339,7 @@ def test_the_linters_of_make_check_see_faults(tmp_path: Path) -> None:
         files = [str(file) for word in words if word.startswith(".github") for file in tmp_path.glob(word)]
         options = [word for word in words if not word.startswith(".github")]
         if files:
-            command = [str(ROOT / ".venv" / "bin" / program), *options, *files]
+            command = [*started(program), *options, *files]
             done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
             assert done.returncode, program
             said += done.stdout + done.stderr

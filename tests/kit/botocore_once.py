@@ -12,6 +12,7 @@ from typing import Any
 import botocore.regions
 import botocore.session
 import botocore.useragent
+from botocore.client import ClientCreator
 from botocore.endpoint_provider import EndpointProvider
 from botocore.hooks import EventAliaser
 
@@ -27,13 +28,17 @@ class _Aliaser(EventAliaser):
 
 
 def share() -> None:
-    """Share, from now on, service models (megabytes of JSON), endpoint rules, and the names of events and agents."""
+    """Share, from now on, service models (megabytes of JSON) with their operations and the methods that clients have of
+    them, endpoint rules, and the names of events and agents.
+    """
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     botocore.session.EventAliaser = _Aliaser
     botocore.useragent.sanitize_user_agent_string_component = functools.cache(
         botocore.useragent.sanitize_user_agent_string_component
     )
     botocore.regions.EndpointProvider = _provider_of
+    ClientCreator._load_service_model = _model_of
+    ClientCreator._create_methods = _methods_of
 
 
 _providers: dict[tuple[int, int, frozenset[str]], tuple[Any, Any, EndpointProvider]] = {}
@@ -51,3 +56,24 @@ def _provider_of(*, ruleset_data: Any, partition_data: Any, excluded_params: set
         )
         _providers[key] = (ruleset_data, partition_data, made)
     return _providers[key][2]
+
+
+_load_model, _create_methods = ClientCreator._load_service_model, ClientCreator._create_methods
+_models: dict[tuple[str, str | None], Any] = {}
+_methods: dict[str, dict[str, Any]] = {}
+
+
+def _model_of(creator: ClientCreator, service_name: str, api_version: str | None = None) -> Any:
+    """The model of a service, which keeps what it has once worked out of its operations and shapes."""
+    key = (service_name, api_version)
+    if key not in _models:
+        _models[key] = _load_model(creator, service_name, api_version)
+    return _models[key]
+
+
+def _methods_of(creator: ClientCreator, service_model: Any) -> dict[str, Any]:
+    """The methods of a service's clients, by name; the caller adds to them."""
+    name = service_model.service_name
+    if name not in _methods:
+        _methods[name] = _create_methods(creator, service_model)
+    return dict(_methods[name])

@@ -29,7 +29,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 Double = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Answers an operation ("PutEvents") and its request with a response; raises Refused."""
 
-_NOWHERE = "https://nowhere.invalid/"
+NOWHERE = "https://nowhere.invalid/"
 """Where a request is sent that shall not reach moto, which listens to all requests on their way."""
 
 
@@ -108,7 +108,7 @@ class Once:
             return
         match self.mishap:
             case "unreachable":
-                raise EndpointConnectionError(endpoint_url=_NOWHERE)
+                raise EndpointConnectionError(endpoint_url=NOWHERE)
             case "half taken":
                 raise HalfTaken
             case "killed before":
@@ -121,7 +121,7 @@ class Once:
             case "unanswered":
                 raise AnswerLost
             case "asked twice" if call.attempt == 1:
-                raise ConnectionClosedError(endpoint_url=_NOWHERE)
+                raise ConnectionClosedError(endpoint_url=NOWHERE)
             case "killed":
                 raise Killed
 
@@ -311,10 +311,10 @@ class Wire:
             if double is None:
                 return None
             answer = double(call.operation, json.loads(request.body))
-            request.url = _NOWHERE
+            request.url = NOWHERE
             return _json(200, answer)
         except Refused as refused:
-            request.url = _NOWHERE
+            request.url = NOWHERE
             return _refusal(call.service, refused)
         except HalfTaken:
             return _json(200, _half_taken(call, self.doubles[call.service], json.loads(request.body)))
@@ -363,14 +363,14 @@ class _Raw(io.BytesIO):
 
 def _json(status: int, body: dict[str, Any]) -> AWSResponse:
     headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.1"})
-    return AWSResponse(_NOWHERE, status, headers, _Raw(json.dumps(body).encode()))
+    return AWSResponse(NOWHERE, status, headers, _Raw(json.dumps(body).encode()))
 
 
 def _refusal(service: str, refused: Refused) -> AWSResponse:
     if service == "s3":
         xml = f"<Error><Code>{refused.code}</Code><Message>As the test has it.</Message></Error>"
         headers = HTTPHeaders.from_dict({"content-type": "application/xml"})
-        return AWSResponse(_NOWHERE, refused.status, headers, _Raw(xml.encode()))
+        return AWSResponse(NOWHERE, refused.status, headers, _Raw(xml.encode()))
     return _json(refused.status, {"__type": refused.code, "message": "As the test has it.", **refused.more})
 
 

@@ -48,7 +48,7 @@ from tests.kit.lambdas import (
     deployed,
 )
 from tests.kit.search_stage import request
-from tests.kit.wire import Mishap, Once, Refused, Wire, client
+from tests.kit.wire import NOWHERE, Mishap, Once, Refused, Wire, client
 
 MAX_RECEIVED = 10  # at once, as SQS has it
 MAX_DELIVERIES = 5_000  # a race of a test that needs more goes in circles
@@ -467,11 +467,11 @@ _RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 @contextmanager
 def world() -> Iterator[World]:
     """An empty environment at an account that does not exist."""
-    of_ours: Any = {"core": {"passthrough": {"services": ["dynamodb", "events", "kinesis", "sqs", "rekognition"]}}}
+    of_ours: Any = {"services": ["dynamodb", "events", "kinesis", "sqs", "rekognition"], "urls": [NOWHERE]}
     wire = Wire()
     milliseconds = itertools.count(1_792_890_000_000)
     clock = mock.patch("time.time_ns", side_effect=lambda: 1_000_000 * next(milliseconds))
-    with mock_aws(config=of_ours), clock, wire.strung():
+    with mock_aws(config={"core": {"passthrough": of_ours}}), clock, wire.strung():
         made = World(wire=wire)
         try:
             yield made

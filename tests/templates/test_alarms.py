@@ -1,5 +1,6 @@
 """On call: nothing breaks unheard, nobody is woken twice for one trouble, and every alarm says what to do."""
 
+import functools
 import json
 import re
 from collections import defaultdict
@@ -400,6 +401,7 @@ def test_everything_that_a_card_measures_is_shown(dev: dict[str, Template]) -> N
 # --- what rings when ----------------------------------------------------------------------------------------
 
 
+@functools.cache
 def _plan(kind: str) -> AlarmPlan:
     return next(plan for plan in alarms_of("dev", cards(), "1" * 12, "eu-west-1") if plan.kind == kind)
 

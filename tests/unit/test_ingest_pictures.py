@@ -60,7 +60,7 @@ def test_an_unsupported_format_is_named(name: str, says: str) -> None:
         {"progressive": True, "restart_marker_rows": 1},
     ],
 )
-@pytest.mark.parametrize("padding", [b"", bytes(700)])
+@pytest.mark.parametrize("padding", [b"", bytes(700)], ids=["bare", "padded"])
 def test_a_jpeg_that_lacks_only_its_end_marker_is_taken(
     padding: bytes, options: dict[str, int], size: tuple[int, int]
 ) -> None:
@@ -113,6 +113,7 @@ def test_a_thin_picture_is_shown(size: tuple[int, int], processed: tuple[int, in
         ),
         (bytes(MAX_BYTES + 1), "The file has 41,943,041 bytes; at most 41,943,040 are taken. "),
     ],
+    ids=["short", "flat", "many pixels", "many bytes"],
 )
 def test_what_is_just_beyond_a_limit_is_told_by_how_much(content: bytes, sentence: str) -> None:
     with pytest.raises(InvalidPicture) as refusal:
