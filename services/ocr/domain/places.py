@@ -14,7 +14,7 @@ from shared.contracts.race import RaceSettings
 
 # On 136 labelled race photos the numbers of 219 bibs are .26 of the face's height or more, and where something on the
 # same body is taller, .42 or more; years and the like that are printed there are .22 at most.
-SMALL = 0.3
+SMALL = 0.25
 """Heights of a face: what is lower is print, if a number that is TALLER stands by it."""
 TALLER = 1.1
 FARTHEST = 3.0
