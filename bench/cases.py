@@ -29,6 +29,7 @@ from ops.race.settings import checked, put_race
 from ops.race.upload import upload
 from ops.reach.errors import Failed
 from ops.reach.target import Target, of_runtime
+from ops.reach.words import counted
 from services.races.records import RosterHeld
 from shared.contracts.bibs import Format
 from shared.contracts.keys import RaceRef
@@ -68,7 +69,7 @@ def read_cases(folder: Path) -> list[Case]:
     except msgspec.DecodeError as error:
         raise CannotRun(f"{folder / CASES_FILE} is no list of cases: {error}.") from None
     if missing := [case.case for case in cases if not (folder / case.case).is_file()]:
-        more = f", nor are {len(missing) - 1} others" if len(missing) > 1 else ""
+        more = f", like {counted(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
         raise CannotRun(f"{folder / missing[0]} is not there{more}.")
     for case in cases:
         settings_of(case)

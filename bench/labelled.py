@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import click
 
+from ops.reach.words import counted
 from vision.engine.pictures import Pixels, decode
 from vision.errors import ServiceError
 
@@ -37,7 +38,7 @@ def require_files(paths: Iterable[Path]) -> None:
     """Raise CannotMeasure unless all files are there: before minutes are spent on those that are."""
     missing = sorted({path for path in paths if not path.is_file()})
     if missing:
-        more = f", nor can {len(missing) - 1:,} others" if len(missing) > 1 else ""
+        more = f", like {counted(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
         raise CannotMeasure(f"{missing[0]} cannot be used{more}: there is no such file.")
 
 

@@ -33,6 +33,7 @@ from ops.demo.score import Pair, score
 from ops.race.folders import names_of
 from ops.reach.errors import Failed, read_file
 from ops.reach.target import Target, of_runtime
+from ops.reach.words import counted
 from services.search.records import ShownPhoto
 from shared.contracts.bibs import canonical
 from shared.contracts.errors import InvalidRace
@@ -68,7 +69,7 @@ def truth_of(table: Path, photos: Path) -> dict[str, Labels]:
         raise CannotMeasure(f"{table} names no photo.")
     missing = sorted(name for name in labels if not (photos / name).is_file())
     if missing:
-        more = f", nor are {len(missing) - 1:,} others" if len(missing) > 1 else ""
+        more = f", like {counted(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
         raise CannotMeasure(f"{missing[0]}, which {table} names, is not in {photos}{more}.")
     return labels
 
@@ -132,7 +133,7 @@ def scores(truth: Mapping[str, Labels], found: Iterable[Shown]) -> dict[str, Any
         "hidden": {
             "runners": len(hidden),
             "found": len(shown & hidden),
-            "recall": share(len(shown & hidden), len(hidden)),
+            "recall": _share(len(shown & hidden), len(hidden)),
         },
         "by_face_alone": _counted(shown - read, everybody),
         "doubtful": _counted(doubtful, everybody),
@@ -147,8 +148,13 @@ def _true(truth: Mapping[str, Labels], field: str) -> frozenset[Pair]:
     return frozenset((name, bib) for name, labels in truth.items() for bib in getattr(labels, field))
 
 
-def _counted(found: frozenset[Pair], right: frozenset[Pair]) -> dict[str, float]:
-    return {"runners": len(found), "right": len(found & right), "precision": share(len(found & right), len(found))}
+def _counted(found: frozenset[Pair], right: frozenset[Pair]) -> dict[str, float | None]:
+    return {"runners": len(found), "right": len(found & right), "precision": _share(len(found & right), len(found))}
+
+
+def _share(part: int, whole: int) -> float | None:
+    """A share; None of nothing, which is neither good nor bad."""
+    return share(part, whole) if whole else None
 
 
 def _found(target: Target, material: Material) -> Iterator[Shown]:

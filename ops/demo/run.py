@@ -130,9 +130,9 @@ def run(
     `check` is called now and then, to raise when a part of the runtime has ended.
     """
     target = of_runtime(running)
-    observer.step("Waiting for the photos to be drawn")
+    observer.step("Waiting until the photos are ready")
     material = prepare()
-    observer.step("Creating the race and importing its roster")
+    observer.step("Creating the race" + (" and importing its roster" if material.roster_file else ""))
     put_race(target, RACE, material.settings)
     if material.roster_file is not None:
         import_roster(target, RACE, material.roster_file)

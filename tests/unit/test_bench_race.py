@@ -38,7 +38,7 @@ def test_the_truth_names_readable_and_hidden_bibs_of_each_photo(tmp_path: Path) 
     ("truth", "sentence"),
     [
         ("filename,numbers\nb.jpg,12\n", "b.jpg, which .*truth.csv names, is not in"),
-        ("filename,numbers\nb.jpg,12\nc.jpg,13\n", "nor are 1 others"),
+        ("filename,numbers\nb.jpg,12\nc.jpg,13\n", "like 1 other."),
         ("filename,numbers\na.jpg,12\na.jpg,13\n", "two rows for a.jpg"),
         ("filename,numbers\na.jpg,twelve!\n", "shows 'twelve!', which is no bib"),
         ("filename,numbers\n", "names no photo"),
@@ -70,6 +70,12 @@ def test_bibs_people_and_hidden_are_counted_apart_and_unlabelled_photos_not() ->
         "by_face_alone": {"runners": 2, "right": 1, "precision": 0.5},
         "doubtful": {"runners": 2, "right": 1, "precision": 0.5},
     }
+
+
+def test_what_was_never_asked_for_is_neither_found_nor_missed() -> None:
+    told = scores({"a": labels("1")}, [Shown("a", "1", "confirmed", read=True)])
+    assert told["hidden"] == {"runners": 0, "found": 0, "recall": None}
+    assert told["by_face_alone"] == told["doubtful"] == {"runners": 0, "right": 0, "precision": None}
 
 
 def test_a_file_is_known_by_each_key_that_it_may_have(tmp_path: Path) -> None:
