@@ -7,7 +7,7 @@ import io
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.contracts.bibs import BibRules
@@ -313,6 +313,7 @@ NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_character
     st.lists(st.tuples(st.integers(0, 99_999), NAMES), min_size=1, unique_by=lambda row: row[0]),
     st.sampled_from(",;\t|"),
 )
+@example([(0, ",N")], ";")
 def test_whatever_the_names_the_bibs_are_read(rows: list[tuple[int, str]], delimiter: str) -> None:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([("bib", "name"), *rows])

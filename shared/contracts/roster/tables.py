@@ -79,18 +79,21 @@ def _delimiter(head: str, bib_column: str | None) -> str:
     return max(_DELIMITERS, key=lambda delimiter: _fitness(head, delimiter, bib_column))
 
 
-def _fitness(head: str, delimiter: str, bib_column: str | None) -> tuple[int, int]:
-    """How well a separator fits: whether rows come of it, and a header among them; and how many cells these have."""
+def _fitness(head: str, delimiter: str, bib_column: str | None) -> tuple[int, int, int]:
+    """How well a separator fits: whether rows come of it, and a header among them; and how many cells these have.
+
+    Of two headers of equal length the upper one fits better: a name below it may look like one ("N").
+    """
     try:
         top = _top(head, delimiter)
     except InvalidRoster:  # quotes stand elsewhere than beside this separator
-        return 0, 0
+        return 0, 0, 0
     most = max((len(cells) for _, cells in top), default=0)
     try:
         header = find_header(top, bib_column)
     except InvalidRoster:  # it is said again when the separator is decided
-        return 2, most
-    return (2, len(header.cells)) if header else (1, most)
+        return 2, most, 0
+    return (2, len(header.cells), -header.line) if header else (1, most, 0)
 
 
 def _top(head: str, delimiter: str) -> list[Row]:
