@@ -272,6 +272,14 @@ def test_what_is_said_beyond_rekognition_is_by_the_id_of_each_word() -> None:
     assert len(detections.beyond(many, {})["Words"]) == detections.MAX_WORDS
 
 
+def test_of_more_words_than_are_answered_the_surest_are_in_the_order_of_reading() -> None:
+    faint = line(*(word("1", 20, 0.1) for _ in range(60)))
+    sure = line(*(word(str(number), 90, 0.1) for number in range(90)))
+    found = detections.of_lines([faint, sure], {"WordFilter": {"MinConfidence": 10}})
+    texts = [each["DetectedText"] for each in found if each["Type"] == "WORD"]
+    assert texts == ["1"] * 10 + [str(number) for number in range(90)]
+
+
 def test_what_else_a_number_may_be_and_how_large_it_is_are_said_where_they_are_known() -> None:
     instead = (Alternative("2475", 31.25), Alternative("0475", 12.5))
     lines = [line(word("9475", 60, 0.1, torso=True, size=0.41267, alternatives=instead), word("RUN", 99, 0.5))]

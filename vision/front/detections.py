@@ -74,17 +74,14 @@ def _marks(word: Word) -> Json:
 
 
 def _kept(lines: Iterable[Line], filters: Json) -> list[tuple[Line, list[Word]]]:
-    """The lines that the filters leave, and of each its words that they leave."""
+    """The lines that the filters leave, and of each its words that they leave; of more than MAX_WORDS the surest."""
     word_filter = filters.get("WordFilter", {})
     regions = [_polygon(region) for region in filters.get("RegionsOfInterest", [])]
-    kept = []
-    left = MAX_WORDS
-    for line in lines:
-        words = [word for word in line.words if _passes(word, word_filter, regions)][:left]
-        left -= len(words)
-        if words:
-            kept.append((line, words))
-    return kept
+    passing = [(line, [word for word in line.words if _passes(word, word_filter, regions)]) for line in lines]
+    surest = sorted((word for _, words in passing for word in words), key=lambda word: -word.confidence)[:MAX_WORDS]
+    answered = {id(word) for word in surest}
+    kept = [(line, [word for word in words if id(word) in answered]) for line, words in passing]
+    return [(line, words) for line, words in kept if words]
 
 
 def _spanned(line: Line, words: Sequence[Word]) -> Polygon:
