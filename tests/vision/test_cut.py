@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from services.ocr.edges import FILTERS, words_of
 from shared.kit.extension import EXTENSION, extension_of, keep_extension
 from tests.vision.drawing import bib, jpeg, nobody, words
 from tests.vision.running import Server
@@ -291,13 +290,6 @@ def test_what_else_a_number_may_be_and_how_large_it_is_are_said_where_they_are_k
             "Alternatives": [{"Text": "2475", "Confidence": 31.25}, {"Text": "0475", "Confidence": 12.5}],
         }
     }
-    said = {"TextDetections": detections.of_lines(lines, FILTERS), EXTENSION: detections.beyond(lines, FILTERS)}
-    number, other = words_of(said)
-    assert (number.size, [(each.text, each.confidence) for each in number.alternatives]) == (
-        0.413,
-        [("2475", 31.25), ("0475", 12.5)],
-    )
-    assert (other.size, other.alternatives) == (None, ())
 
 
 def test_the_field_has_one_name() -> None:
