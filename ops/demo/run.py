@@ -40,7 +40,7 @@ RACE = RaceRef("demo", "marathon")
 PHOTOGRAPHER = "박도현"
 # A photo takes seconds; when nothing at all has moved for so long, and no message is in work, nothing will.
 _STALLED_SECONDS = 180
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 2.0  # a look takes .1 s of a processor, which vision has to do without
 SMALL = 16
 """Photos of the drawn race that `snaprace demo --small` takes, besides bad files and copies."""
 _SETTLING_SECONDS = 1200  # faces are compared in a pause of a quarter of an hour at most

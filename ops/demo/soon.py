@@ -23,7 +23,7 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
     """How soon hidden bibs were found: within how many seconds a half and 95 percent of those `found`.
 
     `found` are those whose bib was read in a photo that was looked at before; from when theirs was, until runners see
-    it, as exactly as one looks, which is each second. `found_later` are those whose bib was read only later.
+    it, as exactly as one looks, which is every two seconds. `found_later` are those whose bib was read only later.
     """
 
     found: int
@@ -33,7 +33,7 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HiddenBibs:
-    """Watches a race; `look` is to be called about each second."""
+    """Watches a race; `look` is to be called about every two seconds."""
 
     def __init__(self, target: Target, race: RaceRef, clock: Clock = time.monotonic) -> None:
         self._target, self._race, self._clock = target, race, clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ops.look.about import about_of
 from ops.reach import queues
@@ -12,19 +12,23 @@ from shared.contracts import naming
 
 def backlog(target: Target) -> int:
     """How many messages the stages have in work, waiting or delayed for them now, all races together."""
-    return sum(depth for url, depth in _depths(target) if not url.endswith("-dlq"))
+    return sum(depth for _, depth in _depths(target, lambda url: not _is_for_dead_letters(url)))
 
 
 def dead_letters(target: Target) -> dict[str, int]:
     """The dead-letter queues that are not empty, of functions and of rules that could not deliver: name → messages."""
-    return {queues.name_of(url): depth for url, depth in _depths(target, "-dlq") if depth}
+    return {queues.name_of(url): depth for url, depth in _depths(target, _is_for_dead_letters) if depth}
 
 
-def _depths(target: Target, suffix: str = "") -> Iterator[tuple[str, int]]:
-    """The stages' queues whose name ends so, by URL, with how many messages each holds."""
+def _is_for_dead_letters(url: str) -> bool:
+    return url.endswith("-dlq")
+
+
+def _depths(target: Target, wanted: Callable[[str], bool]) -> Iterator[tuple[str, int]]:
+    """The stages' queues that are wanted, by URL, with how many messages each holds; each is a call to ask."""
     client = target.client("sqs")
     pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=naming.stack(target.env, ""))
-    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if url.endswith(suffix)):
+    for url in sorted(url for page in pages for url in page.get("QueueUrls", ()) if wanted(url)):
         if queues.name_of(url) != naming.replay_queue(target.env):  # which no stage works off
             yield url, queues.depth(client, url)
 
