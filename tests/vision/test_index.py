@@ -53,7 +53,7 @@ adding = st.tuples(st.just("add"), st.lists(vectors(), min_size=1, max_size=20))
 removing = st.tuples(st.just("remove"), st.lists(st.integers(1, 60), max_size=20))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(changes=st.lists(st.one_of(adding, removing), min_size=1, max_size=8), data=st.data())
 def test_a_search_finds_exactly_what_comparing_with_every_face_finds(changes: list[Any], data: st.DataObject) -> None:
     index, faces, last = FaceIndex(BLOCK, LEAST), Faces(), 0
