@@ -33,6 +33,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError
 
 from bench import instructions
+from local.runtime.pages import with_large_pages
 from vision.collections.index import FaceIndex, Vectors
 from vision.collections.similarity import DEFAULT_THRESHOLD, distance_at, similarity
 from vision.collections.store import Store
@@ -76,7 +77,7 @@ def run(sizes: Sequence[int], queries: int) -> dict[str, Any]:
 def _alone(name: str, size: int, queries: int) -> dict[str, Any]:
     """What `_in_memory` says in a process of its own that uses these instructions."""
     command = [sys.executable, "-m", "bench.search", name, str(size), str(queries)]
-    environment = {**os.environ, **instructions.environment(name)}
+    environment = with_large_pages({**os.environ, **instructions.environment(name)})
     root = Path(__file__).parents[1]
     told = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, check=True).stdout
     return dict(json.loads(told))
@@ -216,7 +217,7 @@ def _server(data: Path) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [sys.executable, "-m", "vision", "--data", str(data), "--port", port, "--workers", "1"]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[1])
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], env=with_large_pages(os.environ))
     client = boto3.client(
         "rekognition",
         endpoint_url=f"http://127.0.0.1:{port}",

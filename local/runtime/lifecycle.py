@@ -22,6 +22,7 @@ from local.aws.cloudwatch.clock import MINUTE
 from local.aws.kept.requests import HEALTH_PATH, OPEN_PATH
 from local.runtime.description import ENVIRONMENT, HOME, Ports, Report, Running, RuntimeProblem, require_free
 from local.runtime.folder import Folder
+from local.runtime.pages import with_large_pages
 from local.runtime.processes import (
     STOP_SECONDS,
     Part,
@@ -122,7 +123,7 @@ class Runtime:
         start_part(AWS, *aws, **seen_by_functions)
         if vision:
             looks = ("vision", "--data", str(data / "vision"), "--port", str(ports.vision), *quotas)
-            start_part(VISION, *looks)
+            start_part(VISION, *looks, **with_large_pages(environment))
         start_part(DOOR, "local.door", "--port", str(ports.web), "--aws", self.running.aws_url)
 
     def _make_ready(self, part: Part) -> None:
