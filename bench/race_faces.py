@@ -135,8 +135,9 @@ def run(data: Path) -> dict[str, Any]:
         found_runners += len(paired(photo.runners, areas))
         found += len(areas)
         wrong += sum(any(runner.bib.holds(area.middle) for runner in photo.runners) for area in areas)
-        people += _people(photo, areas, [seen(face) for face in faces])
-        again += _seen_again(finder, pixels, faces, number)
+        kept = [seen(face) for face in faces]
+        people += _people(photo, areas, kept)
+        again += _seen_again(finder, pixels, areas, kept, number)
         plain_people += _people(photo, [Area(*each.area) for each in plainly], [each.seen for each in plainly])
     labels = sum(len(photo.runners) for photo in photos)
     undressed = [person._replace(face=person.face.undressed) for person in people]
@@ -168,14 +169,15 @@ def _people(photo: Photo, areas: Sequence[Area], faces: Sequence[Seen | None]) -
     ]
 
 
-def _seen_again(finder: FaceFinder, pixels: Pixels, faces: Sequence[Face], number: int) -> Iterable[tuple[Seen, Seen]]:
+def _seen_again(
+    finder: FaceFinder, pixels: Pixels, areas: Sequence[Area], faces: Sequence[Seen | None], number: int
+) -> Iterable[tuple[Seen, Seen]]:
     """The faces of the `number`th photo, each with itself in a blurred later frame, where it is found there."""
-    if not faces:
+    if not areas:
         return
-    areas = [_area(face, pixels) for face in faces]
     later = bursts.later_frame(pixels, float(np.median([area.right - area.left for area in areas])), number)
     found = [(_area(face, later.pixels), seen(face)) for face in finder.find(later.pixels, "AUTO", _EVERY_FACE)]
-    for area, face in zip(areas, map(seen, faces), strict=True):
+    for area, face in zip(areas, faces, strict=True):
         place = later.place(area.middle)
         for there, other in found:
             if face and other and math.dist(place, there.middle) < _SAME_PLACE * (area.right - area.left):

@@ -18,8 +18,6 @@ BESIDE = 2.0
 """Face widths to each side of a face that a torso reaches: a bib hangs askew, and a runner leans forward."""
 BELOW = 5.0
 """Face heights from the chin down. All 138 labelled bibs of 105 race photos have their middle in these bounds."""
-
-
 TORSO_SHAPE = 1.25
 """A torso's height, at most, when its width is 1: faces are higher than wide by some 1.2 to 1.4."""
 OWN_BIB = 1.0
@@ -27,12 +25,22 @@ OWN_BIB = 1.0
 
 
 class Torso(NamedTuple):
-    """Upright bounds in pixels."""
+    """Upright bounds in pixels, of the torso below one face."""
 
     left: float
     top: float
     right: float
     bottom: float
+
+    @property
+    def face_width(self) -> float:
+        """Of the face above it, in pixels."""
+        return (self.right - self.left) / (1 + 2 * BESIDE)
+
+    @property
+    def face_height(self) -> float:
+        """Of the face above it, in pixels."""
+        return (self.bottom - self.top) / BELOW
 
     def has(self, place: NDArray[np.float64]) -> bool:
         """Whether the place, x and y, lies in it."""
@@ -41,7 +49,7 @@ class Torso(NamedTuple):
 
     def wears(self, place: NDArray[np.float64]) -> bool:
         """Whether a bib in the place, x and y, is more likely worn here than beside."""
-        beside = (BESIDE - OWN_BIB) / (1 + 2 * BESIDE) * (self.right - self.left)
+        beside = (BESIDE - OWN_BIB) * self.face_width
         return self._replace(left=self.left + beside, right=self.right - beside).has(place)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.engine.quads import Quad, height
-from vision.engine.torsos import BELOW, BESIDE, Torso
+from vision.engine.quads import Quad, height, middle
+from vision.engine.torsos import Torso
 
 BODY_BESIDE = 1.0
 """Face widths to each side of a face's middle in which its owner's body hides whatever is behind."""
@@ -19,11 +19,10 @@ def size_on_body(box: Quad, torsos: Sequence[Torso]) -> float | None:
 
     Where several bodies can be meant it is the smallest one, on which the word is largest.
     """
-    place = box.mean(axis=0)
-    faces = [(torso.bottom - torso.top) / BELOW for torso in torsos if torso.has(place) and _is_on_body(place, torso)]
+    place = middle(box)
+    faces = [torso.face_height for torso in torsos if torso.has(place) and _is_on_body(place, torso)]
     return height(box) / max(min(faces), 1.0) if faces else None
 
 
 def _is_on_body(place: NDArray[np.float64], torso: Torso) -> bool:
-    face_width = (torso.right - torso.left) / (1 + 2 * BESIDE)
-    return bool(abs(place[0] - (torso.left + torso.right) / 2) < BODY_BESIDE * face_width)
+    return bool(abs(place[0] - (torso.left + torso.right) / 2) < BODY_BESIDE * torso.face_width)

@@ -111,7 +111,6 @@ def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list
     """
     ours = _by_id(photo)
     theirs = {photo_id: _by_id(neighbour) for photo_id, neighbour in neighbours.items()}
-    taken = {photo_id: neighbour.taken for photo_id, neighbour in neighbours.items()}
     links = {photo_id: link_bibs(neighbour) for photo_id, neighbour in neighbours.items()}
     faces: dict[str, list[MatchingFace]] = {}
     for face_id in photo.matches.keys() & ours.keys():
@@ -119,7 +118,7 @@ def matching_faces(photo: IdentifiedPhoto, neighbours: Photos) -> dict[str, list
             one, other = ours[face_id], theirs.get(found.photo_id, {}).get(other_id)
             if other is None or _is_cut(photo.cuts, one.box, found.photo_id, other.box):
                 continue
-            here, there = _sight(one, photo.taken), _sight(other, taken[found.photo_id])
+            here, there = _sight(one, photo.taken), _sight(other, neighbours[found.photo_id].taken)
             counts, why = worth(found.similarity, here, there)
             if counts < MATCHES_FROM:
                 continue
